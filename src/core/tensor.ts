@@ -57,7 +57,9 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export function floatTensor(shape: Shape, data: Float32Array | readonly number[]): FloatTensor {
   const values = data instanceof Float32Array ? data : Float32Array.from(data);
   if (values.length !== sizeOf(shape)) {
-    throw new InputError(`A tensor of shape ${formatShape(shape)} needs ${sizeOf(shape)} values, not ${values.length}.`);
+    throw new InputError(
+      `A tensor of shape ${formatShape(shape)} needs ${sizeOf(shape)} values, not ${values.length}.`,
+    );
   }
   return { dtype: 'f32', shape, data: values };
 }

@@ -1,0 +1,55 @@
+/** @file What a compute kernel is, without a device: kernels are written against this, devices compile it. */
+
+/**
+ * How a kernel sees a buffer. `constant` is read-only storage (weights); `storage` is read and written: activations share
+ * one arena, and WebGPU wants every binding of a buffer in one dispatch to have the same access, reads included.
+ */
+export type BindingKind = 'uniform' | 'constant' | 'storage';
+
+export interface Binding {
+  readonly name: string;
+  readonly kind: BindingKind;
+  /** The WGSL store type, such as `array<vec4f>`. */
+  readonly type: string;
+}
+
+export type Workgroups = readonly [x: number, y: number, z: number];
+
+/** A shader with its bindings, all in group 0, numbered in order. Equal `wgsl` means the same pipeline. */
+export interface Kernel {
+  /** Shown in plans, profiles and error messages. */
+  readonly name: string;
+  readonly wgsl: string;
+  readonly bindings: readonly Binding[];
+  /** The contents of the one uniform binding; empty when the kernel has none. */
+  readonly uniforms: ArrayBuffer;
+  readonly workgroups: Workgroups;
+}
+
+/** Whether results may differ from float32 direct convolution, and how far (relative error of the logits). */
+export type Accuracy = 'exact' | 'fast' | 'half';
+
+/** The facts about an adapter that the choice of a kernel may rest on. Plain data, so that it can be made up in tests. */
+export interface DeviceProfile {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** Runs on the CPU (lavapipe, SwiftShader, WARP). */
+  readonly software: boolean;
+  readonly subgroups: boolean;
+  /** 0 where subgroups are not offered. */
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+  readonly shaderF16: boolean;
+  readonly timestamps: boolean;
+  /** Bytes. */
+  readonly maxWorkgroupStorage: number;
+  readonly maxInvocationsPerWorkgroup: number;
+  readonly maxWorkgroupsPerDimension: number;
+  /** Bytes that one storage binding may cover. */
+  readonly maxStorageBinding: number;
+  /** Bytes that one buffer may have. */
+  readonly maxBufferSize: number;
+  /** Bytes; offsets of storage and uniform bindings are multiples of it. */
+  readonly bindingAlignment: number;
+}

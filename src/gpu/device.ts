@@ -1,0 +1,200 @@
+/**
+ * @file The device: requested once from an injected `GPU` (the browser's `navigator.gpu` or Dawn in Node), with all limits
+ * that the adapter offers. It counts the bytes of its buffers, turns error scopes into typed errors and frees everything
+ * in `dispose`.
+ */
+
+import type { DeviceProfile } from '../core/kernel.ts';
+import { AdapterError, DeviceLostError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
+import { PipelineCache } from './pipelines.ts';
+import { BufferUsage, MapMode } from './usage.ts';
+
+export interface GpuOptions {
+  readonly powerPreference?: GPUPowerPreference;
+  /** Ask for the software adapter even where there is a GPU. */
+  readonly forceFallbackAdapter?: boolean;
+  /**
+   * Upper bounds on limits, for tests of how plans behave on smaller devices, such as
+   * `{ maxStorageBufferBindingSize: 16 << 20 }`.
+   */
+  readonly limits?: Readonly<Partial<Record<LimitName, number>>>;
+  /** Leave these features out although the adapter has them, such as `subgroups`. */
+  readonly withoutFeatures?: readonly string[];
+}
+
+/** The limits that kernels and plans use; each is requested at the adapter's value. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+export type LimitName = (typeof LIMITS)[number];
+
+/** Used where the adapter has them; every kernel that needs one has a substitute that does not. */
+const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+
+/** WebGPU promises this alignment for every adapter; using it everywhere keeps memory plans the same on all of them. */
+const BINDING_ALIGNMENT = 256;
+
+export class Gpu {
+  /** Rejects with DeviceLostError when the device goes away; never settles after `dispose`. */
+  readonly lost: Promise<never>;
+  readonly pipelines: PipelineCache;
+  private readonly buffers = new Map<GPUBuffer, number>();
+  private bytes = 0;
+  private disposed = false;
+
+  private constructor(
+    /** Held only to be kept alive: Dawn's instance must outlive its devices. */
+    readonly instance: GPU,
+    readonly device: GPUDevice,
+    readonly adapter: GPUAdapter,
+    readonly profile: DeviceProfile,
+  ) {
+    this.pipelines = new PipelineCache(device);
+    this.lost = new Promise((_, reject) => {
+      void device.lost.then((info) => {
+        if (this.disposed) return;
+        reject(new DeviceLostError(info.reason, `The GPU device was lost: ${info.message || info.reason}.`));
+      });
+    });
+    // Whoever waits for `lost` sees the rejection; nobody having to is not an unhandled error.
+    this.lost.catch(() => undefined);
+  }
+
+  /**
+   * @param gpu `navigator.gpu` in a browser, Dawn's in Node (see `openGpu` of `i3d-webgpu/node`).
+   * @throws AdapterError when there is no adapter, or none that can be used.
+   */
+  static async create(gpu: GPU | undefined, options: GpuOptions = {}): Promise<Gpu> {
+    if (!gpu)
+      throw new AdapterError('WebGPU is not available here: use a browser that offers navigator.gpu over HTTPS.');
+    const adapter = await gpu.requestAdapter({
+      powerPreference: options.powerPreference ?? 'high-performance',
+      ...(options.forceFallbackAdapter ? { forceFallbackAdapter: true } : {}),
+    });
+    if (!adapter) throw new AdapterError('No GPU adapter was found: install a Vulkan, Metal or D3D12 driver.');
+    const features = FEATURES.filter((f) => adapter.features.has(f) && !options.withoutFeatures?.includes(f));
+    const requiredLimits: Record<string, number> = {};
+    for (const name of LIMITS)
+      requiredLimits[name] = Math.min(adapter.limits[name], options.limits?.[name] ?? Infinity);
+    const device = await adapter.requestDevice({
+      label: 'i3d-webgpu',
+      requiredFeatures: features as GPUFeatureName[],
+      requiredLimits,
+    });
+    return new Gpu(gpu, device, adapter, describe(adapter, device, requiredLimits as Record<LimitName, number>));
+  }
+
+  /** Bytes of all live buffers that were made here. */
+  get allocatedBytes(): number {
+    return this.bytes;
+  }
+
+  createBuffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    const padded = Math.max(16, Math.ceil(size / 16) * 16);
+    if (padded > this.profile.maxBufferSize) {
+      throw new GpuOutOfMemoryError(
+        `Buffer ${label} needs ${padded} bytes and this device allows ${this.profile.maxBufferSize} for one buffer.`,
+      );
+    }
+    const buffer = this.device.createBuffer({ label, size: padded, usage });
+    this.buffers.set(buffer, padded);
+    this.bytes += padded;
+    return buffer;
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    const size = this.buffers.get(buffer);
+    if (size === undefined) return;
+    this.buffers.delete(buffer);
+    this.bytes -= size;
+    buffer.destroy();
+  }
+
+  /** A buffer filled with `data`, for weights and uniforms. */
+  upload(label: string, data: ArrayBufferView<ArrayBuffer> | ArrayBuffer, usage: GPUBufferUsageFlags): GPUBuffer {
+    const buffer = this.createBuffer(label, data.byteLength, usage | BufferUsage.COPY_DST);
+    this.device.queue.writeBuffer(buffer, 0, data);
+    return buffer;
+  }
+
+  /**
+   * Runs `body` (synchronously) and waits for what the device says of it.
+   * @throws GpuOutOfMemoryError, GpuValidationError or DeviceLostError instead of an uncaptured error event.
+   */
+  async checked<T>(what: string, body: () => T): Promise<T> {
+    // The scopes are a stack of the device: `body` may not await, or other callers would push and pop between.
+    this.device.pushErrorScope('out-of-memory');
+    this.device.pushErrorScope('validation');
+    let scopes: Promise<(GPUError | null)[]>;
+    let result: T;
+    try {
+      result = body();
+    } finally {
+      scopes = Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
+      scopes.catch(() => undefined);
+    }
+    const [validation, memory] = await Promise.race([scopes, this.lost]);
+    if (memory) throw new GpuOutOfMemoryError(`${what}: the GPU is out of memory (${memory.message}).`);
+    if (validation) throw new GpuValidationError(`${what}: ${validation.message}`);
+    return result;
+  }
+
+  /** Waits for all submitted work. */
+  async idle(): Promise<void> {
+    await Promise.race([this.device.queue.onSubmittedWorkDone(), this.lost]);
+  }
+
+  /** The contents of a MAP_READ buffer, copied out. */
+  async read(buffer: GPUBuffer, size: number): Promise<ArrayBuffer> {
+    await Promise.race([buffer.mapAsync(MapMode.READ, 0, size), this.lost]);
+    const copy = buffer.getMappedRange(0, size).slice(0);
+    buffer.unmap();
+    return copy;
+  }
+
+  /** Frees every buffer and the device. Afterwards nothing keeps the process alive. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    for (const buffer of [...this.buffers.keys()]) this.destroyBuffer(buffer);
+    this.pipelines.clear();
+    this.device.destroy();
+  }
+}
+
+function describe(adapter: GPUAdapter, device: GPUDevice, limits: Record<LimitName, number>): DeviceProfile {
+  const { info } = adapter;
+  const subgroups = device.features.has('subgroups');
+  return {
+    vendor: info.vendor,
+    architecture: info.architecture,
+    description: info.description || info.device || `${info.vendor} ${info.architecture}`.trim(),
+    software: isSoftware(info),
+    subgroups,
+    subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 0) : 0,
+    subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 0) : 0,
+    shaderF16: device.features.has('shader-f16'),
+    timestamps: device.features.has('timestamp-query'),
+    maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
+    maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    maxStorageBinding: limits.maxStorageBufferBindingSize,
+    maxBufferSize: limits.maxBufferSize,
+    bindingAlignment: BINDING_ALIGNMENT,
+  };
+}
+
+function isSoftware(info: GPUAdapterInfo): boolean {
+  if (info.isFallbackAdapter) return true;
+  return /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i.test(
+    `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * @file Compute pipelines, compiled once per shader text. Requests run side by side (`createComputePipelineAsync`), equal
+ * ones share one compilation, so a plan asks for all its kernels at once and waits for the slowest.
+ */
+
+import type { BindingKind, Kernel } from '../core/kernel.ts';
+import { GpuValidationError, KernelCompileError } from './errors.ts';
+import { ShaderStage } from './usage.ts';
+
+export interface CompiledKernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+const BUFFER_TYPE: Record<BindingKind, GPUBufferBindingType> = {
+  uniform: 'uniform',
+  constant: 'read-only-storage',
+  storage: 'storage',
+};
+
+export class PipelineCache {
+  private readonly compiled = new Map<string, Promise<CompiledKernel>>();
+
+  constructor(private readonly device: GPUDevice) {}
+
+  /** Number of distinct shaders asked for so far. */
+  get size(): number {
+    return this.compiled.size;
+  }
+
+  /** @throws KernelCompileError with the numbered source when the shader does not compile. */
+  get(kernel: Kernel): Promise<CompiledKernel> {
+    const key = kernel.wgsl;
+    let entry = this.compiled.get(key);
+    if (!entry) {
+      entry = this.compile(kernel);
+      this.compiled.set(key, entry);
+      // A failure is reported to whoever asked; it is not kept, so that a mended shader is compiled anew.
+      entry.catch(() => this.compiled.delete(key));
+    }
+    return entry;
+  }
+
+  clear(): void {
+    this.compiled.clear();
+  }
+
+  private async compile(kernel: Kernel): Promise<CompiledKernel> {
+    const { device } = this;
+    device.pushErrorScope('validation');
+    const layout = device.createBindGroupLayout({
+      label: kernel.name,
+      entries: kernel.bindings.map((binding, i) => ({
+        binding: i,
+        visibility: ShaderStage.COMPUTE,
+        buffer: { type: BUFFER_TYPE[binding.kind] },
+      })),
+    });
+    const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
+    const pipeline = device.createComputePipelineAsync({
+      label: kernel.name,
+      layout: device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: 'main' },
+    });
+    const scope = device.popErrorScope();
+    try {
+      const result = await pipeline;
+      await scope;
+      return { pipeline: result, layout };
+    } catch (cause) {
+      const error = await scope;
+      const info = await module.getCompilationInfo();
+      const problems = info.messages.filter((m) => m.type === 'error');
+      if (problems.length > 0) {
+        const lines = problems.map((m) => `  line ${m.lineNum}, column ${m.linePos}: ${m.message}`);
+        throw new KernelCompileError(kernel.name, kernel.wgsl, lines);
+      }
+      const reason = error?.message ?? (cause instanceof Error ? cause.message : String(cause));
+      throw new GpuValidationError(`Kernel ${kernel.name} cannot be made into a pipeline: ${reason}`);
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * @file A program: a flat list of dispatches over buffers, with its pipelines compiled and its bind groups built once.
+ * Running it is a matter of encoding; nothing is allocated.
+ */
+
+import type { Kernel } from '../core/kernel.ts';
+import type { Gpu } from './device.ts';
+import { GpuValidationError } from './errors.ts';
+import { TimestampRecorder } from './timestamps.ts';
+import { BufferUsage } from './usage.ts';
+
+/** A part of a buffer; `offset` is a multiple of the device's binding alignment. Bytes. */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** One dispatch: a kernel and what its storage bindings are bound to, in their order. */
+export interface Step {
+  readonly kernel: Kernel;
+  readonly buffers: readonly BufferRange[];
+}
+
+interface CompiledStep {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: Kernel['workgroups'];
+}
+
+export class Program {
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly steps: readonly CompiledStep[],
+    private readonly uniforms: GPUBuffer,
+  ) {}
+
+  /**
+   * Compiles all kernels side by side.
+   * @throws KernelCompileError, GpuValidationError, GpuOutOfMemoryError
+   */
+  static async create(gpu: Gpu, label: string, steps: readonly Step[]): Promise<Program> {
+    const compiled = await Promise.all(steps.map((step) => gpu.pipelines.get(step.kernel)));
+    const layout = layUniforms(steps, gpu.profile.bindingAlignment);
+    return gpu.checked(`Program ${label}`, () => {
+      const uniforms = gpu.upload(`${label}: uniforms`, layout.data, BufferUsage.UNIFORM);
+      const groups = steps.map((step, i): CompiledStep => {
+        const offset = layout.offsets[i]!;
+        return {
+          pipeline: compiled[i]!.pipeline,
+          workgroups: checkedWorkgroups(step.kernel, gpu.profile.maxWorkgroupsPerDimension),
+          bindGroup: gpu.device.createBindGroup({
+            label: step.kernel.name,
+            layout: compiled[i]!.layout,
+            entries: bindEntries(step, { buffer: uniforms, offset, size: step.kernel.uniforms.byteLength }),
+          }),
+        };
+      });
+      return new Program(gpu, groups, uniforms);
+    });
+  }
+
+  get dispatchCount(): number {
+    return this.steps.length;
+  }
+
+  /** Appends the dispatches `from` … `to` (all by default) to `encoder` as one compute pass. */
+  encode(encoder: GPUCommandEncoder, from = 0, to = this.steps.length): void {
+    const pass = encoder.beginComputePass();
+    let current: GPUComputePipeline | undefined;
+    for (let i = from; i < to; i++) {
+      const step = this.steps[i]!;
+      if (step.pipeline !== current) pass.setPipeline(step.pipeline);
+      current = step.pipeline;
+      pass.setBindGroup(0, step.bindGroup);
+      pass.dispatchWorkgroups(...step.workgroups);
+    }
+    pass.end();
+  }
+
+  /**
+   * Runs once, each dispatch in a pass of its own, and returns milliseconds per dispatch: by time stamps where the device
+   * has them, else by waiting for each (which adds the cost of a submit).
+   */
+  async profile(): Promise<Float64Array> {
+    const { device } = this.gpu;
+    if (this.gpu.profile.timestamps) {
+      const recorder = new TimestampRecorder(this.gpu, this.steps.length);
+      try {
+        return await recorder.record((encoder, span, i) => this.encodeOne(encoder, i, span));
+      } finally {
+        recorder.dispose();
+      }
+    }
+    const times = new Float64Array(this.steps.length);
+    for (let i = 0; i < this.steps.length; i++) {
+      const encoder = device.createCommandEncoder();
+      this.encodeOne(encoder, i);
+      const start = performance.now();
+      device.queue.submit([encoder.finish()]);
+      await this.gpu.idle();
+      times[i] = performance.now() - start;
+    }
+    return times;
+  }
+
+  dispose(): void {
+    this.gpu.destroyBuffer(this.uniforms);
+  }
+
+  private encodeOne(encoder: GPUCommandEncoder, i: number, timestampWrites?: GPUComputePassTimestampWrites): void {
+    const step = this.steps[i]!;
+    const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
+    pass.setPipeline(step.pipeline);
+    pass.setBindGroup(0, step.bindGroup);
+    pass.dispatchWorkgroups(...step.workgroups);
+    pass.end();
+  }
+}
+
+function layUniforms(steps: readonly Step[], alignment: number): { data: ArrayBuffer; offsets: number[] } {
+  const offsets: number[] = [];
+  let size = 0;
+  for (const { kernel } of steps) {
+    offsets.push(size);
+    size += Math.ceil(kernel.uniforms.byteLength / alignment) * alignment;
+  }
+  const data = new ArrayBuffer(Math.max(size, alignment));
+  steps.forEach(({ kernel }, i) => {
+    new Uint8Array(data).set(new Uint8Array(kernel.uniforms), offsets[i]);
+  });
+  return { data, offsets };
+}
+
+function bindEntries(step: Step, uniforms: BufferRange): GPUBindGroupEntry[] {
+  const { kernel, buffers } = step;
+  const storage = kernel.bindings.filter((binding) => binding.kind !== 'uniform').length;
+  if (storage !== buffers.length) {
+    throw new GpuValidationError(
+      `Kernel ${kernel.name} has ${storage} storage bindings and was given ${buffers.length} buffers.`,
+    );
+  }
+  let next = 0;
+  return kernel.bindings.map((binding, i) => ({
+    binding: i,
+    resource: binding.kind === 'uniform' ? uniforms : buffers[next++]!,
+  }));
+}
+
+function checkedWorkgroups(kernel: Kernel, limit: number): Kernel['workgroups'] {
+  if (kernel.workgroups.some((count) => count > limit || count < 1 || !Number.isInteger(count))) {
+    throw new GpuValidationError(
+      `Kernel ${kernel.name} wants ${kernel.workgroups.join('×')} workgroups; each must be 1 to ${limit}.`,
+    );
+  }
+  return kernel.workgroups;
+}

@@ -1,0 +1,200 @@
+/**
+ * @file What all 3D convolution kernels share. As a matrix product (implicit GEMM):
+ *
+ *   M = output pixels, N·To·Ho·Wo, flattened in that order
+ *   N = output channels
+ *   K = taps × input channels, taps (kt, kh, kw) outside, channels inside
+ *
+ * x is a channels-last activation, so one `vec4f` never straddles a tap and one bounds test per vec4 is enough. Weights are
+ * packed once as [K][N] with K's channels and N padded to multiples of 4 by zeros. The sizes live in a uniform, not in the
+ * text: all layers of a network share one pipeline.
+ */
+
+import type { Binding } from '../core/kernel.ts';
+import { pixelsOf, type View, vec4s } from './view.ts';
+import { constant, repeat, storage, struct } from './wgsl.ts';
+
+export type Triple = readonly [t: number, h: number, w: number];
+
+export interface Conv3dProblem {
+  readonly x: View;
+  /**
+   * Where the output channels go: one view, or several whose channels follow each other (siblings that were merged into
+   * one convolution). All but the last have a multiple of 4 channels.
+   */
+  readonly outputs: readonly View[];
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  /** Padding before the first frame, row and column; what the end needs follows from the output's size. */
+  readonly padding: Triple;
+  readonly groups: number;
+  readonly relu: boolean;
+}
+
+/** Output channels over all outputs. */
+export const outputChannels = ({ outputs }: Pick<Conv3dProblem, 'outputs'>): number =>
+  outputs.reduce((sum, view) => sum + view.shape[4], 0);
+
+/** The part of the uniforms that every convolution kernel has; strides and bases are in vec4. */
+const FIELDS = {
+  pixels: 'u32',
+  cin4: 'u32',
+  cout4: 'u32',
+  floor: 'f32',
+  x_t: 'i32',
+  x_h: 'i32',
+  x_w: 'i32',
+  x_stride: 'u32',
+  y_t: 'u32',
+  y_h: 'u32',
+  y_w: 'u32',
+  x_base: 'u32',
+  kernel_t: 'i32',
+  kernel_h: 'i32',
+  kernel_w: 'i32',
+  groups: 'u32',
+  stride_t: 'i32',
+  stride_h: 'i32',
+  stride_w: 'i32',
+  cin: 'u32',
+  pad_t: 'i32',
+  pad_h: 'i32',
+  pad_w: 'i32',
+  cout: 'u32',
+  y0_base: 'u32',
+  y0_stride: 'u32',
+  y0_end: 'u32',
+  y1_base: 'u32',
+  y1_stride: 'u32',
+  y1_end: 'u32',
+  y2_base: 'u32',
+  y2_stride: 'u32',
+} as const;
+
+export const Conv3dParams = struct('Conv3d', FIELDS);
+
+/** Outputs that one convolution may write: the three 1×1×1 siblings of a Mixed module. */
+export const MAX_OUTPUTS = 3;
+
+export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dParams.pack>[0] {
+  const { x, outputs, kernel, stride, padding } = problem;
+  const y = outputs[0]!;
+  const output = (i: number): View => outputs[Math.min(i, outputs.length - 1)]!;
+  const end = (i: number): number => outputs.slice(0, i + 1).reduce((sum, view) => sum + vec4s(view.shape[4]), 0);
+  return {
+    pixels: pixelsOf(y),
+    cin4: vec4s(x.shape[4]),
+    cout4: vec4s(outputChannels(problem)),
+    floor: problem.relu ? 0 : -3.4028234663852886e38,
+    x_t: x.shape[1],
+    x_h: x.shape[2],
+    x_w: x.shape[3],
+    x_stride: x.stride,
+    x_base: x.base,
+    y_t: y.shape[1],
+    y_h: y.shape[2],
+    y_w: y.shape[3],
+    kernel_t: kernel[0],
+    kernel_h: kernel[1],
+    kernel_w: kernel[2],
+    stride_t: stride[0],
+    stride_h: stride[1],
+    stride_w: stride[2],
+    pad_t: padding[0],
+    pad_h: padding[1],
+    pad_w: padding[2],
+    groups: problem.groups,
+    cin: x.shape[4],
+    cout: outputChannels(problem),
+    y0_base: output(0).base,
+    y0_stride: output(0).stride,
+    y0_end: end(0),
+    y1_base: output(1).base,
+    y1_stride: output(1).stride,
+    y1_end: end(1),
+    y2_base: output(2).base,
+    y2_stride: output(2).stride,
+  };
+}
+
+/** x, weights, bias, then the outputs. */
+export function conv3dBindings(outputs: number): Binding[] {
+  return [
+    storage('x'),
+    constant('weights'),
+    constant('bias'),
+    ...Array.from({ length: outputs }, (_, i) => storage(`y${i}`)),
+  ];
+}
+
+/**
+ * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a floor) and the choice of the output. Guards both tails.
+ */
+export function storeFunction(outputs: number): string {
+  const write = (i: number): string => {
+    const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
+    return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = v;`;
+  };
+  const chain = repeat(
+    outputs,
+    (i) => (i < outputs - 1 ? `if (oc4 < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`),
+    '',
+  );
+  return /* wgsl */ `
+fn store(pixel: u32, oc4: u32, value: vec4f) {
+  if (pixel >= p.pixels || oc4 >= p.cout4) { return; }
+  let v = max(value + bias[oc4], vec4f(p.floor));
+  ${chain}
+}`;
+}
+
+/**
+ * `corner(pixel)`: the input position (frame, row, column) under the kernel's first tap, and in `.w` the first frame of the
+ * pixel's sample, counted over the batch. `address(corner, tap)`: where that input pixel starts, or −1 in the padding.
+ */
+export const PIXEL_FUNCTIONS = /* wgsl */ `
+fn corner(pixel: u32) -> vec4i {
+  let column = pixel % p.y_w;
+  let rows = pixel / p.y_w;
+  let row = rows % p.y_h;
+  let frames = rows / p.y_h;
+  let frame = frames % p.y_t;
+  let sample = frames / p.y_t;
+  return vec4i(
+    i32(frame) * p.stride_t - p.pad_t,
+    i32(row) * p.stride_h - p.pad_h,
+    i32(column) * p.stride_w - p.pad_w,
+    i32(sample) * p.x_t,
+  );
+}
+
+fn address(corner: vec4i, tap: vec3i) -> i32 {
+  let at = corner.xyz + tap;
+  let inside = all(at >= vec3i(0)) && all(at < vec3i(p.x_t, p.x_h, p.x_w));
+  let pixel = ((corner.w + at.x) * p.x_h + at.y) * p.x_w + at.z;
+  return select(-1, pixel * i32(p.x_stride) + i32(p.x_base), inside);
+}`;
+
+/**
+ * Weights as the GEMM kernels read them: [taps][Cin up to a multiple of 4][Cout up to a multiple of 4], `vec4f` over Cout.
+ * @param weights [kt][kh][kw][Cin][Cout], row-major
+ */
+export function packWeights(weights: Float32Array, taps: number, cin: number, cout: number): Float32Array<ArrayBuffer> {
+  const cinPadded = 4 * vec4s(cin);
+  const coutPadded = 4 * vec4s(cout);
+  const packed = new Float32Array(taps * cinPadded * coutPadded);
+  for (let tap = 0; tap < taps; tap++) {
+    for (let c = 0; c < cin; c++) {
+      const from = (tap * cin + c) * cout;
+      packed.set(weights.subarray(from, from + cout), (tap * cinPadded + c) * coutPadded);
+    }
+  }
+  return packed;
+}
+
+/** A per-channel vector padded to a multiple of 4 by zeros. */
+export function packChannels(values: Float32Array): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(4 * vec4s(values.length));
+  packed.set(values);
+  return packed;
+}

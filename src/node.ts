@@ -1,0 +1,28 @@
+/** @file The public API for Node: everything of `i3d-webgpu`, Dawn as the adapter source, files and video. */
+
+import { Gpu, type GpuOptions } from './gpu/device.ts';
+import { AdapterError } from './gpu/errors.ts';
+
+export * from './index.ts';
+
+export interface NodeGpuOptions extends GpuOptions {
+  /** Dawn's own flags, such as `backend=vulkan`, `adapter=llvmpipe` or `enable-dawn-features=allow_unsafe_apis`. */
+  readonly dawnFlags?: readonly string[];
+}
+
+/**
+ * Opens a device through Dawn. Call `dispose()` on it when done: the process then exits by itself.
+ * @throws AdapterError when Dawn cannot be loaded or finds no adapter.
+ */
+export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
+  let dawn: typeof import('webgpu');
+  try {
+    dawn = await import('webgpu');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new AdapterError(`Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`);
+  }
+  // Quantised time stamps (65 µs) are a browser's protection against pages; here they would only blur profiles.
+  const flags = ['disable-dawn-features=timestamp_quantization', ...(options.dawnFlags ?? [])];
+  return Gpu.create(dawn.create(flags), options);
+}
