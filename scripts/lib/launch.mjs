@@ -1,0 +1,42 @@
+/** @file Starts the project's programs as children: their output, their exit code and the signals we get are theirs. */
+
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { forgetAdapter } from './adapter.mjs';
+import { childEnvironment, root } from './paths.mjs';
+
+const requireFromRoot = createRequire(join(root, 'package.json'));
+
+/** Runs a TypeScript program of the repository, in the folder that the user is in; its exit code. */
+export function runTypeScript(program, args) {
+  const tsx = pathToFileURL(requireFromRoot.resolve('tsx')).href;
+  return runNode(['--import', tsx, join(root, program), ...args], {
+    // npm changes to the repository's root; file names on the command line are relative to where npm was called.
+    cwd: process.env.INIT_CWD ?? process.cwd(),
+    env: childEnvironment({ TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') }),
+  });
+}
+
+/** Runs vitest in the repository's root; its exit code. */
+export function runVitest(args, environment) {
+  return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], {
+    cwd: root,
+    env: childEnvironment(environment),
+  });
+}
+
+async function runNode(args, options) {
+  const child = spawn(process.execPath, args, { ...options, stdio: 'inherit' });
+  // A terminal sends Ctrl-C to the child as well, which decides what to do about it; other signals reach only us.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve(status ?? 128 + (constants.signals[signal] ?? 0)));
+  });
+  if (code !== 0) forgetAdapter();
+  return code;
+}
