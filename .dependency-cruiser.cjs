@@ -1,0 +1,88 @@
+/** @file The layers of src/, as rules: `npm run check:layers` fails on an import that goes up. */
+
+/** Each folder may import from itself and from those before it. */
+const layers = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'i3d', 'io', 'train', 'cli'];
+
+/** Folders that may see less than their place in the order allows. */
+const narrower = {
+  gpu: { may: ['core'], why: 'Devices know nothing of tensors.' },
+  kernels: { may: ['core'], why: 'A kernel is a pure function: any test can call it without a GPU.' },
+  ops: { may: ['core', 'kernels'], why: 'Operators describe work; they do not run it.' },
+  io: { may: ['core'], why: 'Files know nothing of devices and models.' },
+  cli: { may: layers.filter((layer) => layer !== 'kernels'), why: 'Commands run models, not kernels.' },
+};
+
+const layerRules = layers.map((layer, index) => {
+  const { may, why } = narrower[layer] ?? {
+    may: layers.slice(0, index),
+    why: 'It comes earlier in the order of layers.',
+  };
+  const forbidden = layers.filter((other) => other !== layer && !may.includes(other));
+  return {
+    name: `${layer}-imports-only-${may.filter((other) => other !== layer).join('-') || 'nothing'}`,
+    severity: 'error',
+    comment: why,
+    from: { path: `^src/${layer}/` },
+    to: { path: `^src/(${forbidden.join('|')})/` },
+  };
+});
+
+module.exports = {
+  forbidden: [
+    ...layerRules,
+    {
+      name: 'layers-do-not-import-the-public-api',
+      severity: 'error',
+      comment: 'src/index.ts and src/node.ts gather the layers for users; only commands may use them as users do.',
+      from: { path: '^src/(?!cli/).+/' },
+      to: { path: '^src/[^/]+$' },
+    },
+    {
+      name: 'public-api-does-not-reach-commands',
+      severity: 'error',
+      comment: 'Importing the package must not bring the command line with it.',
+      from: { path: '^src/(index|node)\\.ts$' },
+      to: { path: '^src/cli/', reachable: true },
+    },
+    {
+      name: 'index-runs-in-browsers',
+      severity: 'error',
+      comment: 'What needs Node belongs behind src/node.ts.',
+      from: { path: '^src/index\\.ts$' },
+      to: { path: '^node:|(^|/)node_modules/(node-av|webgpu|commander)/', reachable: true },
+    },
+    {
+      name: 'sources-do-not-import-tests-or-bench',
+      severity: 'error',
+      comment: 'What ships must not need what does not.',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'Of two modules that need each other, neither can be read first.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolved-imports',
+      severity: 'error',
+      comment: 'An import that is not found hides what it would break.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // Type-only imports are dependencies too: they decide who must know whom.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    builtInModules: { add: [] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'default'],
+    },
+  },
+};
