@@ -1,0 +1,41 @@
+/** @file Loads the FFmpeg binding on first use and keeps it quiet; what every media file here shares. */
+
+import { InputError } from '../core/errors.ts';
+
+/** The low-level FFmpeg binding together with FFmpeg's constants. */
+export type Ffmpeg = typeof import('node-av/lib') & typeof import('node-av/constants');
+
+let loaded: Promise<Ffmpeg> | undefined;
+
+/**
+ * The binding, loaded once. Loading it late keeps programs that decode nothing free of it.
+ * @throws InputError when the package has no binary for this platform.
+ */
+export function loadFfmpeg(): Promise<Ffmpeg> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Ffmpeg> {
+  try {
+    const [lib, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')]);
+    // FFmpeg writes its own diagnostics to stderr; what matters of them comes back as errors and warnings instead.
+    lib.Log.setLevel(constants.AV_LOG_QUIET);
+    return { ...lib, ...constants };
+  } catch (cause) {
+    throw new InputError(
+      `Video cannot be read or written because the package node-av has no working FFmpeg binary for ${process.platform}-${process.arch}; install it for this platform.`,
+      { cause },
+    );
+  }
+}
+
+/** FFmpeg's own words for an error code. */
+export function explain(av: Ffmpeg, code: number): string {
+  return av.FFmpegError.strerror(code);
+}
+
+/** FFmpeg's name of a local file; the prefix keeps names with a colon from being taken for a protocol. */
+export function fileUrl(path: string): string {
+  return `file:${path}`;
+}

@@ -1,0 +1,104 @@
+/** @file Frame-rate resampling by nearest time stamp, as pure arithmetic on seconds. */
+
+/** `'native'` keeps every frame; a number (Hz) picks for output k the frame nearest to k / fps. */
+export type FrameRate = number | 'native';
+
+/** Two time stamps closer than this (seconds) count as the same. */
+const EPSILON = 1e-9;
+
+/** A longer gap (seconds) between two frames is taken for a broken clock, or one bad stamp could ask for endless repeats. */
+const MAX_GAP = 60;
+
+/** A longer step back (seconds) restarts the clock; a shorter one is jitter. */
+const MAX_STEP_BACK = 1;
+
+/** Turns raw time stamps into seconds after the first frame that never decrease. */
+export class Timeline {
+  #origin: number | undefined;
+  #last = Number.NaN;
+  readonly #period: number;
+  /** How often the clock jumped and was put right. */
+  jumps = 0;
+
+  /** @param period seconds between two frames at the average rate, used where time stamps are missing. */
+  constructor(period: number) {
+    this.#period = period;
+  }
+
+  /** Seconds after the first frame of the frame with this raw time stamp (seconds; undefined: missing). */
+  place(stamp: number | undefined): number {
+    const first = Number.isNaN(this.#last);
+    const expected = first ? 0 : this.#last + this.#period;
+    if (stamp === undefined) {
+      this.#last = expected;
+      return expected;
+    }
+    this.#origin ??= stamp - expected;
+    let time = stamp - this.#origin;
+    if (!first && (time - this.#last > MAX_GAP || this.#last - time > MAX_STEP_BACK)) {
+      this.jumps++;
+      this.#origin = stamp - expected;
+      time = expected;
+    }
+    this.#last = first ? time : Math.max(time, this.#last);
+    return this.#last;
+  }
+}
+
+/**
+ * Decides, frame by frame, how many output frames each source frame fills, with one frame of look-ahead and no memory of
+ * the past. Output k stands for the time k / fps. It exists when k / fps is not after the last source frame, or when at
+ * least half of the output frame's duration is covered by the clip.
+ */
+export class Resampler {
+  readonly #fps: FrameRate;
+  #previous: number | undefined;
+  #next = 0;
+
+  constructor(fps: FrameRate) {
+    this.#fps = fps;
+  }
+
+  /** The time (seconds) of output `k` when the source frame shown there has the time `sourceTime`. */
+  timeOf(k: number, sourceTime: number): number {
+    return this.#fps === 'native' ? sourceTime : k / this.#fps;
+  }
+
+  /** Announces the next source frame at `time` (seconds); returns how many outputs the frame before it fills. */
+  push(time: number): number {
+    const previous = this.#previous;
+    this.#previous = time;
+    if (previous === undefined) return 0;
+    // A tie goes to the earlier frame.
+    return this.#fps === 'native' ? 1 : this.#advance(((previous + time) / 2) * this.#fps + EPSILON);
+  }
+
+  /** Announces that the clip ends at `end` (seconds); returns how many outputs the last frame fills. */
+  finish(end: number): number {
+    const last = this.#previous;
+    if (last === undefined) return 0;
+    if (this.#fps === 'native') return 1;
+    return this.#advance(Math.max(last * this.#fps, end * this.#fps - 0.5) + EPSILON);
+  }
+
+  #advance(upTo: number): number {
+    const count = Math.max(0, Math.floor(upTo) + 1 - this.#next);
+    this.#next += count;
+    return count;
+  }
+}
+
+/**
+ * The index of the source frame that each output shows.
+ * @param times seconds after the first frame, not decreasing, one per source frame.
+ * @param end seconds at which the last frame ends.
+ */
+export function resampleIndices(times: ArrayLike<number>, end: number, fps: FrameRate): number[] {
+  const resampler = new Resampler(fps);
+  const indices: number[] = [];
+  for (let i = 0; i <= times.length; i++) {
+    const count = i < times.length ? resampler.push(times[i] ?? 0) : resampler.finish(end);
+    for (let n = 0; n < count; n++) indices.push(i - 1);
+  }
+  return indices;
+}
