@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { resampleIndices, Timeline } from '../../src/io/resample.ts';
+
+const steady = (count: number, fps: number): number[] => Array.from({ length: count }, (_, i) => i / fps);
+const at = (count: number, from: number, to: number | 'native'): number[] =>
+  resampleIndices(steady(count, from), count / from, to);
+
+describe('resampleIndices', () => {
+  it('keeps every frame at the native rate, and when the rates agree', () => {
+    expect(at(5, 30, 'native')).toEqual([0, 1, 2, 3, 4]);
+    for (const count of [1, 2, 33, 250, 1001]) expect(at(count, 25, 25)).toEqual([...steady(count, 1)]);
+    expect(at(100, 29.97, 29.97)).toHaveLength(100);
+  });
+
+  it('drops frames by nearest time stamp', () => {
+    expect(at(10, 50, 25)).toEqual([0, 2, 4, 6, 8]);
+    // 30 to 25 Hz: outputs at 0, 40, 80, 120, 160 ms; frames at 0, 33, 67, 100, 133, 167 ms.
+    expect(at(6, 30, 25)).toEqual([0, 1, 2, 4, 5]);
+    expect(at(300, 30, 25)).toHaveLength(250);
+  });
+
+  it('repeats frames', () => {
+    // Outputs at 0, 40, … 280 ms; frames at 0, 100, 200 ms.
+    expect(at(3, 10, 25)).toEqual([0, 0, 1, 1, 2, 2, 2, 2]);
+    expect(at(1, 1, 4)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('follows a variable frame rate', () => {
+    // The second frame stays for 0.3 s.
+    expect(resampleIndices([0, 0.1, 0.4], 0.5, 10)).toEqual([0, 1, 1, 2, 2]);
+  });
+
+  it('gives a tie to the earlier frame, in spite of rounding', () => {
+    expect(resampleIndices([0, 0.1, 0.2], 0.3, 20)).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(resampleIndices([0, 1 / 30, 2 / 30], 0.1, 20)).toEqual([0, 1]);
+  });
+
+  it('tolerates time stamps rounded to milliseconds', () => {
+    const rounded = steady(29, 30).map((time) => Math.round(time * 1000) / 1000);
+    expect(resampleIndices(rounded, 0.967, 30)).toEqual(steady(29, 1));
+  });
+
+  it('always shows the first frame, also of a very short clip, and nothing of an empty one', () => {
+    expect(resampleIndices([0], 0.001, 25)).toEqual([0]);
+    expect(resampleIndices([], 0, 25)).toEqual([]);
+    expect(resampleIndices([0, 0, 0], 0.04, 25)).toEqual([0]);
+  });
+});
+
+describe('Timeline', () => {
+  const place = (stamps: (number | undefined)[], period = 0.04): { times: number[]; jumps: number } => {
+    const line = new Timeline(period);
+    const times = stamps.map((stamp) => Number(line.place(stamp).toFixed(6)));
+    return { times, jumps: line.jumps };
+  };
+
+  it('counts from the first frame', () => {
+    expect(place([7.5, 7.54, 7.6])).toEqual({ times: [0, 0.04, 0.1], jumps: 0 });
+  });
+
+  it('derives missing stamps from the average rate', () => {
+    expect(place([undefined, undefined, 3, undefined])).toEqual({ times: [0, 0.04, 0.08, 0.12], jumps: 0 });
+    expect(place([0, 0.04, undefined])).toEqual({ times: [0, 0.04, 0.08], jumps: 0 });
+  });
+
+  it('never goes back', () => {
+    expect(place([0, 0.1, 0.06, 0.2])).toEqual({ times: [0, 0.1, 0.1, 0.2], jumps: 0 });
+  });
+
+  it('closes the gaps of a clock that jumps', () => {
+    expect(place([0, 0.04, 9e9, 9e9 + 1])).toEqual({ times: [0, 0.04, 0.08, 1.08], jumps: 1 });
+    expect(place([100, 100.04, 3, 3.04])).toEqual({ times: [0, 0.04, 0.08, 0.12], jumps: 1 });
+  });
+});
