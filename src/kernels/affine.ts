@@ -1,0 +1,25 @@
+/** @file y = x · scale + shift per channel, and ReLU if wanted: batch norm that could not be folded into a convolution. */
+
+import type { Kernel } from '../core/kernel.ts';
+import { elementwise } from './elementwise.ts';
+import type { View } from './view.ts';
+import { constant } from './wgsl.ts';
+
+export interface AffineProblem {
+  readonly x: View;
+  readonly y: View;
+  readonly relu: boolean;
+}
+
+/** Bindings: x, scale, shift (both padded to a multiple of 4 by zeros), y. */
+export function affine({ x, y, relu }: AffineProblem, workgroupSize = 64): Kernel {
+  return elementwise({
+    name: 'affine',
+    inputs: { x },
+    constants: [constant('scale'), constant('shift')],
+    y,
+    relu,
+    expression: 'in0 * scale[c] + shift[c]',
+    workgroupSize,
+  });
+}
