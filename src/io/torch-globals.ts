@@ -1,0 +1,249 @@
+/**
+ * @file What a pickled state dict may import, and what those names mean here. Sources: torch/_utils.py,
+ * torch/storage.py and the allow-list of torch/_weights_only_unpickler.py.
+ */
+
+import type { InputError } from '../core/errors.ts';
+import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from '../core/tensor.ts';
+import { allocateElements, fileError, isPlausibleShape, itemSize, type MemoryBudget, readElements } from './bytes.ts';
+import { type PickleDict, PickleGlobal, PickleObject, type PickleValue } from './pickle.ts';
+
+const STORAGE_TYPES: Record<string, DType> = {
+  FloatStorage: 'f32',
+  DoubleStorage: 'f64',
+  HalfStorage: 'f16',
+  BFloat16Storage: 'bf16',
+  ByteStorage: 'u8',
+  CharStorage: 'i8',
+  ShortStorage: 'i16',
+  IntStorage: 'i32',
+  LongStorage: 'i64',
+  BoolStorage: 'bool',
+  UntypedStorage: 'u8',
+};
+
+const DTYPES: Record<string, DType> = {
+  float32: 'f32',
+  float64: 'f64',
+  float16: 'f16',
+  bfloat16: 'bf16',
+  uint8: 'u8',
+  int8: 'i8',
+  int16: 'i16',
+  uint16: 'u16',
+  int32: 'i32',
+  uint32: 'u32',
+  int64: 'i64',
+  uint64: 'u64',
+  bool: 'bool',
+};
+
+/** A type that appears as data: of a storage or of a tensor's elements. */
+class TorchType extends PickleGlobal {
+  readonly dtype: DType;
+
+  constructor(name: string, dtype: DType) {
+    super(name);
+    this.dtype = dtype;
+  }
+}
+
+/** A run of bytes that lies outside of the pickle. */
+export class PickledStorage extends PickleObject {
+  readonly kind = 'storage';
+  readonly dtype: DType;
+  readonly key: string;
+  readonly count: number;
+  /** Where a view of a legacy storage begins, in elements. */
+  readonly viewOffset: number;
+
+  constructor(dtype: DType, key: string, count: number, viewOffset: number) {
+    super();
+    this.dtype = dtype;
+    this.key = key;
+    this.count = count;
+    this.viewOffset = viewOffset;
+  }
+
+  get byteLength(): number {
+    return this.count * itemSize(this.dtype);
+  }
+
+  /** What a persistent id `('storage', type, key, location, count[, view])` stands for. */
+  static fromPersistentId(id: PickleValue, source: string): PickledStorage {
+    if (!Array.isArray(id)) throw malformed(source, 'a storage');
+    const [tag, type, key, , count, view] = id;
+    const named = typeof key === 'string' || typeof key === 'number';
+    if (tag !== 'storage' || !(type instanceof TorchType) || !named || !isCount(count)) {
+      throw malformed(source, 'a storage');
+    }
+    const viewOffset = Array.isArray(view) ? view[1] : 0;
+    if (!isCount(viewOffset)) throw malformed(source, 'a storage');
+    return new PickledStorage(type.dtype, String(key), count, viewOffset);
+  }
+}
+
+/** A tensor as a pickle describes it; offset and strides count elements. */
+export class PickledTensor extends PickleObject {
+  readonly kind = 'tensor';
+  readonly storage: PickledStorage;
+  readonly dtype: DType;
+  readonly offset: number;
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+
+  constructor(storage: PickledStorage, dtype: DType, offset: number, shape: Shape, strides: readonly number[]) {
+    super();
+    this.storage = storage;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+}
+
+/**
+ * Resolves an import of a checkpoint's pickle.
+ * @throws InputError for everything that a state dict does not need.
+ */
+export function torchGlobal(module: string, name: string, source: string): PickleGlobal {
+  const fullName = `${module}.${name}`;
+  if (module === 'torch' || module === 'torch.storage') {
+    const dtype = lookUp(STORAGE_TYPES, name) ?? (module === 'torch' ? lookUp(DTYPES, name) : undefined);
+    if (dtype) return new TorchType(fullName, dtype);
+    if (/^(Complex|Q)\w*Storage$/.test(name)) {
+      throw fileError(`${source} holds tensors of type ${fullName}, which are not supported; save real numbers.`);
+    }
+  }
+  switch (fullName) {
+    case 'collections.OrderedDict':
+    case 'collections.Counter': // learning rate schedules keep their milestones in one
+      return new PickleGlobal(fullName, (args) => makeDict(args, source));
+    case 'torch._utils._rebuild_tensor':
+    case 'torch._utils._rebuild_tensor_v2':
+      return new PickleGlobal(fullName, (args) => rebuildTensor(args, undefined, source));
+    case 'torch._utils._rebuild_tensor_v3':
+      return new PickleGlobal(fullName, (args) => rebuildTensor(args, args[6], source));
+    case 'torch._utils._rebuild_parameter':
+    case 'torch._utils._rebuild_parameter_with_state':
+      return new PickleGlobal(fullName, ([data]) => {
+        if (!(data instanceof PickledTensor)) throw malformed(source, 'a parameter');
+        return data;
+      });
+    case 'torch._tensor._rebuild_from_type_v2':
+      return new PickleGlobal(fullName, ([rebuild, , args]) => {
+        if (!(rebuild instanceof PickleGlobal) || !rebuild.call || !Array.isArray(args)) {
+          throw malformed(source, 'a tensor');
+        }
+        return rebuild.call(args);
+      });
+    case 'torch.Size':
+      return new PickleGlobal(fullName, ([extents]) => extents ?? []);
+    case 'torch.device':
+      return new PickleGlobal(fullName, (args) => args);
+    case 'torch.Tensor':
+    case 'torch.nn.parameter.Parameter':
+      return new PickleGlobal(fullName);
+    default:
+      throw fileError(`${source} wants to import ${fullName}, which a state dict does not need; it was not loaded.`);
+  }
+}
+
+/**
+ * The dense row-major tensor that `tensor` describes: a view of `storage` where it is contiguous, else a copy.
+ * @param storage The bytes of its storage, 8-byte aligned.
+ * @throws InputError when it reaches beyond its storage or would need absurd memory.
+ */
+export function materialize(
+  name: string,
+  tensor: PickledTensor,
+  storage: Uint8Array,
+  budget: MemoryBudget,
+  source: string,
+): HostTensor {
+  const { dtype, shape, strides } = tensor;
+  const width = itemSize(dtype);
+  const size = sizeOf(shape);
+  const offset = tensor.offset + tensor.storage.viewOffset;
+  const available = Math.floor(storage.length / width);
+  const last = offset + shape.reduce((sum, extent, i) => sum + (extent - 1) * strides[i]!, 0);
+  if (size > 0 && last >= available) {
+    throw fileError(
+      `${source} is damaged: tensor ${name} of shape ${formatShape(shape)} needs element ${last} of its storage, which has ${available}.`,
+    );
+  }
+  if (size === 0) return { dtype, shape, data: allocateElements(dtype, 0) };
+  if (isContiguous(shape, strides)) return { dtype, shape, data: readElements(dtype, storage, offset * width, size) };
+
+  budget.take(size * width, `tensor ${name}`);
+  const data = allocateElements(dtype, size);
+  gather(data as Float64Array, readElements(dtype, storage, 0, available) as Float64Array, offset, shape, strides);
+  return { dtype, shape, data };
+}
+
+/** Copies a strided tensor row by row; typed as one array type, valid for all. */
+function gather(
+  target: Float64Array,
+  elements: Float64Array,
+  offset: number,
+  shape: Shape,
+  strides: readonly number[],
+): void {
+  const outer = shape.length - 1;
+  const rowLength = shape[outer]!;
+  const rowStride = strides[outer]!;
+  const index = new Array<number>(outer).fill(0);
+  let row = offset;
+  for (let start = 0; start < target.length; start += rowLength) {
+    for (let i = 0; i < rowLength; i++) target[start + i] = elements[row + i * rowStride]!;
+    for (let axis = outer - 1; axis >= 0; axis--) {
+      index[axis]!++;
+      row += strides[axis]!;
+      if (index[axis]! < shape[axis]!) break;
+      row -= shape[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+function isContiguous(shape: Shape, strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected) return false;
+    expected *= shape[axis]!;
+  }
+  return true;
+}
+
+function rebuildTensor(args: PickleValue[], type: PickleValue | undefined, source: string): PickledTensor {
+  const [storage, offset, shape, strides] = args;
+  const described = storage instanceof PickledStorage && Array.isArray(shape) && Array.isArray(strides);
+  if (!described || !isCount(offset) || !isPlausibleShape(shape)) throw malformed(source, 'a tensor');
+  if (strides.length !== shape.length || !strides.every(isCount)) throw malformed(source, 'a tensor');
+  if (type !== undefined && !(type instanceof TorchType)) throw malformed(source, 'a tensor');
+  return new PickledTensor(storage, type?.dtype ?? storage.dtype, offset, shape, strides);
+}
+
+function makeDict([items]: PickleValue[], source: string): PickleDict {
+  if (items === undefined) return new Map();
+  if (items instanceof Map) return new Map(items);
+  if (!Array.isArray(items)) throw malformed(source, 'a dict');
+  return new Map(
+    items.map((pair) => {
+      if (!Array.isArray(pair) || pair.length !== 2) throw malformed(source, 'a dict');
+      return pair as [PickleValue, PickleValue];
+    }),
+  );
+}
+
+function lookUp(table: Record<string, DType>, name: string): DType | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+function isCount(value: PickleValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function malformed(source: string, what: string): InputError {
+  return fileError(`${source} is damaged: its pickle describes ${what} in a way that PyTorch does not.`);
+}
