@@ -1,0 +1,73 @@
+/** @file A graph is data: values with types, nodes in an order in which they can run, names of the values that one may ask for. */
+
+import type { AttributesOf, OperatorType } from '../ops/index.ts';
+import { operators } from '../ops/index.ts';
+import type { Operator, TensorType } from '../ops/operator.ts';
+
+/** Index into `Graph.values`. */
+export type ValueId = number;
+
+export interface Value {
+  readonly type: TensorType;
+  /** Where it comes from. Parameters are known when a plan is compiled, inputs come with each run. */
+  readonly source:
+    | { readonly kind: 'input'; readonly name: string }
+    | { readonly kind: 'parameter'; readonly name: string }
+    | { readonly kind: 'node' };
+}
+
+interface NodeOf<K extends OperatorType> {
+  readonly op: K;
+  /** Shown in plans and errors; such as `Mixed_3b/Branch_1/Conv3d_0b_3x3`. */
+  readonly name: string;
+  readonly attributes: AttributesOf<K>;
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+}
+
+/** One application of an operator. */
+export type Node<K extends OperatorType = OperatorType> = { [T in K]: NodeOf<T> }[K];
+
+export interface Graph {
+  readonly values: readonly Value[];
+  /** Every node comes after those whose outputs it reads. */
+  readonly nodes: readonly Node[];
+  /** Values that can be asked for by name; after `selectOutputs` those that were. */
+  readonly names: ReadonlyMap<string, ValueId>;
+}
+
+/** The operator of a node. Attributes and operator belong together by construction, which the type cannot follow. */
+export function operatorOf(node: Pick<Node, 'op'>): Operator<Node['attributes']> {
+  return operators[node.op] as unknown as Operator<Node['attributes']>;
+}
+
+export const isOp = <K extends OperatorType>(node: Node | undefined, op: K): node is Extract<Node, { op: K }> =>
+  node?.op === op;
+
+/** Node that makes each value, by value. */
+export function producers(graph: Graph): Map<ValueId, Node> {
+  return new Map(graph.nodes.flatMap((node) => node.outputs.map((value) => [value, node] as const)));
+}
+
+/** How often each value is read, named outputs included. */
+export function useCounts(graph: Graph): Map<ValueId, number> {
+  const counts = new Map<ValueId, number>();
+  const count = (value: ValueId) => counts.set(value, (counts.get(value) ?? 0) + 1);
+  for (const node of graph.nodes) node.inputs.forEach(count);
+  for (const value of graph.names.values()) count(value);
+  return counts;
+}
+
+/** Values that follow from parameters alone: computed once, on the host. */
+export function parameterValues(graph: Graph): Set<ValueId> {
+  const known = new Set<ValueId>();
+  graph.values.forEach(({ source }, id) => {
+    if (source.kind === 'parameter') known.add(id);
+  });
+  for (const node of graph.nodes) {
+    if (operatorOf(node).host && node.inputs.every((value) => known.has(value))) {
+      for (const value of node.outputs) known.add(value);
+    }
+  }
+  return known;
+}

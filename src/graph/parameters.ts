@@ -1,0 +1,109 @@
+/**
+ * @file Parameters on the device: what the kernels of a graph want of them (batch norms folded, siblings joined, packed) is
+ * computed on the host, uploaded once, and shared by all plans that are compiled with the same `DeviceParameters`.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import { toFloat32 } from '../core/half.ts';
+import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../core/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { BufferUsage } from '../gpu/usage.ts';
+import type { Argument } from '../ops/operator.ts';
+import { type Graph, operatorOf, producers, type ValueId } from './graph.ts';
+
+export class DeviceParameters {
+  private readonly buffers = new Map<string, GPUBuffer>();
+
+  /** @param tensors Parameters by the names that the graph has for them. */
+  constructor(
+    readonly gpu: Gpu,
+    private readonly tensors: ReadonlyMap<string, HostTensor>,
+  ) {}
+
+  /** Bytes on the device. */
+  get bytes(): number {
+    return [...this.buffers.values()].reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
+  /** @throws GraphError that names the first parameter of the graph that is missing or has another shape. */
+  check(graph: Graph): void {
+    for (const { source, type } of graph.values) {
+      if (source.kind !== 'parameter') continue;
+      const tensor = this.tensors.get(source.name);
+      if (!tensor) throw new GraphError(`Parameter ${source.name} (${formatShape(type.shape)}) is missing.`);
+      if (!sameShape(tensor.shape, type.shape)) {
+        throw new GraphError(
+          `Parameter ${source.name} has shape ${formatShape(tensor.shape)}; the model wants ${formatShape(type.shape)}.`,
+        );
+      }
+    }
+  }
+
+  /** Evaluates constants of one graph. Host values are kept only as long as the evaluator. */
+  evaluator(graph: Graph): ParameterEvaluator {
+    return new ParameterEvaluator(graph, this.tensors);
+  }
+
+  /** The buffer of a packed constant, made on first use. */
+  buffer(
+    evaluator: ParameterEvaluator,
+    argument: Extract<Argument, { from: 'constant' }>,
+    inputs: readonly ValueId[],
+  ): GPUBuffer {
+    const sources = argument.inputs.map((index) => inputs[index]!);
+    const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
+    let buffer = this.buffers.get(key);
+    if (!buffer) {
+      const data = argument.make(sources.map((value) => evaluator.value(value)));
+      buffer = this.gpu.upload(key.slice(0, 100), data, BufferUsage.STORAGE);
+      this.buffers.set(key, buffer);
+    }
+    return buffer;
+  }
+
+  dispose(): void {
+    for (const buffer of this.buffers.values()) this.gpu.destroyBuffer(buffer);
+    this.buffers.clear();
+  }
+}
+
+/** Computes values that follow from parameters alone. */
+export class ParameterEvaluator {
+  private readonly makers;
+  private readonly known = new Map<ValueId, FloatTensor>();
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly tensors: ReadonlyMap<string, HostTensor>,
+  ) {
+    this.makers = producers(graph);
+  }
+
+  /** An expression that says what the value is, the same in every graph. */
+  describe(value: ValueId): string {
+    const { source } = this.graph.values[value]!;
+    if (source.kind === 'parameter') return source.name;
+    const node = this.makers.get(value)!;
+    return `${node.op}${JSON.stringify(node.attributes)}(${node.inputs.map((v) => this.describe(v)).join(',')})`;
+  }
+
+  value(id: ValueId): FloatTensor {
+    let tensor = this.known.get(id);
+    if (!tensor) {
+      const { source } = this.graph.values[id]!;
+      tensor = source.kind === 'parameter' ? toFloat32(this.tensors.get(source.name)!, source.name) : this.evaluate(id);
+      this.known.set(id, tensor);
+    }
+    return tensor;
+  }
+
+  private evaluate(id: ValueId): FloatTensor {
+    const node = this.makers.get(id)!;
+    const { host } = operatorOf(node);
+    if (!host) throw new GraphError(`${node.name} (${node.op}) wants parameters and was given an activation.`);
+    return host(
+      node.attributes,
+      node.inputs.map((value) => this.value(value)),
+    );
+  }
+}

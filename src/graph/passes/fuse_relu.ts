@@ -1,0 +1,25 @@
+/** @file ReLU moves into the epilogue of the convolution, batch norm or addition that it follows, when nothing else reads it. */
+
+import { type Graph, isOp, type Node, producers, useCounts } from '../graph.ts';
+import { rewrite } from '../rewrite.ts';
+
+type Fusible = Node<'conv3d'> | Node<'batchNorm'> | Node<'add'>;
+
+export function fuseRelu(graph: Graph): Graph {
+  const makers = producers(graph);
+  const uses = useCounts(graph);
+  const hosts = new Map<Node, Fusible>();
+  for (const node of graph.nodes) {
+    if (!isOp(node, 'relu')) continue;
+    const maker = makers.get(node.inputs[0]!);
+    const fusible = isOp(maker, 'conv3d') || isOp(maker, 'batchNorm') || isOp(maker, 'add');
+    if (fusible && maker.outputs.length === 1 && uses.get(maker.outputs[0]!) === 1) hosts.set(node, maker);
+  }
+  const fused = new Set<Node>(hosts.values());
+  return rewrite(graph, (node, { to, map, copy }) => {
+    const host = hosts.get(node);
+    if (host) map(node.outputs[0]!, to(host.outputs[0]!));
+    else if (fused.has(node)) copy(node as Fusible, { ...(node as Fusible).attributes, relu: true });
+    else copy(node);
+  });
+}

@@ -1,0 +1,210 @@
+/**
+ * @file A compiled plan: dispatches over an arena. Every run encodes one command buffer; nothing else is made. Runs of one
+ * plan queue up behind each other.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import type { Workgroups } from '../core/kernel.ts';
+import {
+  type FloatTensor,
+  floatTensor,
+  formatShape,
+  type HostTensor,
+  type Shape,
+  sameShape,
+  sizeOf,
+} from '../core/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Program } from '../gpu/program.ts';
+import { BufferUsage } from '../gpu/usage.ts';
+import type { View } from '../kernels/view.ts';
+import { pixelsOf, vec4s } from '../kernels/view.ts';
+import type { Arena } from './arena.ts';
+import type { Graph, ValueId } from './graph.ts';
+import type { DeviceParameters } from './parameters.ts';
+import type { StorageMap } from './storage.ts';
+
+/** One node of a plan. */
+export interface PlanRow {
+  readonly node: string;
+  readonly op: string;
+  /** The candidate that was chosen. */
+  readonly kernel: string;
+  readonly firstDispatch: number;
+  readonly dispatches: number;
+  readonly workgroups: readonly Workgroups[];
+  readonly shapes: readonly Shape[];
+  /** Number of values. */
+  readonly parameters: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+export interface ProfiledRow extends PlanRow {
+  /** Milliseconds on the device. */
+  readonly ms: number;
+}
+
+/** Bytes. */
+export interface PlanMemory {
+  readonly arena: number;
+  /** The largest set of tensors and workspaces alive together. */
+  readonly lowerBound: number;
+  readonly parameters: number;
+  /** For reading results back. */
+  readonly staging: number;
+}
+
+interface OutputCopy {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly view: View;
+  readonly storage: number;
+  readonly stagingOffset: number;
+}
+
+export class Plan {
+  private readonly staging: GPUBuffer;
+  private readonly outputs: readonly OutputCopy[];
+  private readonly inputs: ReadonlyMap<string, ValueId>;
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly gpu: Gpu,
+    readonly graph: Graph,
+    private readonly storage: StorageMap,
+    private readonly arena: Arena,
+    private readonly program: Program,
+    readonly rows: readonly PlanRow[],
+    private readonly parameters: DeviceParameters,
+  ) {
+    this.inputs = new Map(
+      graph.values.flatMap(({ source }, id) => (source.kind === 'input' ? [[source.name, id]] : [])),
+    );
+    let offset = 0;
+    this.outputs = [...graph.names].map(([name, value]) => {
+      const { storage: index, view } = storage.placements[value]!;
+      const copy = { name, shape: graph.values[value]!.type.shape, view, storage: index, stagingOffset: offset };
+      offset += Math.ceil(storage.storages[index]!.size / 16) * 16;
+      return copy;
+    });
+    this.staging = gpu.createBuffer('results', offset, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+  }
+
+  /**
+   * Runs the plan once.
+   * @param inputs One tensor per graph input: float32 in the shape of the graph (channels last), uint8 for frames.
+   * @returns The outputs by name, float32, channels last, without padding.
+   * @throws GraphError when an input is missing or has another shape; DeviceLostError.
+   */
+  run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
+    const turn = this.queue.then(() => this.execute(inputs));
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Runs the plan once with whatever its inputs hold, and times every node. */
+  async profile(): Promise<ProfiledRow[]> {
+    const times = await this.program.profile();
+    return this.rows.map((row) => ({
+      ...row,
+      ms: times.subarray(row.firstDispatch, row.firstDispatch + row.dispatches).reduce((a, b) => a + b, 0),
+    }));
+  }
+
+  get memory(): PlanMemory {
+    return {
+      arena: this.arena.bytes,
+      lowerBound: this.arena.plan.lowerBound,
+      parameters: this.parameters.bytes,
+      staging: this.staging.size,
+    };
+  }
+
+  get dispatchCount(): number {
+    return this.program.dispatchCount;
+  }
+
+  /** Sum over all nodes, as the direct algorithm counts. */
+  get flops(): number {
+    return this.rows.reduce((sum, row) => sum + row.flops, 0);
+  }
+
+  dispose(): void {
+    this.program.dispose();
+    this.arena.dispose();
+    this.gpu.destroyBuffer(this.staging);
+  }
+
+  private async execute(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
+    const { device } = this.gpu;
+    for (const [name, value] of this.inputs) this.uploadInput(name, value, inputs[name]);
+    const encoder = device.createCommandEncoder({ label: 'plan' });
+    this.program.encode(encoder);
+    for (const { storage, stagingOffset } of this.outputs) {
+      const { buffer, offset, size } = this.arena.range(storage);
+      encoder.copyBufferToBuffer(buffer, offset, this.staging, stagingOffset, size);
+    }
+    device.queue.submit([encoder.finish()]);
+    const results = await this.gpu.read(this.staging, this.staging.size);
+    return Object.fromEntries(
+      this.outputs.map(({ name, shape, view, storage, stagingOffset }) => {
+        const stored = new Float32Array(results, stagingOffset, this.storage.storages[storage]!.size / 4);
+        return [name, floatTensor(shape, unpad(stored, view))];
+      }),
+    );
+  }
+
+  private uploadInput(name: string, value: ValueId, tensor: HostTensor | undefined): void {
+    const { type } = this.graph.values[value]!;
+    if (!tensor) throw new GraphError(`Input ${name} (${type.dtype} ${formatShape(type.shape)}) is missing.`);
+    if (
+      tensor.dtype !== type.dtype ||
+      !sameShape(tensor.shape, type.shape) ||
+      tensor.data.length !== sizeOf(type.shape)
+    ) {
+      throw new GraphError(
+        `Input ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}; the plan takes ${type.dtype} ${formatShape(type.shape)}.`,
+      );
+    }
+    const placement = this.storage.placements[value]!;
+    const { buffer, offset } = this.arena.range(placement.storage);
+    const bytes =
+      type.dtype === 'u8' ? padBytes(tensor.data as Uint8Array) : pad(tensor.data as Float32Array, placement.view);
+    this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
+  }
+}
+
+/** Channels-last values to rows padded to a multiple of 4 channels, the padding zero. */
+function pad(values: Float32Array, view: View): Float32Array<ArrayBuffer> {
+  const channels = view.shape[4];
+  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
+  const width = 4 * vec4s(channels);
+  const pixels = pixelsOf(view);
+  const padded = new Float32Array(pixels * width);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let c = 0; c < channels; c++) padded[pixel * width + c] = values[pixel * channels + c]!;
+  }
+  return padded;
+}
+
+/** Without padding, and out of a wider tensor where the view is a slice of one. */
+function unpad(stored: Float32Array, view: View): Float32Array {
+  const channels = view.shape[4];
+  const pixels = pixelsOf(view);
+  if (view.stride * 4 === channels) return stored.slice(0, pixels * channels);
+  const values = new Float32Array(pixels * channels);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const from = (view.base + pixel * view.stride) * 4;
+    for (let c = 0; c < channels; c++) values[pixel * channels + c] = stored[from + c]!;
+  }
+  return values;
+}
+
+/** Writes to a buffer come in multiples of 4 bytes. */
+function padBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (bytes.byteLength % 4 === 0) return bytes as Uint8Array<ArrayBuffer>;
+  const padded = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}

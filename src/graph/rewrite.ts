@@ -1,0 +1,85 @@
+/** @file The frame of every pass: walk a graph in order, copy or replace each node, and end with a graph in running order. */
+
+import { GraphBuilder } from './builder.ts';
+import { type Graph, type Node, producers, type ValueId } from './graph.ts';
+
+/** What a pass sees while it rebuilds a graph. Values of the old graph are translated by `to`. */
+export interface Rewriter {
+  readonly builder: GraphBuilder;
+  /** The new value for one of the old graph. */
+  to(old: ValueId): ValueId;
+  /** Says that an old value is from now on this new one. */
+  map(old: ValueId, value: ValueId): void;
+  /** Copies a node, with other attributes if given. */
+  copy<K extends Node['op']>(node: Node<K>, attributes?: Node<K>['attributes']): void;
+}
+
+/** Calls `visit` for each node; it copies the node, replaces it by others, or drops it. */
+export function rewrite(graph: Graph, visit: (node: Node, rewriter: Rewriter) => void): Graph {
+  const builder = new GraphBuilder();
+  const values = new Map<ValueId, ValueId>();
+  graph.values.forEach(({ type, source }, id) => {
+    if (source.kind === 'input') values.set(id, builder.input(source.name, type.shape, type.dtype));
+    if (source.kind === 'parameter') values.set(id, builder.parameter(source.name, type.shape));
+  });
+  const to = (old: ValueId): ValueId => {
+    const value = values.get(old);
+    if (value === undefined) throw new Error(`A pass dropped value ${old}, which is still read.`);
+    return value;
+  };
+  const rewriter: Rewriter = {
+    builder,
+    to,
+    map: (old, value) => values.set(old, value),
+    copy: (node, attributes = node.attributes) => {
+      const outputs = builder.add(node.op, node.name, attributes as never, node.inputs.map(to));
+      node.outputs.forEach((old, i) => {
+        values.set(old, outputs[i]!);
+      });
+    },
+  };
+  for (const node of graph.nodes) visit(node, rewriter);
+  for (const [name, value] of graph.names) builder.name(name, to(value));
+  return builder.build();
+}
+
+/**
+ * Keeps the named outputs and what they need; everything else is dropped, unused inputs and parameters too. Nodes end up
+ * in an order in which they can run, as close to the given one as possible.
+ */
+export function prune(graph: Graph): Graph {
+  const makers = producers(graph);
+  const ordered = new Set<Node>();
+  const needed = new Set<ValueId>(graph.names.values());
+  const visit = (node: Node): void => {
+    if (ordered.has(node)) return;
+    for (const value of node.inputs) {
+      needed.add(value);
+      const maker = makers.get(value);
+      if (maker) visit(maker);
+    }
+    ordered.add(node);
+  };
+  const wanted = new Set<Node>();
+  const mark = (value: ValueId): void => {
+    const maker = makers.get(value);
+    if (!maker || wanted.has(maker)) return;
+    wanted.add(maker);
+    maker.inputs.forEach(mark);
+  };
+  for (const value of graph.names.values()) mark(value);
+  for (const node of graph.nodes) if (wanted.has(node)) visit(node);
+  for (const node of ordered) for (const value of node.outputs) needed.add(value);
+  const ids = new Map<ValueId, ValueId>();
+  const values = graph.values.filter((_, id) => {
+    if (!needed.has(id)) return false;
+    ids.set(id, ids.size);
+    return true;
+  });
+  const renumber = (list: readonly ValueId[]): ValueId[] => list.map((value) => ids.get(value)!);
+  return {
+    values,
+    nodes: [...ordered].map((node) => ({ ...node, inputs: renumber(node.inputs), outputs: renumber(node.outputs) })),
+    names: new Map([...graph.names].map(([name, value]) => [name, ids.get(value)!])),
+  };
+}

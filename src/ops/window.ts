@@ -1,0 +1,133 @@
+/**
+ * @file Sliding windows: output sizes and padding of convolutions and pools, and how a dispatch is cut over batch and time
+ * where a tensor is larger than one storage binding may be.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import type { Triple } from '../kernels/conv3d.ts';
+import { type View, vec4s } from '../kernels/view.ts';
+import type { Argument, Operand } from './operator.ts';
+
+/** `same` and `valid` as TensorFlow has them, or explicit amounts before and after each of T, H, W. */
+export type Padding = 'same' | 'valid' | readonly [Pair, Pair, Pair];
+export type Pair = readonly [before: number, after: number];
+
+export interface WindowGeometry {
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  readonly padding: Padding;
+}
+
+const AXES = ['frames', 'rows', 'columns'] as const;
+
+/**
+ * Padding per axis. TensorFlow's SAME depends on the input's size and puts the odd one at the end:
+ * total = (⌈n/s⌉ − 1)·s + k − n.
+ */
+export function resolvePadding({ kernel, stride, padding }: WindowGeometry, size: Triple): [Pair, Pair, Pair] {
+  const axis = (i: 0 | 1 | 2): Pair => {
+    if (padding === 'valid') return [0, 0];
+    if (padding !== 'same') return padding[i];
+    const total = Math.max((Math.ceil(size[i] / stride[i]) - 1) * stride[i] + kernel[i] - size[i], 0);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  };
+  return [axis(0), axis(1), axis(2)];
+}
+
+/** @throws GraphError when the window does not fit. */
+export function windowOutput(geometry: WindowGeometry, size: Triple): Triple {
+  const padding = resolvePadding(geometry, size);
+  return size.map((extent, i) => {
+    const [before, after] = padding[i]!;
+    const output = Math.floor((extent + before + after - geometry.kernel[i]!) / geometry.stride[i]!) + 1;
+    if (output < 1) {
+      throw new GraphError(`its window of ${geometry.kernel[i]} ${AXES[i]} does not fit into ${extent}`);
+    }
+    return output;
+  }) as unknown as Triple;
+}
+
+/** A part of a node's work: whole operands, or a range of frames of one sample. */
+export interface Part {
+  readonly x: View;
+  readonly outputs: readonly View[];
+  readonly padding: Triple;
+  readonly input: Argument;
+  readonly outputArgs: readonly Argument[];
+}
+
+/**
+ * Cuts a sliding-window node over samples and frames so that no binding is larger than `limit` bytes. One part that covers
+ * everything where it fits.
+ * @throws GraphError when a single output frame does not fit.
+ */
+export function splitWindows(
+  geometry: WindowGeometry,
+  x: Operand,
+  outputs: readonly Operand[],
+  limit: number,
+  alignment: number,
+): Part[] {
+  const [samples, frames, height, width] = x.view.shape;
+  const before = resolvePadding(geometry, [frames, height, width]).map((pair) => pair[0]) as unknown as Triple;
+  if ([x, ...outputs].every((operand) => operand.storageBytes <= limit)) {
+    return [
+      {
+        x: x.view,
+        outputs: outputs.map((o) => o.view),
+        padding: before,
+        input: { from: 'input', index: 0 },
+        outputArgs: outputs.map((_, index) => ({ from: 'output', index })),
+      },
+    ];
+  }
+  const outputFrames = outputs[0]!.view.shape[1];
+  const [kernel] = geometry.kernel;
+  const [stride] = geometry.stride;
+  const fits = (count: number): boolean =>
+    frameBytes(x.view) * ((count - 1) * stride + kernel) + alignment <= limit &&
+    outputs.every((o) => frameBytes(o.view) * count + alignment <= limit);
+  let chunk = outputFrames;
+  while (chunk > 1 && !fits(chunk)) chunk = Math.ceil(chunk / 2);
+  if (!fits(chunk)) {
+    throw new GraphError(`one frame of it needs a storage binding of more than ${limit} bytes, the device's limit`);
+  }
+  const parts: Part[] = [];
+  for (let n = 0; n < samples; n++) {
+    for (let first = 0; first < outputFrames; first += chunk) {
+      const count = Math.min(chunk, outputFrames - first);
+      const top = first * stride - before[0];
+      const from = Math.max(top, 0);
+      const to = Math.min(top + (count - 1) * stride + kernel, frames);
+      const source = frameRange(x.view, n, from, Math.max(to, from + 1), alignment);
+      const targets = outputs.map((o) => frameRange(o.view, n, first, first + count, alignment));
+      parts.push({
+        x: source.view,
+        outputs: targets.map((t) => t.view),
+        padding: [from - top, before[1], before[2]],
+        input: { from: 'input', index: 0, offset: source.offset, size: source.size },
+        outputArgs: targets.map(({ offset, size }, index) => ({ from: 'output', index, offset, size })),
+      });
+    }
+  }
+  return parts;
+}
+
+/** Bytes from one frame of a view to the next. */
+function frameBytes({ shape: [, , height, width], stride }: View): number {
+  return height * width * stride * 16;
+}
+
+/** Frames `from` … `to` of one sample as a view of its own, with the binding that covers it. */
+function frameRange(view: View, sample: number, from: number, to: number, alignment: number) {
+  const [, frames, height, width, channels] = view.shape;
+  const start = (view.base + (sample * frames + from) * height * width * view.stride) * 16;
+  const offset = Math.floor(start / alignment) * alignment;
+  const pixels = (to - from) * height * width;
+  const end = start + ((pixels - 1) * view.stride + vec4s(channels)) * 16;
+  return {
+    view: { shape: [1, to - from, height, width, channels], stride: view.stride, base: (start - offset) / 16 } as View,
+    offset,
+    size: end - offset,
+  };
+}
