@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest';
+import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
+import { type Conv3dProblem, packChannels, packWeights } from '../../src/kernels/conv3d.ts';
+import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
+import { conv3dRegister } from '../../src/kernels/conv3d_register.ts';
+import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
+import { conv3dTiled, conv3dTiledFits } from '../../src/kernels/conv3d_tiled.ts';
+import { denseView, type View, vec4s } from '../../src/kernels/view.ts';
+import { fill } from '../formula.ts';
+import { expectClose, runKernel, testGpu } from '../harness.ts';
+import { conv3d } from '../reference/conv3d.ts';
+import { type Shape5, sizeOf5, type Volume } from '../reference/volume.ts';
+
+type Triple = readonly [number, number, number];
+
+interface Case {
+  readonly name: string;
+  readonly x: Shape5;
+  /** N T H W of the outputs. */
+  readonly y: readonly [number, number, number, number];
+  /** Channels of each output. */
+  readonly channels: readonly number[];
+  readonly kernel: Triple;
+  readonly stride?: Triple;
+  readonly padding?: Triple;
+  readonly groups?: number;
+  readonly relu?: boolean;
+  /** Put views into the middle of wider tensors. */
+  readonly sliced?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'one pixel, one channel', x: [1, 1, 1, 1, 1], y: [1, 1, 1, 1], channels: [1], kernel: [1, 1, 1] },
+  {
+    name: '3 → 5, 3×3×3 on 2×7×13',
+    x: [1, 2, 7, 13, 3],
+    y: [1, 2, 7, 13],
+    channels: [5],
+    kernel: [3, 3, 3],
+    padding: [1, 1, 1],
+    relu: true,
+  },
+  {
+    name: '5 → 17, stride 2, padding only at the end',
+    x: [2, 7, 2, 13, 5],
+    y: [2, 4, 1, 7],
+    channels: [17],
+    kernel: [3, 3, 3],
+    stride: [2, 2, 2],
+  },
+  {
+    name: '17 → 33, 1×3×3, stride 1×2×1, asymmetric',
+    x: [2, 2, 7, 7, 17],
+    y: [2, 2, 4, 8],
+    channels: [33],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 1],
+    padding: [0, 0, 2],
+  },
+  {
+    name: '33 → 3, 3×1×1',
+    x: [1, 13, 2, 1, 33],
+    y: [1, 13, 2, 1],
+    channels: [3],
+    kernel: [3, 1, 1],
+    padding: [1, 0, 0],
+    relu: true,
+  },
+  {
+    name: '3 → 8, 7×7×7, stride 2',
+    x: [1, 5, 13, 13, 3],
+    y: [1, 3, 7, 7],
+    channels: [8],
+    kernel: [7, 7, 7],
+    stride: [2, 2, 2],
+    padding: [2, 3, 3],
+  },
+  { name: '20 → 70, many tiles', x: [2, 2, 13, 13, 20], y: [2, 2, 13, 13], channels: [70], kernel: [1, 1, 1] },
+  {
+    name: 'window wider than the input',
+    x: [1, 1, 2, 2, 4],
+    y: [1, 3, 4, 4],
+    channels: [4],
+    kernel: [5, 5, 5],
+    padding: [3, 3, 3],
+  },
+  {
+    name: 'a later range of frames (negative padding)',
+    x: [1, 7, 2, 7, 5],
+    y: [1, 3, 2, 7],
+    channels: [5],
+    kernel: [3, 3, 3],
+    padding: [-2, 1, 1],
+  },
+  {
+    name: 'channel slices',
+    x: [1, 2, 7, 7, 9],
+    y: [1, 2, 7, 7],
+    channels: [13],
+    kernel: [3, 3, 3],
+    padding: [1, 1, 1],
+    relu: true,
+    sliced: true,
+  },
+  {
+    name: 'three outputs',
+    x: [1, 2, 7, 13, 17],
+    y: [1, 2, 7, 13],
+    channels: [32, 4, 33],
+    kernel: [1, 1, 1],
+    relu: true,
+    sliced: true,
+  },
+];
+
+const GROUPED: readonly Case[] = [
+  {
+    name: 'depthwise, 33 groups',
+    x: [1, 2, 7, 2, 33],
+    y: [1, 2, 7, 2],
+    channels: [33],
+    kernel: [3, 3, 3],
+    padding: [1, 1, 1],
+    groups: 33,
+    relu: true,
+  },
+  {
+    name: '6 → 9, 3 groups',
+    x: [2, 2, 2, 7, 6],
+    y: [2, 2, 2, 7],
+    channels: [9],
+    kernel: [3, 1, 3],
+    padding: [1, 0, 1],
+    groups: 3,
+  },
+  {
+    name: '15 → 5, 5 groups, slices',
+    x: [1, 2, 7, 7, 15],
+    y: [1, 1, 4, 4],
+    channels: [5],
+    kernel: [3, 3, 3],
+    stride: [2, 2, 2],
+    padding: [0, 1, 1],
+    groups: 5,
+    sliced: true,
+  },
+];
+
+interface Member {
+  readonly name: string;
+  applies?(profile: DeviceProfile): boolean;
+  kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
+}
+
+const MEMBERS: readonly Member[] = [
+  { name: 'direct', kernel: conv3dDirect },
+  { name: 'register', kernel: (problem) => conv3dRegister(problem, { lanes: 8, pixelsPerLane: 3, vectorsPerLane: 2 }) },
+  {
+    name: 'subgroup',
+    applies: ({ subgroups, subgroupMinSize: min, subgroupMaxSize: max }) => subgroups && min === max && max <= 16,
+    kernel: (problem, profile) => conv3dSubgroup(problem, { lanes: profile.subgroupMinSize, pixelsPerLane: 2 }),
+  },
+  { name: 'tiled 64×64×16', kernel: (problem) => conv3dTiled(problem, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }) },
+  { name: 'tiled 32×16×8', kernel: (problem) => conv3dTiled(problem, { bm: 32, bn: 16, bk: 8, tm: 4, tn: 4 }) },
+];
+
+const gpu = testGpu();
+
+describe.each(MEMBERS)('conv3d $name', (member) => {
+  it.for(member.name === 'direct' ? [...CASES, ...GROUPED] : CASES)('$name', async (test, { skip }) => {
+    const { profile } = gpu();
+    skip(member.applies?.(profile) === false, 'this adapter has no narrow subgroups of one size');
+    const { problem, x, weights, bias, shape } = build(test);
+    const kernel = member.kernel(problem, profile);
+    const inner = test.x[4] / problem.groups;
+    const results = await runKernel(gpu(), kernel, {
+      inputs: {
+        x: { view: problem.x, data: x.data },
+        weights: packWeights(weights, taps(test), inner, shape[4]),
+        bias: packChannels(bias),
+      },
+      outputs: Object.fromEntries(problem.outputs.map((view, i) => [`y${i}`, view])),
+    });
+    const expected = conv3d(x, weights, bias, shape, problem);
+    let first = 0;
+    problem.outputs.forEach((view, i) => {
+      expectClose(results[`y${i}`]!, channelRange(expected, first, view.shape[4]));
+      first += view.shape[4];
+    });
+  });
+});
+
+describe('conv3d', () => {
+  it('folds grids of more than 65535 workgroups', async () => {
+    const x: Shape5 = [1, 1, 1, 70_001, 1];
+    const problem: Conv3dProblem = {
+      x: denseView(x),
+      outputs: [denseView(x)],
+      kernel: [1, 1, 1],
+      stride: [1, 1, 1],
+      padding: [0, 0, 0],
+      groups: 1,
+      relu: false,
+    };
+    const kernel = conv3dRegister(problem, { lanes: 1, pixelsPerLane: 1, vectorsPerLane: 1 });
+    expect(kernel.workgroups).toEqual([35_001, 1, 2]);
+    const data = fill('fold', sizeOf5(x));
+    const { y0 } = await runKernel(gpu(), kernel, {
+      inputs: {
+        x: { view: problem.x, data },
+        weights: packWeights(Float32Array.of(2), 1, 1, 1),
+        bias: packChannels(Float32Array.of(1)),
+      },
+      outputs: { y0: problem.outputs[0]! },
+    });
+    expectClose(
+      y0!,
+      data.map((value) => 2 * value + 1),
+      1e-6,
+    );
+  });
+
+  it('knows which tiles a device can run', () => {
+    const profile = { ...gpu().profile, maxWorkgroupStorage: 16_384, maxInvocationsPerWorkgroup: 256 };
+    expect(conv3dTiledFits(profile, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 })).toBe(true);
+    expect(conv3dTiledFits(profile, { bm: 128, bn: 128, bk: 8, tm: 8, tn: 8 })).toBe(true);
+    expect(conv3dTiledFits(profile, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 })).toBe(false);
+    const roomy = { ...profile, maxWorkgroupStorage: 32_768 };
+    expect(conv3dTiledFits(roomy, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 })).toBe(true);
+    expect(conv3dTiledFits(roomy, { bm: 128, bn: 64, bk: 32, tm: 4, tn: 4 })).toBe(false);
+    expect(() => conv3dTiledFits(profile, { bm: 48, bn: 64, bk: 16, tm: 8, tn: 8 })).toThrow(RangeError);
+  });
+});
+
+const taps = ({ kernel }: Case): number => kernel[0] * kernel[1] * kernel[2];
+
+function build(test: Case): {
+  problem: Conv3dProblem;
+  x: Volume;
+  weights: Float32Array;
+  bias: Float32Array;
+  shape: Shape5;
+} {
+  const { groups = 1, relu = false, stride = [1, 1, 1], padding = [0, 0, 0], kernel, sliced = false } = test;
+  const cout = test.channels.reduce((sum, c) => sum + c, 0);
+  const inner = test.x[4] / groups;
+  return {
+    problem: {
+      x: view(test.x, sliced),
+      outputs: test.channels.map((c) => view([...test.y, c], sliced)),
+      kernel,
+      stride,
+      padding,
+      groups,
+      relu,
+    },
+    x: { shape: test.x, data: fill(`${test.name}.x`, sizeOf5(test.x)) },
+    weights: fill(`${test.name}.w`, taps(test) * inner * cout),
+    bias: fill(`${test.name}.b`, cout),
+    shape: [...test.y, cout],
+  };
+}
+
+function view(shape: Shape5, sliced: boolean): View {
+  return sliced ? { shape, stride: vec4s(shape[4]) + 3, base: 2 } : denseView(shape);
+}
+
+function channelRange({ shape, data }: Volume, first: number, count: number): number[] {
+  return Array.from(data).filter((_, i) => i % shape[4] >= first && i % shape[4] < first + count);
+}

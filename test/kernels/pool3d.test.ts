@@ -1,0 +1,91 @@
+import { describe, it } from 'vitest';
+import { type Pool3dProblem, pool3d as pool3dKernel } from '../../src/kernels/pool3d.ts';
+import { denseView, type View, vec4s } from '../../src/kernels/view.ts';
+import { fill } from '../formula.ts';
+import { expectClose, runKernel, testGpu } from '../harness.ts';
+import { pool3d } from '../reference/pool3d.ts';
+import { type Shape5, sizeOf5 } from '../reference/volume.ts';
+
+type Triple = readonly [number, number, number];
+
+interface Case {
+  readonly name: string;
+  readonly x: Shape5;
+  readonly y: readonly [number, number, number, number];
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  readonly padding: Triple;
+  readonly sliced?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'one pixel', x: [1, 1, 1, 1, 1], y: [1, 1, 1, 1], kernel: [1, 1, 1], stride: [1, 1, 1], padding: [0, 0, 0] },
+  {
+    name: '3×3×3 around one pixel',
+    x: [2, 1, 1, 1, 3],
+    y: [2, 1, 1, 1],
+    kernel: [3, 3, 3],
+    stride: [1, 1, 1],
+    padding: [1, 1, 1],
+  },
+  {
+    name: '1×3×3, stride 2, padding only at the end',
+    x: [1, 2, 13, 13, 5],
+    y: [1, 2, 7, 7],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 2],
+    padding: [0, 1, 0],
+  },
+  {
+    name: '3×3×3, stride 1, 17 channels',
+    x: [2, 2, 7, 2, 17],
+    y: [2, 2, 7, 2],
+    kernel: [3, 3, 3],
+    stride: [1, 1, 1],
+    padding: [1, 1, 1],
+  },
+  {
+    name: '2×2×2, stride 2, 33 channels',
+    x: [1, 7, 2, 13, 33],
+    y: [1, 4, 1, 7],
+    kernel: [2, 2, 2],
+    stride: [2, 2, 2],
+    padding: [0, 0, 0],
+  },
+  { name: '2×7×7', x: [1, 3, 7, 7, 5], y: [1, 2, 1, 1], kernel: [2, 7, 7], stride: [1, 1, 1], padding: [0, 0, 0] },
+  {
+    name: 'a later range of frames, slices',
+    x: [1, 7, 7, 7, 6],
+    y: [1, 3, 4, 4],
+    kernel: [3, 3, 3],
+    stride: [1, 2, 2],
+    padding: [-2, 1, 1],
+    sliced: true,
+  },
+];
+
+const MODES = [
+  { mode: 'max' },
+  { mode: 'average' },
+  { mode: 'average', includePadding: true },
+] as const satisfies readonly Pick<Pool3dProblem, 'mode' | 'includePadding'>[];
+
+const gpu = testGpu();
+
+describe.each(MODES)('pool3d %o', (mode) => {
+  it.each(CASES)('$name', async ({ name, x: shape, y, kernel, stride, padding, sliced = false }) => {
+    const problem = { kernel, stride, padding, ...mode };
+    const views = { x: view(shape, sliced), y: view([...y, shape[4]], sliced) };
+    // Below zero, so that padding taken for zeros would win every maximum.
+    const data = fill(name, sizeOf5(shape)).map((value) => value - 2);
+    const result = await runKernel(gpu(), pool3dKernel({ ...views, ...problem }), {
+      inputs: { x: { view: views.x, data } },
+      outputs: { y: views.y },
+    });
+    expectClose(result.y!, pool3d({ shape, data }, views.y.shape, problem).data, mode.mode === 'max' ? 0 : 1e-6);
+  });
+});
+
+function view(shape: Shape5, sliced: boolean): View {
+  return sliced ? { shape, stride: vec4s(shape[4]) + 1, base: 5 } : denseView(shape);
+}
