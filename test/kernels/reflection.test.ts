@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { ResourceType, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import type { BindingKind, Kernel } from '../../src/core/kernel.ts';
+import { add } from '../../src/kernels/add.ts';
+import { affine } from '../../src/kernels/affine.ts';
+import type { Conv3dProblem } from '../../src/kernels/conv3d.ts';
+import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
+import { conv3dRegister } from '../../src/kernels/conv3d_register.ts';
+import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
+import { conv3dTiled } from '../../src/kernels/conv3d_tiled.ts';
+import { copyChannels } from '../../src/kernels/copy_channels.ts';
+import { meanTime } from '../../src/kernels/mean_time.ts';
+import { pool3d } from '../../src/kernels/pool3d.ts';
+import { preprocess } from '../../src/kernels/preprocess.ts';
+import { relu } from '../../src/kernels/relu.ts';
+import { softmax } from '../../src/kernels/softmax.ts';
+import { denseView } from '../../src/kernels/view.ts';
+
+const x = denseView([1, 2, 7, 7, 8]);
+const y = denseView([1, 2, 7, 7, 8]);
+const window = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1] } as const;
+const problem: Conv3dProblem = { x, outputs: [y], ...window, groups: 1, relu: true };
+const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
+
+const KERNELS: readonly Kernel[] = [
+  ...[problem, three].flatMap((conv) => [
+    conv3dDirect(conv),
+    conv3dRegister(conv, { lanes: 8, pixelsPerLane: 4, vectorsPerLane: 2 }),
+    conv3dSubgroup(conv, { lanes: 8, pixelsPerLane: 3 }),
+    conv3dTiled(conv, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
+  ]),
+  conv3dDirect({ ...problem, groups: 2 }),
+  pool3d({ x, y, ...window, mode: 'max' }),
+  pool3d({ x, y, ...window, mode: 'average' }),
+  affine({ x, y, relu: false }),
+  relu({ x, y }),
+  add({ a: x, b: x, y, relu: true }),
+  softmax({ x, y }),
+  meanTime({ x, y: denseView([1, 1, 7, 7, 8]) }),
+  copyChannels({ x, y, offset: 0 }),
+  preprocess({
+    frames: { n: 1, t: 2, height: 9, width: 9 },
+    y: denseView([1, 2, 7, 7, 3]),
+    resized: { height: 8, width: 8 },
+    crop: { top: 0, left: 1 },
+    scale: 1,
+    shift: 0,
+  }),
+];
+
+const ACCESS: Record<Exclude<BindingKind, 'uniform'>, string> = { constant: 'read', storage: 'read_write' };
+
+describe.each(KERNELS)('$name', (kernel) => {
+  // The parser takes `workgroup` for a keyword, which WGSL does not: outside of `var<workgroup>` it is a name like any other.
+  const reflected = new WgslReflect(kernel.wgsl.replaceAll(/\bworkgroup\b(?!>)/g, 'this_workgroup'));
+  const [bindings = []] = reflected.getBindGroups();
+
+  it('declares in WGSL the bindings that the host binds', () => {
+    expect(
+      bindings.map(({ name, type, resourceType, access }) => ({
+        name,
+        // It writes runtime-sized arrays with a length of 0.
+        type: type.getTypeName().replace(', 0>', '>'),
+        access: resourceType === ResourceType.Uniform ? 'uniform' : access,
+      })),
+    ).toEqual(
+      kernel.bindings.map(({ name, type, kind }) => ({ name, type, access: kind === 'uniform' ? kind : ACCESS[kind] })),
+    );
+  });
+
+  it('lays its uniforms out as the host packs them: scalars one after the other', () => {
+    const { members, size } = reflected.structs.find(({ name }) => name === bindings[0]!.type.name)!;
+    expect(members.map(({ offset }) => offset)).toEqual(members.map((_, i) => 4 * i));
+    expect(members.every(({ type }) => ['u32', 'i32', 'f32'].includes(type.name))).toBe(true);
+    expect(kernel.uniforms.byteLength).toBe(Math.ceil(size / 16) * 16);
+  });
+
+  it('has one entry point, main, and a grid within the limits', () => {
+    expect(reflected.entry.compute.map(({ name }) => name)).toEqual(['main']);
+    for (const count of kernel.workgroups) {
+      expect(count).toBeGreaterThanOrEqual(1);
+      expect(count).toBeLessThanOrEqual(65_535);
+    }
+  });
+});
