@@ -96,9 +96,10 @@ export class GraphBuilder {
     return this.add('softmax', name, {}, [x])[0]!;
   }
 
-  /** N×T×H×W×C to N×1×H×W×C. */
-  meanTime(name: string, x: ValueId): ValueId {
-    return this.add('meanTime', name, {}, [x])[0]!;
+  /** Mean over time, rows and columns: N×T×H×W×C to N×C. */
+  mean(name: string, x: ValueId): ValueId {
+    const [n, t, h, w, c] = this.shapeOf(x) as [number, number, number, number, number];
+    return this.reshape(`${name}/flat`, this.averagePool3d(name, x, { kernel: [t, h, w] }), [n, c]);
   }
 
   /** Along the channels. */

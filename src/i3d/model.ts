@@ -8,6 +8,7 @@ import type { Triple } from '../kernels/conv3d.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import {
   BATCH_NORM_EPSILON,
+  FEATURE_CHANNELS,
   HEAD_POOL,
   INCEPTION_V1,
   type Layer,
@@ -144,15 +145,11 @@ export function i3dGraphOnFrames(options: Omit<I3dOptions, 'channels'>, preproce
 function head(builder: GraphBuilder, x: ValueId, classes: number): void {
   const pooled = builder.averagePool3d(I3D_OUTPUTS.averagePool, x, { kernel: HEAD_POOL, stride: [1, 1, 1] });
   builder.name(I3D_OUTPUTS.averagePool, pooled);
-  const [batch, steps, rows, columns, channels] = builder.shapeOf(pooled) as [number, number, number, number, number];
-  const everything = { kernel: [steps, rows, columns] as const };
-  const features = builder.averagePool3d('Head/features', pooled, everything);
-  builder.name(I3D_OUTPUTS.features, builder.reshape('Head/features/flat', features, [batch, channels]));
+  builder.name(I3D_OUTPUTS.features, builder.mean('Head/features', pooled));
   const name = 'Logits/Conv3d_0c_1x1';
-  const weights = builder.parameter(`${name}/weights`, [1, 1, 1, channels, classes]);
+  const weights = builder.parameter(`${name}/weights`, [1, 1, 1, FEATURE_CHANNELS, classes]);
   const bias = builder.parameter(`${name}/bias`, [classes]);
   const logits = builder.name(I3D_OUTPUTS.logitsOverTime, builder.conv3d(name, pooled, weights, { bias }));
-  const mean = builder.averagePool3d('Head/logits', logits, everything);
-  const flat = builder.name(I3D_OUTPUTS.logits, builder.reshape('Head/logits/flat', mean, [batch, classes]));
+  const flat = builder.name(I3D_OUTPUTS.logits, builder.mean('Head/logits', logits));
   builder.name(I3D_OUTPUTS.probabilities, builder.softmax('Head/probabilities', flat));
 }

@@ -13,7 +13,9 @@ import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
 export interface PreprocessProblem {
   /** N×T×height×width×3 bytes, rows without padding. */
-  readonly frames: { readonly n: number; readonly t: number; readonly height: number; readonly width: number };
+  readonly frames: { readonly height: number; readonly width: number };
+  /** Where the first frame starts in the binding. Bytes; 0 where left out. */
+  readonly firstByte?: number;
   /** N×T×H×W×3; H×W is the size of the crop. */
   readonly y: View;
   /** Size of the whole frame after the resize. */
@@ -33,6 +35,7 @@ const Params = struct('Preprocess', {
   y_w: 'u32',
   height: 'u32',
   width: 'u32',
+  first_byte: 'u32',
   top: 'u32',
   left: 'u32',
   ratio_h: 'f32',
@@ -55,6 +58,7 @@ export function preprocess(problem: PreprocessProblem, workgroupSize = 64): Kern
       y_w: y.shape[3],
       height: frames.height,
       width: frames.width,
+      first_byte: problem.firstByte ?? 0,
       top: crop.top,
       left: crop.left,
       ratio_h: frames.height / resized.height,
@@ -70,7 +74,7 @@ fn byte(index: u32) -> f32 {
 }
 
 fn rgb(row: u32, column: u32) -> vec3f {
-  let first = 3u * (row * p.width + column);
+  let first = p.first_byte + 3u * (row * p.width + column);
   return vec3f(byte(first), byte(first + 1u), byte(first + 2u));
 }
 

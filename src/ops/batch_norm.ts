@@ -7,7 +7,8 @@ import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { affine } from '../kernels/affine.ts';
 import { packChannels } from '../kernels/conv3d.ts';
-import { type Argument, input, type Operator, output, pointwiseCost, single, type TensorType } from './operator.ts';
+import { type Argument, type Operator, pointwiseCost, type TensorType } from './operator.ts';
+import { pointwise } from './window.ts';
 
 export interface BatchNormAttributes {
   readonly epsilon: number;
@@ -36,7 +37,7 @@ export const batchNorm: Operator<BatchNormActivation> = {
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
-  candidates({ epsilon, relu }, io) {
+  candidates({ epsilon, relu }, io, profile) {
     const scale: Argument = {
       from: 'constant',
       layout: `batchNorm scale ${epsilon}`,
@@ -50,8 +51,10 @@ export const batchNorm: Operator<BatchNormActivation> = {
       make: ([gamma, beta, mean, variance]) =>
         packChannels(foldBias(undefined, gamma!, beta!, mean!, variance!, epsilon).data),
     };
-    const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
-    return [single('affine', () => affine({ ...views, relu }), [input(0), scale, shift, output(0)])];
+    const x = io.inputs.slice(0, 1);
+    return [
+      pointwise('affine', x, io.outputs, profile, ([from], [to]) => affine({ x: from!, y: to!, relu }), [scale, shift]),
+    ];
   },
 };
 

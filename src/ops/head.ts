@@ -1,11 +1,10 @@
-/** @file What follows a network's last convolution: linear layer, mean over time, softmax. */
+/** @file What follows a network's last convolution: linear layer and softmax. */
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sizeOf } from '../core/tensor.ts';
-import { meanTime as meanTimeKernel } from '../kernels/mean_time.ts';
 import { softmax as softmaxKernel } from '../kernels/softmax.ts';
 import { conv3dCandidates } from './conv3d_candidates.ts';
-import { expectVolume, f32, input, type Operator, output, pointwiseCost, single, storedBytes } from './operator.ts';
+import { f32, input, type Operator, output, pointwiseCost, single, storedBytes } from './operator.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
 export const linear: Operator<Record<never, never>> = {
@@ -30,20 +29,6 @@ export const linear: Operator<Record<never, never>> = {
   candidates(_, io, profile) {
     const geometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' } as const;
     return conv3dCandidates({ geometry, groups: 1, relu: false, bias: io.inputs.length > 2 }, io, profile);
-  },
-};
-
-/** Mean over T of N×T×H×W×C; T becomes 1. */
-export const meanTime: Operator<Record<never, never>> = {
-  type: 'meanTime',
-  infer(_, [x]) {
-    const [n, , h, w, c] = expectVolume(x, 'its input');
-    return [f32([n, 1, h, w, c])];
-  },
-  cost: (_, inputs, outputs) => pointwiseCost(inputs[0]!.shape[1]!, inputs, outputs),
-  candidates(_, io) {
-    const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
-    return [single('mean_time', () => meanTimeKernel(views), [input(0), output(0)])];
   },
 };
 

@@ -2,7 +2,7 @@
 
 import { batchNorm, foldedBias, foldedWeights } from './batch_norm.ts';
 import { conv3d } from './conv3d.ts';
-import { linear, meanTime, softmax } from './head.ts';
+import { linear, softmax } from './head.ts';
 import { concat, reshape } from './layout.ts';
 import type { Operator } from './operator.ts';
 import { joinedParameters } from './parameters.ts';
@@ -19,7 +19,6 @@ export const operators = {
   foldedWeights,
   joinedParameters,
   linear,
-  meanTime,
   pool3d,
   preprocess,
   relu,

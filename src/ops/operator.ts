@@ -116,5 +116,5 @@ export function single(name: string, kernel: () => Kernel, args: readonly Argume
   return { name, accuracy: 'exact', workspaces: [], lower: () => [{ kernel: kernel(), args }] };
 }
 
-export const input = (index: number): Argument => ({ from: 'input', index });
-export const output = (index: number): Argument => ({ from: 'output', index });
+export const input = (index: number) => ({ from: 'input', index }) as const;
+export const output = (index: number) => ({ from: 'output', index }) as const;

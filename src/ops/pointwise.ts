@@ -4,17 +4,17 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
 import { add as addKernel } from '../kernels/add.ts';
 import { relu as reluKernel } from '../kernels/relu.ts';
-import { input, type Operator, output, pointwiseCost, single } from './operator.ts';
+import { type Operator, pointwiseCost } from './operator.ts';
+import { pointwise } from './window.ts';
 
 /** Input: x of any shape. */
 export const relu: Operator<Record<never, never>> = {
   type: 'relu',
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
-  candidates(_, io) {
-    const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
-    return [single('relu', () => reluKernel(views), [input(0), output(0)])];
-  },
+  candidates: (_, io, profile) => [
+    pointwise('relu', io.inputs, io.outputs, profile, ([x], [y]) => reluKernel({ x: x!, y: y! })),
+  ],
 };
 
 export interface AddAttributes {
@@ -31,8 +31,9 @@ export const add: Operator<AddAttributes> = {
     return [a!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
-  candidates(attributes, io) {
-    const views = { a: io.inputs[0]!.view, b: io.inputs[1]!.view, y: io.outputs[0]!.view };
-    return [single('add', () => addKernel({ ...views, relu: attributes.relu }), [input(0), input(1), output(0)])];
-  },
+  candidates: (attributes, io, profile) => [
+    pointwise('add', io.inputs, io.outputs, profile, ([a, b], [y]) =>
+      addKernel({ a: a!, b: b!, y: y!, ...attributes }),
+    ),
+  ],
 };

@@ -3,7 +3,8 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { preprocess as preprocessKernel } from '../kernels/preprocess.ts';
-import { f32, input, type Operator, output, pointwiseCost, single } from './operator.ts';
+import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+import { frameRange } from './window.ts';
 
 export interface PreprocessAttributes {
   /** Size that the frames are scaled to (bilinear, half-pixel centres), in pixels. */
@@ -38,12 +39,33 @@ export const preprocess: Operator<PreprocessAttributes> = {
     return [f32([n!, t!, crop.height, crop.width, 3])];
   },
   cost: (_, inputs, outputs) => pointwiseCost(10, inputs, outputs),
-  candidates({ resized, crop, scale, shift }, io) {
+  candidates({ resized, crop, scale, shift }, io, profile) {
     const [n, t, height, width] = io.inputs[0]!.type.shape as [number, number, number, number];
-    const frames = { n, t, height, width };
-    const y = io.outputs[0]!.view;
-    return [
-      single('bilinear', () => preprocessKernel({ frames, y, resized, crop, scale, shift }), [input(0), output(0)]),
-    ];
+    const frames = n * t;
+    const frameBytes = height * width * 3;
+    const y = { ...io.outputs[0]!.view, shape: [1, frames, crop.height, crop.width, 3] as const };
+    const { maxStorageBinding: limit, bindingAlignment: alignment } = profile;
+    const largest = Math.max(frameBytes, crop.height * crop.width * y.stride * 16);
+    const chunk = Math.min(frames, Math.floor((limit - alignment) / largest));
+    if (chunk < 1)
+      throw new GraphError(`one of its frames is larger than a storage binding of this device, ${limit} bytes`);
+    const lower = () =>
+      Array.from({ length: Math.ceil(frames / chunk) }, (_, i) => {
+        const first = i * chunk;
+        const last = Math.min(first + chunk, frames);
+        const target = frameRange(y, 0, first, last, alignment);
+        const offset = Math.floor((first * frameBytes) / alignment) * alignment;
+        const firstByte = first * frameBytes - offset;
+        const size = Math.ceil((firstByte + (last - first) * frameBytes) / 4) * 4;
+        const problem = { frames: { height, width }, firstByte, y: target.view, resized, crop, scale, shift };
+        return {
+          kernel: preprocessKernel(problem),
+          args: [
+            { ...input(0), offset, size },
+            { ...output(0), offset: target.offset, size: target.size },
+          ],
+        };
+      });
+    return [{ name: 'bilinear', accuracy: 'exact', workspaces: [], lower }];
   },
 };

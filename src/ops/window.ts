@@ -4,9 +4,10 @@
  */
 
 import { GraphError } from '../core/errors.ts';
+import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import type { Triple } from '../kernels/conv3d.ts';
 import { type View, vec4s } from '../kernels/view.ts';
-import type { Argument, Operand } from './operator.ts';
+import type { Argument, Candidate, Operand } from './operator.ts';
 
 /** `same` and `valid` as TensorFlow has them, or explicit amounts before and after each of T, H, W. */
 export type Padding = 'same' | 'valid' | readonly [Pair, Pair, Pair];
@@ -113,13 +114,80 @@ export function splitWindows(
   return parts;
 }
 
+/** Whole operands, or the same frames of one sample of each. */
+export interface PointwisePart {
+  readonly inputs: readonly View[];
+  readonly outputs: readonly View[];
+  readonly inputArgs: readonly Argument[];
+  readonly outputArgs: readonly Argument[];
+}
+
+/** Cuts a node whose operands all have the same pixels, as `splitWindows` does. */
+export function splitPointwise(
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  limit: number,
+  alignment: number,
+): PointwisePart[] {
+  const all = [...inputs, ...outputs];
+  const argument = (from: 'input' | 'output', index: number) => ({ from, index }) as const;
+  if (all.every((operand) => operand.storageBytes <= limit)) {
+    return [
+      {
+        inputs: inputs.map(({ view }) => view),
+        outputs: outputs.map(({ view }) => view),
+        inputArgs: inputs.map((_, i) => argument('input', i)),
+        outputArgs: outputs.map((_, i) => argument('output', i)),
+      },
+    ];
+  }
+  const [samples, frames] = outputs[0]!.view.shape;
+  const largest = Math.max(...all.map(({ view }) => frameBytes(view)));
+  const chunk = Math.min(frames, Math.floor((limit - alignment) / largest));
+  if (chunk < 1)
+    throw new GraphError(`one frame of it needs a storage binding of more than ${limit} bytes, the device's limit`);
+  const parts: PointwisePart[] = [];
+  for (let n = 0; n < samples; n++) {
+    for (let first = 0; first < frames; first += chunk) {
+      const range = ({ view }: Operand) => frameRange(view, n, first, Math.min(first + chunk, frames), alignment);
+      const sources = inputs.map(range);
+      const targets = outputs.map(range);
+      parts.push({
+        inputs: sources.map(({ view }) => view),
+        outputs: targets.map(({ view }) => view),
+        inputArgs: sources.map(({ offset, size }, i) => ({ ...argument('input', i), offset, size })),
+        outputArgs: targets.map(({ offset, size }, i) => ({ ...argument('output', i), offset, size })),
+      });
+    }
+  }
+  return parts;
+}
+
+/** The candidate of an elementwise kernel. `constants` come between the inputs and the outputs. */
+export function pointwise(
+  name: string,
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  { maxStorageBinding, bindingAlignment }: DeviceProfile,
+  kernel: (inputs: readonly View[], outputs: readonly View[]) => Kernel,
+  constants: readonly Argument[] = [],
+): Candidate {
+  const parts = splitPointwise(inputs, outputs, maxStorageBinding, bindingAlignment);
+  const lower = () =>
+    parts.map((part) => ({
+      kernel: kernel(part.inputs, part.outputs),
+      args: [...part.inputArgs, ...constants, ...part.outputArgs],
+    }));
+  return { name, accuracy: 'exact', workspaces: [], lower };
+}
+
 /** Bytes from one frame of a view to the next. */
 function frameBytes({ shape: [, , height, width], stride }: View): number {
   return height * width * stride * 16;
 }
 
 /** Frames `from` … `to` of one sample as a view of its own, with the binding that covers it. */
-function frameRange(view: View, sample: number, from: number, to: number, alignment: number) {
+export function frameRange(view: View, sample: number, from: number, to: number, alignment: number) {
   const [, frames, height, width, channels] = view.shape;
   const start = (view.base + (sample * frames + from) * height * width * view.stride) * 16;
   const offset = Math.floor(start / alignment) * alignment;

@@ -3,13 +3,12 @@ import { add as addKernel } from '../../src/kernels/add.ts';
 import { affine as affineKernel } from '../../src/kernels/affine.ts';
 import { packChannels } from '../../src/kernels/conv3d.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
-import { meanTime as meanTimeKernel } from '../../src/kernels/mean_time.ts';
 import { relu as reluKernel } from '../../src/kernels/relu.ts';
 import { softmax as softmaxKernel } from '../../src/kernels/softmax.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/view.ts';
 import { fill } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
-import { add, affine, meanTime, relu, softmax } from '../reference/pointwise.ts';
+import { add, affine, relu, softmax } from '../reference/pointwise.ts';
 import { type Shape5, sizeOf5, type Volume } from '../reference/volume.ts';
 
 const SHAPES: readonly Shape5[] = [
@@ -80,17 +79,6 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
       outputs: { y: views.y },
     });
     expectClose(y!, softmax(x).data);
-  });
-
-  it('meanTime', async () => {
-    const x = random('x', shape);
-    const [n, , h, w, c] = shape;
-    const views = { x: sliced(shape, 2), y: sliced([n, 1, h, w, c], 1) };
-    const { y } = await runKernel(gpu(), meanTimeKernel(views), {
-      inputs: { x: { view: views.x, data: x.data } },
-      outputs: { y: views.y },
-    });
-    expectClose(y!, meanTime(x).data, 1e-6);
   });
 
   it.each([0, 1, 6])('copyChannels to channel %i', async (offset) => {

@@ -17,7 +17,7 @@ const NO_CROP = { top: 0, left: 0 };
 const CASES: readonly Case[] = [
   {
     name: 'one pixel',
-    frames: { n: 1, t: 1, height: 1, width: 1 },
+    frames: { height: 1, width: 1 },
     y: denseView([1, 1, 1, 1, 3]),
     resized: { height: 1, width: 1 },
     crop: NO_CROP,
@@ -25,15 +25,16 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'up from one pixel',
-    frames: { n: 1, t: 2, height: 1, width: 1 },
+    frames: { height: 1, width: 1 },
     y: denseView([1, 2, 7, 2, 3]),
     resized: { height: 7, width: 2 },
     crop: NO_CROP,
     ...TO_UNIT,
   },
   {
-    name: 'up',
-    frames: { n: 1, t: 2, height: 7, width: 5 },
+    name: 'up, not from the start of the buffer',
+    firstByte: 5,
+    frames: { height: 7, width: 5 },
     y: denseView([1, 2, 13, 17, 3]),
     resized: { height: 13, width: 17 },
     crop: NO_CROP,
@@ -41,7 +42,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'down, cropped',
-    frames: { n: 2, t: 2, height: 33, width: 47 },
+    frames: { height: 33, width: 47 },
     y: denseView([2, 2, 7, 13, 3]),
     resized: { height: 13, width: 19 },
     crop: { top: 3, left: 5 },
@@ -49,7 +50,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'up and down, bytes, a view with a stride',
-    frames: { n: 1, t: 1, height: 13, width: 7 },
+    frames: { height: 13, width: 7 },
     y: { shape: [1, 1, 7, 13, 3], stride: 3, base: 2 },
     resized: { height: 7, width: 13 },
     crop: NO_CROP,
@@ -60,10 +61,12 @@ const CASES: readonly Case[] = [
 const gpu = testGpu();
 
 async function run({ name, ...problem }: Case): Promise<{ bytes: Uint8Array; y: Float32Array }> {
-  const { n, t, height, width } = problem.frames;
+  const { height, width } = problem.frames;
+  const [n, t] = problem.y.shape;
   const bytes = Uint8Array.from({ length: n * t * height * width * 3 }, (_, i) => 256 * uniform(name, i));
-  const words = new Uint32Array(Math.ceil(bytes.length / 4));
-  new Uint8Array(words.buffer).set(bytes);
+  const firstByte = problem.firstByte ?? 0;
+  const words = new Uint32Array(Math.ceil((firstByte + bytes.length) / 4));
+  new Uint8Array(words.buffer).set(bytes, firstByte);
   const { y } = await runKernel(gpu(), preprocessKernel(problem), {
     inputs: { frames: words },
     outputs: { y: problem.y },

@@ -33,13 +33,3 @@ export function softmax(x: Volume): Volume {
   }
   return y;
 }
-
-/** Over the frames. */
-export function meanTime(x: Volume): Volume {
-  const [n, t, h, w, c] = x.shape;
-  const y = volume([n, 1, h, w, c]);
-  eachPixel(x.shape, (sample, _, row, column, pixel) => {
-    for (let k = 0; k < c; k++) y.data[((sample * h + row) * w + column) * c + k]! += x.data[pixel * c + k]! / t;
-  });
-  return y;
-}
