@@ -1,8 +1,8 @@
 /** @file Installs the npm packages of package-lock.json when node_modules does not match it. */
 
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { npm } from './npm.mjs';
 import { root } from './paths.mjs';
 import { notice, SetupError } from './report.mjs';
 
@@ -12,12 +12,23 @@ export function ensureDependencies() {
   }
   if (installedMatchesLock()) return;
   notice('Installing the npm packages …');
+  requireRegistry();
   // Development packages are needed even where NODE_ENV is "production": they run the TypeScript.
   const result = npm(['ci', '--include=dev', '--no-progress', '--loglevel=error']);
-  if (result.error) throw new SetupError(`npm cannot be started (${result.error.message}): install npm 10 or newer.`);
   if (result.status !== 0) {
+    throw new SetupError(`Installing the npm packages failed${reason(result)}: run "npm ci" to see all of it.`);
+  }
+}
+
+/** Without a network `npm ci` retries for minutes; one short question beforehand tells in a second. */
+function requireRegistry() {
+  const ping = npm(['ping', '--fetch-retries=0', '--fetch-timeout=20000', '--loglevel=error']);
+  if (ping.error) throw new SetupError(`npm cannot be started (${ping.error.message}): install npm 10 or newer.`);
+  // An answer of any kind will do: not every registry knows this question.
+  const unreachable = /code (ENOTFOUND|EAI_|ECONN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)/;
+  if (ping.status !== 0 && unreachable.test(ping.stderr)) {
     throw new SetupError(
-      `"npm ci" failed (${npmReason(result)}): see that npm reaches its package registry, then try again.`,
+      `The npm packages cannot be installed, because npm does not reach its registry${reason(ping)}: connect to the network or set npm's "registry" and "proxy", then try again.`,
     );
   }
 }
@@ -46,18 +57,11 @@ function readPackages(path) {
   }
 }
 
-/** Uses the npm that started this script, if one did, so that the user's choice of npm holds. */
-function npm(args) {
-  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 };
-  const cli = process.env.npm_execpath;
-  if (cli && /npm-cli\.c?js$/.test(cli)) return spawnSync(process.execPath, [cli, ...args], options);
-  // On Windows npm is a .cmd file, which only a shell can start; no argument needs quoting.
-  return spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
-}
-
-function npmReason({ stdout, stderr, signal }) {
-  const lines = `${stderr}\n${stdout}`
-    .split('\n')
-    .flatMap((line) => line.match(/^npm (?:error|ERR!) (?:code )?(\S.*)$/)?.[1] ?? []);
-  return lines.slice(0, 2).join(': ') || signal || 'no reason given';
+/** What npm gives as the reason, in brackets, or nothing. */
+function reason({ stderr }) {
+  const lines = [...stderr.matchAll(/^npm (?:error|ERR!) (\S.*)$/gm)].map(([, line]) => line);
+  const told = lines.map((line) => line.match(/reason: (.*)$/)?.[1]).find(Boolean);
+  const other = lines.find((line) => !/^(code|errno|syscall|Exit handler|A complete log)\b/.test(line));
+  const words = told ?? other;
+  return words ? ` (${words.replace(/\.$/, '')})` : '';
 }

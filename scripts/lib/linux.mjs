@@ -78,11 +78,11 @@ function installByApt({ packages, backports, run, failed }) {
   const aptGet = (options, ...args) => run('apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=120', ...options, ...args);
   const own = backports ? privateSources(backports) : { options: [], remove() {} };
   try {
-    // A source that fails need not be one that we want: whether we can install decides.
     const updated = aptGet(own.options, 'update');
     const target = backports ? ['-t', backports] : [];
     const installed = aptGet(own.options, 'install', '--no-install-recommends', ...target, ...packages);
-    if (installed.status !== 0) throw failed(updated.status === 0 ? lastLine(installed) : lastLine(updated));
+    // A source that could not be read matters only if the packages could not be installed; then it is the likely reason.
+    if (installed.status !== 0) throw failed(fetchFailure(updated) ?? lastLine(installed));
   } finally {
     own.remove();
   }
@@ -128,6 +128,11 @@ function readdirOrNone(path) {
 function runAsRoot(prefix, command, args) {
   const [file, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C', command, ...args];
   return spawnSync(file, rest, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
+}
+
+/** Why `apt-get update` could not read a source, which it takes for a mere warning. */
+function fetchFailure({ stderr }) {
+  return stderr?.match(/^[EW]: Failed to fetch \S+\s+(.*)$/m)?.[1].trim();
 }
 
 /** apt's last error, or the last thing that any other package manager said. */
