@@ -1,11 +1,12 @@
 /** @file The layers of src/, as rules: `npm run check:layers` fails on an import that goes up. */
 
+const { builtinModules } = require('node:module');
+
 /** Each folder may import from itself and from those before it. */
 const layers = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'i3d', 'io', 'train', 'cli'];
 
 /** Folders that may see less than their place in the order allows. */
 const narrower = {
-  gpu: { may: ['core'], why: 'Devices know nothing of tensors.' },
   kernels: { may: ['core'], why: 'A kernel is a pure function: any test can call it without a GPU.' },
   ops: { may: ['core', 'kernels'], why: 'Operators describe work; they do not run it.' },
   io: { may: ['core'], why: 'Files know nothing of devices and models.' },
@@ -49,14 +50,17 @@ module.exports = {
       severity: 'error',
       comment: 'What needs Node belongs behind src/node.ts.',
       from: { path: '^src/index\\.ts$' },
-      to: { path: '^node:|(^|/)node_modules/(node-av|webgpu|commander)/', reachable: true },
+      to: {
+        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        reachable: true,
+      },
     },
     {
-      name: 'sources-do-not-import-tests-or-bench',
+      name: 'sources-do-not-import-tests-bench-or-web',
       severity: 'error',
       comment: 'What ships must not need what does not.',
       from: { path: '^src/' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|web)/' },
     },
     {
       name: 'no-cycles',
