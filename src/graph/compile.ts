@@ -117,8 +117,13 @@ function lowerNodes(
     const { type } = graph.values[value]!;
     const placement = storage.placements[value];
     if (!placement)
-      return { type, view: { shape: [1, 1, 1, 1, type.shape.at(-1) ?? 1], stride: 0, base: 0 }, storageBytes: 0 };
-    return { type, view: placement.view, storageBytes: storage.storages[placement.storage]!.size };
+      return {
+        type,
+        view: { shape: [1, 1, 1, 1, type.shape.at(-1) ?? 1], stride: 0, base: 0 },
+        storage: -1,
+        storageBytes: 0,
+      };
+    return { type, ...placement, storageBytes: storage.storages[placement.storage]!.size };
   };
   return graph.nodes.flatMap((node): LoweredNode[] => {
     if (node.outputs.every((value) => parameters.has(value))) return [];

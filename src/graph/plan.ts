@@ -138,14 +138,16 @@ export class Plan {
 
   private async execute(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
     const { device } = this.gpu;
-    for (const [name, value] of this.inputs) this.uploadInput(name, value, inputs[name]);
-    const encoder = device.createCommandEncoder({ label: 'plan' });
-    this.program.encode(encoder);
-    for (const { storage, stagingOffset } of this.outputs) {
-      const { buffer, offset, size } = this.arena.range(storage);
-      encoder.copyBufferToBuffer(buffer, offset, this.staging, stagingOffset, size);
-    }
-    device.queue.submit([encoder.finish()]);
+    await this.gpu.checked('Run', () => {
+      for (const [name, value] of this.inputs) this.uploadInput(name, value, inputs[name]);
+      const encoder = device.createCommandEncoder({ label: 'plan' });
+      this.program.encode(encoder);
+      for (const { storage, stagingOffset } of this.outputs) {
+        const { buffer, offset, size } = this.arena.range(storage);
+        encoder.copyBufferToBuffer(buffer, offset, this.staging, stagingOffset, size);
+      }
+      device.queue.submit([encoder.finish()]);
+    });
     const results = await this.gpu.read(this.staging, this.staging.size);
     return Object.fromEntries(
       this.outputs.map(({ name, shape, view, storage, stagingOffset }) => {

@@ -9,9 +9,21 @@ export interface AddProblem {
   readonly b: View;
   readonly y: View;
   readonly relu: boolean;
+  /** a and b lie in one buffer: the kernel then has the bindings a and y. */
+  readonly shared?: boolean;
 }
 
 /** Bindings: a, b, y. */
-export function add({ a, b, y, relu }: AddProblem, workgroupSize = 64): Kernel {
-  return elementwise({ name: 'add', inputs: { a, b }, y, relu, expression: 'in0 + in1', workgroupSize });
+export function add({ a, b, y, relu, shared }: AddProblem, workgroupSize = 64): Kernel {
+  return elementwise({
+    name: 'add',
+    inputs: [
+      { binding: 'a', view: a },
+      { binding: shared ? 'a' : 'b', view: b },
+    ],
+    y,
+    relu,
+    expression: 'in0 + in1',
+    workgroupSize,
+  });
 }

@@ -15,7 +15,7 @@ export interface AffineProblem {
 export function affine({ x, y, relu }: AffineProblem, workgroupSize = 64): Kernel {
   return elementwise({
     name: 'affine',
-    inputs: { x },
+    inputs: [{ binding: 'x', view: x }],
     constants: [constant('scale'), constant('shift')],
     y,
     relu,

@@ -24,8 +24,8 @@ const NO_FLOOR = -3.4028234663852886e38;
 
 interface Elementwise {
   readonly name: string;
-  /** One or two, by the names of their bindings. */
-  readonly inputs: Readonly<Record<string, View>>;
+  /** One or two. Inputs that lie in one buffer name one binding: WebGPU allows no two writable bindings of a range. */
+  readonly inputs: readonly { readonly binding: string; readonly view: View }[];
   /** Per-channel vectors. */
   readonly constants?: readonly Binding[];
   readonly y: View;
@@ -41,9 +41,9 @@ interface Elementwise {
 export function elementwise(source: Elementwise): Kernel {
   const { y, workgroupSize } = source;
   const c4 = vec4s(y.shape[4]);
-  const names = Object.keys(source.inputs);
-  const views = Object.values(source.inputs);
-  const [in0, in1] = [views[0]!, views.at(-1)!];
+  const { inputs } = source;
+  const [in0, in1] = [inputs[0]!.view, inputs.at(-1)!.view];
+  const bindings = [...new Set(inputs.map(({ binding }) => binding))];
   return kernel({
     name: source.name,
     params: Params,
@@ -58,7 +58,7 @@ export function elementwise(source: Elementwise): Kernel {
       in1_base: in1.base,
       in1_stride: in1.stride,
     },
-    storage: [...names.map((name) => storage(name)), ...(source.constants ?? []), storage('y')],
+    storage: [...bindings.map((name) => storage(name)), ...(source.constants ?? []), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(y) * c4, workgroupSize)),
     body: /* wgsl */ `
 @compute @workgroup_size(${workgroupSize})
@@ -71,7 +71,7 @@ fn main(
   let pixel = index / p.c4;
   let c = index % p.c4;
   if (pixel >= p.pixels) { return; }
-  ${repeat(names.length, (i) => `let in${i} = ${names[i]}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n  ')}
+  ${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n  ')}
   y[p.y_base + pixel * p.y_stride + c] = max(${source.expression}, vec4f(p.floor));
 }`,
   });

@@ -11,5 +11,12 @@ export interface ReluProblem {
 
 /** Bindings: x, y. */
 export function relu({ x, y }: ReluProblem, workgroupSize = 64): Kernel {
-  return elementwise({ name: 'relu', inputs: { x }, y, relu: true, expression: 'in0', workgroupSize });
+  return elementwise({
+    name: 'relu',
+    inputs: [{ binding: 'x', view: x }],
+    y,
+    relu: true,
+    expression: 'in0',
+    workgroupSize,
+  });
 }

@@ -26,7 +26,9 @@ export interface Operand {
   readonly type: TensorType;
   /** Where the channels lie, counted from the start of the operand's storage. Parameters have a dense view. */
   readonly view: View;
-  /** Size of the whole storage that the view lies in. Bytes. */
+  /** Which storage the view lies in: operands with the same number share memory. −1 for parameters. */
+  readonly storage: number;
+  /** Size of that storage. Bytes. */
   readonly storageBytes: number;
 }
 

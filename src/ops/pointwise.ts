@@ -4,7 +4,8 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
 import { add as addKernel } from '../kernels/add.ts';
 import { relu as reluKernel } from '../kernels/relu.ts';
-import { type Operator, pointwiseCost } from './operator.ts';
+import type { View } from '../kernels/view.ts';
+import { input, type Operator, output, pointwiseCost } from './operator.ts';
 import { pointwise } from './window.ts';
 
 /** Input: x of any shape. */
@@ -31,9 +32,16 @@ export const add: Operator<AddAttributes> = {
     return [a!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
-  candidates: (attributes, io, profile) => [
-    pointwise('add', io.inputs, io.outputs, profile, ([a, b], [y]) =>
-      addKernel({ a: a!, b: b!, y: y!, ...attributes }),
-    ),
-  ],
+  candidates(attributes, io, profile) {
+    const [a, b] = io.inputs;
+    const shared = a!.storage === b!.storage;
+    const kernel = (inputs: readonly View[], [y]: readonly View[]) =>
+      addKernel({ a: inputs[0]!, b: inputs[1]!, y: y!, shared, ...attributes });
+    const candidate = pointwise('add', io.inputs, io.outputs, profile, kernel);
+    if (!shared) return [candidate];
+    // One binding for both; where the node is cut, their frames lie too far apart for that.
+    const lowered = candidate.lower();
+    if (lowered.length > 1) throw new GraphError('its inputs share a buffer that is larger than a binding may be');
+    return [{ ...candidate, lower: () => [{ kernel: lowered[0]!.kernel, args: [input(0), output(0)] }] }];
+  },
 };

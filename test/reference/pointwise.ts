@@ -1,6 +1,6 @@
 /** @file Operators that need no window, by their definitions. */
 
-import { eachPixel, type Volume, volume } from './volume.ts';
+import { type Volume, volume } from './volume.ts';
 
 export function affine(x: Volume, scale: Float32Array, shift: Float32Array, floor = -Infinity): Volume {
   const c = x.shape[4];

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { concatInPlace } from '../../src/graph/passes/concat_in_place.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold_batch_norm.ts';
+import { fuseRelu } from '../../src/graph/passes/fuse_relu.ts';
+import { inferencePasses } from '../../src/graph/passes/index.ts';
+import { mergeSiblings } from '../../src/graph/passes/merge_siblings.ts';
+import { prune } from '../../src/graph/rewrite.ts';
+import { assignStorage } from '../../src/graph/storage.ts';
+import { i3dGraph } from '../../src/i3d/model.ts';
+import { moduleGraph } from './graphs.ts';
+
+const ops = (graph: Graph) => graph.nodes.map((node) => node.op);
+const count = (graph: Graph, op: string) => ops(graph).filter((other) => other === op).length;
+
+/** x → conv → batch norm → ReLU, with a second reader of the convolution if asked for. */
+function unitGraph(readTwice: boolean): Graph {
+  const builder = new GraphBuilder();
+  const x = builder.input('x', [1, 2, 4, 4, 4]);
+  const vector = (name: string) => builder.parameter(name, [8]);
+  const conv = builder.conv3d('conv', x, builder.parameter('w', [1, 1, 1, 4, 8]));
+  if (readTwice) builder.name('conv', conv);
+  const statistics = { gamma: vector('g'), beta: vector('b'), mean: vector('m'), variance: vector('v') };
+  builder.name('y', builder.relu('relu', builder.batchNorm('bn', conv, statistics, 1e-3)));
+  return builder.build();
+}
+
+describe('foldBatchNorm', () => {
+  it('leaves one convolution with folded parameters', () => {
+    expect(ops(foldBatchNorm(unitGraph(false)))).toEqual(['foldedWeights', 'foldedBias', 'conv3d', 'relu']);
+  });
+  it('keeps the batch norm where somebody else reads the convolution', () => {
+    expect(ops(foldBatchNorm(unitGraph(true)))).toEqual(['conv3d', 'batchNorm', 'relu']);
+  });
+});
+
+describe('fuseRelu', () => {
+  it('moves into the epilogue', () => {
+    const graph = fuseRelu(foldBatchNorm(unitGraph(false)));
+    expect(ops(graph)).toEqual(['foldedWeights', 'foldedBias', 'conv3d']);
+    expect(graph.nodes.at(-1)!.attributes).toMatchObject({ relu: true });
+  });
+});
+
+describe('mergeSiblings', () => {
+  const merged = prune(mergeSiblings(fuseRelu(foldBatchNorm(moduleGraph()))));
+  it('makes one convolution of the three 1×1×1 branches, with three outputs', () => {
+    const node = merged.nodes.find((n) => n.op === 'conv3d' && n.outputs.length === 3)!;
+    expect(node.attributes).toMatchObject({ channels: [8, 12, 4], relu: true });
+    expect(count(moduleGraph(), 'conv3d')).toBe(7);
+    expect(count(merged, 'conv3d')).toBe(5);
+  });
+  it('keeps nodes in an order in which they can run', () => {
+    const known = new Set(merged.values.flatMap(({ source }, id) => (source.kind === 'node' ? [] : [id])));
+    for (const node of merged.nodes) {
+      for (const value of node.inputs) expect(known).toContain(value);
+      for (const value of node.outputs) known.add(value);
+    }
+  });
+});
+
+describe('concatInPlace', () => {
+  it('gives all branches slices of one buffer', () => {
+    const graph = inferencePasses(moduleGraph(), ['module']);
+    const concat = graph.nodes.find((node) => node.op === 'concat')!;
+    expect(concat.attributes).toEqual({ inPlace: true });
+    const { placements } = assignStorage(graph);
+    const slices = concat.inputs.map((value) => placements[value]!);
+    expect(new Set(slices.map(({ storage }) => storage)).size).toBe(1);
+    expect(slices.map(({ view }) => view.base)).toEqual([0, 2, 7, 9]);
+    expect(slices.every(({ view }) => view.stride === 12)).toBe(true);
+  });
+
+  it.each([
+    ['a graph input', (b: GraphBuilder, x: number, y: number) => [y, b.concat('c', [x, y])]],
+    ['one value twice', (b: GraphBuilder, _: number, y: number) => [y, b.concat('c', [y, y])]],
+    [
+      'a slice that is made from another',
+      (b: GraphBuilder, _: number, y: number) => [y, b.concat('c', [y, b.relu('r', y)])],
+    ],
+  ])('copies where it must: %s', (_, build) => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 1, 2, 2, 4]);
+    builder.name('c', build(builder, x, builder.relu('y', x))[1]!);
+    const concat = concatInPlace(builder.build()).nodes.find((node) => node.op === 'concat')!;
+    expect(concat.attributes).toEqual({ inPlace: false });
+  });
+
+  it('copies where a branch is not a whole number of vec4', () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 1, 2, 2, 5]);
+    builder.name('c', builder.concat('c', [builder.relu('a', x), builder.relu('b', x)]));
+    expect(concatInPlace(builder.build()).nodes.at(-1)!.attributes).toEqual({ inPlace: false });
+  });
+});
+
+describe('inferencePasses', () => {
+  it('drops what the asked-for outputs do not need', () => {
+    const graph = i3dGraph({ frames: 16, height: 224, width: 224, channels: 3, classes: 400 });
+    const stem = inferencePasses(graph, ['Conv3d_1a_7x7']);
+    expect(ops(stem)).toEqual(['foldedWeights', 'foldedBias', 'conv3d']);
+    const logits = inferencePasses(graph, ['logits']);
+    // 57 units and the logits layer; of each of the nine modules three become one.
+    expect(count(graph, 'conv3d')).toBe(58);
+    expect(count(logits, 'conv3d')).toBe(58 - 18);
+    expect(count(logits, 'batchNorm') + count(logits, 'relu')).toBe(0);
+    expect(
+      logits.nodes.filter((n) => n.op === 'concat').every((n) => JSON.stringify(n.attributes) === '{"inPlace":true}'),
+    ).toBe(true);
+  });
+  it('lists the known outputs when one is unknown', () => {
+    expect(() => inferencePasses(moduleGraph(), ['z'])).toThrow('There is no output z; there are module, y.');
+  });
+});
