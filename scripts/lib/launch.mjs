@@ -22,10 +22,10 @@ export function runTypeScript(program, args) {
 
 /** Runs vitest in the repository's root; its exit code. */
 export function runVitest(args, environment) {
-  return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], {
-    cwd: root,
-    env: childEnvironment(environment),
-  });
+  // vitest colours its report even in a pipe.
+  const plain = process.stdout.isTTY || process.env.FORCE_COLOR ? {} : { NO_COLOR: '1' };
+  const env = childEnvironment({ ...plain, ...environment });
+  return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { cwd: root, env });
 }
 
 async function runNode(args, options) {
