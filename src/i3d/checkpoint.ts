@@ -151,6 +151,17 @@ export function readI3dCheckpoint(tensors: StateDict, source: string): I3dCheckp
   return { parameters, naming, channels, classes, stream };
 }
 
+/** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */
+export function checkpointShapes(naming: NamingId, channels: number, classes: number): Map<string, Shape> {
+  const { theirs, channelsFirst } = NAMINGS[naming];
+  const shapes = new Map<string, Shape>();
+  for (const [ours, shape] of modelParameters(channels, classes)) {
+    const name = theirs(ours);
+    if (name !== undefined) shapes.set(name, storedShape(shape, channelsFirst));
+  }
+  return shapes;
+}
+
 /** Names and shapes of the parameters of I3D. */
 export function modelParameters(channels: number, classes: number): Map<string, Shape> {
   // The smallest input will do: parameters do not depend on it.
@@ -188,7 +199,7 @@ function matchNames(
     const name = stored.get(theirs);
     if (name === undefined) throw new InputError(`${source} has no tensor ${theirs}, which I3D needs (${ours}).`);
     const actual = tensors.get(name)!.shape;
-    const expected = naming.channelsFirst && shape.length === 5 ? [4, 3, 0, 1, 2].map((axis) => shape[axis]!) : shape;
+    const expected = storedShape(shape, naming.channelsFirst);
     // Statistics are stored as C, or as 1×1×1×1×C by some versions.
     if (!sameShape(actual, expected) && !(shape.length === 1 && sameShape(actual, [1, 1, 1, 1, ...shape]))) {
       throw new InputError(`${source}: ${name} has shape ${formatShape(actual)}; I3D wants ${formatShape(expected)}.`);
@@ -202,6 +213,11 @@ function matchNames(
     throw new InputError(`${source} has a tensor ${left[0]}${more} that I3D has no place for.`);
   }
   return names;
+}
+
+/** The shape of one of our parameters in their axes. */
+function storedShape(shape: Shape, channelsFirst: boolean): Shape {
+  return channelsFirst && shape.length === 5 ? [4, 3, 0, 1, 2].map((axis) => shape[axis]!) : shape;
 }
 
 /** Cout×Cin×kt×kh×kw to kt×kh×kw×Cin×Cout. */
