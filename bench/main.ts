@@ -1,0 +1,77 @@
+/** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
+
+import { Command, CommanderError } from 'commander';
+import { InputError } from '../src/core/errors.ts';
+import type { Accuracy } from '../src/core/kernel.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
+import { openGpu } from '../src/node.ts';
+import { benchModel } from './model.ts';
+import { wholeNumber } from './report.ts';
+
+const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
+const STREAMS = Object.keys(STREAM_CHANNELS) as Stream[];
+
+/** Parses `a,b` against the values that are known. */
+function oneOf<T extends string>(option: string, known: readonly T[]): (text: string) => T[] {
+  return (text) =>
+    text.split(',').map((word) => {
+      const value = known.find((candidate) => candidate === word.trim());
+      if (value === undefined) throw new InputError(`${option} takes ${known.join(', ')}, not "${word.trim()}".`);
+      return value;
+    });
+}
+
+const numbers =
+  (option: string, least: number) =>
+  (text: string): number[] =>
+    text.split(',').map(wholeNumber(option, least));
+
+/** Runs with a device that is disposed of afterwards. */
+async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
+  const gpu = await openGpu();
+  try {
+    return await body(gpu);
+  } finally {
+    gpu.dispose();
+  }
+}
+
+const program = new Command('bench').description(
+  'Throughput of kernels, models and flow, beside the peak measured in the same run.',
+);
+
+const command = (name: string, repeats: number): Command =>
+  program
+    .command(name)
+    .option('--json <file>', 'also write the results as JSON')
+    .option('--repeats <n>', 'timed runs; medians are over them', wholeNumber('--repeats'), repeats);
+
+command('model', 3)
+  .description('a whole I3D forward pass with made-up weights')
+  .option('--frames <n>', 'frames of the clip; several with commas', numbers('--frames', 1), [16])
+  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
+  .option('--stream <name>', STREAMS.join(' or '), oneOf('--stream', STREAMS), ['rgb'])
+  .option('--accuracy <name>', ACCURACIES.join(', '), oneOf('--accuracy', ACCURACIES), ['fast'])
+  .option('--kernel <name>', 'force the candidates whose names start so')
+  .option('--profile', 'print the time of every node')
+  .action(
+    async (
+      options: Omit<Parameters<typeof benchModel>[1], 'streams' | 'accuracies'> & {
+        stream: Stream[];
+        accuracy: Accuracy[];
+      },
+    ) => {
+      await withGpu((gpu) => benchModel(gpu, { ...options, streams: options.stream, accuracies: options.accuracy }));
+    },
+  );
+
+try {
+  await program.exitOverride().parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else if (error instanceof InputError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  } else throw error;
+}

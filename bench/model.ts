@@ -1,0 +1,174 @@
+/** @file `bench model`: a whole forward pass, from the clip in memory to the logits in memory. */
+
+import type { Accuracy } from '../src/core/kernel.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { compile } from '../src/graph/compile.ts';
+import { DeviceParameters } from '../src/graph/parameters.ts';
+import type { PlanMemory, ProfiledRow } from '../src/graph/plan.ts';
+import type { Stream } from '../src/i3d/architecture.ts';
+import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
+import { median } from './measure.ts';
+import { measurePeaks } from './peaks.ts';
+import { digits, megabytes, type Origin, originOf, percent, print, progress, table, writeJson } from './report.ts';
+
+export interface ModelOptions {
+  readonly frames: readonly number[];
+  readonly size: number;
+  readonly streams: readonly Stream[];
+  readonly accuracies: readonly Accuracy[];
+  /** Warm runs; the median is over them. At least 3. */
+  readonly repeats: number;
+  /** Forces candidates whose names start so. */
+  readonly kernel?: string;
+  readonly profile?: boolean;
+  readonly json?: string;
+}
+
+export interface ModelRecord extends Origin {
+  readonly model: string;
+  readonly frames: number;
+  readonly size: number;
+  readonly accuracy: Accuracy;
+  /** Median of the warm runs: upload, all dispatches, read back. */
+  readonly ms: number;
+  readonly bestMs: number;
+  readonly runs: number;
+  /** As direct convolutions count. */
+  readonly gflops: number;
+  readonly peakGflops: number;
+  readonly peakShare: number;
+  /** Packing and upload of the weights, pipelines, memory. */
+  readonly compileMs: number;
+  /** The first run after that. */
+  readonly firstMs: number;
+  readonly dispatches: number;
+  /** Bytes. */
+  readonly memory: PlanMemory & { readonly allocated: number };
+  readonly kernel?: string;
+}
+
+export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<ModelRecord[]> {
+  progress('Measuring the peak …');
+  const peaks = await measurePeaks(gpu);
+  const records: ModelRecord[] = [];
+  const profiles: string[] = [];
+  for (const stream of options.streams) {
+    for (const frames of options.frames) {
+      for (const accuracy of options.accuracies) {
+        progress(`${stream} ${frames}×${options.size}×${options.size}, ${accuracy} …`);
+        const { record, rows } = await runModel(gpu, stream, frames, accuracy, options, peaks.gflops);
+        records.push(record);
+        if (rows) profiles.push(`${title(record)}\n${profileTable(rows, peaks)}`);
+      }
+    }
+  }
+  progress('');
+  print(
+    `${gpu.profile.description}: ${digits(peaks.gflops)} GFLOP/s of multiply-adds, ${digits(peaks.gbs)} GB/s copied`,
+  );
+  print(modelTable(records));
+  for (const text of profiles) print(`\n${text}`);
+  await writeJson(options.json, records);
+  return records;
+}
+
+const title = ({ model, frames, size, accuracy }: ModelRecord): string =>
+  `${model} ${frames}×${size}×${size} ${accuracy}`;
+
+async function runModel(
+  gpu: Gpu,
+  stream: Stream,
+  frames: number,
+  accuracy: Accuracy,
+  { size, repeats, kernel, profile }: ModelOptions,
+  peakGflops: number,
+): Promise<{ record: ModelRecord; rows: ProfiledRow[] | undefined }> {
+  const shape = { stream, frames, size };
+  const graph = modelGraph(shape);
+  const parameters = new DeviceParameters(gpu, madeUpParameters(graph));
+  const inputs = { clip: madeUpClip(shape) };
+  try {
+    const timed = async <T>(work: () => Promise<T>): Promise<[T, number]> => {
+      const start = performance.now();
+      const result = await work();
+      return [result, performance.now() - start];
+    };
+    const choice = { outputs: [I3D_OUTPUTS.logits], accuracy, ...(kernel === undefined ? {} : { kernel }) };
+    const [plan, compileMs] = await timed(() => compile(graph, parameters, choice));
+    try {
+      const [, firstMs] = await timed(() => plan.run(inputs));
+      const times: number[] = [];
+      for (let i = 0; i < Math.max(3, repeats); i++) times.push((await timed(() => plan.run(inputs)))[1]);
+      const ms = median(times);
+      const gflops = plan.flops / ms / 1e6;
+      const record: ModelRecord = {
+        model: `i3d-${stream}`,
+        frames,
+        size,
+        accuracy,
+        ms,
+        gflops,
+        peakGflops,
+        peakShare: gflops / peakGflops,
+        ...originOf(gpu),
+        bestMs: Math.min(...times),
+        runs: times.length,
+        compileMs,
+        firstMs,
+        dispatches: plan.dispatchCount,
+        memory: { ...plan.memory, allocated: gpu.allocatedBytes },
+        ...(kernel === undefined ? {} : { kernel }),
+      };
+      return { record, rows: profile ? await plan.profile() : undefined };
+    } finally {
+      plan.dispose();
+    }
+  } finally {
+    parameters.dispose();
+  }
+}
+
+function modelTable(records: readonly ModelRecord[]): string {
+  return table(
+    ['model', 'accuracy', 'ms', 'GFLOP/s', 'of peak', 'compile ms', 'first ms', 'arena', 'lower bound', 'weights'],
+    records.map((record) => [
+      `${record.model} ${record.frames}×${record.size}×${record.size}`,
+      record.accuracy,
+      digits(record.ms),
+      digits(record.gflops),
+      percent(record.peakShare),
+      digits(record.compileMs),
+      digits(record.firstMs),
+      megabytes(record.memory.arena),
+      megabytes(record.memory.lowerBound),
+      megabytes(record.memory.parameters),
+    ]),
+    2,
+  );
+}
+
+function profileTable(rows: readonly ProfiledRow[], peaks: { gflops: number; gbs: number }): string {
+  const total = rows.reduce((sum, { ms }) => sum + ms, 0);
+  return table(
+    ['node', 'kernel', 'output', 'ms', 'of time', 'GFLOP/s', 'of peak', 'GB/s', 'of copy'],
+    rows.map(({ node, kernel, shapes, ms, flops, bytes }) => [
+      shortName(node),
+      kernel,
+      shapes.map((shape) => shape.slice(1).join('×')).join(' | '),
+      digits(ms),
+      percent(ms / total),
+      digits(flops / ms / 1e6),
+      percent(flops / ms / 1e6 / peaks.gflops),
+      digits(bytes / ms / 1e6),
+      percent(bytes / ms / 1e6 / peaks.gbs),
+    ]),
+    3,
+  );
+}
+
+/** Merged siblings by the first one's name. */
+export function shortName(node: string): string {
+  const [first, ...others] = node.split(' + ');
+  return others.length > 0 ? `${first} (+${others.length})` : first!;
+}
