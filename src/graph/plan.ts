@@ -1,6 +1,6 @@
 /**
- * @file A compiled plan: dispatches over an arena. Every run encodes one command buffer; nothing else is made. Runs of one
- * plan queue up behind each other.
+ * @file A compiled plan: dispatches over an arena. Every run encodes one command buffer; nothing else is made. Runs may
+ * overlap: while the device computes one, the next is uploaded and submitted; results come back through two staging buffers.
  */
 
 import { GraphError } from '../core/errors.ts';
@@ -63,11 +63,18 @@ interface OutputCopy {
   readonly stagingOffset: number;
 }
 
+interface StagingSlot {
+  readonly buffer: GPUBuffer;
+  /** Settles when the results of the run that uses it have been read. */
+  free: Promise<unknown>;
+}
+
 export class Plan {
-  private readonly staging: GPUBuffer;
+  private readonly staging: readonly [StagingSlot, StagingSlot];
   private readonly outputs: readonly OutputCopy[];
   private readonly inputs: ReadonlyMap<string, ValueId>;
-  private queue: Promise<unknown> = Promise.resolve();
+  private runs = 0;
+  private submitted: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly gpu: Gpu,
@@ -88,7 +95,11 @@ export class Plan {
       offset += Math.ceil(storage.storages[index]!.size / 16) * 16;
       return copy;
     });
-    this.staging = gpu.createBuffer('results', offset, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+    const slot = (): StagingSlot => ({
+      buffer: gpu.createBuffer('results', offset, BufferUsage.MAP_READ | BufferUsage.COPY_DST),
+      free: Promise.resolve(),
+    });
+    this.staging = [slot(), slot()];
   }
 
   /**
@@ -98,9 +109,13 @@ export class Plan {
    * @throws GraphError when an input is missing or has another shape; DeviceLostError.
    */
   run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
-    const turn = this.queue.then(() => this.execute(inputs));
-    this.queue = turn.catch(() => undefined);
-    return turn;
+    const slot = this.staging[this.runs++ % 2]!;
+    const submitted = Promise.all([this.submitted, slot.free]).then(() => this.submit(inputs, slot.buffer));
+    const results = submitted.then(() => this.readResults(slot.buffer));
+    // A failed run is its caller's to handle; the next ones go on.
+    this.submitted = submitted.catch(() => undefined);
+    slot.free = results.catch(() => undefined);
+    return results;
   }
 
   /** Runs the plan once with whatever its inputs hold, and times every node. */
@@ -117,7 +132,7 @@ export class Plan {
       arena: this.arena.bytes,
       lowerBound: this.arena.plan.lowerBound,
       parameters: this.parameters.bytes,
-      staging: this.staging.size,
+      staging: this.staging.reduce((sum, { buffer }) => sum + buffer.size, 0),
     };
   }
 
@@ -133,22 +148,25 @@ export class Plan {
   dispose(): void {
     this.program.dispose();
     this.arena.dispose();
-    this.gpu.destroyBuffer(this.staging);
+    for (const { buffer } of this.staging) this.gpu.destroyBuffer(buffer);
   }
 
-  private async execute(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
+  private submit(inputs: Readonly<Record<string, HostTensor>>, staging: GPUBuffer): Promise<void> {
     const { device } = this.gpu;
-    await this.gpu.checked('Run', () => {
+    return this.gpu.checked('Run', () => {
       for (const [name, value] of this.inputs) this.uploadInput(name, value, inputs[name]);
       const encoder = device.createCommandEncoder({ label: 'plan' });
       this.program.encode(encoder);
       for (const { storage, stagingOffset } of this.outputs) {
         const { buffer, offset, size } = this.arena.range(storage);
-        encoder.copyBufferToBuffer(buffer, offset, this.staging, stagingOffset, size);
+        encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffset, size);
       }
       device.queue.submit([encoder.finish()]);
     });
-    const results = await this.gpu.read(this.staging, this.staging.size);
+  }
+
+  private async readResults(staging: GPUBuffer): Promise<Record<string, FloatTensor>> {
+    const results = await this.gpu.read(staging, staging.size);
     return Object.fromEntries(
       this.outputs.map(({ name, shape, view, storage, stagingOffset }) => {
         const stored = new Float32Array(results, stagingOffset, this.storage.storages[storage]!.size / 4);

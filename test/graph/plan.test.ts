@@ -40,7 +40,7 @@ describe('compile', () => {
 
   it('gives every node the kernel that is forced on it', async () => {
     const parameters = new DeviceParameters(gpu(), formulaParameters(graph));
-    const plan = await compile(graph, parameters, { kernel: 'tiled', outputs: ['y'] });
+    const plan = await compile(graph, parameters, { kernel: 'tiled 32', outputs: ['y'] });
     expect(plan.rows.filter((row) => row.op === 'conv3d').every((row) => row.kernel.startsWith('tiled'))).toBe(true);
     const rows = await plan.profile();
     expect(rows.every((row) => row.ms >= 0)).toBe(true);
