@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/** @file The command line: `i3d <command>`. Results go to stdout; everything else goes to stderr. */
+
+import { Command, CommanderError } from 'commander';
+import { addClassify } from './classify.ts';
+import { sentence, story } from './errors.ts';
+
+const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
+
+Examples:
+  i3d classify clip.mp4 --rgb rgb_imagenet.pt
+  i3d inspect rgb_imagenet.pt
+  i3d doctor`;
+
+async function main(): Promise<void> {
+  // Errors are told in one place, by `fail`; what commander writes by itself is only help that was asked for. Commands
+  // inherit these settings, so they come first.
+  const program = new Command('i3d')
+    .description(DESCRIPTION)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+  for (const add of [addClassify]) add(program).option('--debug', 'show stack traces');
+  if (process.argv.length <= 2) program.outputHelp();
+  else await program.parseAsync();
+}
+
+function fail(error: unknown): void {
+  // Help that was asked for ends this way, too.
+  if (error instanceof CommanderError && error.exitCode === 0) return;
+  const text = process.argv.includes('--debug') ? story(error) : sentence(error);
+  process.stderr.write(`i3d: ${text}\n`);
+  process.exitCode = 1;
+}
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+try {
+  await main();
+} catch (error) {
+  fail(error);
+}

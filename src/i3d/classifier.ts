@@ -1,0 +1,152 @@
+/** @file One stream of I3D on a device, ready for clips of any size. */
+
+import { InputError } from '../core/errors.ts';
+import type { Accuracy } from '../core/kernel.ts';
+import { type FloatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { type CompileOptions, compile } from '../graph/compile.ts';
+import type { Graph } from '../graph/graph.ts';
+import { DeviceParameters } from '../graph/parameters.ts';
+import type { Plan } from '../graph/plan.ts';
+import type { I3dCheckpoint } from './checkpoint.ts';
+import { preprocessGeometry } from './frames.ts';
+import { I3D_OUTPUTS, i3dGraph, i3dGraphOnFrames } from './model.ts';
+import type { Window } from './windows.ts';
+
+export interface I3dStreamOptions {
+  /** How far kernels may trade accuracy for speed; `fast` where left out. */
+  readonly accuracy?: Accuracy | undefined;
+  /** Takes the first kernel whose name starts with this, where a layer has one: for research. */
+  readonly kernel?: string | undefined;
+}
+
+/**
+ * T×H×W×3 decoded frames, uint8, which are resized, cropped and normalised on the device; or T×H×W×C float32 that is the
+ * network's input already: RGB in −1 … 1, flow in −1 … 1 (±20 pixels).
+ */
+export type I3dInput = HostTensor<'u8'> | FloatTensor;
+
+export interface I3dResult {
+  /** One per class. */
+  readonly logits: Float32Array;
+  /** 1024 values: the mean of the last layer before the classes. */
+  readonly features: Float32Array;
+}
+
+/** Plans that are kept: the length that most windows have, and the shorter rest of a clip. */
+const KEPT_PLANS = 2;
+
+/**
+ * The weights of one stream on a device. Plans are compiled for the sizes that come and kept for the next clip; all of
+ * them share the weights. Calls queue up behind each other.
+ */
+export class I3dStream {
+  /** Milliseconds that compiling and running took so far. */
+  readonly spent = { compile: 0, run: 0 };
+  private readonly parameters: DeviceParameters;
+  private readonly compileOptions: CompileOptions;
+  /** By size, the least recently used first. */
+  private readonly plans = new Map<string, Plan>();
+  private queue: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly gpu: Gpu,
+    readonly checkpoint: I3dCheckpoint,
+    { accuracy, kernel }: I3dStreamOptions = {},
+  ) {
+    this.parameters = new DeviceParameters(gpu, checkpoint.parameters);
+    this.compileOptions = {
+      outputs: [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
+      ...(accuracy === undefined ? {} : { accuracy }),
+      ...(kernel === undefined ? {} : { kernel }),
+    };
+  }
+
+  /**
+   * Logits of a clip, or of a window of it.
+   * @throws InputError when the clip does not suit the network; GraphError, GpuOutOfMemoryError, DeviceLostError.
+   */
+  async logits(clip: I3dInput, window?: Window): Promise<Float32Array> {
+    return (await this.run(clip, window)).logits;
+  }
+
+  /** Features of a clip, or of a window of it. Throws as `logits` does. */
+  async features(clip: I3dInput, window?: Window): Promise<Float32Array> {
+    return (await this.run(clip, window)).features;
+  }
+
+  /** Both at once. Throws as `logits` does. */
+  run(clip: I3dInput, window?: Window): Promise<I3dResult> {
+    const turn = this.queue.then(() => this.execute(clip, window));
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
+  plan(input: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+    const turn = this.queue.then(() => this.planFor(input));
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  dispose(): void {
+    for (const plan of this.plans.values()) plan.dispose();
+    this.plans.clear();
+    this.parameters.dispose();
+  }
+
+  private async execute(clip: I3dInput, window: Window | undefined): Promise<I3dResult> {
+    const input = window ? cut(clip, window) : clip;
+    const plan = await this.planFor(input);
+    const start = performance.now();
+    const batch = { ...input, shape: [1, ...input.shape] };
+    const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch });
+    this.spent.run += performance.now() - start;
+    return { logits: results[I3D_OUTPUTS.logits]!.data, features: results[I3D_OUTPUTS.features]!.data };
+  }
+
+  private async planFor({ dtype, shape }: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+    const key = `${dtype} ${formatShape(shape)}`;
+    let plan = this.plans.get(key);
+    if (plan) this.plans.delete(key);
+    else {
+      const graph = this.graph(dtype, shape);
+      const start = performance.now();
+      // Before the new one takes its memory.
+      for (const [oldest, displaced] of this.plans) {
+        if (this.plans.size < KEPT_PLANS) break;
+        this.plans.delete(oldest);
+        displaced.dispose();
+      }
+      plan = await compile(graph, this.parameters, this.compileOptions);
+      this.spent.compile += performance.now() - start;
+    }
+    this.plans.set(key, plan);
+    return plan;
+  }
+
+  private graph(dtype: I3dInput['dtype'], shape: readonly number[]): Graph {
+    const { channels, classes } = this.checkpoint;
+    const [frames = 0, height = 0, width = 0, depth] = shape;
+    const wanted = dtype === 'u8' ? 3 : channels;
+    if (shape.length !== 4 || depth !== wanted || channels !== wanted) {
+      throw new InputError(
+        `These weights take clips T×H×W×${channels}${channels === 3 ? '' : ' (float32)'}; this one is ${dtype} ${formatShape(shape)}.`,
+      );
+    }
+    const size = { frames, height, width };
+    return dtype === 'u8'
+      ? i3dGraphOnFrames({ ...size, classes }, preprocessGeometry(height, width))
+      : i3dGraph({ ...size, channels, classes });
+  }
+}
+
+/** The frames of a window, without copying them. */
+function cut<Clip extends I3dInput>(clip: Clip, { start, frames }: Window): Clip {
+  const [total = 0, ...rest] = clip.shape;
+  if (start < 0 || frames < 1 || start + frames > total) {
+    throw new InputError(`Frames ${start} to ${start + frames - 1} were asked for; the clip has ${total}.`);
+  }
+  const size = rest.reduce((product, extent) => product * extent, 1);
+  return { ...clip, shape: [frames, ...rest], data: clip.data.subarray(start * size, (start + frames) * size) };
+}

@@ -1,0 +1,92 @@
+/** @file How decoded frames become the network's input. */
+
+import { InputError } from '../core/errors.ts';
+import { type FloatTensor, floatTensor, formatShape, type HostTensor, type Shape } from '../core/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { compile } from '../graph/compile.ts';
+import { DeviceParameters } from '../graph/parameters.ts';
+import type { Plan } from '../graph/plan.ts';
+import type { PreprocessAttributes } from '../ops/preprocess.ts';
+
+export interface FrameOptions {
+  /** Pixels that the shorter side is scaled to; 256 where left out. */
+  readonly shortSide?: number;
+  /** Pixels of the square that is kept of the middle; 224 where left out. */
+  readonly crop?: number;
+}
+
+/** Side of the network's input, in pixels. */
+export const CROP = 224;
+/** What the shorter side of a frame is scaled to before the crop, in pixels. */
+export const SHORT_SIDE = 256;
+
+/**
+ * What is done to frames of a size: the shorter side becomes 256 pixels (bilinear, the longer one in proportion, rounded
+ * down), the middle 224×224 are kept, and 0 … 255 becomes −1 … 1. Frames that are 224×224 already are taken as they are:
+ * clips of that size were cut out by the same rule before they were stored.
+ * @throws InputError when the crop does not fit.
+ */
+export function preprocessGeometry(height: number, width: number, options: FrameOptions = {}): PreprocessAttributes {
+  const { shortSide = SHORT_SIDE, crop = CROP } = options;
+  const normalise = { scale: 2 / 255, shift: -1 };
+  if (height === crop && width === crop) {
+    return { resized: { height, width }, crop: { top: 0, left: 0, height, width }, ...normalise };
+  }
+  if (crop > shortSide) {
+    throw new InputError(`A crop of ${crop} pixels does not fit into frames whose shorter side is ${shortSide}.`);
+  }
+  const short = Math.min(height, width);
+  const scaled = (side: number): number => (side === short ? shortSide : Math.floor((shortSide * side) / short));
+  const resized = { height: scaled(height), width: scaled(width) };
+  const middle = (side: number): number => Math.floor((side - crop) / 2);
+  return {
+    resized,
+    crop: { top: middle(resized.height), left: middle(resized.width), height: crop, width: crop },
+    ...normalise,
+  };
+}
+
+/**
+ * Resizes, crops and normalises frames on a device without running the network: for frames so large that a whole window of
+ * them would not fit. Calls must not overlap.
+ */
+export class FrameReducer {
+  private readonly parameters: DeviceParameters;
+  private plan: { readonly key: string; readonly plan: Plan } | undefined;
+
+  constructor(gpu: Gpu) {
+    this.parameters = new DeviceParameters(gpu, new Map());
+  }
+
+  /**
+   * @param frames T×H×W×3
+   * @returns T×224×224×3, the values that the network would get.
+   */
+  async reduce(frames: HostTensor<'u8'>): Promise<FloatTensor> {
+    const results = await (await this.planFor(frames.shape)).run({
+      frames: { ...frames, shape: [1, ...frames.shape] },
+    });
+    const reduced = results.reduced!;
+    return floatTensor(reduced.shape.slice(1), reduced.data);
+  }
+
+  dispose(): void {
+    this.plan?.plan.dispose();
+    this.parameters.dispose();
+  }
+
+  private async planFor(shape: Shape): Promise<Plan> {
+    const key = formatShape(shape);
+    if (this.plan?.key === key) return this.plan.plan;
+    this.plan?.plan.dispose();
+    this.plan = undefined;
+    const [, height = 0, width = 0] = shape;
+    const builder = new GraphBuilder();
+    const raw = builder.input('frames', [1, ...shape], 'u8');
+    builder.name('reduced', builder.preprocess('Preprocess', raw, preprocessGeometry(height, width)));
+    const plan = await compile(builder.build(), this.parameters);
+    this.plan = { key, plan };
+    return plan;
+  }
+}

@@ -1,0 +1,37 @@
+/** @file Names of classes: Kinetics-400 and Kinetics-600 are built in and chosen by the number of classes. */
+
+import { InputError } from '../core/errors.ts';
+import { KINETICS_400_NAMES } from './labels-kinetics400.ts';
+import { KINETICS_600_NAMES } from './labels-kinetics600.ts';
+
+const split = (names: string): readonly string[] => names.replaceAll('\n', '').split('|');
+
+/** The 400 classes of the published I3D weights, in their order. */
+export const KINETICS_400: readonly string[] = split(KINETICS_400_NAMES);
+
+/** The 600 classes of the published I3D weights for Kinetics-600, in their order. */
+export const KINETICS_600: readonly string[] = split(KINETICS_600_NAMES);
+
+/** Names for a number of classes: Kinetics where the number is 400 or 600, else `class 0`, `class 1` and so on. */
+export function labelsFor(classes: number): readonly string[] {
+  const known = [KINETICS_400, KINETICS_600].find((names) => names.length === classes);
+  return known ?? Array.from({ length: classes }, (_, i) => `class ${i}`);
+}
+
+/**
+ * The names in a text with one on each line; empty lines at the end do not count.
+ * @param source The file's name, for messages.
+ * @throws InputError when there are not as many names as classes.
+ */
+export function parseLabels(text: string, classes: number, source: string): string[] {
+  const names = text
+    .replace(/^\uFEFF/, '')
+    .trimEnd()
+    .split(/\r?\n/)
+    .map((line) => line.trim());
+  const count = names.length === 1 && names[0] === '' ? 0 : names.length;
+  if (count !== classes) {
+    throw new InputError(`${source} has ${count} names, one on each line, and the weights have ${classes} classes.`);
+  }
+  return names;
+}

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from '../../src/i3d/labels.ts';
+import { averageLogits, fuse, softmax, topK } from '../../src/i3d/scores.ts';
+
+describe('labels', () => {
+  test('Kinetics names are complete, different and in order', () => {
+    expect(KINETICS_400).toHaveLength(400);
+    expect(KINETICS_600).toHaveLength(600);
+    expect(new Set(KINETICS_400).size).toBe(400);
+    expect(new Set(KINETICS_600).size).toBe(600);
+    expect([KINETICS_400[0], KINETICS_400[227], KINETICS_400[399]]).toEqual(['abseiling', 'playing cricket', 'zumba']);
+    expect([...KINETICS_400, ...KINETICS_600].filter((name) => name !== name.trim() || name === '')).toEqual([]);
+  });
+
+  test('are chosen by the number of classes', () => {
+    expect(labelsFor(400)).toBe(KINETICS_400);
+    expect(labelsFor(600)).toBe(KINETICS_600);
+    expect(labelsFor(3)).toEqual(['class 0', 'class 1', 'class 2']);
+  });
+
+  test('come from a file, whatever ends its lines', () => {
+    expect(parseLabels('\uFEFFone\r\ntwo words\n\n', 2, 'names.txt')).toEqual(['one', 'two words']);
+    expect(() => parseLabels('one\ntwo', 3, 'names.txt')).toThrow(
+      'names.txt has 2 names, one on each line, and the weights have 3 classes.',
+    );
+    expect(() => parseLabels('', 3, 'names.txt')).toThrow('names.txt has 0 names');
+  });
+});
+
+describe('scores', () => {
+  test('softmax of large logits', () => {
+    expect([...softmax([1000, 1000])]).toEqual([0.5, 0.5]);
+    expect(softmax([0, Math.log(3)])[1]).toBeCloseTo(0.75, 12);
+  });
+
+  test('the mean over windows', () => {
+    expect([
+      ...averageLogits([
+        [1, 2],
+        [3, 6],
+      ]),
+    ]).toEqual([2, 4]);
+  });
+
+  test('streams are added, or weighted as given', () => {
+    expect([...fuse({ rgb: [1, 2], flow: [3, 5] })]).toEqual([4, 7]);
+    expect([...fuse({ rgb: [1, 2], flow: [3, 5] }, { weights: [0.5, 0.25] })]).toEqual([1.25, 2.25]);
+    expect([...fuse({ flow: [3, 5] }, { weights: [0.5, 0.25] })]).toEqual([3, 5]);
+  });
+
+  test('probabilities are averaged by their weights', () => {
+    const [rgb, flow] = [
+      [0, 1, 2],
+      [2, 0, -800],
+    ];
+    const fused = softmax(fuse({ rgb, flow }, { mode: 'probabilities', weights: [3, 1] }));
+    const expected = softmax(rgb).map((value, i) => 0.75 * value + 0.25 * softmax(flow)[i]!);
+    fused.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 12);
+    });
+    expect(fuse({ rgb, flow }, { mode: 'probabilities', weights: [0, 1] })[2]).toBeLessThan(-799);
+  });
+
+  test('weights and classes that cannot be fused', () => {
+    expect(() => fuse({})).toThrow('no stream');
+    expect(() => fuse({ rgb: [1], flow: [1, 2] })).toThrow('The RGB weights have 1 classes and the flow weights 2.');
+    for (const weights of [
+      [0, 0],
+      [-1, 2],
+      [Number.NaN, 1],
+    ] as const) {
+      expect(() => fuse({ rgb: [1], flow: [1] }, { weights })).toThrow('two weights');
+    }
+  });
+
+  test('the best classes, the lower index first', () => {
+    expect(topK([1, 3, 3], ['a', 'b'], 2)).toMatchObject([
+      { rank: 1, index: 1, label: 'b', logit: 3 },
+      { rank: 2, index: 2, label: 'class 2', logit: 3 },
+    ]);
+    expect(topK([1, 2], ['a', 'b'], 9)).toHaveLength(2);
+  });
+});
