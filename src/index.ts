@@ -1,23 +1,36 @@
-/**
- * @file The public API, safe in a browser: nothing of Node is reachable from here. `i3d-webgpu/node` adds files, video and
- * Dawn.
- */
+/** @file The public API, safe in a browser: nothing of Node is reachable from here. */
 
+// Vocabulary.
 export * from './core/errors.ts';
-export * from './core/half.ts';
-export type { Accuracy, DeviceProfile, Kernel } from './core/kernel.ts';
+export * from './core/kernel.ts';
 export * from './core/tensor.ts';
-export { Gpu, type GpuOptions } from './gpu/device.ts';
+// The device.
+export * from './gpu/device.ts';
 export * from './gpu/errors.ts';
-export { type BufferRange, Program, type Step } from './gpu/program.ts';
-export { GraphBuilder } from './graph/builder.ts';
+// Graphs and plans.
+export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export { type CompileOptions, compile } from './graph/compile.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { DeviceParameters } from './graph/parameters.ts';
-export type { Plan, PlanMemory, PlanRow, ProfiledRow } from './graph/plan.ts';
+export { Plan, type PlanMemory, type PlanRow, type ProfiledRow } from './graph/plan.ts';
+// I3D.
 export * from './i3d/architecture.ts';
-export * from './i3d/checkpoint.ts';
-export * from './i3d/model.ts';
+export {
+  type I3dCheckpoint,
+  mapCheckpoint,
+  modelParameters,
+  type NamingId,
+  readI3dCheckpoint,
+} from './i3d/checkpoint.ts';
+export { type I3dInput, type I3dResult, I3dStream, type I3dStreamOptions } from './i3d/classifier.ts';
+export { CROP, type FrameOptions, FrameReducer, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
+export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
+export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
+export * from './i3d/scores.ts';
+export * from './i3d/windows.ts';
+// Formats, from bytes.
 export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
-export { decodeSafetensors, encodeSafetensors } from './io/safetensors.ts';
+export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
+export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
+export type { PreprocessAttributes } from './ops/preprocess.ts';

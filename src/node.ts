@@ -4,6 +4,18 @@ import { Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 
 export * from './index.ts';
+export { encodePng, type VideoFormat, writeVideo } from './io/encode.ts';
+export {
+  type Clip,
+  type ClipFrame,
+  type ClipKind,
+  type ClipOptions,
+  decodeFrames,
+  openClip,
+  openFrames,
+  requireFrames,
+} from './io/video.ts';
+export { loadWeights, saveSafetensors } from './io/weights.ts';
 
 export interface NodeGpuOptions extends GpuOptions {
   /** Dawn's own flags, such as `backend=vulkan`, `adapter=llvmpipe` or `enable-dawn-features=allow_unsafe_apis`. */
