@@ -1,0 +1,111 @@
+/** @file The parameters of TV-L1 with OpenCV's names, their defaults and presets, and what they may be. */
+
+import { InputError } from '../core/errors.ts';
+
+export interface Tvl1Options {
+  /** Time step of the dual update. */
+  readonly tau: number;
+  /** Weight of the data term: smaller means smoother flow. */
+  readonly lambda: number;
+  /** Tightness between the flow and its auxiliary. */
+  readonly theta: number;
+  /** At most so many levels of the pyramid; a level under 16 px on a side ends it. */
+  readonly scales: number;
+  /** Size of a level relative to the one before, below 1. */
+  readonly scaleStep: number;
+  /** Warps per level. */
+  readonly warps: number;
+  /** A pair is done with a warp when the root mean square change of its flow falls to this. Pixels. */
+  readonly epsilon: number;
+  readonly innerIterations: number;
+  /** Rounds of a median and `innerIterations` iterations. */
+  readonly outerIterations: number;
+  /** Side of the median's window; 1 means none. */
+  readonly medianFiltering: 1 | 3 | 5;
+  /** Start from the flow that is given to `run`. */
+  readonly useInitialFlow: boolean;
+  readonly interpolation: 'bicubic' | 'bilinear';
+  /** Standard deviation of a Gaussian over the images before the pyramid, in pixels; 0 means none. */
+  readonly presmoothing: number;
+  /** Standard deviation of a Gaussian before each step down the pyramid, in pixels of the larger level; 0 means none. */
+  readonly scaleSmoothing: number;
+  /** Share of the first image's gradient in the warped one: 0 in OpenCV, 0.5 in Wedel et al. */
+  readonly gradientBlend: number;
+  /** Points of the image derivative. */
+  readonly gradientTaps: 3 | 5;
+}
+
+/** What OpenCV's `DualTVL1OpticalFlow` does by default. */
+const opencv: Tvl1Options = {
+  tau: 0.25,
+  lambda: 0.15,
+  theta: 0.3,
+  scales: 5,
+  scaleStep: 0.8,
+  warps: 5,
+  epsilon: 0.01,
+  innerIterations: 30,
+  outerIterations: 10,
+  medianFiltering: 5,
+  useInitialFlow: false,
+  interpolation: 'bicubic',
+  presmoothing: 0,
+  scaleSmoothing: 0,
+  gradientBlend: 0,
+  gradientTaps: 3,
+};
+
+export type PresetName = 'opencv' | 'accurate' | 'fast';
+
+export const presets: Readonly<Record<PresetName, Tvl1Options>> = {
+  opencv,
+  /** The best end-point error on Middlebury's pairs; docs/flow.md has the effect of each choice. */
+  accurate: {
+    ...opencv,
+    scales: 100,
+    gradientBlend: 0.5,
+    gradientTaps: 5,
+    presmoothing: 0.8,
+  },
+  /** Fewer warps with a looser stop test. */
+  fast: { ...opencv, warps: 2, epsilon: 0.02 },
+};
+
+const RANGES: Record<string, readonly [min: number, max: number, whole: boolean]> = {
+  tau: [1e-6, 0.25, false],
+  lambda: [1e-6, 1e3, false],
+  theta: [1e-6, 1e3, false],
+  scales: [1, 1000, true],
+  scaleStep: [0.1, 0.95, false],
+  warps: [1, 100, true],
+  epsilon: [0, 10, false],
+  innerIterations: [1, 10_000, true],
+  outerIterations: [1, 1000, true],
+  presmoothing: [0, 5, false],
+  scaleSmoothing: [0, 5, false],
+  gradientBlend: [0, 1, false],
+};
+
+/**
+ * `options` over a preset (`opencv` unless named), checked.
+ * @throws InputError that names the parameter and what it may be.
+ */
+export function resolveOptions(options: Partial<Tvl1Options> & { readonly preset?: PresetName } = {}): Tvl1Options {
+  const { preset = 'opencv', ...own } = options;
+  const base = presets[preset];
+  if (!base) throw new InputError(`There is no flow preset ${preset}; use ${Object.keys(presets).join(', ')}.`);
+  const given = Object.fromEntries(Object.entries(own).filter(([name, value]) => name in base && value !== undefined));
+  const resolved = { ...base, ...given } as Tvl1Options;
+  for (const [name, [min, max, whole]] of Object.entries(RANGES)) {
+    const value = resolved[name as keyof Tvl1Options] as number;
+    if (!(value >= min && value <= max && (!whole || Number.isInteger(value)))) {
+      throw new InputError(
+        `The flow's ${name} must be ${whole ? 'a whole number ' : ''}from ${min} to ${max}, not ${value}.`,
+      );
+    }
+  }
+  if (![1, 3, 5].includes(resolved.medianFiltering)) {
+    throw new InputError(`The flow's medianFiltering must be 1, 3 or 5, not ${resolved.medianFiltering}.`);
+  }
+  return resolved;
+}

@@ -1,0 +1,88 @@
+/**
+ * @file From a level of the pyramid to the next finer one: the flow is resized (bilinear, edges repeated) and multiplied by
+ * the ratio of the scales, the dual variable starts again at 0. One thread per pixel; reads one half of u and writes the
+ * other, so both may have their own layout.
+ */
+
+import type { Kernel } from '../core/kernel.ts';
+import { type Extent, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
+import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
+
+const Params = struct('Upsample', {
+  from_width: 'i32',
+  from_height: 'i32',
+  from_stride: 'i32',
+  from_plane: 'u32',
+  stride: 'u32',
+  plane: 'u32',
+  half: 'u32',
+  pairs: 'u32',
+  slot: 'u32',
+  step_x: 'f32',
+  step_y: 'f32',
+  factor: 'f32',
+});
+
+const WORKGROUP = 64;
+
+/** Bindings: u, dual, slots. `state` is the finer level's. */
+export function tvl1Upsample(state: Tvl1State, from: Extent, factor: number): Kernel {
+  const { extent, pairs } = state;
+  const plane = planeOf(extent) * 4;
+  return kernel({
+    name: 'tvl1_upsample',
+    params: Params,
+    values: {
+      from_width: from.width,
+      from_height: from.height,
+      from_stride: quadsOf(from) * 4,
+      from_plane: planeOf(from) * 4,
+      stride: quadsOf(extent) * 4,
+      plane,
+      half: state.half * 4,
+      pairs,
+      slot: state.slot,
+      step_x: from.width / extent.width,
+      step_y: from.height / extent.height,
+      factor,
+    },
+    storage: [storage('u', 'array<f32>'), storage('dual', 'array<u32>'), storage('slots', 'array<u32>')],
+    workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
+    body: /* wgsl */ `
+struct Tap { at: i32, next: i32, part: f32 }
+fn tap(i: u32, step: f32, size: i32) -> Tap {
+  let x = clamp((f32(i) + 0.5) * step - 0.5, 0.0, f32(size - 1));
+  let at = i32(x);
+  return Tap(at, min(at + 1, size - 1), x - f32(at));
+}
+fn flow(base: u32, x: i32, y: i32) -> vec2f {
+  let i = u32(y * p.from_stride + x);
+  let at = base + (i / 4u) * 8u + i % 4u;
+  return vec2f(u[at], u[at + 4u]);
+}
+@compute @workgroup_size(${WORKGROUP})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
+  let pair = workgroup.y;
+  if (i >= p.plane) { return; }
+  let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
+  let half = slots[slot] & 1u;
+  let from_ = half * p.half + pair * p.from_plane * 2u;
+  let x = tap(i % p.stride, p.step_x, p.from_width);
+  let y = tap(i / p.stride, p.step_y, p.from_height);
+  let top = mix(flow(from_, x.at, y.at), flow(from_, x.next, y.at), x.part);
+  let bottom = mix(flow(from_, x.at, y.next), flow(from_, x.next, y.next), x.part);
+  let value = mix(top, bottom, y.part) * p.factor;
+  let to = (1u - half) * p.half + pair * p.plane * 2u + (i / 4u) * 8u + i % 4u;
+  u[to] = value.x;
+  u[to + 4u] = value.y;
+  dual[to] = 0u;
+  dual[to + 4u] = 0u;
+  if (i == 0u) { slots[slot + p.pairs * ${SLOT_WORDS}u] = select(0u, 3u, half == 0u); }
+}`,
+  });
+}
