@@ -6,6 +6,8 @@ import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
 import { openGpu } from '../src/node.ts';
+import { benchKernels } from './kernels.ts';
+import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
 import { wholeNumber } from './report.ts';
 
@@ -47,6 +49,18 @@ const command = (name: string, repeats: number): Command =>
     .option('--json <file>', 'also write the results as JSON')
     .option('--repeats <n>', 'timed runs; medians are over them', wholeNumber('--repeats'), repeats);
 
+command('kernels', 5)
+  .description('every convolution and pool of I3D by every candidate kernel, checked against float64 first')
+  .option('--frames <n>', 'frames of the clip', wholeNumber('--frames'), 16)
+  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
+  .option('--stream <name>', STREAMS.join(' or '), (text) => oneOf('--stream', STREAMS)(text)[0]!, 'rgb')
+  .option('--shape <text>', 'only shapes whose names contain this, such as 3x3x3')
+  .option('--kernel <name>', 'only candidates whose names start so')
+  .option('--svg <file>', 'also draw a chart')
+  .action(async (options: Parameters<typeof benchKernels>[1]) => {
+    if (!(await withGpu((gpu) => benchKernels(gpu, options)))) process.exitCode = 1;
+  });
+
 command('model', 3)
   .description('a whole I3D forward pass with made-up weights')
   .option('--frames <n>', 'frames of the clip; several with commas', numbers('--frames', 1), [16])
@@ -65,6 +79,14 @@ command('model', 3)
       await withGpu((gpu) => benchModel(gpu, { ...options, streams: options.stream, accuracies: options.accuracy }));
     },
   );
+
+command('lab', 5)
+  .description('one convolution by one kernel, all its tiles, best first')
+  .argument('<kernel>', 'a kernel of the family, such as subgroup, or a file of WGSL (see bench/lab_file.ts)')
+  .option('--shape <list>', 't,h,w,cin,cout,kt,kh,kw,stride', '8,28,28,96,128,3,3,3,1')
+  .action(async (kernel: string, options: Parameters<typeof benchLab>[2]) => {
+    if (!(await withGpu((gpu) => benchLab(gpu, kernel, options)))) process.exitCode = 1;
+  });
 
 try {
   await program.exitOverride().parseAsync();

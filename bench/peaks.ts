@@ -1,6 +1,7 @@
 /**
  * @file What the adapter can do at best, measured in the same run as everything that is compared with it: multiply-adds in
- * registers, and bytes copied by a kernel.
+ * registers, and bytes copied by a kernel. The fastest run of the best shape counts: kernels are measured by medians, so on a
+ * busy machine their share of the peak comes out too small, never too large.
  */
 
 import type { Gpu } from '../src/gpu/device.ts';

@@ -1,0 +1,75 @@
+/** @file What the kernel bench runs: the distinct convolutions and pools of I3D, or a convolution of any shape. */
+
+import { sizeOf } from '../src/core/tensor.ts';
+import { type Node, operatorOf } from '../src/graph/graph.ts';
+import { inferencePasses } from '../src/graph/passes/index.ts';
+import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import type { Triple } from '../src/kernels/conv3d.ts';
+import { type Cost, f32, type TensorType } from '../src/ops/operator.ts';
+import { type ModelSize, modelGraph } from './i3d.ts';
+
+type WindowNode = Node<'conv3d'> | Node<'pool3d'>;
+
+/** One operator on one shape. */
+export interface Case {
+  /** Such as `3×3×3 64→192 at 8×56×56`, or `max 3×3×3 480 at 8×28×28`. */
+  readonly name: string;
+  /** How often the model has it. */
+  readonly count: number;
+  readonly node: Pick<WindowNode, 'op' | 'attributes'>;
+  readonly inputs: readonly TensorType[];
+  readonly outputs: readonly TensorType[];
+  readonly cost: Cost;
+}
+
+const windowName = (kernel: readonly number[], stride: readonly number[]): string => {
+  const size = kernel.join('×');
+  if (stride.every((s) => s === 1)) return size;
+  return `${size}/${stride.every((s) => s === stride[0]) ? stride[0] : stride.join('×')}`;
+};
+
+function nameOf(node: Pick<WindowNode, 'op' | 'attributes'>, inputs: readonly TensorType[]): string {
+  const [x, weights] = inputs.map(({ shape }) => shape);
+  const at = x!.slice(1, 4).join('×');
+  if ('mode' in node.attributes) {
+    const { mode, kernel, stride } = node.attributes;
+    return `${mode} ${windowName(kernel, stride)} ${x![4]} at ${at}`;
+  }
+  const { stride, channels } = node.attributes;
+  return `${windowName(weights!.slice(0, 3), stride)} ${x![4]}→${channels.join('+')} at ${at}`;
+}
+
+function caseOf(
+  node: Pick<WindowNode, 'op' | 'attributes'>,
+  inputs: readonly TensorType[],
+  outputs: readonly TensorType[],
+  count: number,
+): Case {
+  const cost = operatorOf(node).cost(node.attributes, inputs, outputs);
+  return { name: nameOf(node, inputs), count, node, inputs, outputs, cost };
+}
+
+/** Every distinct convolution and pool of I3D as it is compiled, in the order of the model. */
+export function i3dCases(size: ModelSize): Case[] {
+  const graph = inferencePasses(modelGraph(size), [I3D_OUTPUTS.logits]);
+  const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
+  const found = new Map<string, Case>();
+  for (const node of graph.nodes) {
+    if (node.op !== 'conv3d' && node.op !== 'pool3d') continue;
+    const [inputs, outputs] = [types(node.inputs), types(node.outputs)];
+    const key = JSON.stringify([node.op, node.attributes, inputs]);
+    found.set(key, caseOf(node, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
+  }
+  return [...found.values()];
+}
+
+/** A convolution with bias and ReLU, SAME padding, as I3D has them. */
+export function conv3dCase(size: Triple, cin: number, cout: number, kernel: Triple, stride: Triple = [1, 1, 1]): Case {
+  const attributes = { stride, padding: 'same', groups: 1, relu: true, channels: [cout] } as const;
+  const node = { op: 'conv3d', attributes } as const;
+  const inputs = [f32([1, ...size, cin]), f32([...kernel, cin, cout]), f32([cout])];
+  return caseOf(node, inputs, operatorOf(node).infer(attributes, inputs), 1);
+}
+
+/** Values of the output. */
+export const outputSize = ({ outputs }: Case): number => outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);

@@ -1,0 +1,194 @@
+/** @file `bench kernels`: every distinct convolution and pool of I3D by every candidate of its operator. */
+
+import type { Accuracy } from '../src/core/kernel.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { writeFileAtomic } from '../src/io/atomic.ts';
+import { type Case, i3dCases } from './cases.ts';
+import { barChart } from './chart.ts';
+import type { ModelSize } from './i3d.ts';
+import { measurePeaks, type Peaks } from './peaks.ts';
+import { digits, originOf, percent, print, progress, table, writeJson } from './report.ts';
+import { Workbench } from './workbench.ts';
+
+export interface KernelsOptions extends ModelSize {
+  readonly repeats: number;
+  /** Only shapes whose names contain this; `x` stands for `×`. */
+  readonly shape?: string;
+  /** Only candidates whose names start so. */
+  readonly kernel?: string;
+  readonly json?: string;
+  readonly svg?: string;
+}
+
+export interface KernelRow {
+  readonly shape: string;
+  readonly op: string;
+  /** How often the model has it. */
+  readonly count: number;
+  readonly candidate: string;
+  /** Place in the operator's order; 0 is the default. */
+  readonly rank: number;
+  readonly accuracy: Accuracy;
+  readonly ms?: number;
+  readonly runs?: number;
+  readonly gflops?: number;
+  readonly peakShare?: number;
+  readonly gbs?: number;
+  readonly copyShare?: number;
+  /** Largest difference from float64 over the largest magnitude. */
+  readonly error: number;
+  readonly compileMs: number;
+  /** Why there is no time. */
+  readonly problem?: string;
+}
+
+/** A choice of one candidate per convolution, weighted by the time that each takes. */
+export interface Choice {
+  readonly choice: string;
+  readonly ms: number;
+  readonly gflops: number;
+  readonly peakShare: number;
+}
+
+/** Milliseconds that one candidate may take; slow ones get fewer runs. */
+const BUDGET_MS = 4000;
+/** Shapes in the chart: those with the most work. */
+const CHART_SHAPES = 8;
+
+/** Returns whether every result was right. */
+export async function benchKernels(gpu: Gpu, options: KernelsOptions): Promise<boolean> {
+  progress('Measuring the peaks …');
+  const peaks = await measurePeaks(gpu);
+  const wanted = options.shape?.replaceAll('x', '×') ?? '';
+  const cases = i3dCases(options).filter(({ name }) => name.includes(wanted));
+  const rows: KernelRow[] = [];
+  for (const [i, subject] of cases.entries()) {
+    rows.push(...(await runCase(gpu, subject, options, peaks, `${i + 1} of ${cases.length}: ${subject.name}`)));
+  }
+  progress('');
+  const choices = weigh(cases, rows, peaks.gflops);
+  const { adapter, date } = originOf(gpu);
+  print(`${adapter}: ${digits(peaks.gflops)} GFLOP/s of multiply-adds, ${digits(peaks.gbs)} GB/s copied`);
+  print(rowTable(rows));
+  const which = wanted === '' ? 'All convolutions of the model' : 'These convolutions';
+  if (choices.length > 0) print(`\n${which}, weighted by time:\n${choiceTable(choices)}`);
+  const { stream, frames, size } = options;
+  await writeJson(options.json, { adapter, date, stream, frames, size, peaks, choices, rows });
+  if (options.svg !== undefined) await writeFileAtomic(options.svg, chart(cases, rows, peaks, adapter, date));
+  return rows.every(({ problem }) => problem === undefined);
+}
+
+async function runCase(
+  gpu: Gpu,
+  subject: Case,
+  { repeats, kernel }: KernelsOptions,
+  peaks: Peaks,
+  title: string,
+): Promise<KernelRow[]> {
+  const bench = new Workbench(gpu, subject);
+  try {
+    const rows: KernelRow[] = [];
+    for (const [rank, candidate] of bench.candidates().entries()) {
+      if (kernel !== undefined && !candidate.name.startsWith(kernel)) continue;
+      progress(`${title}, ${candidate.name} …`);
+      const trial = await bench.run(candidate, { repeats, budgetMs: BUDGET_MS });
+      const { flops, bytes } = subject.cost;
+      rows.push({
+        shape: subject.name,
+        op: subject.node.op,
+        count: subject.count,
+        candidate: candidate.name,
+        rank,
+        accuracy: candidate.accuracy,
+        error: trial.error,
+        compileMs: trial.compileMs,
+        ...(trial.problem === undefined ? {} : { problem: trial.problem }),
+        ...(trial.timing && rates(trial.timing.ms, trial.timing.runs, flops, bytes, peaks)),
+      });
+    }
+    return rows;
+  } finally {
+    bench.dispose();
+  }
+}
+
+function rates(ms: number, runs: number, flops: number, bytes: number, peaks: Peaks) {
+  const [gflops, gbs] = [flops / ms / 1e6, bytes / ms / 1e6];
+  return { ms, runs, gflops, peakShare: gflops / peaks.gflops, gbs, copyShare: gbs / peaks.gbs };
+}
+
+/** What the model's convolutions would take together with the default, and with the fastest, candidates. */
+function weigh(cases: readonly Case[], rows: readonly KernelRow[], peak: number): Choice[] {
+  const convolutions = cases.filter(({ node }) => node.op === 'conv3d');
+  if (convolutions.length === 0) return [];
+  const pick = (choice: string, of: (rows: KernelRow[]) => KernelRow | undefined): Choice[] => {
+    let [ms, flops] = [0, 0];
+    for (const { name, count, cost } of convolutions) {
+      const row = of(rows.filter(({ shape, ms: time }) => shape === name && time !== undefined));
+      if (!row) return [];
+      ms += count * row.ms!;
+      flops += count * cost.flops;
+    }
+    const gflops = flops / ms / 1e6;
+    return [{ choice, ms, gflops, peakShare: gflops / peak }];
+  };
+  const fastest = (found: readonly KernelRow[]) => [...found].sort((a, b) => a.ms! - b.ms!)[0];
+  const exact = (found: readonly KernelRow[]) => found.filter(({ accuracy }) => accuracy === 'exact');
+  const single = (found: readonly KernelRow[]) => found.filter(({ accuracy }) => accuracy !== 'half');
+  const names = [...new Set(rows.filter(({ op }) => op === 'conv3d').map(({ candidate }) => candidate))];
+  return [
+    ...pick('default, exact', (found) => exact(found)[0]),
+    ...pick('fastest, exact', (found) => fastest(exact(found))),
+    ...pick('default, fast', (found) => single(found)[0]),
+    ...pick('fastest, fast', (found) => fastest(single(found))),
+    ...names.flatMap((name) => pick(`only ${name}`, (found) => found.find(({ candidate }) => candidate === name))),
+  ];
+}
+
+function rowTable(rows: readonly KernelRow[]): string {
+  return table(
+    ['shape', 'candidate', 'times', 'ms', 'GFLOP/s', 'of peak', 'GB/s', 'of copy', 'error', 'compile ms'],
+    rows.map((row) => [
+      row.rank === 0 ? row.shape : '',
+      row.candidate,
+      row.rank === 0 ? `${row.count}` : '',
+      ...(row.ms === undefined
+        ? [`✗ ${row.problem}`, '', '', '', '']
+        : [digits(row.ms), digits(row.gflops!), percent(row.peakShare!), digits(row.gbs!), percent(row.copyShare!)]),
+      row.error.toExponential(1),
+      digits(row.compileMs),
+    ]),
+    2,
+  );
+}
+
+const choiceTable = (choices: readonly Choice[]): string =>
+  table(
+    ['candidates', 'ms', 'GFLOP/s', 'of peak'],
+    choices.map(({ choice, ms, gflops, peakShare }) => [choice, digits(ms), digits(gflops), percent(peakShare)]),
+  );
+
+function chart(
+  cases: readonly Case[],
+  rows: readonly KernelRow[],
+  peaks: Peaks,
+  adapter: string,
+  date: string,
+): string {
+  const work = ({ cost, count }: Case): number => cost.flops * count;
+  const largest = [...cases]
+    .filter(({ node }) => node.op === 'conv3d')
+    .sort((a, b) => work(b) - work(a))
+    .slice(0, CHART_SHAPES);
+  return barChart({
+    title: 'Convolution kernels, GFLOP/s',
+    note: `${adapter}, ${date.slice(0, 10)}; line: ${digits(peaks.gflops)} GFLOP/s of multiply-adds`,
+    limit: peaks.gflops,
+    groups: largest.map(({ name }) => ({
+      name,
+      bars: rows
+        .filter(({ shape, gflops }) => shape === name && gflops !== undefined)
+        .map(({ candidate, gflops, rank }) => ({ name: candidate, value: gflops!, strong: rank === 0 })),
+    })),
+  });
+}

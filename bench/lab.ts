@@ -1,0 +1,183 @@
+/**
+ * @file `bench lab`: one convolution, one kernel of the family, all its tiles, best first. For trying an idea: change the
+ * kernel or give a file of WGSL, run, read GFLOP/s and the share of the peak.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { InputError } from '../src/core/errors.ts';
+import type { DeviceProfile } from '../src/core/kernel.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { packChannels, packWeights, type Triple } from '../src/kernels/conv3d.ts';
+import { conv3dDirect } from '../src/kernels/conv3d_direct.ts';
+import { conv3dRegister } from '../src/kernels/conv3d_register.ts';
+import { conv3dSubgroup } from '../src/kernels/conv3d_subgroup.ts';
+import { conv3dTiled, conv3dTiledFits } from '../src/kernels/conv3d_tiled.ts';
+import type { Argument, Candidate } from '../src/ops/operator.ts';
+import { splitWindows } from '../src/ops/window.ts';
+import { type Case, conv3dCase } from './cases.ts';
+import { parseLabFile } from './lab_file.ts';
+import { type LabVariant, product, sweep } from './lab_sweep.ts';
+import { measurePeaks } from './peaks.ts';
+import { digits, originOf, percent, print, progress, table, writeJson } from './report.ts';
+import { type Trial, Workbench } from './workbench.ts';
+
+export interface LabOptions {
+  /** `t,h,w,cin,cout,kt,kh,kw,stride` */
+  readonly shape: string;
+  readonly repeats: number;
+  readonly json?: string;
+}
+
+/** What is tried of each kernel. To put a new kernel on the bench, add a line. */
+const SWEEPS: Readonly<Record<string, (profile: DeviceProfile) => LabVariant[]>> = {
+  direct: () => [{ name: '', kernel: conv3dDirect }],
+  register: () =>
+    sweep(
+      product({
+        lanes: [8, 16, 32],
+        pixelsPerLane: [2, 4, 6, 8],
+        vectorsPerLane: [1, 2, 3],
+      }),
+      conv3dRegister,
+    ),
+  subgroup: ({ subgroups, subgroupMinSize, subgroupMaxSize }) =>
+    subgroups && subgroupMinSize === subgroupMaxSize && subgroupMinSize <= 16
+      ? sweep(
+          product({
+            lanes: [subgroupMinSize],
+            pixelsPerLane: [1, 2, 3, 4, 5, 6],
+          }),
+          conv3dSubgroup,
+        )
+      : [],
+  tiled: (profile) =>
+    sweep(
+      product({
+        bm: [32, 64, 128],
+        bn: [32, 64, 128],
+        bk: [8, 16, 32],
+        tm: [4, 8],
+        tn: [4, 8],
+      }),
+      conv3dTiled,
+      (tile) => dividesEvenly(() => conv3dTiledFits(profile, tile)),
+    ),
+};
+
+/** Tiles that do not divide among their threads throw; a sweep leaves them out. */
+function dividesEvenly(fits: () => boolean): boolean {
+  try {
+    return fits();
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+export function parseShape(text: string): Case {
+  const values = text.split(/[,×x ]+/).map(Number);
+  const whole = values.every((value) => Number.isSafeInteger(value) && value >= 1);
+  if (!whole || values.length < 8 || values.length > 9) {
+    throw new InputError(`--shape takes t,h,w,cin,cout,kt,kh,kw,stride (stride may be left out), not "${text}".`);
+  }
+  const [t, h, w, cin, cout, kt, kh, kw, stride = 1] = values as [number, ...number[]];
+  const triple = (...extents: (number | undefined)[]): Triple => extents as unknown as Triple;
+  return conv3dCase(triple(t, h, w), cin!, cout!, triple(kt, kh, kw), [stride, stride, stride]);
+}
+
+/** @param what A kernel of the family, or a file of WGSL (see lab_file.ts). */
+export async function benchLab(gpu: Gpu, what: string, options: LabOptions): Promise<boolean> {
+  const subject = parseShape(options.shape);
+  const variants = what.endsWith('.wgsl')
+    ? parseLabFile(await readFile(what, 'utf8').catch(() => unreadable(what)), what)
+    : sweepOf(what, gpu.profile);
+  progress('Measuring the peak …');
+  const peaks = await measurePeaks(gpu);
+  const bench = new Workbench(gpu, subject);
+  const trials: Trial[] = [];
+  try {
+    for (const [i, variant] of variants.entries()) {
+      progress(`${i + 1} of ${variants.length}: ${variant.name} …`);
+      trials.push(await bench.run(candidate(bench, subject, variant, gpu.profile), { ...options, budgetMs: 5000 }));
+    }
+  } finally {
+    bench.dispose();
+  }
+  progress('');
+  trials.sort((a, b) => (a.timing?.ms ?? Infinity) - (b.timing?.ms ?? Infinity));
+  const rate = ({ timing }: Trial): number => subject.cost.flops / timing!.ms / 1e6;
+  const { adapter, date } = originOf(gpu);
+  print(`${adapter}: ${digits(peaks.gflops)} GFLOP/s of multiply-adds`);
+  print(`${what} on ${subject.name}, ${digits(subject.cost.flops / 1e9)} GFLOP\n`);
+  print(
+    table(
+      ['tile', 'ms', 'best ms', 'GFLOP/s', 'of peak', 'error', 'compile ms'],
+      trials.map((trial) => [
+        trial.candidate || what,
+        ...(trial.timing
+          ? [
+              digits(trial.timing.ms),
+              digits(trial.timing.best),
+              digits(rate(trial)),
+              percent(rate(trial) / peaks.gflops),
+            ]
+          : [`✗ ${trial.problem}`, '', '', '']),
+        trial.error.toExponential(1),
+        digits(trial.compileMs),
+      ]),
+    ),
+  );
+  await writeJson(options.json, { adapter, date, kernel: what, shape: subject.name, peaks, trials });
+  return trials.every(({ problem }) => problem === undefined);
+}
+
+function sweepOf(name: string, profile: DeviceProfile): LabVariant[] {
+  const variants = Object.hasOwn(SWEEPS, name) ? SWEEPS[name]!(profile) : undefined;
+  if (!variants)
+    throw new InputError(`There is no kernel ${name}: take ${Object.keys(SWEEPS).join(', ')} or a .wgsl file.`);
+  if (variants.length === 0) throw new InputError(`The kernel ${name} does not run on this adapter.`);
+  return variants;
+}
+
+function unreadable(path: string): never {
+  throw new InputError(`${path} cannot be read.`);
+}
+
+/** A variant as the operator would offer it, with the arguments that all convolution kernels take. */
+function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile: DeviceProfile): Candidate {
+  const [x, weights] = subject.inputs.map(({ shape }) => shape);
+  const kernel = weights!.slice(0, 3) as unknown as Triple;
+  const [cin, cout] = [x![4]!, weights![4]!];
+  if (!('groups' in subject.node.attributes)) throw new Error('The lab runs convolutions.');
+  const { stride, padding, groups, relu } = subject.node.attributes;
+  const { inputs, outputs } = bench.operands;
+  const { maxStorageBinding, bindingAlignment } = profile;
+  const parts = splitWindows({ kernel, stride, padding }, inputs[0]!, outputs, maxStorageBinding, bindingAlignment);
+  const constants: Argument[] = [
+    {
+      from: 'constant',
+      layout: 'gemm',
+      inputs: [1],
+      make: ([values]) => packWeights(values!.data, kernel[0] * kernel[1] * kernel[2], cin, cout),
+    },
+    { from: 'constant', layout: 'channels', inputs: [2], make: ([values]) => packChannels(values!.data) },
+  ];
+  return {
+    name: variant.name,
+    accuracy: 'exact',
+    workspaces: [],
+    lower: () =>
+      parts.map((part) => ({
+        kernel: variant.kernel({
+          x: part.x,
+          outputs: part.outputs,
+          kernel,
+          stride,
+          padding: part.padding,
+          groups,
+          relu,
+        }),
+        args: [part.input, ...constants, ...part.outputArgs],
+      })),
+  };
+}

@@ -1,0 +1,210 @@
+/** @file Runs candidates of one case: buffers once, then for each candidate compile, check, time. */
+
+import type { FloatTensor } from '../src/core/tensor.ts';
+import { floatTensor, sizeOf } from '../src/core/tensor.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { type BufferRange, Program } from '../src/gpu/program.ts';
+import { BufferUsage } from '../src/gpu/usage.ts';
+import { operatorOf } from '../src/graph/graph.ts';
+import { denseView, vec4s } from '../src/kernels/view.ts';
+import {
+  type Argument,
+  type Candidate,
+  type NodeOperands,
+  type Operand,
+  storedBytes,
+  type TensorType,
+  viewShape,
+} from '../src/ops/operator.ts';
+import type { Case } from './cases.ts';
+import { cheapNoise } from './i3d.ts';
+import { type Timing, type TimingOptions, timeProgram } from './measure.ts';
+import { type Oracle, oracle, TOLERANCE } from './oracle.ts';
+
+export interface Trial {
+  readonly candidate: string;
+  readonly accuracy: Candidate['accuracy'];
+  /** Largest difference over the largest magnitude. */
+  readonly error: number;
+  /** Milliseconds; undefined where the result was wrong. */
+  readonly timing: Timing | undefined;
+  readonly compileMs: number;
+  /** Why there is no time. */
+  readonly problem?: string;
+}
+
+export class Workbench {
+  private readonly data: readonly Float32Array<ArrayBuffer>[];
+  private readonly oracle: Oracle;
+  private readonly input: GPUBuffer;
+  private readonly outputs: readonly GPUBuffer[];
+  readonly operands: NodeOperands;
+  /** A result that passed: others must agree with it everywhere, not only at the samples. */
+  private accepted: { readonly results: readonly Float32Array[]; readonly tolerance: number } | undefined;
+
+  constructor(
+    private readonly gpu: Gpu,
+    readonly subject: Case,
+  ) {
+    const { inputs, outputs } = subject;
+    const [, weights] = inputs;
+    // Weights by fan-in keep results near 1, as in a network.
+    const scale = weights ? Math.sqrt(3 / sizeOf(weights.shape.slice(0, -1))) : 1;
+    this.data = inputs.map(({ shape }, i) => cheapNoise(i, sizeOf(shape), i === 1 ? scale : 1));
+    this.oracle = oracle(subject, this.data);
+    this.operands = {
+      inputs: inputs.map((type, i) => operand(type, i === 0 ? 0 : -1)),
+      outputs: outputs.map((type, i) => operand(type, i + 1)),
+    };
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+    this.input = gpu.upload('x', padChannels(inputs[0]!, this.data[0]!), usage);
+    this.outputs = outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage));
+  }
+
+  /** The operator's own candidates, the best guess first. */
+  candidates(): Candidate[] {
+    const { node } = this.subject;
+    return operatorOf(node).candidates(node.attributes, this.operands, this.gpu.profile);
+  }
+
+  async run(candidate: Candidate, options: TimingOptions): Promise<Trial> {
+    const made: GPUBuffer[] = [];
+    const { name, accuracy } = candidate;
+    try {
+      const start = performance.now();
+      const program = await this.compile(candidate, made);
+      const compileMs = performance.now() - start;
+      try {
+        const results = await this.results(program);
+        const { error, problem } = this.judge(results, TOLERANCE[accuracy]);
+        if (problem) return { candidate: name, accuracy, error, compileMs, timing: undefined, problem };
+        return { candidate: name, accuracy, error, compileMs, timing: await timeProgram(this.gpu, program, options) };
+      } finally {
+        program.dispose();
+      }
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      return { candidate: name, accuracy, error: Number.NaN, compileMs: Number.NaN, timing: undefined, problem };
+    } finally {
+      for (const buffer of made) this.gpu.destroyBuffer(buffer);
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of [this.input, ...this.outputs]) this.gpu.destroyBuffer(buffer);
+  }
+
+  private compile(candidate: Candidate, made: GPUBuffer[]): Promise<Program> {
+    const keep = (buffer: GPUBuffer): GPUBuffer => {
+      made.push(buffer);
+      return buffer;
+    };
+    const workspaces = candidate.workspaces.map((size, i) =>
+      keep(this.gpu.createBuffer(`workspace ${i}`, size, BufferUsage.STORAGE)),
+    );
+    const constants = new Map<string, GPUBuffer>();
+    const constant = (argument: Extract<Argument, { from: 'constant' }>): GPUBuffer => {
+      const key = `${argument.layout} ${argument.inputs.join()}`;
+      const known = constants.get(key);
+      if (known) return known;
+      const tensors = argument.inputs.map(
+        (i): FloatTensor => floatTensor(this.subject.inputs[i]!.shape, this.data[i]!),
+      );
+      const buffer = keep(this.gpu.upload(key, argument.make(tensors), BufferUsage.STORAGE));
+      constants.set(key, buffer);
+      return buffer;
+    };
+    const resolve = (argument: Argument): BufferRange => {
+      if (argument.from === 'constant') {
+        const buffer = constant(argument);
+        return { buffer, offset: 0, size: buffer.size };
+      }
+      const { from, index, offset = 0, size } = argument;
+      const buffer = from === 'input' ? this.input : from === 'output' ? this.outputs[index]! : workspaces[index]!;
+      return { buffer, offset, size: size ?? buffer.size - offset };
+    };
+    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, buffers: args.map(resolve) }));
+    return Program.create(this.gpu, candidate.name, steps);
+  }
+
+  /** Runs once over outputs that hold NaN, so that a value nobody wrote shows. */
+  private async results(program: Program): Promise<Float32Array[]> {
+    const { gpu } = this;
+    const staging = this.outputs.map((buffer) =>
+      gpu.createBuffer('results', buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST),
+    );
+    try {
+      await gpu.checked(this.subject.name, () => {
+        for (const buffer of this.outputs) {
+          gpu.device.queue.writeBuffer(buffer, 0, new Float32Array(buffer.size / 4).fill(Number.NaN));
+        }
+        const encoder = gpu.device.createCommandEncoder();
+        program.encode(encoder);
+        this.outputs.forEach((buffer, i) => {
+          encoder.copyBufferToBuffer(buffer, 0, staging[i]!, 0, buffer.size);
+        });
+        gpu.device.queue.submit([encoder.finish()]);
+      });
+      const read: Float32Array[] = [];
+      for (const [i, buffer] of staging.entries()) {
+        const stored = new Float32Array(await gpu.read(buffer, storedBytes(this.subject.outputs[i]!)));
+        read.push(dropPadding(this.subject.outputs[i]!, stored));
+      }
+      return read;
+    } finally {
+      for (const buffer of staging) gpu.destroyBuffer(buffer);
+    }
+  }
+
+  private judge(results: readonly Float32Array[], tolerance: number): { error: number; problem?: string } {
+    const error = this.oracle.error(results);
+    if (!(error <= tolerance)) return { error, problem: `wrong by ${error.toExponential(1)} at a sample` };
+    if (results.some((values) => values.some(Number.isNaN))) return { error, problem: 'left outputs unwritten' };
+    this.accepted ??= { results, tolerance };
+    const apart = largestDifference(results, this.accepted.results);
+    if (apart > tolerance + this.accepted.tolerance) {
+      return { error: apart, problem: `${apart.toExponential(1)} apart from another candidate` };
+    }
+    return { error };
+  }
+}
+
+function operand(type: TensorType, storage: number): Operand {
+  return { type, view: denseView(viewShape(type.shape)), storage, storageBytes: storedBytes(type) };
+}
+
+/** Largest difference over the largest magnitude. */
+function largestDifference(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  let [worst, largest] = [0, 0];
+  a.forEach((values, i) => {
+    const others = b[i]!;
+    for (let j = 0; j < values.length; j++) {
+      worst = Math.max(worst, Math.abs(values[j]! - others[j]!));
+      largest = Math.max(largest, Math.abs(others[j]!));
+    }
+  });
+  return worst / (largest || 1);
+}
+
+/** Rows of channels widened to a multiple of 4, by zeros. */
+export function padChannels({ shape }: TensorType, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const channels = shape.at(-1)!;
+  const width = 4 * vec4s(channels);
+  if (width === channels) return values;
+  const rows = values.length / channels;
+  const padded = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) padded.set(values.subarray(row * channels, (row + 1) * channels), row * width);
+  return padded;
+}
+
+export function dropPadding({ shape }: TensorType, stored: Float32Array): Float32Array {
+  const channels = shape.at(-1)!;
+  const width = 4 * vec4s(channels);
+  if (width === channels) return stored;
+  const rows = sizeOf(shape) / channels;
+  const values = new Float32Array(rows * channels);
+  for (let row = 0; row < rows; row++) {
+    values.set(stored.subarray(row * width, row * width + channels), row * channels);
+  }
+  return values;
+}
