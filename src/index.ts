@@ -11,9 +11,11 @@ export * from './gpu/errors.ts';
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export { type CompileOptions, compile } from './graph/compile.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
+export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
 export { Plan, type PlanMemory, type PlanRow, type ProfiledRow } from './graph/plan.ts';
 // I3D.
+export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
 export * from './i3d/architecture.ts';
 export {
   type I3dCheckpoint,

@@ -1,32 +1,26 @@
 /** @file From a graph to a plan: passes, choice of kernels, memory, pipelines. */
 
 import { GraphError } from '../core/errors.ts';
-import type { Accuracy } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { Program, type Step } from '../gpu/program.ts';
-import type { Argument, Candidate, LoweredDispatch, NodeOperands, Operand } from '../ops/operator.ts';
+import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
 import { Arena } from './arena.ts';
 import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import { type ChoiceNode, type ChoiceOptions, chooseCandidate, nodesToRun } from './lower.ts';
 import { type Allocation, planMemory } from './memory.ts';
 import type { DeviceParameters } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
 import { assignStorage, type StorageMap } from './storage.ts';
 
-export interface CompileOptions {
+export interface CompileOptions extends ChoiceOptions {
   /** Names of the values that runs return; all named ones where left out. */
   readonly outputs?: readonly string[];
-  /** How far kernels may trade accuracy for speed; `fast` where left out. */
-  readonly accuracy?: Accuracy;
-  /** Takes the first candidate whose name starts with this, where a node has one: for research. */
-  readonly kernel?: string;
   /** `false` leaves all passes out: every node of the graph runs as it was written. */
   readonly optimise?: boolean;
 }
 
-interface LoweredNode {
-  readonly node: Node;
-  readonly operands: NodeOperands;
+interface LoweredNode extends ChoiceNode {
   readonly candidate: Candidate;
   readonly dispatches: readonly LoweredDispatch[];
 }
@@ -42,7 +36,10 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
   const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()], options.optimise ?? true);
   parameters.check(prepared);
   const storage = assignStorage(prepared);
-  const lowered = lowerNodes(prepared, storage, profile, options);
+  const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
+    const candidate = chooseCandidate(entry, profile, options);
+    return { ...entry, candidate, dispatches: candidate.lower() };
+  });
 
   const workspaces = lowered.map(({ candidate }) => candidate.workspaces);
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));
@@ -104,53 +101,6 @@ function storageOf(
   if (argument.from === 'constant' || argument.from === 'workspace') throw new Error('unreachable');
   const value = (argument.from === 'input' ? node.inputs : node.outputs)[argument.index]!;
   return storage.placements[value]!.storage;
-}
-
-function lowerNodes(
-  graph: Graph,
-  storage: StorageMap,
-  profile: DeviceParameters['gpu']['profile'],
-  options: CompileOptions,
-): LoweredNode[] {
-  const parameters = parameterValues(graph);
-  const operand = (value: ValueId): Operand => {
-    const { type } = graph.values[value]!;
-    const placement = storage.placements[value];
-    if (!placement)
-      return {
-        type,
-        view: { shape: [1, 1, 1, 1, type.shape.at(-1) ?? 1], stride: 0, base: 0 },
-        storage: -1,
-        storageBytes: 0,
-      };
-    return { type, ...placement, storageBytes: storage.storages[placement.storage]!.size };
-  };
-  return graph.nodes.flatMap((node): LoweredNode[] => {
-    if (node.outputs.every((value) => parameters.has(value))) return [];
-    const operands = { inputs: node.inputs.map(operand), outputs: node.outputs.map(operand) };
-    let candidates: Candidate[];
-    try {
-      candidates = operatorOf(node).candidates(node.attributes, operands, profile);
-    } catch (error) {
-      if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.op}): ${error.message}.`);
-      throw error;
-    }
-    const candidate = choose(candidates, options);
-    return candidate ? [{ node, operands, candidate, dispatches: candidate.lower() }] : [];
-  });
-}
-
-const ACCURACY_ORDER: readonly Accuracy[] = ['exact', 'fast', 'half'];
-
-function choose(
-  candidates: readonly Candidate[],
-  { accuracy = 'fast', kernel }: CompileOptions,
-): Candidate | undefined {
-  const allowed = candidates.filter(
-    (candidate) => ACCURACY_ORDER.indexOf(candidate.accuracy) <= ACCURACY_ORDER.indexOf(accuracy),
-  );
-  const forced = kernel === undefined ? undefined : candidates.find(({ name }) => name.startsWith(kernel));
-  return forced ?? allowed[0];
 }
 
 function describe(

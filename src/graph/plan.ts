@@ -73,6 +73,7 @@ export class Plan {
   private readonly staging: readonly [StagingSlot, StagingSlot];
   private readonly outputs: readonly OutputCopy[];
   private readonly inputs: ReadonlyMap<string, ValueId>;
+  private readonly batches: readonly (readonly [from: number, to: number])[];
   private runs = 0;
   private submitted: Promise<unknown> = Promise.resolve();
 
@@ -88,6 +89,7 @@ export class Plan {
     this.inputs = new Map(
       graph.values.flatMap(({ source }, id) => (source.kind === 'input' ? [[source.name, id]] : [])),
     );
+    this.batches = batchDispatches(rows, program.dispatchCount);
     let offset = 0;
     this.outputs = [...graph.names].map(([name, value]) => {
       const { storage: index, view } = storage.placements[value]!;
@@ -155,8 +157,14 @@ export class Plan {
     const { device } = this.gpu;
     return this.gpu.checked('Run', () => {
       for (const [name, value] of this.inputs) this.uploadInput(name, value, inputs[name]);
-      const encoder = device.createCommandEncoder({ label: 'plan' });
-      this.program.encode(encoder);
+      let encoder = device.createCommandEncoder({ label: 'plan' });
+      for (const [from, to] of this.batches) {
+        if (from > 0) {
+          device.queue.submit([encoder.finish()]);
+          encoder = device.createCommandEncoder({ label: 'plan' });
+        }
+        this.program.encode(encoder, from, to);
+      }
       for (const { storage, stagingOffset } of this.outputs) {
         const { buffer, offset, size } = this.arena.range(storage);
         encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffset, size);
@@ -193,6 +201,26 @@ export class Plan {
       type.dtype === 'u8' ? padBytes(tensor.data as Uint8Array) : pad(tensor.data as Float32Array, placement.view);
     this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
   }
+}
+
+/**
+ * Work of one submit. Drivers reset a device that is busy for about two seconds at a stretch; a slow integrated GPU does
+ * 100 GFLOP in one. I3D on 16 frames is one submit, on 64 frames three.
+ */
+const SUBMIT_FLOPS = 100e9;
+
+/** Cuts the dispatches into runs of at most SUBMIT_FLOPS, between nodes. */
+function batchDispatches(rows: readonly PlanRow[], count: number): [number, number][] {
+  const starts = [0];
+  let flops = 0;
+  for (const row of rows) {
+    flops += row.flops;
+    if (flops > SUBMIT_FLOPS && row.firstDispatch > starts.at(-1)!) {
+      starts.push(row.firstDispatch);
+      flops = row.flops;
+    }
+  }
+  return starts.map((start, i) => [start, starts[i + 1] ?? count]);
 }
 
 /** Channels-last values to rows padded to a multiple of 4 channels, the padding zero. */

@@ -1,0 +1,96 @@
+/** @file From prepared nodes to candidates and dispatches: what compiling and tuning share. */
+
+import { GraphError } from '../core/errors.ts';
+import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
+import type { TuningTable } from '../core/tuning.ts';
+import type { Candidate, NodeOperands, Operand } from '../ops/operator.ts';
+import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import type { StorageMap } from './storage.ts';
+
+export interface ChoiceOptions {
+  /** How far kernels may trade accuracy for speed; `fast` where left out. */
+  readonly accuracy?: Accuracy;
+  /** Takes the first candidate whose name starts with this, where a node has one: for research. */
+  readonly kernel?: string;
+  /** Measured choices; nodes without one take the best guess for the kind of adapter. */
+  readonly tuning?: TuningTable;
+}
+
+/** A node that runs on the device, with all its ways of being computed. */
+export interface ChoiceNode {
+  readonly node: Node;
+  readonly operands: NodeOperands;
+  readonly candidates: readonly Candidate[];
+}
+
+/** Nodes that leave something to do on the device; those that only rename memory have no candidates and are left out. */
+export function nodesToRun(graph: Graph, storage: StorageMap, profile: DeviceProfile): ChoiceNode[] {
+  const parameters = parameterValues(graph);
+  const operand = (value: ValueId): Operand => {
+    const { type } = graph.values[value]!;
+    const placement = storage.placements[value];
+    if (placement) return { type, ...placement, storageBytes: storage.storages[placement.storage]!.size };
+    const view = { shape: [1, 1, 1, 1, type.shape.at(-1) ?? 1], stride: 0, base: 0 } as const;
+    return { type, view, storage: -1, storageBytes: 0 };
+  };
+  return graph.nodes.flatMap((node): ChoiceNode[] => {
+    if (node.outputs.every((value) => parameters.has(value))) return [];
+    const operands = { inputs: node.inputs.map(operand), outputs: node.outputs.map(operand) };
+    try {
+      const candidates = operatorOf(node).candidates(node.attributes, operands, profile);
+      return candidates.length > 0 ? [{ node, operands, candidates }] : [];
+    } catch (error) {
+      if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.op}): ${error.message}.`);
+      throw error;
+    }
+  });
+}
+
+const ACCURACY_ORDER: readonly Accuracy[] = ['exact', 'fast', 'half'];
+
+/** Candidates within an accuracy class, the best guess first. */
+export function allowedCandidates({ candidates }: ChoiceNode, accuracy: Accuracy = 'fast'): Candidate[] {
+  const limit = ACCURACY_ORDER.indexOf(accuracy);
+  return candidates.filter((candidate) => ACCURACY_ORDER.indexOf(candidate.accuracy) <= limit);
+}
+
+/** Forced, else tuned, else the best guess. */
+export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, options: ChoiceOptions): Candidate {
+  const { accuracy, kernel, tuning } = options;
+  const allowed = allowedCandidates(entry, accuracy);
+  const forced = kernel === undefined ? undefined : entry.candidates.find(({ name }) => name.startsWith(kernel));
+  if (forced) return forced;
+  if (tuning && allowed.length > 1) {
+    const record = tuning[tuningKey(entry, allowed, profile)];
+    const tuned = record && allowed.find(({ name }) => name === record.candidate);
+    if (tuned) return tuned;
+  }
+  return allowed[0]!;
+}
+
+/** Adapter and driver, the node's shapes and strides, and a hash of every allowed candidate's shaders. */
+export function tuningKey(
+  { node, operands }: ChoiceNode,
+  allowed: readonly Candidate[],
+  profile: DeviceProfile,
+): string {
+  const shape = ({ type, view }: Operand) => `${type.shape.join('×')}@${view.stride}`;
+  const shapes = `${operands.inputs.map(shape).join(' ')} → ${operands.outputs.map(shape).join(' ')}`;
+  const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
+  const adapter = `${profile.vendor} ${profile.architecture} ${profile.description}`;
+  return `${adapter} | ${node.op} ${JSON.stringify(node.attributes)} ${shapes} | ${hash(sources.join('\n'))}`;
+}
+
+/** 53 bits of a string (two 32-bit multiplicative hashes), in base 36. */
+function hash(text: string): string {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36);
+}

@@ -1,0 +1,140 @@
+/** @file Times the candidates of every node on its real shape and keeps the fastest. Nothing of a run's results is needed. */
+
+import type { HostTensor } from '../core/tensor.ts';
+import type { TuningRecord, TuningTable } from '../core/tuning.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { type BufferRange, Program } from '../gpu/program.ts';
+import { BufferUsage } from '../gpu/usage.ts';
+import type { Candidate } from '../ops/operator.ts';
+import type { Graph } from './graph.ts';
+import { allowedCandidates, type ChoiceNode, type ChoiceOptions, nodesToRun, tuningKey } from './lower.ts';
+import { DeviceParameters, type ParameterEvaluator } from './parameters.ts';
+import { inferencePasses } from './passes/index.ts';
+import { assignStorage } from './storage.ts';
+
+export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning'> {
+  readonly outputs?: readonly string[];
+  /** Timed runs per candidate; the median counts. 3 where left out. */
+  readonly repeats?: number;
+  /** Nodes that are not reached within this time keep the best guess. Milliseconds; no bound where left out. */
+  readonly budget?: number;
+  readonly onProgress?: (progress: TuneProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface TuneProgress {
+  /** Distinct problems, done and in all. */
+  readonly done: number;
+  readonly total: number;
+  readonly node: string;
+  readonly candidate: string;
+}
+
+/** A candidate that takes longer than this many times the best one is not repeated. */
+const HOPELESS = 2;
+
+/**
+ * Measures every problem of a graph that has more than one candidate and is not in `options.tuning` yet.
+ * @returns The new records.
+ */
+export async function tune(
+  graph: Graph,
+  gpu: Gpu,
+  tensors: ReadonlyMap<string, HostTensor>,
+  options: TuneOptions = {},
+): Promise<TuningTable> {
+  const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()]);
+  const problems = new Map<string, { entry: ChoiceNode; allowed: Candidate[] }>();
+  for (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
+    const allowed = allowedCandidates(entry, options.accuracy);
+    if (allowed.length < 2) continue;
+    const key = tuningKey(entry, allowed, gpu.profile);
+    if (!options.tuning?.[key]) problems.set(key, { entry, allowed });
+  }
+  const records: Record<string, TuningRecord> = {};
+  const deadline = performance.now() + (options.budget ?? Number.POSITIVE_INFINITY);
+  let done = 0;
+  for (const [key, { entry, allowed }] of problems) {
+    const report = (candidate: string) =>
+      options.onProgress?.({ done, total: problems.size, node: entry.node.name, candidate });
+    const bench = new CandidateBench(gpu, entry, new DeviceParameters(gpu, tensors), prepared);
+    try {
+      for (const candidate of allowed) {
+        if (options.signal?.aborted || performance.now() > deadline) return records;
+        report(candidate.name);
+        const best = records[key];
+        const ms = await bench.time(
+          candidate,
+          options.repeats ?? 3,
+          best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY,
+        );
+        if (!best || ms < best.ms) records[key] = { candidate: candidate.name, ms };
+      }
+    } finally {
+      bench.dispose();
+    }
+    done++;
+    report('');
+  }
+  return records;
+}
+
+/** Buffers for one node, filled with whatever they hold, and candidates timed on them. */
+class CandidateBench {
+  private readonly storages = new Map<number, GPUBuffer>();
+  private readonly evaluator: ParameterEvaluator;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly entry: ChoiceNode,
+    private readonly parameters: DeviceParameters,
+    graph: Graph,
+  ) {
+    this.evaluator = parameters.evaluator(graph);
+    for (const { storage, storageBytes } of [...entry.operands.inputs, ...entry.operands.outputs]) {
+      if (storage < 0 || this.storages.has(storage)) continue;
+      this.storages.set(storage, gpu.createBuffer('tuning', storageBytes, BufferUsage.STORAGE));
+    }
+  }
+
+  /** Median milliseconds, or the first time where that exceeds `limit`. */
+  async time(candidate: Candidate, repeats: number, limit: number): Promise<number> {
+    const workspaces = candidate.workspaces.map((size) =>
+      this.gpu.createBuffer('workspace', size, BufferUsage.STORAGE),
+    );
+    const steps = candidate.lower().map(({ kernel, args }) => ({
+      kernel,
+      buffers: args.map((argument): BufferRange => {
+        if (argument.from === 'constant') {
+          return whole(this.parameters.buffer(this.evaluator, argument, this.entry.node.inputs));
+        }
+        const { index, offset = 0 } = argument;
+        const operands = argument.from === 'output' ? this.entry.operands.outputs : this.entry.operands.inputs;
+        const buffer =
+          argument.from === 'workspace' ? workspaces[index]! : this.storages.get(operands[index]!.storage)!;
+        return { buffer, offset, size: argument.size ?? buffer.size - offset };
+      }),
+    }));
+    const program = await Program.create(this.gpu, candidate.name, steps);
+    try {
+      // The first run compiles the shader on drivers that put it off.
+      await program.profile();
+      const times: number[] = [];
+      for (let i = 0; i < repeats; i++) {
+        times.push((await program.profile()).reduce((a, b) => a + b, 0));
+        if (times[0]! > limit) break;
+      }
+      return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
+    } finally {
+      program.dispose();
+      for (const buffer of workspaces) this.gpu.destroyBuffer(buffer);
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of this.storages.values()) this.gpu.destroyBuffer(buffer);
+    this.parameters.dispose();
+  }
+}
+
+const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });

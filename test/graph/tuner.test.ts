@@ -1,0 +1,73 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { compile } from '../../src/graph/compile.ts';
+import { DeviceParameters } from '../../src/graph/parameters.ts';
+import { tune } from '../../src/graph/tuner.ts';
+import { fileTuning } from '../../src/io/tuning_file.ts';
+import { testGpu } from '../harness.ts';
+import { formulaParameters } from './graphs.ts';
+
+const gpu = testGpu();
+const folder = await mkdtemp(join(tmpdir(), 'tuning-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+function pointGraph() {
+  const builder = new GraphBuilder();
+  const x = builder.input('x', [1, 2, 5, 5, 8]);
+  builder.name('y', builder.conv3d('conv', x, builder.parameter('w', [1, 1, 1, 8, 12])));
+  return builder.build();
+}
+
+describe('tune', () => {
+  it('finds a candidate per problem, and compiled plans take it', async () => {
+    const graph = pointGraph();
+    const tensors = formulaParameters(graph);
+    const before = gpu().allocatedBytes;
+    const seen: string[] = [];
+    const records = await tune(graph, gpu(), tensors, {
+      accuracy: 'exact',
+      repeats: 1,
+      onProgress: ({ candidate }) => seen.push(candidate),
+    });
+    expect(gpu().allocatedBytes).toBe(before);
+    const [key] = Object.keys(records);
+    expect(Object.keys(records)).toHaveLength(1);
+    expect(key).toContain(gpu().profile.description);
+    expect(seen).toContain(records[key!]!.candidate);
+    expect(await tune(graph, gpu(), tensors, { accuracy: 'exact', tuning: records })).toEqual({});
+
+    const parameters = new DeviceParameters(gpu(), tensors);
+    const chosen = async (candidate: string) => {
+      const tuning = { [key!]: { candidate, ms: 1 } };
+      const plan = await compile(graph, parameters, { accuracy: 'exact', tuning });
+      plan.dispose();
+      return plan.rows[0]!.kernel;
+    };
+    expect(await chosen('direct')).toBe('direct');
+    // A record of a kernel that is gone is no reason to fail.
+    expect(await chosen('no such kernel')).not.toBe('direct');
+    parameters.dispose();
+  });
+
+  it('keeps to its budget', async () => {
+    const graph = pointGraph();
+    expect(await tune(graph, gpu(), formulaParameters(graph), { budget: 0 })).toEqual({});
+  });
+});
+
+describe('fileTuning', () => {
+  it('adds to what is stored and takes a damaged file for an empty one', async () => {
+    const path = join(folder, 'deep', 'tuning.json');
+    const store = fileTuning(path);
+    expect(await store.load()).toEqual({});
+    await store.add({ a: { candidate: 'direct', ms: 1 } });
+    await fileTuning(path).add({ b: { candidate: 'tiled', ms: 2 } });
+    expect(await store.load()).toEqual({ a: { candidate: 'direct', ms: 1 }, b: { candidate: 'tiled', ms: 2 } });
+    expect(JSON.parse(await readFile(path, 'utf8'))).toHaveProperty('b.ms', 2);
+    await writeFile(path, '{"a": {"candid');
+    expect(await store.load()).toEqual({});
+  });
+});
