@@ -1,201 +1,131 @@
 /**
- * @file The recorded solve: for a size, a number of pairs and options, the flat list of dispatches from grey frames to flow
- * and the buffers they use. Nothing is read back in between; how long a pair iterates is decided on the GPU.
+ * @file The buffers and the program of a solve. Recorded once for a size, a number of pairs and options; nothing is read back
+ * in between, and how long a pair iterates is decided on the GPU.
  */
 
-import type { DeviceProfile } from '../core/kernel.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { type BufferRange, Program, type Step } from '../gpu/program.ts';
+import { Program, type Step } from '../gpu/program.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { type Extent, frameBytes, planeOf, SLOT_WORDS, stateBytes, type Tvl1State } from '../kernels/tvl1_layout.ts';
-import { tvl1Output } from '../kernels/tvl1_output.ts';
-import { tvl1Resize } from '../kernels/tvl1_resize.ts';
-import { type Iterations, tvl1Sweep } from '../kernels/tvl1_sweep.ts';
-import { tvl1Upsample } from '../kernels/tvl1_upsample.ts';
-import { tvl1Warp } from '../kernels/tvl1_warp.ts';
+import { type Extent, frameBytes, SLOT_WORDS, stateBytes } from '../kernels/tvl1_layout.ts';
 import type { Tvl1Options } from './options.ts';
+import { type BufferName, planFlow, solverFor } from './plan.ts';
 import { pyramidExtents } from './pyramid.ts';
-
-/** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
-export type SolverKind = 'sweep' | 'tile';
 
 export interface FlowSize extends Extent {
   readonly pairs: number;
 }
 
-/** The kernels that suit an adapter. */
-export function solverFor(profile: DeviceProfile): SolverKind {
-  const narrow = profile.subgroupMinSize === profile.subgroupMaxSize && [4, 8, 16].includes(profile.subgroupMaxSize);
-  return profile.software && profile.subgroups && narrow ? 'sweep' : 'tile';
+/** Bytes of every buffer of a solve, but for the slots. */
+function bufferBytes(size: FlowSize, extents: readonly Extent[], options: Tvl1Options): Map<BufferName, number> {
+  const state = stateBytes(size);
+  const frames = frameBytes(size) * (size.pairs + 1);
+  const bytes = new Map<BufferName, number>();
+  extents.forEach((extent, i) => {
+    bytes.set(`level${i}`, frameBytes(extent) * (size.pairs + 1));
+  });
+  if (options.presmoothing > 0) bytes.set('frames', frames);
+  if (options.presmoothing > 0 || options.scaleSmoothing > 0) bytes.set('smooth0', frames);
+  if (options.scaleSmoothing > 0) bytes.set('smooth1', frames);
+  bytes.set('u', state.u * size.pairs);
+  bytes.set('dual', state.dual * size.pairs);
+  bytes.set('data', state.data * size.pairs);
+  bytes.set('flow', size.width * size.height * 8 * size.pairs);
+  return bytes;
 }
 
-/** Bytes of GPU memory that a solve takes. */
-export function solverBytes({ width, height, pairs }: FlowSize, options: Tvl1Options): number {
-  const extents = pyramidExtents({ width, height }, options.scales, options.scaleStep);
-  const frames = extents.reduce((sum, extent) => sum + frameBytes(extent), 0) * (pairs + 1);
-  const state = stateBytes({ width, height });
-  return frames + (state.u + state.dual + state.data + width * height * 8) * pairs;
+/** Bytes of GPU memory that a solve takes, reading back included. */
+export function solverBytes(size: FlowSize, options: Tvl1Options): number {
+  const extents = pyramidExtents(size, options.scales, options.scaleStep);
+  const bytes = bufferBytes(size, extents, options);
+  return [...bytes.values()].reduce((sum, each) => sum + each, 0) + bytes.get('flow')!;
 }
 
-/** Pairs that one storage binding of this device can hold at a size; 0 when not even one fits. */
+/** Pairs that the storage bindings of a device can hold at a size; 0 when not even one fits. */
 export function pairsPerBinding(extent: Extent, maxStorageBinding: number): number {
-  return Math.min(
-    Math.floor(maxStorageBinding / stateBytes(extent).u),
-    Math.floor(maxStorageBinding / frameBytes(extent)) - 1,
-  );
+  const state = Math.floor(maxStorageBinding / stateBytes(extent).u);
+  return Math.max(0, Math.min(state, Math.floor(maxStorageBinding / frameBytes(extent)) - 1));
 }
 
 export class Solver {
   private constructor(
     private readonly gpu: Gpu,
+    readonly size: FlowSize,
     readonly extents: readonly Extent[],
-    /** The finest level: pairs + 1 frames of f32, rows padded to whole quads. */
-    readonly frames: GPUBuffer,
-    /** pairs × height × width × 2 of f32. */
-    readonly flow: GPUBuffer,
-    readonly u: GPUBuffer,
-    private readonly slots: GPUBuffer,
-    private readonly others: readonly GPUBuffer[],
+    private readonly buffers: ReadonlyMap<BufferName, GPUBuffer>,
     private readonly program: Program,
+    /** The name of each dispatch's kernel. */
+    readonly kernels: readonly string[],
     private readonly slotCount: number,
-    private readonly pairs: number,
   ) {}
 
   static async create(gpu: Gpu, size: FlowSize, options: Tvl1Options, kind = solverFor(gpu.profile)): Promise<Solver> {
     const extents = pyramidExtents(size, options.scales, options.scaleStep);
-    const [finest] = extents as [Extent];
-    const { STORAGE, COPY_DST, COPY_SRC } = BufferUsage;
-    const { pairs } = size;
-    const state = stateBytes(finest);
-    const levels = extents.map((extent, i) =>
-      gpu.createBuffer(`flow: level ${i}`, frameBytes(extent) * (pairs + 1), STORAGE | COPY_DST | COPY_SRC),
-    );
-    const u = gpu.createBuffer('flow: u', state.u * pairs, STORAGE | COPY_DST | COPY_SRC);
-    const dual = gpu.createBuffer('flow: dual', state.dual * pairs, STORAGE | COPY_DST | COPY_SRC);
-    const data = gpu.createBuffer('flow: data', state.data * pairs, STORAGE | COPY_SRC);
-    const flow = gpu.createBuffer('flow: result', size.width * size.height * 8 * pairs, STORAGE | COPY_SRC);
-    const plan = planSteps(gpu.profile, extents, pairs, options, kind);
-    const slots = gpu.createBuffer('flow: slots', plan.slots * pairs * SLOT_WORDS * 4, STORAGE | COPY_DST | COPY_SRC);
-    const named: Record<BufferName, readonly GPUBuffer[]> = {
-      level: levels,
-      u: [u],
-      dual: [dual],
-      data: [data],
-      flow: [flow],
-      slots: [slots],
-    };
-    const steps = plan.steps.map(
-      ({ kernel, on }): Step => ({
-        kernel,
-        buffers: on.map(([name, i]) => whole(named[name][i ?? 0]!)),
-      }),
-    );
+    const plan = planFlow(gpu.profile, extents, size.pairs, options, kind);
+    const bytes = bufferBytes(size, extents, options);
+    bytes.set('slots', plan.slots * size.pairs * SLOT_WORDS * 4);
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST | BufferUsage.COPY_SRC;
+    const buffers = await gpu.checked('Flow', () => {
+      const made = new Map<BufferName, GPUBuffer>();
+      for (const [name, each] of bytes) made.set(name, gpu.createBuffer(`flow: ${name}`, each, usage));
+      return made;
+    });
+    const steps = plan.steps.map(({ kernel, on }): Step => {
+      const ranges = on.map((name) => buffers.get(name)!).map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
+      return { kernel, buffers: ranges };
+    });
     const program = await Program.create(gpu, 'flow', steps);
-    return new Solver(
-      gpu,
-      extents,
-      levels[0]!,
-      flow,
-      u,
-      slots,
-      [...levels.slice(1), dual, data],
-      program,
-      plan.slots,
-      pairs,
-    );
+    const kernels = plan.steps.map(({ kernel }) => kernel.name);
+    return new Solver(gpu, size, extents, buffers, program, kernels, plan.slots);
   }
 
-  get dispatches(): number {
-    return this.program.dispatchCount;
+  /** pairs + 1 frames of f32, rows padded to whole quads. */
+  get frames(): GPUBuffer {
+    return this.buffers.get('frames') ?? this.buffers.get('level0')!;
+  }
+
+  /** pairs × height × width × 2 of f32. */
+  get flow(): GPUBuffer {
+    return this.buffers.get('flow')!;
+  }
+
+  get u(): GPUBuffer {
+    return this.buffers.get('u')!;
   }
 
   /** Appends the whole solve. With `keepFlow` u holds an initial flow at the coarsest level's size. */
   encode(encoder: GPUCommandEncoder, keepFlow = false): void {
-    encoder.clearBuffer(this.slots);
-    encoder.clearBuffer(this.others[this.others.length - 2]!);
+    encoder.clearBuffer(this.buffers.get('slots')!);
+    encoder.clearBuffer(this.buffers.get('dual')!);
     if (!keepFlow) encoder.clearBuffer(this.u);
     this.program.encode(encoder);
   }
 
-  /** Milliseconds of each dispatch. */
+  /** Milliseconds of each dispatch, in the order of `kernels`. */
   profile(): Promise<Float64Array> {
     return this.program.profile();
   }
 
-  /** After a solve: for each pair, the second words of all slots. A sweep leaves its number of iterations there. */
+  /** After a solve, for each pair the second words of all slots: a sweep leaves its number of iterations there. */
   async history(): Promise<Uint32Array[]> {
-    const bytes = this.slotCount * this.pairs * SLOT_WORDS * 4;
-    const staging = this.gpu.createBuffer('flow: slots (read)', bytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+    const { pairs } = this.size;
+    const slots = this.buffers.get('slots')!;
+    const staging = this.gpu.createBuffer(
+      'flow: slots (read)',
+      slots.size,
+      BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+    );
     const encoder = this.gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.slots, 0, staging, 0, bytes);
+    encoder.copyBufferToBuffer(slots, 0, staging, 0, slots.size);
     this.gpu.device.queue.submit([encoder.finish()]);
-    const words = new Uint32Array(await this.gpu.read(staging, bytes));
+    const words = new Uint32Array(await this.gpu.read(staging, slots.size));
     this.gpu.destroyBuffer(staging);
-    return Array.from({ length: this.pairs }, (_, pair) =>
-      Uint32Array.from({ length: this.slotCount }, (_, slot) => words[(slot * this.pairs + pair) * SLOT_WORDS + 1]!),
+    return Array.from({ length: pairs }, (_, pair) =>
+      Uint32Array.from({ length: this.slotCount }, (_, slot) => words[(slot * pairs + pair) * SLOT_WORDS + 1]!),
     );
   }
 
   dispose(): void {
     this.program.dispose();
-    for (const buffer of [this.frames, this.flow, this.u, this.slots, ...this.others]) this.gpu.destroyBuffer(buffer);
+    for (const buffer of this.buffers.values()) this.gpu.destroyBuffer(buffer);
   }
 }
-
-type BufferName = 'level' | 'u' | 'dual' | 'data' | 'flow' | 'slots';
-interface NamedStep {
-  readonly kernel: Step['kernel'];
-  readonly on: readonly (readonly [name: BufferName, index?: number])[];
-}
-
-/** The dispatches in order, and how many slots they use. */
-function planSteps(
-  profile: DeviceProfile,
-  extents: readonly Extent[],
-  pairs: number,
-  options: Tvl1Options,
-  _kind: SolverKind,
-): { steps: NamedStep[]; slots: number } {
-  const half = planeOf(extents[0]!) * 2 * pairs;
-  const steps: NamedStep[] = [];
-  let slot = 0;
-  const state = (extent: Extent): Tvl1State => ({ extent, pairs, half, slot });
-  const iterations: Iterations = {
-    outer: options.outerIterations,
-    inner: options.innerIterations,
-    median: options.medianFiltering,
-    tau: options.tau,
-    lambda: options.lambda,
-    theta: options.theta,
-    epsilon2: options.epsilon ** 2,
-  };
-  for (let level = 1; level < extents.length; level++) {
-    const step = { x: 1 / options.scaleStep, y: 1 / options.scaleStep };
-    const kernel = tvl1Resize(extents[level - 1]!, extents[level]!, pairs + 1, step);
-    steps.push({
-      kernel,
-      on: [
-        ['level', level - 1],
-        ['level', level],
-      ],
-    });
-  }
-  for (let level = extents.length - 1; level >= 0; level--) {
-    const extent = extents[level]!;
-    if (level < extents.length - 1) {
-      const kernel = tvl1Upsample(state(extent), extents[level + 1]!, 1 / options.scaleStep);
-      steps.push({ kernel, on: [['u'], ['dual'], ['slots']] });
-      slot++;
-    }
-    for (let warp = 0; warp < options.warps; warp++) {
-      steps.push({ kernel: tvl1Warp(state(extent), options), on: [['level', level], ['u'], ['data'], ['slots']] });
-      const kernel = tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize);
-      steps.push({ kernel, on: [['u'], ['dual'], ['data'], ['slots']] });
-      slot++;
-    }
-  }
-  steps.push({ kernel: tvl1Output(state(extents[0]!)), on: [['u'], ['slots'], ['flow']] });
-  return { steps, slots: slot + 1 };
-}
-
-const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });

@@ -7,7 +7,8 @@ import { BufferUsage } from '../gpu/usage.ts';
 import { quadsOf } from '../kernels/tvl1_layout.ts';
 import { initialFlowState } from './initial.ts';
 import { type PresetName, resolveOptions, type Tvl1Options } from './options.ts';
-import { type FlowSize, pairsPerBinding, Solver, type SolverKind } from './solver.ts';
+import type { SolverKind } from './plan.ts';
+import { type FlowSize, pairsPerBinding, Solver } from './solver.ts';
 
 export type Tvl1Settings = Partial<Tvl1Options> & {
   readonly preset?: PresetName;
@@ -61,7 +62,7 @@ export class Tvl1 {
   }
 
   get dispatches(): number {
-    return this.solver.dispatches;
+    return this.solver.kernels.length;
   }
 
   /** Appends the solve from `frames` to `flow`, for callers that stay on the GPU. */

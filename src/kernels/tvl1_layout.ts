@@ -54,6 +54,22 @@ export interface Tvl1State {
   readonly slot: number;
 }
 
+/** The parameters of the iterations of one warp. */
+export interface Iterations {
+  /** Outer rounds, each a median and `inner` iterations. */
+  readonly outer: number;
+  readonly inner: number;
+  readonly median: 1 | 3 | 5;
+  readonly tau: number;
+  readonly lambda: number;
+  readonly theta: number;
+  /** The loops end when the mean squared change of the flow falls to this. Square pixels. */
+  readonly epsilon2: number;
+}
+
+/** Iterations that one step does without the stop test: the most, up to 3, that divide a round. */
+export const iterationsPerStep = (inner: number): number => [3, 2].find((count) => inner % count === 0) ?? 1;
+
 /** Reads and writes of the dual variable as 16-bit fractions. Adding 1.5·2²³ leaves the rounded integer in the low bits. */
 export const DUAL_FUNCTIONS = /* wgsl */ `
 fn low_half(v: vec4u) -> vec4f { return vec4f(bitcast<vec4i>(v << vec4u(16u)) >> vec4u(16u)) * (1.0 / 32767.0); }

@@ -23,7 +23,16 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
-import { DUAL_FUNCTIONS, ITERATION_FUNCTIONS, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
+import {
+  DUAL_FUNCTIONS,
+  ITERATION_FUNCTIONS,
+  type Iterations,
+  iterationsPerStep,
+  planeOf,
+  quadsOf,
+  SLOT_WORDS,
+  type Tvl1State,
+} from './tvl1_layout.ts';
 import { type MedianSize, medianFunction } from './tvl1_median.ts';
 import { divideUp, kernel, repeat, storage, struct } from './wgsl.ts';
 
@@ -44,26 +53,11 @@ const Params = struct('Sweep', {
   threshold: 'f32',
 });
 
-export interface Iterations {
-  /** Outer rounds, each a median and `inner` iterations. */
-  readonly outer: number;
-  readonly inner: number;
-  readonly median: 1 | MedianSize;
-  readonly tau: number;
-  readonly lambda: number;
-  readonly theta: number;
-  /** The loops end when the mean squared change of the flow falls to this. Square pixels. */
-  readonly epsilon2: number;
-}
-
-/** Iterations per sweep: the most, up to 3, that divide a round. */
-const stagesOf = (inner: number): number => [3, 2, 1].find((stages) => inner % stages === 0) ?? 1;
-
 /** Bindings: u, dual, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
 export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number): Kernel {
   const { extent, pairs } = state;
   const { median, inner, theta } = iterations;
-  const stages = stagesOf(inner);
+  const stages = iterationsPerStep(inner);
   return kernel({
     name: `tvl1_sweep ×${stages}`,
     params: Params,

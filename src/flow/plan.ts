@@ -1,0 +1,116 @@
+/** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
+
+import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import {
+  type Extent,
+  FIXED_THRESHOLD,
+  type Iterations,
+  iterationsPerStep,
+  planeOf,
+  type Tvl1State,
+} from '../kernels/tvl1_layout.ts';
+import { tvl1Median } from '../kernels/tvl1_median.ts';
+import { tvl1Output } from '../kernels/tvl1_output.ts';
+import { tvl1Resize } from '../kernels/tvl1_resize.ts';
+import { tvl1Smooth } from '../kernels/tvl1_smooth.ts';
+import { tvl1Sweep } from '../kernels/tvl1_sweep.ts';
+import { tileRows, tvl1Tile } from '../kernels/tvl1_tile.ts';
+import { tvl1Upsample } from '../kernels/tvl1_upsample.ts';
+import { tvl1Warp } from '../kernels/tvl1_warp.ts';
+import type { Tvl1Options } from './options.ts';
+
+/** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
+export type SolverKind = 'sweep' | 'tile';
+
+/** `level0` … are the pyramid; `frames` the input, which is `level0` unless it is smoothed first. */
+export type BufferName = 'frames' | 'smooth0' | 'smooth1' | 'u' | 'dual' | 'data' | 'slots' | 'flow' | `level${number}`;
+
+export interface PlannedStep {
+  readonly kernel: Kernel;
+  readonly on: readonly BufferName[];
+}
+
+export interface FlowPlan {
+  readonly steps: readonly PlannedStep[];
+  /** Slots that the steps use, see tvl1_layout.ts. */
+  readonly slots: number;
+}
+
+/** The kernels that suit an adapter. */
+export function solverFor(profile: DeviceProfile): SolverKind {
+  const fixed = profile.subgroupMinSize === profile.subgroupMaxSize && [4, 8, 16].includes(profile.subgroupMaxSize);
+  return profile.software && profile.subgroups && fixed ? 'sweep' : 'tile';
+}
+
+export function planFlow(
+  profile: DeviceProfile,
+  extents: readonly Extent[],
+  pairs: number,
+  options: Tvl1Options,
+  kind: SolverKind,
+): FlowPlan {
+  const half = planeOf(extents[0]!) * 2 * pairs;
+  const steps: PlannedStep[] = [];
+  let slot = 0;
+  const state = (extent: Extent): Tvl1State => ({ extent, pairs, half, slot });
+  const add = (kernel: Kernel, ...on: BufferName[]): void => {
+    steps.push({ kernel, on });
+  };
+  const smooth = (extent: Extent, sigma: number, from: BufferName, to: BufferName): void => {
+    add(tvl1Smooth(extent, pairs + 1, 'x', sigma), from, 'smooth0');
+    add(tvl1Smooth(extent, pairs + 1, 'y', sigma), 'smooth0', to);
+  };
+  const iterate = (extent: Extent): void => {
+    const iterations: Iterations = {
+      outer: options.outerIterations,
+      inner: options.innerIterations,
+      median: options.medianFiltering,
+      tau: options.tau,
+      lambda: options.lambda,
+      theta: options.theta,
+      epsilon2: options.epsilon ** 2,
+    };
+    if (kind === 'sweep') {
+      add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual', 'data', 'slots');
+      slot++;
+      return;
+    }
+    const count = iterationsPerStep(options.innerIterations);
+    const rows = tileRows(profile.maxWorkgroupStorage);
+    for (let outer = 0; outer < options.outerIterations; outer++) {
+      if (options.medianFiltering > 1) {
+        const size = options.medianFiltering as 3 | 5;
+        const when = { always: outer === 0, threshold: FIXED_THRESHOLD };
+        add(tvl1Median(state(extent), size, when), 'u', 'slots');
+        slot++;
+      }
+      for (let i = 0; i < options.innerIterations / count; i++) {
+        const always = options.medianFiltering === 1 && outer === 0 && i === 0;
+        add(tvl1Tile(state(extent), iterations, { count, rows, always }), 'u', 'dual', 'data', 'slots');
+        slot++;
+      }
+    }
+  };
+
+  if (options.presmoothing > 0) smooth(extents[0]!, options.presmoothing, 'frames', 'level0');
+  for (let level = 1; level < extents.length; level++) {
+    const from = extents[level - 1]!;
+    if (options.scaleSmoothing > 0) smooth(from, options.scaleSmoothing, `level${level - 1}`, 'smooth1');
+    const step = { x: 1 / options.scaleStep, y: 1 / options.scaleStep };
+    const source = options.scaleSmoothing > 0 ? 'smooth1' : (`level${level - 1}` as const);
+    add(tvl1Resize(from, extents[level]!, pairs + 1, step), source, `level${level}`);
+  }
+  for (let level = extents.length - 1; level >= 0; level--) {
+    const extent = extents[level]!;
+    if (level < extents.length - 1) {
+      add(tvl1Upsample(state(extent), extents[level + 1]!, 1 / options.scaleStep), 'u', 'dual', 'slots');
+      slot++;
+    }
+    for (let warp = 0; warp < options.warps; warp++) {
+      add(tvl1Warp(state(extent), options), `level${level}`, 'u', 'data', 'slots');
+      iterate(extent);
+    }
+  }
+  add(tvl1Output(state(extents[0]!)), 'u', 'slots', 'flow');
+  return { steps, slots: slot + 1 };
+}
