@@ -1,7 +1,7 @@
 /** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
 
 import { Command, CommanderError } from 'commander';
-import { InputError } from '../src/core/errors.ts';
+import { I3dError, InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
@@ -9,6 +9,7 @@ import { openGpu } from '../src/node.ts';
 import { benchKernels } from './kernels.ts';
 import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
+import { benchPeers, PEER_TASKS, type PeersOptions } from './peers.ts';
 import { wholeNumber } from './report.ts';
 
 const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
@@ -80,6 +81,19 @@ command('model', 3)
     },
   );
 
+command('peers', 2)
+  .description('the same work by onnxruntime, PyTorch, tfjs and OpenCV, where they can be had')
+  .option('--task <name>', `${PEER_TASKS.join(', ')}; several with commas`, oneOf('--task', PEER_TASKS), [
+    ...PEER_TASKS,
+  ])
+  .option('--frames <n>', 'frames of the clip', wholeNumber('--frames'), 16)
+  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
+  .option('--accuracy <name>', `of ours: ${ACCURACIES.join(', ')}`, oneOf('--accuracy', ACCURACIES), ['fast'])
+  .option('--engine <name>', 'only engines whose names contain this')
+  .action(async (options: PeersOptions & { task: PeersOptions['tasks']; accuracy: Accuracy[] }) => {
+    await withGpu((gpu) => benchPeers(gpu, { ...options, tasks: options.task, accuracies: options.accuracy }));
+  });
+
 command('lab', 5)
   .description('one convolution by one kernel, all its tiles, best first')
   .argument('<kernel>', 'a kernel of the family, such as subgroup, or a file of WGSL (see bench/lab_file.ts)')
@@ -92,7 +106,7 @@ try {
   await program.exitOverride().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
-  else if (error instanceof InputError) {
+  else if (error instanceof I3dError) {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
   } else throw error;

@@ -1,0 +1,249 @@
+/**
+ * @file `bench peers`: the same work by other engines, on the same adapter or the same cores, in one run. An engine that is
+ * not there, crashes or gives another result is a line in the table, not a failure.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Accuracy } from '../src/core/kernel.ts';
+import { floatTensor } from '../src/core/tensor.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import { encodeNpy } from '../src/io/npy.ts';
+import { type Contender, hold, type Score } from './contender.ts';
+import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
+import { movingFrames } from './moving_frames.ts';
+import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
+import { activationFirst, exportNetwork, type Network } from './peers/network.ts';
+import { encodeOnnx } from './peers/onnx.ts';
+import { digits, type Origin, originOf, print, progress, table, writeJson } from './report.ts';
+
+export const PEER_TASKS = ['model', 'conv', 'flow'] as const;
+export type PeerTask = (typeof PEER_TASKS)[number];
+
+export interface PeersOptions {
+  readonly tasks: readonly PeerTask[];
+  readonly frames: number;
+  readonly size: number;
+  readonly accuracies: readonly Accuracy[];
+  readonly repeats: number;
+  /** Only engines whose names contain this; ours always runs. */
+  readonly engine?: string;
+  readonly json?: string;
+}
+
+interface PeerRecord extends Score, Origin {
+  readonly task: string;
+  readonly gflops?: number;
+}
+
+const FOLDER = fileURLToPath(new URL('./peers/', import.meta.url));
+
+/** Node with the loader that runs us. */
+const typescript = (file: string, ...args: readonly (string | number)[]): Pick<Contender, 'command' | 'args'> => ({
+  command: process.execPath,
+  args: [...process.execArgv, join(FOLDER, file), ...args.map(String)],
+});
+
+export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void> {
+  const packages = installPackages();
+  const folder = await mkdtemp(join(tmpdir(), 'i3d-webgpu-peers-'));
+  const records: PeerRecord[] = [];
+  const report = async (task: string, flops: number | undefined, scores: readonly Score[]): Promise<void> => {
+    const origin = originOf(gpu);
+    records.push(
+      ...scores.map((score) => ({
+        task,
+        ...score,
+        ...(score.ms && flops ? { gflops: flops / score.ms / 1e6 } : {}),
+        ...origin,
+      })),
+    );
+    print(`\n${task}\n${scoreTable(records.filter((record) => record.task === task))}`);
+    // After each task: a long run that is stopped has written what it measured.
+    await writeJson(options.json, records);
+  };
+  print(gpu.profile.description);
+  if (packages !== undefined) print(`onnxruntime and tfjs are left out: ${packages}`);
+  const wanted = (contenders: readonly Contender[]): Contender[] =>
+    contenders.filter(({ name }, i) => i === 0 || name.includes(options.engine ?? ''));
+  try {
+    if (options.tasks.includes('model')) {
+      const { flops, contenders } = await modelContest(folder, options, packages === undefined);
+      const scores = await hold({
+        contenders: wanted(contenders),
+        repeats: options.repeats,
+        folder,
+        distance: relativeDistance,
+        tolerance: 1e-3,
+      });
+      await report(`I3D-RGB ${options.frames}×${options.size}×${options.size}`, flops, scores);
+    }
+    if (options.tasks.includes('conv') && packages === undefined) {
+      for (const [i, shape] of CONV_SHAPES.entries()) {
+        const contenders = [
+          { name: 'i3d-webgpu', ...typescript('ours_conv.ts', i) },
+          { name: 'tfjs webgpu', ...typescript('tfjs_conv.ts', i) },
+        ];
+        const scores = await hold({
+          contenders: wanted(contenders),
+          repeats: options.repeats,
+          folder,
+          distance: relativeDistance,
+          tolerance: 1e-4,
+        });
+        await report(`conv3d ${shape.name}`, convFlops(shape), scores);
+      }
+    }
+    if (options.tasks.includes('flow')) {
+      const { shape, data } = movingFrames(17, 224, 224);
+      const frames = join(folder, 'frames.npy');
+      await writeFile(frames, encodeNpy({ dtype: 'u8', shape, data }));
+      const contenders = [
+        { name: 'i3d-webgpu', ...typescript('ours_flow.ts', frames) },
+        pythonContender('OpenCV', 'cv2.optflow', 'tvl1_opencv.py', frames),
+      ];
+      const scores = await hold({
+        contenders: wanted(contenders),
+        repeats: options.repeats,
+        folder,
+        distance: meanDistance,
+        tolerance: 0.05,
+      });
+      await report(`TV-L1 flow, ${shape[0]! - 1} pairs of ${shape[2]}×${shape[1]}`, undefined, scores);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Installs the peers' packages where they are missing; says in one line why that failed. */
+function installPackages(): string | undefined {
+  if (existsSync(join(FOLDER, 'node_modules', 'onnxruntime-node'))) return undefined;
+  progress('Installing the packages of bench/peers …');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const { status, stderr, error } = spawnSync(npm, ['ci', '--ignore-scripts', '--loglevel=error'], {
+    cwd: FOLDER,
+    encoding: 'utf8',
+  });
+  if (status === 0) return undefined;
+  return error?.message ?? stderr.trim().split('\n')[0] ?? 'npm failed.';
+}
+
+async function modelContest(
+  folder: string,
+  { frames, size, accuracies }: PeersOptions,
+  packages: boolean,
+): Promise<{ flops: number; contenders: Contender[] }> {
+  progress('Writing the model for the others …');
+  const shape = { stream: 'rgb', frames, size } as const;
+  const graph = modelGraph(shape);
+  const network = exportNetwork(graph, I3D_OUTPUTS.logits, madeUpParameters(graph));
+  const clip = madeUpClip(shape);
+  const input = activationFirst(clip.shape, clip.data);
+  const [model, data] = [join(folder, 'model.onnx'), join(folder, 'clip.npy')];
+  await writeFile(model, encodeOnnx(network));
+  await writeFile(data, encodeNpy(floatTensor(input.shape, input.data)));
+  await writeTorch(folder, network);
+  const ours = accuracies.map((accuracy) => ({
+    name: `i3d-webgpu ${accuracy}`,
+    ...typescript('ours_model.ts', frames, size, accuracy),
+  }));
+  const ort = ['webgpu', 'cpu'].map((provider) => ({
+    name: `onnxruntime ${provider}`,
+    ...typescript('ort.ts', provider, model, data),
+  }));
+  const torch = ['cpu', ...(hasCuda() ? ['cuda'] : [])].map((device) =>
+    pythonContender(`PyTorch ${device}`, 'torch', 'i3d_torch.py', folder, device),
+  );
+  return { flops: networkFlops(network), contenders: [...ours, ...(packages ? ort : []), ...torch] };
+}
+
+async function writeTorch(folder: string, { input, output, layers, weights }: Network): Promise<void> {
+  let offset = 0;
+  const entries = [...weights].map(([name, { shape, data }]) => {
+    const entry = { shape, offset, size: data.length };
+    offset += data.length;
+    return [name, entry] as const;
+  });
+  const flat = new Float32Array(offset);
+  for (const [name, { offset: at }] of entries) flat.set(weights.get(name)!.data, at);
+  await writeFile(join(folder, 'weights.npy'), encodeNpy(floatTensor([offset], flat)));
+  const network = { input, output, layers, weights: Object.fromEntries(entries) };
+  await writeFile(join(folder, 'network.json'), JSON.stringify(network));
+}
+
+/** Convolutions as the direct algorithm counts; what else there is does not show. */
+function networkFlops({ input, layers, weights }: Network): number {
+  const sizes = new Map([[input.name, input.shape.slice(2)]]);
+  let flops = 0;
+  for (const layer of layers) {
+    const source = sizes.get(layer.op === 'concat' ? layer.inputs[0]! : layer.x)!;
+    const size =
+      layer.op === 'conv' || layer.op === 'pool'
+        ? source.map((n, i) =>
+            Math.floor((n + layer.pads[i]! + layer.pads[i + 3]! - layer.kernel[i]!) / layer.stride[i]! + 1),
+          )
+        : source;
+    sizes.set(layer.y, size);
+    if (layer.op === 'conv') {
+      flops += 2 * size.reduce((a, b) => a * b, input.shape[0]!) * weights.get(layer.weights)!.data.length;
+    }
+  }
+  return flops;
+}
+
+let pythons: string[] | undefined;
+
+/** An interpreter that has `module`; the first that is there at all if none has, whose error then says so. */
+function pythonWith(module: string): string {
+  const imports = (python: string, what: string): boolean =>
+    spawnSync(python, ['-c', `import importlib; importlib.import_module(${JSON.stringify(what)})`]).status === 0;
+  pythons ??= [process.env.PYTHON ?? '', 'python3', '/usr/bin/python3', 'python'].filter(Boolean);
+  return pythons.find((python) => imports(python, module)) ?? 'python3';
+}
+
+function pythonContender(name: string, module: string, script: string, ...args: readonly string[]): Contender {
+  return { name, command: pythonWith(module), args: [join(FOLDER, script), ...args] };
+}
+
+function hasCuda(): boolean {
+  return spawnSync(pythonWith('torch'), ['-c', 'import torch; assert torch.cuda.is_available()']).status === 0;
+}
+
+/** Largest difference over the largest magnitude. */
+function relativeDistance(theirs: Float32Array, ours: Float32Array): number {
+  let [worst, largest] = [0, 0];
+  for (let i = 0; i < ours.length; i++) {
+    const difference = Math.abs(theirs[i]! - ours[i]!);
+    worst = Math.max(worst, Number.isNaN(difference) ? Infinity : difference);
+    largest = Math.max(largest, Math.abs(ours[i]!));
+  }
+  return worst / (largest || 1);
+}
+
+/** Mean absolute difference, for flow in pixels: single pixels may stop iterating a step apart. */
+function meanDistance(theirs: Float32Array, ours: Float32Array): number {
+  return ours.reduce((sum, value, i) => sum + Math.abs(value - theirs[i]!), 0) / ours.length;
+}
+
+function scoreTable(records: readonly PeerRecord[]): string {
+  return table(
+    ['engine', 'version', 'ms', 'first ms', 'runs', 'GFLOP/s', 'time over ours', 'difference'],
+    records.map((record) => [
+      record.engine,
+      record.problem === undefined ? record.version : `✗ ${record.problem}`,
+      record.ms === undefined ? '' : digits(record.ms),
+      record.firstMs === undefined ? '' : digits(record.firstMs),
+      record.runs === undefined ? '' : `${record.runs}`,
+      record.gflops === undefined ? '' : digits(record.gflops),
+      record.ratio === undefined ? '' : `${digits(record.ratio)}×`,
+      record.error === undefined ? '' : record.error.toExponential(1),
+    ]),
+    2,
+  );
+}
