@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** @file The command line: `i3d <command>`. Results go to stdout; everything else goes to stderr. */
 
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addClassify } from './classify.ts';
 import { sentence, story } from './errors.ts';
@@ -17,11 +18,16 @@ async function main(): Promise<void> {
   // inherit these settings, so they come first.
   const program = new Command('i3d')
     .description(DESCRIPTION)
+    .version(version(), '-v, --version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
   for (const add of [addClassify]) add(program).option('--debug', 'show stack traces');
   if (process.argv.length <= 2) program.outputHelp();
   else await program.parseAsync();
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 function fail(error: unknown): void {

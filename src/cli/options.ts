@@ -39,6 +39,7 @@ export interface ClipFlags {
   readonly start?: number;
   readonly fps?: number | 'native';
   readonly videoStream?: number;
+  readonly keepGoing?: boolean;
 }
 
 /** Which frames of an input are taken. */
@@ -47,7 +48,8 @@ export function addClipOptions(command: Command, frames: string): Command {
     .option('--frames <n>', frames, wholeNumber)
     .option('--start <k>', 'first frame, counted at the frame rate in use', wholeNumber)
     .option('--fps <rate>', 'frames per second, or "native" for every frame (default: 25 for videos)', frameRate)
-    .option('--video-stream <n>', 'which stream of a file with several videos', wholeNumber);
+    .option('--video-stream <n>', 'which stream of a file with several videos', wholeNumber)
+    .option('--keep-going', 'take a damaged file as far as it can be decoded');
 }
 
 export interface DeviceFlags {

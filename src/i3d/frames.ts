@@ -47,28 +47,44 @@ export function preprocessGeometry(height: number, width: number, options: Frame
   };
 }
 
+/** The middle of every frame, T×H×W×C to T×size×size×C; the tensor itself where it has that size. */
+export function cropMiddle(clip: FloatTensor, size = CROP): FloatTensor {
+  const [frames, height, width, channels] = clip.shape as [number, number, number, number];
+  if (height === size && width === size) return clip;
+  const [top, left] = [Math.floor((height - size) / 2), Math.floor((width - size) / 2)];
+  const data = new Float32Array(frames * size * size * channels);
+  const row = size * channels;
+  for (let i = 0; i < frames * size; i++) {
+    const from = ((Math.floor(i / size) * height + top + (i % size)) * width + left) * channels;
+    data.set(clip.data.subarray(from, from + row), i * row);
+  }
+  return floatTensor([frames, size, size, channels], data);
+}
+
 /**
  * Resizes, crops and normalises frames on a device without running the network: for frames so large that a whole window of
- * them would not fit. Calls must not overlap.
+ * them would not fit, and for flow, which wants to see a little more than the network does. Calls must not overlap.
  */
 export class FrameReducer {
   private readonly parameters: DeviceParameters;
   private plan: { readonly key: string; readonly plan: Plan } | undefined;
 
-  constructor(gpu: Gpu) {
+  /** @param crop Pixels of the square that is kept; at most 256. */
+  constructor(
+    gpu: Gpu,
+    readonly crop = CROP,
+  ) {
     this.parameters = new DeviceParameters(gpu, new Map());
   }
 
   /**
    * @param frames T×H×W×3
-   * @returns T×224×224×3, the values that the network would get.
+   * @returns T×crop×crop×3, −1 … 1: with a crop of 224 the values that the network would get.
    */
   async reduce(frames: HostTensor<'u8'>): Promise<FloatTensor> {
-    const results = await (await this.planFor(frames.shape)).run({
-      frames: { ...frames, shape: [1, ...frames.shape] },
-    });
-    const reduced = results.reduced!;
-    return floatTensor(reduced.shape.slice(1), reduced.data);
+    const plan = await this.planFor(frames.shape);
+    const { reduced } = await plan.run({ frames: { ...frames, shape: [1, ...frames.shape] } });
+    return floatTensor(reduced!.shape.slice(1), reduced!.data);
   }
 
   dispose(): void {
@@ -84,7 +100,8 @@ export class FrameReducer {
     const [, height = 0, width = 0] = shape;
     const builder = new GraphBuilder();
     const raw = builder.input('frames', [1, ...shape], 'u8');
-    builder.name('reduced', builder.preprocess('Preprocess', raw, preprocessGeometry(height, width)));
+    const geometry = preprocessGeometry(height, width, { crop: this.crop });
+    builder.name('reduced', builder.preprocess('Preprocess', raw, geometry));
     const plan = await compile(builder.build(), this.parameters);
     this.plan = { key, plan };
     return plan;
