@@ -71,18 +71,14 @@ const HARMLESS = /the clock jumped/;
 const PREMATURE = /that it announces/;
 
 /**
- * Reports what is wrong with a file although frames came out: as an error, or as warnings where that was asked for.
- * @param ended Whether the file was read to its end.
+ * @param warnings What is wrong with a file although frames come out of it.
+ * @param ended Whether it was read to its end.
+ * @throws InputError when frames are missing or wrong.
  */
-export function checkDamage(
-  warnings: readonly string[],
-  { ended, keepGoing, session }: { ended: boolean; keepGoing: boolean; session: Session },
-): void {
+export function checkDamage(warnings: readonly string[], ended: boolean): void {
   const damage = warnings.find((text) => !HARMLESS.test(text) && (ended || !PREMATURE.test(text)));
-  if (damage !== undefined && !keepGoing) {
-    throw new InputError(`${damage.replace(/\.$/, '')}; use an intact copy, or --keep-going to take it as it is.`);
-  }
-  if (ended) for (const text of warnings) session.warn(text);
+  if (damage === undefined) return;
+  throw new InputError(`${damage.replace(/\.$/, '')}; use an intact copy, or --keep-going to take it as it is.`);
 }
 
 /** The same items; the time that they take counts as decoding. */

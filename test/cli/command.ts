@@ -1,0 +1,40 @@
+/** @file Runs the command line in a process of its own, as a shell does. */
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Longer than any command of the tests takes on a busy machine; a command that hangs fails by it. */
+const TIMEOUT = 100_000;
+
+export interface CommandResult {
+  /** Undefined where the process was killed. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  /** Without what Dawn says about limits whenever it is loaded. */
+  readonly stderr: string;
+}
+
+export function i3d(args: readonly string[], cwd = ROOT): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+    const child = spawn(process.execPath, ['--import', tsx, `${ROOT}src/cli/main.ts`, ...args], {
+      cwd,
+      env: { ...process.env, TSX_TSCONFIG_PATH: `${ROOT}tsconfig.json` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: TIMEOUT,
+      killSignal: 'SIGKILL',
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code: code ?? undefined, stdout, stderr: stderr.replaceAll(/^Warning: maxDynamic.*\n/gm, '') }),
+    );
+  });
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { encodeNpy } from '../../src/io/npy.ts';
+import { shared } from '../shared.ts';
+import { hostileCheckpoint, zeroCheckpoint } from './checkpoint.ts';
+import { type CommandResult, i3d } from './command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'i3d-errors-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, contents: Uint8Array | string): string {
+  const path = join(folder, name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+const frames = (count: number, side = 224) =>
+  encodeNpy({ dtype: 'u8', shape: [count, side, side, 3], data: new Uint8Array(count * side * side * 3) });
+
+const clip = file('clip.npy', frames(12));
+const stem = { 'Conv3d_1a_7x7.conv3d.weight': [64, 3, 7, 7, 7], 'logits.conv3d.weight': [5, 1024, 1, 1, 1] };
+const incomplete = file('incomplete.pt', zeroCheckpoint(stem));
+const misshapen = file('misshapen.pt', zeroCheckpoint({ ...stem, 'Conv3d_1a_7x7.bn.weight': [65] }));
+const hostile = file('hostile.pt', hostileCheckpoint());
+const rgb = shared('checkpoints/i3d_rgb_legacy.pt');
+const flow = shared('checkpoints/i3d_flow_zip.pt');
+mkdirSync(join(folder, 'empty'));
+
+type Case = readonly [name: string, args: readonly string[], message: RegExp];
+
+const cases: Case[] = [
+  ['an empty file', ['classify', file('empty.mp4', ''), '--rgb', misshapen], /empty\.mp4 is empty/],
+  ['a text file named .mp4', ['classify', file('text.mp4', 'hello\n'), '--rgb', misshapen], /not a video/],
+  ['an empty folder', ['classify', join(folder, 'empty'), '--rgb', misshapen], /holds no images/],
+  ['a missing path', ['classify', join(folder, 'none.mp4'), '--rgb', misshapen], /none\.mp4 does not exist/],
+  ['a missing .npy', ['classify', join(folder, 'none.npy'), '--rgb', misshapen], /none\.npy does not exist/],
+  [
+    'an array that is no clip',
+    ['classify', file('flat.npy', encodeNpy({ dtype: 'f32', shape: [4], data: new Float32Array(4) })), '--rgb', clip],
+    /flat\.npy holds f32 4; a clip is T×H×W×3/,
+  ],
+  [
+    'float frames that are not normalised',
+    [
+      'classify',
+      file('loud.npy', encodeNpy({ dtype: 'f32', shape: [9, 1, 1, 3], data: new Float32Array(27).fill(255) })),
+      '--rgb',
+      clip,
+    ],
+    /loud\.npy holds values up to 255/,
+  ],
+  ['--frames 0', ['classify', clip, '--rgb', misshapen, '--frames', '0'], /at least 9, .* not 0\.$/],
+  ['--frames 3', ['classify', clip, '--rgb', misshapen, '--frames', '3'], /at least 9, .* not 3\.$/],
+  ['--frames -1', ['classify', clip, '--rgb', misshapen, '--frames', '-1'], /at least 9, .* not -1\.$/],
+  ['--frames 9.5', ['classify', clip, '--rgb', misshapen, '--frames', '9.5'], /whole number/],
+  ['--start beyond the end', ['classify', clip, '--rgb', misshapen, '--start', '12'], /none of them from frame 12 on/],
+  ['a clip shorter than asked', ['classify', clip, '--rgb', misshapen, '--frames', '13'], /but the clip has 12 frames/],
+  ['a clip too short', ['classify', file('eight.npy', frames(8)), '--rgb', misshapen], /at least 9 frames/],
+  ['--fps 0', ['classify', clip, '--rgb', misshapen, '--fps', '0'], /positive number or "native"/],
+  ['--top 0', ['classify', clip, '--rgb', misshapen, '--top', '0'], /at least 1/],
+  ['no weights', ['classify', clip], /classify needs weights/],
+  ['missing weights', ['classify', clip, '--rgb', join(folder, 'none.pt')], /none\.pt does not exist/],
+  ['a folder as weights', ['classify', clip, '--rgb', folder], /is a folder/],
+  ['a text file as weights', ['classify', clip, '--rgb', file('text.pt', 'hello\n')], /is a text file/],
+  ['weights with a wrong shape', ['classify', clip, '--rgb', misshapen], /bn\.weight has shape 65; I3D wants 64\./],
+  ['incomplete weights', ['classify', clip, '--rgb', incomplete], /has no tensor Conv3d_1a_7x7\.bn\.weight/],
+  ['weights that import os.system', ['classify', clip, '--rgb', hostile], /wants to import os\.system/],
+  ['no input', ['classify'], /missing required argument 'input'/],
+  ['an unknown command', ['clasify'], /unknown command 'clasify'/],
+  ['an unknown option', ['classify', clip, '--rbg', incomplete], /unknown option '--rbg'/],
+];
+
+const broken = shared('broken');
+if (broken) {
+  for (const name of readdirSync(broken)) {
+    cases.push([`../shared/broken/${name}`, ['classify', join(broken, name), '--rgb', rgb ?? incomplete], /./]);
+  }
+}
+if (rgb && flow) {
+  const cut = file('cut.pt', readFileSync(rgb).subarray(0, 2_000_000));
+  cases.push(
+    ['truncated weights', ['classify', clip, '--rgb', cut], /cut\.pt is cut short/],
+    ['weights of the other stream', ['classify', clip, '--rgb', flow], /give them as --flow\.$/],
+    ['labels that do not fit', ['classify', clip, '--rgb', rgb, '--labels', file('l.txt', 'one\n')], /has 1 names/],
+    ['missing labels', ['classify', clip, '--rgb', rgb, '--labels', 'none.txt'], /none\.txt does not exist/],
+  );
+}
+
+describe(`bad input gives one sentence and exit code 1${broken ? '' : ' (../shared/broken is missing)'}`, () => {
+  // Two at a time: a process needs half a second to start, and more would only wait for the two cores.
+  const results = new Map<string, Promise<CommandResult>>();
+  let lanes: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
+  for (const [i, [name, args]] of cases.entries()) {
+    const lane = lanes[i % 2]!;
+    const run = lane.then(() => i3d(args));
+    results.set(name, run);
+    lanes = lanes.with(i % 2, run);
+  }
+
+  test.each(cases)('%s', async (name, _, message) => {
+    const { code, stdout, stderr } = (await results.get(name))!;
+    expect(stderr).toMatch(/^i3d: [^\n]+\n$/);
+    expect(stderr.trim()).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at |Error:|node:internal/);
+    expect(stdout).toBe('');
+    expect(code).toBe(1);
+  });
+});

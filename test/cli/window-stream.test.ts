@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import { ahead, checkDamage, type Part } from '../../src/cli/frame-stream.ts';
+import { slide } from '../../src/cli/window-stream.ts';
+import { windows } from '../../src/i3d/windows.ts';
+
+/** Frames of one pixel that carry their number. */
+async function* numbered(start: number, end: number): AsyncGenerator<Part, void, undefined> {
+  for (let k = start; k < end; k++) yield { shape: [1, 1, 3], data: Uint8Array.of(k, k, k) };
+}
+
+async function cut(total: number, request: { start?: number; frames?: number; extra?: number }) {
+  const { start = 0, frames, extra = 0 } = request;
+  const size = frames ?? 64;
+  const end = frames === undefined ? total : Math.min(total, start + frames + extra);
+  const found: { start: number; frames: number; numbers: number[] }[] = [];
+  for await (const { start: first, frames: count, clip } of slide(numbered(start, end), {
+    start,
+    size,
+    frames,
+    extra,
+  })) {
+    expect(clip.shape).toEqual([clip.data.length / 3, 1, 1, 3]);
+    found.push({ start: first, frames: count, numbers: [...clip.data].filter((_, i) => i % 3 === 0) });
+  }
+  return found;
+}
+
+test.each([9, 40, 63, 64, 65, 66, 79, 127, 128, 129, 200])(
+  'a stream of %i frames has the windows of a clip',
+  async (n) => {
+    for (const start of [0, 5]) {
+      if (n - start < 9) continue;
+      for (const extra of [0, 1]) {
+        const found = await cut(n, { start, extra });
+        expect(found.map(({ start, frames }) => ({ start, frames }))).toEqual(windows(n, { start }));
+        for (const { start: first, frames, numbers } of found) {
+          const length = Math.min(frames + extra, n - first);
+          expect(numbers).toEqual(Array.from({ length }, (_, i) => first + i));
+        }
+      }
+    }
+  },
+);
+
+test('one window, with the frame after it where there is one', async () => {
+  expect(await cut(79, { start: 10, frames: 16, extra: 1 })).toMatchObject([{ start: 10, frames: 16 }]);
+  const lengths = async (total: number) => (await cut(total, { frames: 16, extra: 1 })).map((w) => w.numbers.length);
+  expect(await lengths(17)).toEqual([17]);
+  expect(await lengths(16)).toEqual([16]);
+});
+
+test('clips that are too short', async () => {
+  await expect(cut(8, {})).rejects.toThrow('I3D needs at least 9 frames, but the clip has 8 frames.');
+  await expect(cut(79, { start: 75 })).rejects.toThrow('79 frames, 4 of them from frame 75 on');
+  await expect(cut(79, { start: 90 })).rejects.toThrow('The clip ends before frame 90.');
+  await expect(cut(12, { frames: 16 })).rejects.toThrow('A window of 16 frames was asked for, but the clip has 12');
+});
+
+test('items are made ahead of their use', async () => {
+  const events: string[] = [];
+  async function* make(): AsyncGenerator<number, void, undefined> {
+    for (let i = 0; i < 3; i++) {
+      events.push(`make ${i}`);
+      yield i;
+    }
+    events.push('end');
+  }
+  for await (const i of ahead(make())) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    events.push(`use ${i}`);
+  }
+  expect(events).toEqual(['make 0', 'make 1', 'use 0', 'make 2', 'use 1', 'end', 'use 2']);
+});
+
+test('an error of the second item comes before the first is used; leaving early ends the source', async () => {
+  let ended = false;
+  async function* failing(): AsyncGenerator<number, void, undefined> {
+    try {
+      yield 0;
+      throw new Error('damaged');
+    } finally {
+      ended = true;
+    }
+  }
+  const used: number[] = [];
+  const run = async () => {
+    for await (const i of ahead(failing())) used.push(i);
+  };
+  await expect(run()).rejects.toThrow('damaged');
+  expect(used).toEqual([]);
+  expect(ended).toBe(true);
+
+  ended = false;
+  async function* endless(): AsyncGenerator<number, void, undefined> {
+    try {
+      for (let i = 0; ; i++) yield i;
+    } finally {
+      ended = true;
+    }
+  }
+  for await (const _ of ahead(endless())) break;
+  expect(ended).toBe(true);
+});
+
+test('damage is an error, a clock that jumps is none', () => {
+  const announces = 'a.mp4: the file ends after 5 of about 50 frames that it announces.';
+  expect(() => checkDamage(['a.mp4: the clock jumped 1 time and was put right.'], true)).not.toThrow();
+  expect(() => checkDamage([announces], false)).not.toThrow();
+  expect(() => checkDamage([announces], true)).toThrow('announces; use an intact copy, or --keep-going');
+  expect(() => checkDamage(['a.mp4: 1 packet could not be decoded.'], false)).toThrow('a.mp4: 1 packet');
+});
