@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { decodeNpy } from '../src/io/npy.ts';
 import { median } from './measure.ts';
 import { type Answer, MARK } from './peers/protocol.ts';
@@ -14,6 +15,17 @@ export interface Contender {
   readonly command: string;
   readonly args: readonly string[];
 }
+
+export const PEERS_FOLDER = fileURLToPath(new URL('./peers/', import.meta.url));
+
+/** A contender of bench/peers in Node, with the loader that runs us. */
+export const typescript = (
+  file: string,
+  ...args: readonly (string | number)[]
+): Pick<Contender, 'command' | 'args'> => ({
+  command: process.execPath,
+  args: [...process.execArgv, join(PEERS_FOLDER, file), ...args.map(String)],
+});
 
 export interface Score {
   readonly engine: string;
@@ -55,8 +67,14 @@ class Child {
   error: number | undefined;
   problem: string | undefined;
 
-  constructor(readonly contender: Contender) {
-    this.process = spawn(contender.command, contender.args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  constructor(
+    readonly contender: Contender,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
+    this.process = spawn(contender.command, contender.args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
     this.process.stderr.on('data', (chunk: Buffer) => {
       this.errors = (this.errors + chunk.toString()).slice(-4000);
     });
@@ -171,4 +189,21 @@ function score(child: Child, base: number): Score {
     ...(error === undefined ? {} : { error }),
     ...(problem === undefined ? {} : { problem }),
   };
+}
+
+/**
+ * Milliseconds from starting a process to the first result, with the driver's cache of compiled shaders off.
+ * @throws Error when there was no result.
+ */
+export async function coldStart(contender: Contender): Promise<number> {
+  const start = performance.now();
+  const child = new Child(contender, { MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '0' });
+  try {
+    await child.ask();
+    await child.ask('run');
+    if (child.problem !== undefined) throw new Error(`${contender.name} ${child.problem}`);
+    return performance.now() - start;
+  } finally {
+    child.stop();
+  }
 }

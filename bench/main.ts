@@ -1,5 +1,6 @@
 /** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
 
+import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { I3dError, InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
@@ -29,6 +30,15 @@ const numbers =
   (option: string, least: number) =>
   (text: string): number[] =>
     text.split(',').map(wholeNumber(option, least));
+
+type FlowBench = (gpu: Gpu, options: { readonly repeats: number; readonly json?: string }) => Promise<unknown>;
+
+/** bench/flow.ts, where the checkout has it. */
+async function loadFlow(): Promise<FlowBench> {
+  const file = './flow.ts';
+  if (!existsSync(new URL(file, import.meta.url))) throw new InputError('This checkout has no bench/flow.ts.');
+  return ((await import(file)) as { benchFlow: FlowBench }).benchFlow;
+}
 
 /** Runs with a device that is disposed of afterwards. */
 async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
@@ -70,6 +80,7 @@ command('model', 3)
   .option('--accuracy <name>', ACCURACIES.join(', '), oneOf('--accuracy', ACCURACIES), ['fast'])
   .option('--kernel <name>', 'force the candidates whose names start so')
   .option('--profile', 'print the time of every node')
+  .option('--no-cold', 'leave out the start of a fresh process without shader cache')
   .action(
     async (
       options: Omit<Parameters<typeof benchModel>[1], 'streams' | 'accuracies'> & {
@@ -80,6 +91,13 @@ command('model', 3)
       await withGpu((gpu) => benchModel(gpu, { ...options, streams: options.stream, accuracies: options.accuracy }));
     },
   );
+
+command('flow', 3)
+  .description('TV-L1 flow')
+  .action(async (options: { repeats: number; json?: string }) => {
+    const benchFlow = await loadFlow();
+    await withGpu((gpu) => benchFlow(gpu, options));
+  });
 
 command('peers', 2)
   .description('the same work by onnxruntime, PyTorch, tfjs and OpenCV, where they can be had')

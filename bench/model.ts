@@ -7,6 +7,7 @@ import { DeviceParameters } from '../src/graph/parameters.ts';
 import type { PlanMemory, ProfiledRow } from '../src/graph/plan.ts';
 import type { Stream } from '../src/i3d/architecture.ts';
 import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import { coldStart, typescript } from './contender.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { median } from './measure.ts';
 import { measurePeaks } from './peaks.ts';
@@ -22,6 +23,8 @@ export interface ModelOptions {
   /** Forces candidates whose names start so. */
   readonly kernel?: string;
   readonly profile?: boolean;
+  /** Also start a process of its own for each, without the driver's shader cache. */
+  readonly cold: boolean;
   readonly json?: string;
 }
 
@@ -42,6 +45,8 @@ export interface ModelRecord extends Origin {
   readonly compileMs: number;
   /** The first run after that. */
   readonly firstMs: number;
+  /** From the start of a fresh process to its first logits, without the driver's shader cache. */
+  readonly coldMs?: number;
   readonly dispatches: number;
   /** Bytes. */
   readonly memory: PlanMemory & { readonly allocated: number };
@@ -58,7 +63,7 @@ export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<Model
       for (const accuracy of options.accuracies) {
         progress(`${stream} ${frames}×${options.size}×${options.size}, ${accuracy} …`);
         const { record, rows } = await runModel(gpu, stream, frames, accuracy, options, peaks.gflops);
-        records.push(record);
+        records.push(options.cold && options.kernel === undefined ? { ...record, coldMs: await cold(record) } : record);
         if (rows) profiles.push(`${title(record)}\n${profileTable(rows, peaks)}`);
       }
     }
@@ -75,6 +80,11 @@ export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<Model
 
 const title = ({ model, frames, size, accuracy }: ModelRecord): string =>
   `${model} ${frames}×${size}×${size} ${accuracy}`;
+
+function cold({ model, frames, size, accuracy }: ModelRecord): Promise<number> {
+  const stream = model.replace('i3d-', '');
+  return coldStart({ name: 'cold start', ...typescript('ours_model.ts', stream, frames, size, accuracy) });
+}
 
 async function runModel(
   gpu: Gpu,
@@ -131,7 +141,19 @@ async function runModel(
 
 function modelTable(records: readonly ModelRecord[]): string {
   return table(
-    ['model', 'accuracy', 'ms', 'GFLOP/s', 'of peak', 'compile ms', 'first ms', 'arena', 'lower bound', 'weights'],
+    [
+      'model',
+      'accuracy',
+      'ms',
+      'GFLOP/s',
+      'of peak',
+      'compile ms',
+      'first ms',
+      'cold ms',
+      'arena',
+      'lower bound',
+      'weights',
+    ],
     records.map((record) => [
       `${record.model} ${record.frames}×${record.size}×${record.size}`,
       record.accuracy,
@@ -140,6 +162,7 @@ function modelTable(records: readonly ModelRecord[]): string {
       percent(record.peakShare),
       digits(record.compileMs),
       digits(record.firstMs),
+      record.coldMs === undefined ? '' : digits(record.coldMs),
       megabytes(record.memory.arena),
       megabytes(record.memory.lowerBound),
       megabytes(record.memory.parameters),

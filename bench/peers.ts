@@ -8,13 +8,12 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Accuracy } from '../src/core/kernel.ts';
 import { floatTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { I3D_OUTPUTS } from '../src/i3d/model.ts';
 import { encodeNpy } from '../src/io/npy.ts';
-import { type Contender, hold, type Score } from './contender.ts';
+import { type Contender, hold, PEERS_FOLDER, type Score, typescript } from './contender.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { movingFrames } from './moving_frames.ts';
 import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
@@ -40,14 +39,6 @@ interface PeerRecord extends Score, Origin {
   readonly task: string;
   readonly gflops?: number;
 }
-
-const FOLDER = fileURLToPath(new URL('./peers/', import.meta.url));
-
-/** Node with the loader that runs us. */
-const typescript = (file: string, ...args: readonly (string | number)[]): Pick<Contender, 'command' | 'args'> => ({
-  command: process.execPath,
-  args: [...process.execArgv, join(FOLDER, file), ...args.map(String)],
-});
 
 export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void> {
   const packages = installPackages();
@@ -123,11 +114,11 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
 
 /** Installs the peers' packages where they are missing; says in one line why that failed. */
 function installPackages(): string | undefined {
-  if (existsSync(join(FOLDER, 'node_modules', 'onnxruntime-node'))) return undefined;
+  if (existsSync(join(PEERS_FOLDER, 'node_modules', 'onnxruntime-node'))) return undefined;
   progress('Installing the packages of bench/peers …');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const { status, stderr, error } = spawnSync(npm, ['ci', '--ignore-scripts', '--loglevel=error'], {
-    cwd: FOLDER,
+    cwd: PEERS_FOLDER,
     encoding: 'utf8',
   });
   if (status === 0) return undefined;
@@ -151,7 +142,7 @@ async function modelContest(
   await writeTorch(folder, network);
   const ours = accuracies.map((accuracy) => ({
     name: `i3d-webgpu ${accuracy}`,
-    ...typescript('ours_model.ts', frames, size, accuracy),
+    ...typescript('ours_model.ts', 'rgb', frames, size, accuracy),
   }));
   const ort = ['webgpu', 'cpu'].map((provider) => ({
     name: `onnxruntime ${provider}`,
@@ -208,7 +199,7 @@ function pythonWith(module: string): string {
 }
 
 function pythonContender(name: string, module: string, script: string, ...args: readonly string[]): Contender {
-  return { name, command: pythonWith(module), args: [join(FOLDER, script), ...args] };
+  return { name, command: pythonWith(module), args: [join(PEERS_FOLDER, script), ...args] };
 }
 
 function hasCuda(): boolean {

@@ -1,6 +1,7 @@
 """PyTorch as a contender: runs the layers of network.json (see network.ts). Arguments: folder, device."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -56,6 +57,8 @@ def forward(network, weights, x):
 
 def main():
     folder, device = pathlib.Path(sys.argv[1]), sys.argv[2]
+    # Some builds start with one thread.
+    torch.set_num_threads(os.cpu_count() or 1)
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
