@@ -27,13 +27,14 @@ export function initialFlowState(
     );
   }
   const last = extents[extents.length - 1]!;
-  const state = new Float32Array(planeOf(last) * 8 * pairs);
+  const pitch = planeOf(size);
+  const state = new Float32Array(pitch * 8 * pairs);
   for (let pair = 0; pair < pairs; pair++) {
     let level = flow.subarray(pair * width * height * 2, (pair + 1) * width * height * 2);
     for (let i = 1; i < extents.length; i++) level = shrink(level, extents[i - 1]!, extents[i]!, scaleStep);
     for (let y = 0; y < last.height; y++) {
       for (let x = 0; x < last.width; x++) {
-        const at = (pair * planeOf(last) + y * quadsOf(last) + (x >> 2)) * 8 + (x & 3);
+        const at = (pair * pitch + y * quadsOf(last) + (x >> 2)) * 8 + (x & 3);
         state[at] = level[(y * last.width + x) * 2]!;
         state[at + 4] = level[(y * last.width + x) * 2 + 1]!;
       }

@@ -49,10 +49,11 @@ export function planFlow(
   options: Tvl1Options,
   kind: SolverKind,
 ): FlowPlan {
-  const half = planeOf(extents[0]!) * 2 * pairs;
+  const pitch = planeOf(extents[0]!);
+  const half = pitch * 2 * pairs;
   const steps: PlannedStep[] = [];
   let slot = 0;
-  const state = (extent: Extent): Tvl1State => ({ extent, pairs, half, slot });
+  const state = (extent: Extent): Tvl1State => ({ extent, pairs, pitch, half, slot });
   const add = (kernel: Kernel, ...on: BufferName[]): void => {
     steps.push({ kernel, on });
   };

@@ -48,6 +48,11 @@ export const FIXED_THRESHOLD = 1 << 16;
 export interface Tvl1State {
   readonly extent: Extent;
   readonly pairs: number;
+  /**
+   * Quads from one pair to the next in u, dual and data: those of the finest level, on all levels. Pairs are in different
+   * halves, so with a pitch per level one pair's new level would lie over another's old one.
+   */
+  readonly pitch: number;
   /** Vec4 from one half of u or dual to the other: as many as the finest level needs. */
   readonly half: number;
   /** The slot that is read; the next one is written. */

@@ -53,6 +53,7 @@ const Params = struct('Median', {
   height: 'i32',
   stride: 'i32',
   plane: 'u32',
+  pitch: 'u32',
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
@@ -79,6 +80,7 @@ export function tvl1Median(
       height: extent.height,
       stride: quadsOf(extent) * 4,
       plane: planeOf(extent),
+      pitch: state.pitch * 8,
       half: state.half * 4,
       pairs,
       slot: state.slot,
@@ -119,7 +121,7 @@ fn main(
   let quad = i / 2u;
   let y = i32(quad * 4u) / p.stride;
   let x = i32(quad * 4u) % p.stride;
-  let plane = pair * p.plane * 8u + (i % 2u) * 4u;
+  let plane = pair * p.pitch + (i % 2u) * 4u;
   let base = plane + (halves & 1u) * p.half;
   let value = median(${repeat(size, (j) => `row(base, x, y + ${j - (size - 1) / 2})`, ', ')});
   let to = plane + (1u - (halves & 1u)) * p.half + quad * 8u;

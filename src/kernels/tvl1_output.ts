@@ -1,14 +1,14 @@
 /** @file The finished flow as pixels: pairs × height × width × (u, v), one vec2f each. One thread per pixel. */
 
 import type { Kernel } from '../core/kernel.ts';
-import { planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
+import { quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
 const Params = struct('Output', {
   width: 'u32',
   pixels: 'u32',
   stride: 'u32',
-  plane: 'u32',
+  pitch: 'u32',
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
@@ -27,7 +27,7 @@ export function tvl1Output(state: Tvl1State): Kernel {
       width: extent.width,
       pixels,
       stride: quadsOf(extent) * 4,
-      plane: planeOf(extent) * 4,
+      pitch: state.pitch * 8,
       half: state.half * 4,
       pairs,
       slot: state.slot,
@@ -46,7 +46,7 @@ fn main(
   if (i >= p.pixels) { return; }
   let half = slots[(p.slot * p.pairs + pair) * ${SLOT_WORDS}u] & 1u;
   let j = i / p.width * p.stride + i % p.width;
-  let at = half * p.half + pair * p.plane * 2u + (j / 4u) * 8u + j % 4u;
+  let at = half * p.half + pair * p.pitch + (j / 4u) * 8u + j % 4u;
   flow[pair * p.pixels + i] = vec2f(u[at], u[at + 4u]);
 }`,
   });

@@ -28,7 +28,6 @@ import {
   ITERATION_FUNCTIONS,
   type Iterations,
   iterationsPerStep,
-  planeOf,
   quadsOf,
   SLOT_WORDS,
   type Tvl1State,
@@ -40,7 +39,7 @@ const Params = struct('Sweep', {
   width: 'i32',
   height: 'i32',
   quads: 'u32',
-  plane: 'u32',
+  pitch: 'u32',
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
@@ -65,7 +64,7 @@ export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: numbe
       width: extent.width,
       height: extent.height,
       quads: quadsOf(extent),
-      plane: planeOf(extent) * 2,
+      pitch: state.pitch * 2,
       half: state.half,
       pairs,
       slot: state.slot,
@@ -107,7 +106,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   let pair = workgroup.x;
   let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
   let halves_before = slots[slot];
-  let base = pair * p.plane;
+  let base = pair * p.pitch;
   var u_from = base + (halves_before & 1u) * p.half;
   var u_to = base + (1u - (halves_before & 1u)) * p.half;
   var dual_from = base + (halves_before >> 1u) * p.half;

@@ -27,7 +27,6 @@ import {
   FIXED_THRESHOLD,
   ITERATION_FUNCTIONS,
   type Iterations,
-  planeOf,
   quadsOf,
   SLOT_WORDS,
   type Tvl1State,
@@ -38,7 +37,7 @@ const Params = struct('Tile', {
   width: 'i32',
   height: 'i32',
   quads: 'i32',
-  plane: 'u32',
+  pitch: 'u32',
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
@@ -77,7 +76,7 @@ export function tvl1Tile(
       width: extent.width,
       height: extent.height,
       quads: quadsOf(extent),
-      plane: planeOf(extent) * 2,
+      pitch: state.pitch * 2,
       half: state.half,
       pairs,
       slot: state.slot,
@@ -124,7 +123,7 @@ fn main(
   let quad = i32(workgroup.x * ${COLUMNS - 2}u + local.x) - 1;
   let y = i32(workgroup.y * ${rows - 2 * count}u + local.y) - ${count};
   let in_picture = quad >= 0 && quad < p.quads && y >= 0 && y < p.height;
-  let at = u32(clamp(y, 0, p.height - 1) * p.quads + clamp(quad, 0, p.quads - 1)) * 2u + pair * p.plane;
+  let at = u32(clamp(y, 0, p.height - 1) * p.quads + clamp(quad, 0, p.quads - 1)) * 2u + pair * p.pitch;
   let u_from = at + (before.x & 1u) * p.half;
   let dual_from = at + (before.x >> 1u) * p.half;
   var s = Flow(u[u_from], u[u_from + 1u]);

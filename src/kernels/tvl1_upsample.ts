@@ -12,9 +12,9 @@ const Params = struct('Upsample', {
   from_width: 'i32',
   from_height: 'i32',
   from_stride: 'i32',
-  from_plane: 'u32',
   stride: 'u32',
   plane: 'u32',
+  pitch: 'u32',
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
@@ -36,9 +36,9 @@ export function tvl1Upsample(state: Tvl1State, from: Extent, factor: number): Ke
       from_width: from.width,
       from_height: from.height,
       from_stride: quadsOf(from) * 4,
-      from_plane: planeOf(from) * 4,
       stride: quadsOf(extent) * 4,
       plane,
+      pitch: state.pitch * 8,
       half: state.half * 4,
       pairs,
       slot: state.slot,
@@ -71,13 +71,13 @@ fn main(
   if (i >= p.plane) { return; }
   let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
   let half = slots[slot] & 1u;
-  let from_ = half * p.half + pair * p.from_plane * 2u;
+  let from_ = half * p.half + pair * p.pitch;
   let x = tap(i % p.stride, p.step_x, p.from_width);
   let y = tap(i / p.stride, p.step_y, p.from_height);
   let top = mix(flow(from_, x.at, y.at), flow(from_, x.next, y.at), x.part);
   let bottom = mix(flow(from_, x.at, y.next), flow(from_, x.next, y.next), x.part);
   let value = mix(top, bottom, y.part) * p.factor;
-  let to = (1u - half) * p.half + pair * p.plane * 2u + (i / 4u) * 8u + i % 4u;
+  let to = (1u - half) * p.half + pair * p.pitch + (i / 4u) * 8u + i % 4u;
   u[to] = value.x;
   u[to + 4u] = value.y;
   dual[to] = 0u;

@@ -17,6 +17,7 @@ const Params = struct('Warp', {
   height: 'i32',
   stride: 'u32',
   plane: 'u32',
+  pitch: 'u32',
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
@@ -47,6 +48,7 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
       height: extent.height,
       stride: quadsOf(extent) * 4,
       plane,
+      pitch: state.pitch * 8,
       half: state.half * 4,
       pairs,
       slot: state.slot,
@@ -82,7 +84,7 @@ fn main(
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   let pair = workgroup.y;
   if (i >= p.plane) { return; }
-  let at = pair * p.plane * 2u + (i / 4u) * 8u + i % 4u;
+  let at = pair * p.pitch + (i / 4u) * 8u + i % 4u;
   let x = i32(i % p.stride);
   let y = i32(i / p.stride);
   let current = at + (slots[(p.slot * p.pairs + pair) * ${SLOT_WORDS}u] & 1u) * p.half;

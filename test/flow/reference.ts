@@ -1,0 +1,172 @@
+/** @file TV-L1 by its definition, in float64 and without any layout: one plain function for each kernel. */
+
+/** Row-major values of one picture. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float64Array;
+}
+
+export function picture(width: number, height: number, value: (x: number, y: number) => number): Picture {
+  const data = new Float64Array(width * height);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data[y * width + x] = value(x, y);
+  return { width, height, data };
+}
+
+const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+
+/** The value at a pixel; edges repeated. */
+export const at = (p: Picture, x: number, y: number): number =>
+  p.data[clamp(y, 0, p.height - 1) * p.width + clamp(x, 0, p.width - 1)]!;
+
+/** Bilinear, half-pixel centres; an output pixel is `step` input pixels wide. */
+export function resize(from: Picture, width: number, height: number, step: { x: number; y: number }): Picture {
+  return picture(width, height, (x, y) => {
+    const sx = clamp((x + 0.5) * step.x - 0.5, 0, from.width - 1);
+    const sy = clamp((y + 0.5) * step.y - 0.5, 0, from.height - 1);
+    const [ix, iy] = [Math.floor(sx), Math.floor(sy)];
+    const [fx, fy] = [sx - ix, sy - iy];
+    const top = at(from, ix, iy) * (1 - fx) + at(from, ix + 1, iy) * fx;
+    const bottom = at(from, ix, iy + 1) * (1 - fx) + at(from, ix + 1, iy + 1) * fx;
+    return top * (1 - fy) + bottom * fy;
+  });
+}
+
+export const gradientX = (p: Picture): Picture =>
+  picture(p.width, p.height, (x, y) => 0.5 * (at(p, x + 1, y) - at(p, x - 1, y)));
+export const gradientY = (p: Picture): Picture =>
+  picture(p.width, p.height, (x, y) => 0.5 * (at(p, x, y + 1) - at(p, x, y - 1)));
+
+function roundEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
+function weights(t: number, kind: 'bicubic' | 'bilinear'): number[] {
+  if (kind === 'bilinear') return [0, 1 - t, t, 0];
+  const a = -0.75;
+  const near = (d: number): number => ((a + 2) * d - (a + 3)) * d * d + 1;
+  const far = (d: number): number => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+  return [far(1 + t), near(t), near(1 - t), far(2 - t)];
+}
+
+/** The value at x, y rounded to 1/32 px; 0 outside. */
+export function sample(p: Picture, x: number, y: number, kind: 'bicubic' | 'bilinear' = 'bicubic'): number {
+  const [fx, fy] = [roundEven(x * 32), roundEven(y * 32)];
+  const [ix, iy] = [Math.floor(fx / 32), Math.floor(fy / 32)];
+  const [wx, wy] = [weights(fx / 32 - ix, kind), weights(fy / 32 - iy, kind)];
+  let sum = 0;
+  for (let j = 0; j < 4; j++) {
+    for (let i = 0; i < 4; i++) {
+      const [column, row] = [ix - 1 + i, iy - 1 + j];
+      if (column < 0 || row < 0 || column >= p.width || row >= p.height) continue;
+      sum += wx[i]! * wy[j]! * p.data[row * p.width + column]!;
+    }
+  }
+  return sum;
+}
+
+export interface Warped {
+  readonly ix: Picture;
+  readonly iy: Picture;
+  readonly rho: Picture;
+}
+
+/** I1 and its gradient at x + u, and the constant part of ρ. */
+export function warp(
+  i0: Picture,
+  i1: Picture,
+  u: Picture,
+  v: Picture,
+  kind: 'bicubic' | 'bilinear' = 'bicubic',
+): Warped {
+  const [gx, gy] = [gradientX(i1), gradientY(i1)];
+  const through = (p: Picture): Picture =>
+    picture(i0.width, i0.height, (x, y) => sample(p, x + at(u, x, y), y + at(v, x, y), kind));
+  const [i1w, ix, iy] = [through(i1), through(gx), through(gy)];
+  const rho = picture(i0.width, i0.height, (x, y) => {
+    return at(i1w, x, y) - at(ix, x, y) * at(u, x, y) - at(iy, x, y) * at(v, x, y) - at(i0, x, y);
+  });
+  return { ix, iy, rho };
+}
+
+/** u, v and the dual variable (p11, p12, p21, p22). */
+export interface State {
+  readonly u: Picture;
+  readonly v: Picture;
+  readonly dual: readonly [Picture, Picture, Picture, Picture];
+}
+
+export function still(width: number, height: number): State {
+  const zero = (): Picture => picture(width, height, () => 0);
+  return { u: zero(), v: zero(), dual: [zero(), zero(), zero(), zero()] };
+}
+
+export interface Weights {
+  readonly tau: number;
+  readonly lambda: number;
+  readonly theta: number;
+}
+
+/** One iteration: threshold step, primal update, dual update; and the sum of the squared change of the flow. */
+export function iterate(state: State, data: Warped, { tau, lambda, theta }: Weights): { state: State; error: number } {
+  const { width, height } = state.u;
+  const step = lambda * theta;
+  const factor = picture(width, height, (x, y) => {
+    const [ix, iy] = [at(data.ix, x, y), at(data.iy, x, y)];
+    const grad = ix * ix + iy * iy;
+    const rho = at(data.rho, x, y) + ix * at(state.u, x, y) + iy * at(state.v, x, y);
+    if (rho < -step * grad) return step;
+    if (rho > step * grad) return -step;
+    return grad > 1e-7 ? -rho / grad : 0;
+  });
+  const divergence = (a: Picture, b: Picture, x: number, y: number): number =>
+    at(a, x, y) - (x > 0 ? at(a, x - 1, y) : 0) + at(b, x, y) - (y > 0 ? at(b, x, y - 1) : 0);
+  const [p11, p12, p21, p22] = state.dual;
+  const primal = (before: Picture, gradient: Picture, a: Picture, b: Picture): Picture =>
+    picture(width, height, (x, y) => {
+      return at(before, x, y) + at(factor, x, y) * at(gradient, x, y) + theta * divergence(a, b, x, y);
+    });
+  const u = primal(state.u, data.ix, p11, p12);
+  const v = primal(state.v, data.iy, p21, p22);
+  const update = (flow: Picture, a: Picture, b: Picture): [Picture, Picture] => {
+    const dx = picture(width, height, (x, y) => (x < width - 1 ? at(flow, x + 1, y) - at(flow, x, y) : 0));
+    const dy = picture(width, height, (x, y) => (y < height - 1 ? at(flow, x, y + 1) - at(flow, x, y) : 0));
+    const rate = tau / theta;
+    const next = (p: Picture, d: Picture): Picture =>
+      picture(width, height, (x, y) => {
+        return (at(p, x, y) + rate * at(d, x, y)) / (1 + rate * Math.hypot(at(dx, x, y), at(dy, x, y)));
+      });
+    return [next(a, dx), next(b, dy)];
+  };
+  let error = 0;
+  for (let i = 0; i < u.data.length; i++) {
+    error += (u.data[i]! - state.u.data[i]!) ** 2 + (v.data[i]! - state.v.data[i]!) ** 2;
+  }
+  return { state: { u, v, dual: [...update(u, p11, p12), ...update(v, p21, p22)] }, error };
+}
+
+/** The median of each window of `size` × `size`, edges repeated. */
+export function median(p: Picture, size: number): Picture {
+  const reach = (size - 1) / 2;
+  return picture(p.width, p.height, (x, y) => {
+    const values: number[] = [];
+    for (let j = -reach; j <= reach; j++) for (let i = -reach; i <= reach; i++) values.push(at(p, x + i, y + j));
+    return values.sort((a, b) => a - b)[(size * size - 1) / 2]!;
+  });
+}
+
+/** A Gaussian over one axis, edges repeated. */
+export function smooth(p: Picture, axis: 'x' | 'y', sigma: number): Picture {
+  const radius = Math.ceil(4 * sigma);
+  return picture(p.width, p.height, (x, y) => {
+    let [sum, total] = [0, 0];
+    for (let d = -radius; d <= radius; d++) {
+      const weight = Math.exp((-0.5 * d * d) / sigma ** 2);
+      sum += weight * (axis === 'x' ? at(p, x + d, y) : at(p, x, y + d));
+      total += weight;
+    }
+    return sum / total;
+  });
+}

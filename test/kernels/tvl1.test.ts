@@ -1,0 +1,306 @@
+import { describe, expect, it } from 'vitest';
+import { flowGrey } from '../../src/kernels/flow_grey.ts';
+import {
+  FIXED_THRESHOLD,
+  type Iterations,
+  planeOf,
+  SLOT_WORDS,
+  type Tvl1State,
+} from '../../src/kernels/tvl1_layout.ts';
+import { medianExchanges, tvl1Median } from '../../src/kernels/tvl1_median.ts';
+import { tvl1Output } from '../../src/kernels/tvl1_output.ts';
+import { tvl1Resize } from '../../src/kernels/tvl1_resize.ts';
+import { tvl1Smooth } from '../../src/kernels/tvl1_smooth.ts';
+import { tvl1Sweep } from '../../src/kernels/tvl1_sweep.ts';
+import { tileRows, tvl1Tile } from '../../src/kernels/tvl1_tile.ts';
+import { tvl1Upsample } from '../../src/kernels/tvl1_upsample.ts';
+import { tvl1Warp } from '../../src/kernels/tvl1_warp.ts';
+import { floats, fromHalf, packFlow, packFrames, runSteps, unpackFlow, unpackFrame, wordAt } from '../flow/buffers.ts';
+import { iterate, median, type Picture, picture, resize, smooth, still, type Warped, warp } from '../flow/reference.ts';
+import { uniform } from '../formula.ts';
+import { expectClose, testGpu } from '../harness.ts';
+
+const random = (name: string, width: number, height: number, scale: number): Picture =>
+  picture(width, height, (x, y) => Math.fround((2 * uniform(name, y * width + x) - 1) * scale));
+
+/** Smooth texture 0 … 255. */
+const texture = (width: number, height: number, shift = 0): Picture =>
+  picture(width, height, (x, y) => 128 + 60 * Math.sin((x + shift) * 0.7) * Math.cos(y * 0.5) + 40 * Math.sin(y * 0.9));
+
+const SIZES = [
+  { width: 37, height: 19 },
+  { width: 1, height: 1 },
+  { width: 5, height: 3 },
+  { width: 64, height: 40 },
+  { width: 30, height: 50 },
+];
+
+const PAIRS = 2;
+const stateOf = (extent: { width: number; height: number }, slot = 0): Tvl1State => ({
+  extent,
+  pairs: PAIRS,
+  pitch: planeOf(extent),
+  half: planeOf(extent) * 2 * PAIRS,
+  slot,
+});
+
+describe('TV-L1 kernels against their definitions', () => {
+  const gpu = testGpu();
+
+  it('grey is what OpenCV makes of RGB', async () => {
+    const extent = { width: 5, height: 3 };
+    const rgb = Uint8Array.from({ length: 2 * 15 * 3 + 2 }, (_, i) => Math.floor(uniform('rgb', i) * 256));
+    const { grey } = await runSteps(
+      gpu(),
+      { rgb: new Uint32Array(rgb.buffer), grey: new Float32Array(2 * planeOf(extent) * 4) },
+      [{ kernel: flowGrey(extent, 2), on: ['rgb', 'grey'] }],
+    );
+    for (let k = 0; k < 2; k++) {
+      const at = (x: number, y: number, c: number): number => rgb[((k * 3 + y) * 5 + x) * 3 + c]!;
+      const expected = picture(
+        5,
+        3,
+        (x, y) => (at(x, y, 0) * 4899 + at(x, y, 1) * 9617 + at(x, y, 2) * 1868 + 8192) >> 14,
+      );
+      expect(unpackFrame(floats(grey!), k, extent)).toEqual(expected);
+    }
+  });
+
+  it.each(SIZES)('resize of $width×$height', async (extent) => {
+    const frames = [random('a', extent.width, extent.height, 255), random('b', extent.width, extent.height, 255)];
+    for (const [to, step] of [
+      [
+        { width: Math.ceil(extent.width * 0.8), height: Math.ceil(extent.height * 0.8) },
+        { x: 1.25, y: 1.25 },
+      ],
+      [
+        { width: extent.width * 2 + 1, height: extent.height + 3 },
+        { x: extent.width / (extent.width * 2 + 1), y: extent.height / (extent.height + 3) },
+      ],
+    ] as const) {
+      const run = await runSteps(
+        gpu(),
+        { from: packFrames(frames, Number.NaN), to: new Float32Array(planeOf(to) * 8) },
+        [{ kernel: tvl1Resize(extent, to, 2, step), on: ['from', 'to'] }],
+      );
+      for (const k of [0, 1]) {
+        const expected = resize(frames[k]!, to.width, to.height, step);
+        expectClose(unpackFrame(floats(run.to!), k, to).data, expected.data, 1e-5);
+      }
+    }
+  });
+
+  it.each(['x', 'y'] as const)('smoothing along %s', async (axis) => {
+    const frame = random('s', 21, 13, 255);
+    const run = await runSteps(
+      gpu(),
+      { from: packFrames([frame], Number.NaN), to: new Float32Array(planeOf(frame) * 4) },
+      [{ kernel: tvl1Smooth(frame, 1, axis, 0.8), on: ['from', 'to'] }],
+    );
+    expectClose(unpackFrame(floats(run.to!), 0, frame).data, smooth(frame, axis, 0.8).data, 1e-5);
+  });
+
+  describe.each(['bicubic', 'bilinear'] as const)('%s warp', (interpolation) => {
+    it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
+      const { width, height } = extent;
+      const frames = [0, 1, 2].map((k) => texture(width, height, k));
+      const u = new Float32Array(planeOf(extent) * 8 * PAIRS * 2).fill(Number.NaN);
+      // Away from where rounding to 1/32 px turns over, which float32 and float64 would do differently.
+      const near = (p: Picture): Picture => ({
+        ...p,
+        data: p.data.map((value) => Math.fround((Math.round(value * 32) + 0.2) / 32)),
+      });
+      const flows = [0, 1].map(
+        (k) => [near(random(`u${k}`, width, height, 4)), near(random(`v${k}`, width, height, 4))] as const,
+      );
+      // Pair 1's flow is in the second half.
+      flows.forEach(([fu, fv], k) => {
+        packFlow(u, k * planeOf(extent) * 8 * PAIRS, k, fu, fv);
+      });
+      const { data } = await runSteps(
+        gpu(),
+        {
+          frames: packFrames(frames, Number.NaN),
+          u,
+          data: new Uint32Array(planeOf(extent) * 8 * PAIRS),
+          slots: new Uint32Array([0, 0, 1, 0]),
+        },
+        [
+          {
+            kernel: tvl1Warp(stateOf(extent), { interpolation, gradientBlend: 0, gradientTaps: 3 }),
+            on: ['frames', 'u', 'data', 'slots'],
+          },
+        ],
+      );
+      flows.forEach(([fu, fv], k) => {
+        const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation);
+        const read = (c: number, of: (word: number) => number): Picture =>
+          picture(width, height, (x, y) => of(data![wordAt(extent, k, x, y, c)]!));
+        expectClose(read(0, (word) => fromHalf(word & 0xffff)).data, expected.ix.data, 2e-3);
+        expectClose(read(0, (word) => fromHalf(word >>> 16)).data, expected.iy.data, 2e-3);
+        const rho = read(1, (word) => new Float32Array(Uint32Array.of(word).buffer)[0]!);
+        expectClose(rho.data, expected.rho.data, 2e-4);
+      });
+    });
+  });
+
+  it.each([3, 5] as const)('the %s×%s network finds the median of every arrangement of zeros and ones', (size) => {
+    const count = size * size;
+    const trials = size === 3 ? 512 : 20_000;
+    for (let trial = 0; trial < trials; trial++) {
+      const bits = Array.from({ length: count }, (_, i) =>
+        size === 3 ? (trial >> i) & 1 : Number(uniform(`m${trial}`, i) < 0.5),
+      );
+      const m = [...bits];
+      for (const [a, b] of medianExchanges(size)) [m[a], m[b]] = [Math.min(m[a]!, m[b]!), Math.max(m[a]!, m[b]!)];
+      expect(m[(count - 1) / 2]).toBe(Number(bits.reduce((sum, bit) => sum + bit, 0) > count / 2));
+    }
+  });
+
+  it.each(SIZES)('median of $width×$height', async (extent) => {
+    const { width, height } = extent;
+    for (const size of [3, 5] as const) {
+      const u = new Float32Array(planeOf(extent) * 8 * PAIRS * 2).fill(Number.NaN);
+      const flows = [0, 1].map((k) => [random(`u${k}`, width, height, 4), random(`v${k}`, width, height, 4)] as const);
+      flows.forEach(([fu, fv], k) => {
+        packFlow(u, 0, k, fu, fv);
+      });
+      // Pair 1 has converged: it must be left alone, and say so in the next slot.
+      const run = await runSteps(gpu(), { u, slots: new Uint32Array([0, 99, 2, 7, 0, 0, 0, 1]) }, [
+        { kernel: tvl1Median(stateOf(extent), size, { always: false, threshold: 50 }), on: ['u', 'slots'] },
+      ]);
+      expect([...run.slots!.slice(4, 8)]).toEqual([1, 0xffffffff, 2, 0]);
+      const result = unpackFlow(floats(run.u!), planeOf(extent) * 8 * PAIRS, 0, extent);
+      expect(result.u.data).toEqual(median(flows[0]![0], size).data);
+      expect(result.v.data).toEqual(median(flows[0]![1], size).data);
+    }
+  });
+
+  it.each(SIZES)('upsampling to $width×$height starts the dual variable again', async (extent) => {
+    const from = { width: Math.ceil(extent.width / 2), height: Math.ceil(extent.height / 2) };
+    const half = planeOf(extent) * 8 * PAIRS;
+    const u = new Float32Array(half * 2).fill(Number.NaN);
+    const flow = [random('u', from.width, from.height, 4), random('v', from.width, from.height, 4)] as const;
+    // Pair 0 in the second half, pair 1 in the first, as far apart as on the finer level.
+    const shift = (planeOf(extent) - planeOf(from)) * 8;
+    packFlow(u, half, 0, ...flow);
+    packFlow(u, shift, 1, ...flow);
+    const run = await runSteps(
+      gpu(),
+      {
+        u,
+        dual: new Uint32Array(half * 2).fill(7),
+        slots: new Uint32Array([1, 0, 0, 0, 0, 0, 0, 0]),
+        out: new Float32Array(extent.width * extent.height * 2 * PAIRS),
+      },
+      [
+        { kernel: tvl1Upsample(stateOf(extent), from, 2), on: ['u', 'dual', 'slots'] },
+        { kernel: tvl1Output(stateOf(extent, 1)), on: ['u', 'slots', 'out'] },
+      ],
+    );
+    expect([...run.slots!.slice(4)]).toEqual([0, 0, 3, 0]);
+    const step = { x: from.width / extent.width, y: from.height / extent.height };
+    const expected = flow.map((part) => resize(part, extent.width, extent.height, step).data);
+    const interleaved = Float64Array.from(
+      { length: extent.width * extent.height * 2 },
+      (_, i) => 2 * expected[i % 2]![i >> 1]!,
+    );
+    for (const k of [0, 1])
+      expectClose(floats(run.out!).slice(k * interleaved.length, (k + 1) * interleaved.length), interleaved, 1e-5);
+    expect(run.dual![wordAt(extent, 0, 0, 0, 0)]).toBe(0);
+    expect(run.dual![half + wordAt(extent, 1, 0, 0, 1)]).toBe(0);
+  });
+
+  describe.each(['sweep', 'tile'] as const)('iterations by %s', (kind) => {
+    it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
+      const { width, height } = extent;
+      const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
+      const iterations: Iterations = { outer: 1, inner: 6, median: 1, ...weights, epsilon2: 0 };
+      const words = planeOf(extent) * 8 * PAIRS;
+      const data = new Uint32Array(words);
+      const asFloat = new Float32Array(data.buffer);
+      const halves = [0x3c00, 0x4000, 0xc200, 0x4880, 0x0000, 0xb800];
+      const warped = [0, 1].map((k): Warped => {
+        const pick = (name: string) => random(`${name}${k}`, width, height, 1);
+        const bits = (p: Picture, x: number, y: number) =>
+          halves[Math.floor(((p.data[y * width + x]! + 1) / 2) * 5.99)]!;
+        const [px, py] = [pick('ix'), pick('iy')];
+        const rho = random(`rho${k}`, width, height, 3);
+        for (let y = 0; y < height; y++) {
+          for (let x = 0; x < width; x++) {
+            data[wordAt(extent, k, x, y, 0)] = bits(px, x, y) | (bits(py, x, y) << 16);
+            asFloat[wordAt(extent, k, x, y, 1)] = rho.data[y * width + x]!;
+          }
+        }
+        const gradient = (p: Picture) => picture(width, height, (x, y) => fromHalf(bits(p, x, y)));
+        return { ix: gradient(px), iy: gradient(py), rho };
+      });
+      const buffers = {
+        u: new Float32Array(words * 2),
+        dual: new Uint32Array(words * 2),
+        data,
+        slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
+      };
+      const on = ['u', 'dual', 'data', 'slots'];
+      const rows = tileRows(16384);
+      const lanes = gpu().profile.subgroupMaxSize;
+      if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
+      const steps =
+        kind === 'sweep'
+          ? [{ kernel: tvl1Sweep(stateOf(extent), iterations, lanes), on }]
+          : [0, 1].map((slot) => ({
+              kernel: tvl1Tile(stateOf(extent, slot), iterations, { count: 3, rows, always: slot === 0 }),
+              on,
+            }));
+      const run = await runSteps(gpu(), buffers, steps);
+      const final = kind === 'sweep' ? 1 : 2;
+      for (const k of [0, 1]) {
+        expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
+        let state = still(width, height);
+        for (let i = 0; i < 6; i++) state = iterate(state, warped[k]!, weights).state;
+        const result = unpackFlow(floats(run.u!), 0, k, extent);
+        expectClose(result.u.data, state.u.data, 2e-4);
+        expectClose(result.v.data, state.v.data, 2e-4);
+      }
+    });
+  });
+
+  it('a tile leaves the error in fixed point, and stops where it was small', async () => {
+    const extent = { width: 37, height: 19 };
+    const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
+    const data = new Uint32Array(planeOf(extent) * 8 * PAIRS);
+    const asFloat = new Float32Array(data.buffer);
+    for (let y = 0; y < 19; y++) {
+      for (let x = 0; x < 37; x++) {
+        data[wordAt(extent, 0, x, y, 0)] = 0x3c00;
+        asFloat[wordAt(extent, 0, x, y, 1)] = x - 18;
+      }
+    }
+    const warped: Warped = {
+      ix: picture(37, 19, () => 1),
+      iy: picture(37, 19, () => 0),
+      rho: picture(37, 19, (x) => x - 18),
+    };
+    const first = iterate(still(37, 19), warped, weights);
+    const epsilon2 = (2 * first.error) / (37 * 19);
+    const words = planeOf(extent) * 16 * PAIRS;
+    const tile = { count: 1, rows: 24 };
+    const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2 };
+    const on = ['u', 'dual', 'data', 'slots'];
+    const run = await runSteps(
+      gpu(),
+      {
+        u: new Float32Array(words),
+        dual: new Uint32Array(words),
+        data,
+        slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
+      },
+      [
+        { kernel: tvl1Tile(stateOf(extent), iterations, { ...tile, always: true }), on },
+        { kernel: tvl1Tile(stateOf(extent, 1), iterations, { ...tile, always: false }), on },
+      ],
+    );
+    expect(run.slots![PAIRS * SLOT_WORDS + 1]! / FIXED_THRESHOLD).toBeCloseTo(0.5, 2);
+    expect([...run.slots!.slice(PAIRS * SLOT_WORDS * 2)]).toEqual([3, 0, 3, 0]);
+  });
+});
