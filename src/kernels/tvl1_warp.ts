@@ -99,7 +99,11 @@ fn main(
   let frame = i32((pair + 1u) * p.plane);
   ${options.gradientTaps === 3 ? SAMPLE_3 : SAMPLE_5}
   var gradient = vec2f(gx, gy);
-  if (p.blend > 0.0) { gradient = mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend); }
+  if (p.blend > 0.0) {
+    // What comes from outside says nothing; without a gradient it has no part in the solution.
+    let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
+    gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
+  }
   let rho = value - dot(gradient, flow) - frames[pair * p.plane + i];
   data[at] = pack2x16float(gradient);
   data[at + 4u] = bitcast<u32>(rho);
