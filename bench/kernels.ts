@@ -1,18 +1,19 @@
 /** @file `bench kernels`: every distinct convolution and pool of I3D by every candidate of its operator. */
 
+import { InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import { type Case, i3dCases } from './cases.ts';
 import { barChart } from './chart.ts';
 import type { ModelSize } from './i3d.ts';
-import { measurePeaks, type Peaks } from './peaks.ts';
+import { measurePeaks, type Peaks, remeasurePeaks } from './peaks.ts';
 import { digits, originOf, percent, print, progress, table, writeJson } from './report.ts';
 import { Workbench } from './workbench.ts';
 
 export interface KernelsOptions extends ModelSize {
   readonly repeats: number;
-  /** Only shapes whose names contain this; `x` stands for `×`. */
+  /** Only shapes whose names contain this; `x` stands for `×` and `→`. */
   readonly shape?: string;
   /** Only candidates whose names start so. */
   readonly kernel?: string;
@@ -52,19 +53,30 @@ export interface Choice {
 
 /** Milliseconds that one candidate may take; slow ones get fewer runs. */
 const BUDGET_MS = 4000;
+/** A candidate that takes so many times as long as the best so far gets one run. */
+const HOPELESS = 4;
 /** Shapes in the chart: those with the most work. */
 const CHART_SHAPES = 8;
 
 /** Returns whether every result was right. */
 export async function benchKernels(gpu: Gpu, options: KernelsOptions): Promise<boolean> {
   progress('Measuring the peaks …');
-  const peaks = await measurePeaks(gpu);
-  const wanted = options.shape?.replaceAll('x', '×') ?? '';
-  const cases = i3dCases(options).filter(({ name }) => name.includes(wanted));
-  const rows: KernelRow[] = [];
-  for (const [i, subject] of cases.entries()) {
-    rows.push(...(await runCase(gpu, subject, options, peaks, `${i + 1} of ${cases.length}: ${subject.name}`)));
+  const before = await measurePeaks(gpu);
+  const plain = (text: string): string => text.replaceAll(/[×→]/g, 'x');
+  const wanted = plain(options.shape ?? '');
+  const all = i3dCases(options);
+  const cases = all.filter(({ name }) => plain(name).includes(wanted));
+  if (cases.length === 0) {
+    throw new InputError(`No shape matches ${options.shape}; there are ${all.map(({ name }) => name).join(', ')}.`);
   }
+  const timed: [Case, KernelRow][] = [];
+  for (const [i, subject] of cases.entries()) {
+    const rows = await runCase(gpu, subject, options, `${i + 1} of ${cases.length}: ${subject.name}`);
+    timed.push(...rows.map((row): [Case, KernelRow] => [subject, row]));
+  }
+  progress('Measuring the peaks again …');
+  const peaks = await remeasurePeaks(gpu, before);
+  const rows = timed.map(([subject, row]) => ({ ...row, ...rates(subject, row, peaks) }));
   progress('');
   const choices = weigh(cases, rows, peaks.gflops);
   const { adapter, date } = originOf(gpu);
@@ -82,17 +94,17 @@ async function runCase(
   gpu: Gpu,
   subject: Case,
   { repeats, kernel }: KernelsOptions,
-  peaks: Peaks,
   title: string,
 ): Promise<KernelRow[]> {
   const bench = new Workbench(gpu, subject);
   try {
     const rows: KernelRow[] = [];
+    let best = Infinity;
     for (const [rank, candidate] of bench.candidates().entries()) {
       if (kernel !== undefined && !candidate.name.startsWith(kernel)) continue;
       progress(`${title}, ${candidate.name} …`);
-      const trial = await bench.run(candidate, { repeats, budgetMs: BUDGET_MS });
-      const { flops, bytes } = subject.cost;
+      const trial = await bench.run(candidate, { repeats, budgetMs: BUDGET_MS, hopelessMs: HOPELESS * best });
+      best = Math.min(best, trial.timing?.ms ?? Infinity);
       rows.push({
         shape: subject.name,
         op: subject.node.op,
@@ -103,7 +115,7 @@ async function runCase(
         error: trial.error,
         compileMs: trial.compileMs,
         ...(trial.problem === undefined ? {} : { problem: trial.problem }),
-        ...(trial.timing && rates(trial.timing.ms, trial.timing.runs, flops, bytes, peaks)),
+        ...(trial.timing && { ms: trial.timing.ms, runs: trial.timing.runs }),
       });
     }
     return rows;
@@ -112,9 +124,10 @@ async function runCase(
   }
 }
 
-function rates(ms: number, runs: number, flops: number, bytes: number, peaks: Peaks) {
-  const [gflops, gbs] = [flops / ms / 1e6, bytes / ms / 1e6];
-  return { ms, runs, gflops, peakShare: gflops / peaks.gflops, gbs, copyShare: gbs / peaks.gbs };
+function rates({ cost }: Case, { ms }: KernelRow, peaks: Peaks) {
+  if (ms === undefined) return {};
+  const [gflops, gbs] = [cost.flops / ms / 1e6, cost.bytes / ms / 1e6];
+  return { gflops, peakShare: gflops / peaks.gflops, gbs, copyShare: gbs / peaks.gbs };
 }
 
 /** What the model's convolutions would take together with the default, and with the fastest, candidates. */
@@ -186,9 +199,23 @@ function chart(
     limit: peaks.gflops,
     groups: largest.map(({ name }) => ({
       name,
-      bars: rows
-        .filter(({ shape, gflops }) => shape === name && gflops !== undefined)
-        .map(({ candidate, gflops, rank }) => ({ name: candidate, value: gflops!, strong: rank === 0 })),
+      bars: bestOfEachKind(rows.filter(({ shape }) => shape === name)).map(({ candidate, gflops, rank }) => ({
+        name: candidate,
+        value: gflops!,
+        strong: rank === 0,
+      })),
     })),
+  });
+}
+
+/** The fastest candidate for each first word of their names, and the default. */
+function bestOfEachKind(rows: readonly KernelRow[]): KernelRow[] {
+  const fastest = rows.filter(({ ms }) => ms !== undefined).sort((a, b) => a.ms! - b.ms!);
+  const kinds = new Set<string>();
+  return fastest.filter(({ candidate, rank }) => {
+    const kind = candidate.split(' ')[0]!;
+    const first = !kinds.has(kind);
+    kinds.add(kind);
+    return first || rank === 0;
   });
 }

@@ -17,7 +17,7 @@ import { splitWindows } from '../src/ops/window.ts';
 import { type Case, conv3dCase } from './cases.ts';
 import { parseLabFile } from './lab_file.ts';
 import { type LabVariant, product, sweep } from './lab_sweep.ts';
-import { measurePeaks } from './peaks.ts';
+import { measurePeaks, type Peaks } from './peaks.ts';
 import { digits, originOf, percent, print, progress, table, writeJson } from './report.ts';
 import { type Trial, Workbench } from './workbench.ts';
 
@@ -88,17 +88,16 @@ export function parseShape(text: string): Case {
 /** @param what A kernel of the family, or a file of WGSL (see lab_file.ts). */
 export async function benchLab(gpu: Gpu, what: string, options: LabOptions): Promise<boolean> {
   const subject = parseShape(options.shape);
-  const variants = what.endsWith('.wgsl')
-    ? parseLabFile(await readFile(what, 'utf8').catch(() => unreadable(what)), what)
-    : sweepOf(what, gpu.profile);
-  progress('Measuring the peak …');
-  const peaks = await measurePeaks(gpu);
   const bench = new Workbench(gpu, subject);
+  let peaks: Peaks;
   const trials: Trial[] = [];
   try {
-    for (const [i, variant] of variants.entries()) {
-      progress(`${i + 1} of ${variants.length}: ${variant.name} …`);
-      trials.push(await bench.run(candidate(bench, subject, variant, gpu.profile), { ...options, budgetMs: 5000 }));
+    const tried = await candidatesOf(bench, what, gpu.profile);
+    progress('Measuring the peak …');
+    peaks = await measurePeaks(gpu);
+    for (const [i, one] of tried.entries()) {
+      progress(`${i + 1} of ${tried.length}: ${one.name} …`);
+      trials.push(await bench.run(one, { ...options, budgetMs: 5000 }));
     }
   } finally {
     bench.dispose();
@@ -131,12 +130,23 @@ export async function benchLab(gpu: Gpu, what: string, options: LabOptions): Pro
   return trials.every(({ problem }) => problem === undefined);
 }
 
-function sweepOf(name: string, profile: DeviceProfile): LabVariant[] {
-  const variants = Object.hasOwn(SWEEPS, name) ? SWEEPS[name]!(profile) : undefined;
-  if (!variants)
-    throw new InputError(`There is no kernel ${name}: take ${Object.keys(SWEEPS).join(', ')} or a .wgsl file.`);
-  if (variants.length === 0) throw new InputError(`The kernel ${name} does not run on this adapter.`);
-  return variants;
+/** All tiles of a kernel that has a sweep or of a file, else what the operator offers under that name. */
+async function candidatesOf(bench: Workbench, what: string, profile: DeviceProfile): Promise<Candidate[]> {
+  const own = (variants: readonly LabVariant[]): Candidate[] =>
+    variants.map((variant) => candidate(bench, bench.subject, variant, profile));
+  if (what.endsWith('.wgsl')) {
+    return own(parseLabFile(await readFile(what, 'utf8').catch(() => unreadable(what)), what));
+  }
+  if (Object.hasOwn(SWEEPS, what)) {
+    const variants = SWEEPS[what]!(profile);
+    if (variants.length === 0) throw new InputError(`The kernel ${what} does not run on this adapter.`);
+    return own(variants);
+  }
+  const offered = bench.candidates();
+  const found = offered.filter(({ name }) => name.startsWith(what));
+  if (found.length > 0) return found;
+  const names = [...new Set([...Object.keys(SWEEPS), ...offered.map(({ name }) => name.split(' ')[0]!)])];
+  throw new InputError(`There is no kernel ${what} for this shape: take ${names.join(', ')} or a .wgsl file.`);
 }
 
 function unreadable(path: string): never {

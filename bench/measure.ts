@@ -18,6 +18,8 @@ export interface TimingOptions {
   readonly batchMs?: number;
   /** Stops after fewer batches (at least one) once so much time has gone by. Milliseconds. */
   readonly budgetMs?: number;
+  /** A first run longer than this is the only one: it is no candidate for anything. Milliseconds. */
+  readonly hopelessMs?: number;
 }
 
 export function median(values: readonly number[]): number {
@@ -46,9 +48,10 @@ async function batch(gpu: Gpu, program: Program, count: number): Promise<number>
 
 /** Times a program that has run before (its pipelines are compiled and warm). */
 export async function timeProgram(gpu: Gpu, program: Program, options: TimingOptions): Promise<Timing> {
-  const { repeats, batchMs = 20, budgetMs = Infinity } = options;
+  const { repeats, batchMs = 20, budgetMs = Infinity, hopelessMs = Infinity } = options;
   const started = performance.now();
   const first = await batch(gpu, program, 1);
+  if (first > hopelessMs) return timingOf([first]);
   const count = Math.max(1, Math.min(1000, Math.round(batchMs / first)));
   // The first run counts where one run is a batch: it was warm already.
   const times = count === 1 ? [first] : [];

@@ -10,7 +10,7 @@ import { I3D_OUTPUTS } from '../src/i3d/model.ts';
 import { coldStart, typescript } from './contender.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { median } from './measure.ts';
-import { measurePeaks } from './peaks.ts';
+import { measurePeaks, remeasurePeaks } from './peaks.ts';
 import { digits, megabytes, type Origin, originOf, percent, print, progress, table, writeJson } from './report.ts';
 
 export interface ModelOptions {
@@ -53,35 +53,43 @@ export interface ModelRecord extends Origin {
   readonly kernel?: string;
 }
 
+/** Before the peak is known. */
+type TimedModel = Omit<ModelRecord, 'peakGflops' | 'peakShare'>;
+
 export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<ModelRecord[]> {
   progress('Measuring the peak …');
-  const peaks = await measurePeaks(gpu);
-  const records: ModelRecord[] = [];
-  const profiles: string[] = [];
+  const before = await measurePeaks(gpu);
+  const timed: TimedModel[] = [];
+  const profiles: { readonly name: string; readonly rows: ProfiledRow[] }[] = [];
   for (const stream of options.streams) {
     for (const frames of options.frames) {
       for (const accuracy of options.accuracies) {
         progress(`${stream} ${frames}×${options.size}×${options.size}, ${accuracy} …`);
-        const { record, rows } = await runModel(gpu, stream, frames, accuracy, options, peaks.gflops);
-        records.push(options.cold && options.kernel === undefined ? { ...record, coldMs: await cold(record) } : record);
-        if (rows) profiles.push(`${title(record)}\n${profileTable(rows, peaks)}`);
+        const { record, rows } = await runModel(gpu, stream, frames, accuracy, options);
+        timed.push(options.cold && options.kernel === undefined ? { ...record, coldMs: await cold(record) } : record);
+        if (rows) profiles.push({ name: title(record), rows });
       }
     }
   }
+  progress('Measuring the peak again …');
+  const peaks = await remeasurePeaks(gpu, before);
+  const records = timed.map((record): ModelRecord => {
+    return { ...record, peakGflops: peaks.gflops, peakShare: record.gflops / peaks.gflops };
+  });
   progress('');
   print(
     `${gpu.profile.description}: ${digits(peaks.gflops)} GFLOP/s of multiply-adds, ${digits(peaks.gbs)} GB/s copied`,
   );
   print(modelTable(records));
-  for (const text of profiles) print(`\n${text}`);
+  for (const { name, rows } of profiles) print(`\n${name}\n${profileTable(rows, peaks)}`);
   await writeJson(options.json, records);
   return records;
 }
 
-const title = ({ model, frames, size, accuracy }: ModelRecord): string =>
+const title = ({ model, frames, size, accuracy }: TimedModel): string =>
   `${model} ${frames}×${size}×${size} ${accuracy}`;
 
-function cold({ model, frames, size, accuracy }: ModelRecord): Promise<number> {
+function cold({ model, frames, size, accuracy }: TimedModel): Promise<number> {
   const stream = model.replace('i3d-', '');
   return coldStart({ name: 'cold start', ...typescript('ours_model.ts', stream, frames, size, accuracy) });
 }
@@ -92,8 +100,7 @@ async function runModel(
   frames: number,
   accuracy: Accuracy,
   { size, repeats, kernel, profile }: ModelOptions,
-  peakGflops: number,
-): Promise<{ record: ModelRecord; rows: ProfiledRow[] | undefined }> {
+): Promise<{ record: TimedModel; rows: ProfiledRow[] | undefined }> {
   const shape = { stream, frames, size };
   const graph = modelGraph(shape);
   const parameters = new DeviceParameters(gpu, madeUpParameters(graph));
@@ -107,20 +114,18 @@ async function runModel(
     const choice = { outputs: [I3D_OUTPUTS.logits], accuracy, ...(kernel === undefined ? {} : { kernel }) };
     const [plan, compileMs] = await timed(() => compile(graph, parameters, choice));
     try {
-      const [, firstMs] = await timed(() => plan.run(inputs));
+      const [first, firstMs] = await timed(() => plan.run(inputs));
+      if (!first[I3D_OUTPUTS.logits]!.data.every(Number.isFinite)) throw new Error('The logits are not finite.');
       const times: number[] = [];
       for (let i = 0; i < Math.max(3, repeats); i++) times.push((await timed(() => plan.run(inputs)))[1]);
       const ms = median(times);
-      const gflops = plan.flops / ms / 1e6;
-      const record: ModelRecord = {
+      const record: TimedModel = {
         model: `i3d-${stream}`,
         frames,
         size,
         accuracy,
         ms,
-        gflops,
-        peakGflops,
-        peakShare: gflops / peakGflops,
+        gflops: plan.flops / ms / 1e6,
         ...originOf(gpu),
         bestMs: Math.min(...times),
         runs: times.length,
