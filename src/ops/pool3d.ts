@@ -1,8 +1,10 @@
 /** @file Max and average pooling over T, H, W. */
 
+import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
-import { pool3d as pool3dKernel } from '../kernels/pool3d.ts';
-import { expectVolume, f32, type Operator, storedBytes } from './operator.ts';
+import { type Pool3dProblem, pool3d as pool3dKernel } from '../kernels/pool3d.ts';
+import { pool3dSweep, pool3dSweepFits } from '../kernels/pool3d_sweep.ts';
+import { type Candidate, expectVolume, f32, type Operator, storedBytes } from './operator.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './window.ts';
 
 export interface Pool3dAttributes extends WindowGeometry {
@@ -28,17 +30,23 @@ export const pool3d: Operator<Pool3dAttributes> = {
       profile.bindingAlignment,
     );
     const { kernel, stride, mode } = attributes;
+    const problems = parts.map((part) => ({
+      problem: { x: part.x, y: part.outputs[0]!, kernel, stride, padding: part.padding, mode },
+      args: [part.input, ...part.outputArgs],
+    }));
+    const candidate = (name: string, make: (problem: Pool3dProblem) => Kernel): Candidate => ({
+      name,
+      accuracy: 'exact',
+      workspaces: [],
+      lower: () => problems.map(({ problem, args }) => ({ kernel: make(problem), args })),
+    });
+    // A sweep over all frames reads least; GPUs need more threads than that leaves.
+    const sweep = { columns: 2, span: profile.software ? Number.MAX_SAFE_INTEGER : 4, workgroupSize: 64 };
     return [
-      {
-        name: 'window',
-        accuracy: 'exact',
-        workspaces: [],
-        lower: () =>
-          parts.map((part) => ({
-            kernel: pool3dKernel({ x: part.x, y: part.outputs[0]!, kernel, stride, padding: part.padding, mode }),
-            args: [part.input, ...part.outputArgs],
-          })),
-      },
+      ...(problems.every(({ problem }) => pool3dSweepFits(problem))
+        ? [candidate('sweep', (problem) => pool3dSweep(problem, sweep))]
+        : []),
+      candidate('window', (problem) => pool3dKernel(problem)),
     ];
   },
 };

@@ -1,5 +1,6 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Pool3dProblem, pool3d as pool3dKernel } from '../../src/kernels/pool3d.ts';
+import { pool3dSweep, pool3dSweepFits } from '../../src/kernels/pool3d_sweep.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/view.ts';
 import { fill } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
@@ -84,6 +85,33 @@ describe.each(MODES)('pool3d %o', (mode) => {
     });
     expectClose(result.y!, pool3d({ shape, data }, views.y.shape, problem).data, mode.mode === 'max' ? 0 : 1e-6);
   });
+});
+
+describe('pool3dSweep', () => {
+  it.each([
+    { x: [2, 1, 1, 1, 3], y: [2, 1, 1, 1], padding: [1, 1, 1], columns: 2, span: 4 },
+    { x: [1, 2, 7, 2, 17], y: [1, 2, 7, 2], padding: [1, 1, 1], columns: 1, span: 64 },
+    { x: [2, 13, 5, 7, 33], y: [2, 13, 5, 7], padding: [1, 1, 1], columns: 4, span: 5, sliced: true },
+    { x: [1, 5, 4, 13, 5], y: [1, 3, 4, 11], padding: [0, 1, 0], columns: 2, span: 2, sliced: true },
+  ] as const)('%o', async ({ x: shape, y, padding, columns, span, ...rest }) => {
+    const problem = { kernel: [3, 3, 3], stride: [1, 1, 1], padding, mode: 'max' } as const;
+    const sliced = 'sliced' in rest;
+    const views = { x: view(shape, sliced), y: view([...y, shape[4]], sliced) };
+    expect(pool3dSweepFits({ ...views, ...problem })).toBe(true);
+    const data = fill('sweep', sizeOf5(shape)).map((value) => value - 2);
+    const kernel = pool3dSweep({ ...views, ...problem }, { columns, span, workgroupSize: 64 });
+    const result = await runKernel(gpu(), kernel, { inputs: { x: { view: views.x, data } }, outputs: { y: views.y } });
+    expectClose(result.y!, pool3d({ shape, data }, views.y.shape, problem).data, 0);
+  });
+
+  it.each([{ stride: [1, 2, 2] }, { kernel: [2, 3, 3] }, { mode: 'average' }, { padding: [-1, 1, 1] }] as const)(
+    'leaves %o to others',
+    (change) => {
+      const views = { x: denseView([1, 4, 4, 4, 4]), y: denseView([1, 4, 4, 4, 4]) };
+      const problem = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1], mode: 'max' } as const;
+      expect(pool3dSweepFits({ ...views, ...problem, ...change })).toBe(false);
+    },
+  );
 });
 
 function view(shape: Shape5, sliced: boolean): View {

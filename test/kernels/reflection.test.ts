@@ -10,6 +10,7 @@ import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
 import { conv3dTiled } from '../../src/kernels/conv3d_tiled.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
 import { pool3d } from '../../src/kernels/pool3d.ts';
+import { pool3dSweep } from '../../src/kernels/pool3d_sweep.ts';
 import { preprocess } from '../../src/kernels/preprocess.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { softmax } from '../../src/kernels/softmax.ts';
@@ -31,6 +32,7 @@ const KERNELS: readonly Kernel[] = [
   conv3dDirect({ ...problem, groups: 2 }),
   pool3d({ x, y, ...window, mode: 'max' }),
   pool3d({ x, y, ...window, mode: 'average' }),
+  pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64 }),
   affine({ x, y, relu: false }),
   relu({ x, y }),
   add({ a: x, b: x, y, relu: true }),
