@@ -12,6 +12,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { decodeNpy } from '../src/io/npy.ts';
 import { iterationsPerStep } from '../src/kernels/tvl1_layout.ts';
 import { median } from './measure.ts';
+import { movingFrames } from './moving_frames.ts';
 import { measurePeaks } from './peaks.ts';
 
 export interface FlowBenchOptions {
@@ -100,14 +101,8 @@ async function movedBytes(gpu: Gpu, tvl1: Tvl1, preset: PresetName): Promise<num
 
 async function greyFrames(count: number): Promise<Uint8Array> {
   const { width, height } = SIZE;
+  if (!existsSync(CLIP)) return movingFrames(count, height, width).data;
   const grey = new Uint8Array(count * width * height);
-  if (!existsSync(CLIP)) {
-    for (let i = 0; i < grey.length; i++) {
-      const [t, y, x] = [Math.floor(i / (width * height)), Math.floor(i / width) % height, i % width];
-      grey[i] = 128 + 50 * Math.sin((x - 1.7 * t) * 0.2) * Math.cos(y * 0.13) + 40 * Math.sin((x + y + 0.9 * t) * 0.5);
-    }
-    return grey;
-  }
   const { data, shape } = decodeNpy(await readFile(CLIP), CLIP);
   for (let i = 0; i < grey.length; i++) {
     // Longer than the clip: back and forth.

@@ -62,10 +62,11 @@ export const presets: Readonly<Record<PresetName, Tvl1Options>> = {
   /** The best end-point error on Middlebury's pairs; docs/flow.md has the effect of each choice. */
   accurate: {
     ...opencv,
+    lambda: 0.25,
     scales: 100,
+    scaleStep: 0.9,
     gradientBlend: 0.5,
     gradientTaps: 5,
-    presmoothing: 0.8,
   },
   /** Fewer warps with a looser stop test. */
   fast: { ...opencv, warps: 2, epsilon: 0.02 },
