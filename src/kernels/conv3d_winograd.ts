@@ -1,0 +1,262 @@
+/**
+ * @file Winograd convolution, stages 1 and 3 of 3: the transforms around the matrix products (conv3d_winograd_gemm.ts,
+ * conv3d_winograd_tiled.ts). For 3×3 windows over H and W (and 3 over T), stride 1, any padding.
+ *
+ *   x  ──(1) Bᵀ d B──▶  V [batch][sample, frame, tile][Cin]
+ *                       │ (2) a matrix product per batch, over Cin and the taps over time
+ *   y  ◀──(3) Aᵀ u A──  U [batch][sample, frame, tile][Cout]
+ *
+ *        F(4×4): 6 × 6 inputs for 4 × 4 outputs,            36 products instead of 144 per channel pair and tap over time
+ *      ┌─ ─┬─ ─ ─ ─ ─┬─ ─┐
+ *      ├───┏━━━━━━━━━┓───┤     neighbouring tiles share 2 rows or columns of inputs
+ *          ┃ 4×4     ┃
+ *      ├───┗━━━━━━━━━┛───┤
+ *      └─ ─┴─ ─ ─ ─ ─┴─ ─┘
+ *
+ * One thread per tile and *scalar* channel, threads along the channels: everything is in registers, memory is read and written
+ * in order. Threads on vec4 run no faster on a software adapter, and take it ten times as long to compile. No barriers; bound
+ * by memory: V and U together are (6/4)² = 2.25 times x and y for F(4×4), 4 times for F(2×2).
+ */
+
+import type { Kernel } from '../core/kernel.ts';
+import { type Conv3dProblem, conv3dValues, outputChannels } from './conv3d.ts';
+import { type Matrix, transformsOf, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
+import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
+
+/** Strides and bases of x in scalars. */
+const InputParams = struct('WinogradInput', {
+  rows: 'u32',
+  lanes: 'u32',
+  x_base: 'u32',
+  x_stride: 'u32',
+  x_t: 'i32',
+  x_h: 'i32',
+  x_w: 'i32',
+  frames: 'u32',
+  tiles_h: 'u32',
+  tiles_w: 'u32',
+  pad_t: 'i32',
+  pad_h: 'i32',
+  pad_w: 'i32',
+});
+
+/** Stage 1. Bindings: x, v, both as `array<f32>`. */
+export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
+  const { x, padding } = problem;
+  const layout = winogradLayoutOf(problem, outputChannels(problem), tile);
+  const transforms = transformsOf(tile);
+  const sizes = transforms.map((transform) => transform?.input.length ?? 1);
+  const [deep, high, wide] = sizes as [number, number, number];
+  const loads = cube(sizes, (t, h, w) => `load(row_${t}_${h}, column_${w}, c)`);
+  const code = new Code();
+  const result = transforms.reduce(
+    (values, transform, axis) => (transform ? code.apply(values, axis, transform.input) : values),
+    code.name(loads, 'd'),
+  );
+  const lanes = 4 * layout.cin4;
+  return kernel({
+    name: `conv3d_winograd input ${label(tile)}`,
+    params: InputParams,
+    values: {
+      rows: layout.inputRows,
+      lanes,
+      x_base: 4 * x.base,
+      x_stride: 4 * x.stride,
+      x_t: x.shape[1],
+      x_h: x.shape[2],
+      x_w: x.shape[3],
+      frames: layout.inputFrames,
+      tiles_h: layout.tilesH,
+      tiles_w: layout.tilesW,
+      pad_t: tile.t === 1 ? 0 : padding[0],
+      pad_h: padding[1],
+      pad_w: padding[2],
+    },
+    storage: [storage('x', 'array<f32>'), storage('v', 'array<f32>')],
+    workgroups: foldGrid(divideUp(layout.inputRows * lanes, workgroupSize)),
+    body: /* wgsl */ `
+// The first pixel of a row, or −1 in the padding.
+fn row_start(sample: u32, frame: i32, row: i32) -> i32 {
+  let inside = frame >= 0 && frame < p.x_t && row >= 0 && row < p.x_h;
+  return select(-1, ((i32(sample) * p.x_t + frame) * p.x_h + row) * p.x_w, inside);
+}
+
+fn load(row: i32, column: i32, c: u32) -> f32 {
+  let inside = row >= 0 && column >= 0 && column < p.x_w;
+  let pixel = u32(max(row, 0) + clamp(column, 0, p.x_w - 1));
+  return select(0.0, x[p.x_base + pixel * p.x_stride + c], inside);
+}
+
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
+  let row = index / p.lanes;
+  let c = index % p.lanes;
+  if (row >= p.rows) { return; }
+  let tile_row = row / p.tiles_w % p.tiles_h;
+  let frame = row / (p.tiles_w * p.tiles_h) % p.frames;
+  let sample = row / (p.tiles_w * p.tiles_h * p.frames);
+  let t = i32(frame) * ${tile.t} - p.pad_t;
+  let h = i32(tile_row) * ${tile.hw} - p.pad_h;
+  let w = i32(row % p.tiles_w) * ${tile.hw} - p.pad_w;
+  ${repeat(deep, (i) => repeat(high, (j) => `let row_${i}_${j} = row_start(sample, t + ${i}, h + ${j});`, '\n  '), '\n  ')}
+  ${repeat(wide, (k) => `let column_${k} = w + ${k};`, '\n  ')}
+  ${code.lines.join('\n  ')}
+  let batch = p.rows * p.lanes;
+  ${flatten(result)
+    .map((value, b) => `v[index + ${b}u * batch] = ${value};`)
+    .join('\n  ')}
+}`,
+  });
+}
+
+const OutputParams = struct('WinogradOutput', {
+  rows: 'u32',
+  lanes: 'u32',
+  floor: 'f32',
+  frames: 'u32',
+  tiles_h: 'u32',
+  tiles_w: 'u32',
+  y_t: 'u32',
+  y_h: 'u32',
+  y_w: 'u32',
+  y0_base: 'u32',
+  y0_stride: 'u32',
+  y0_end: 'u32',
+  y1_base: 'u32',
+  y1_stride: 'u32',
+  y1_end: 'u32',
+  y2_base: 'u32',
+  y2_stride: 'u32',
+});
+
+/** Stage 3, with the epilogue: bias, ReLU, the choice of the output. Bindings: u, bias, the outputs, all as `array<f32>`. */
+export function conv3dWinogradOutput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
+  const { outputs } = problem;
+  const layout = winogradLayoutOf(problem, outputChannels(problem), tile);
+  const transforms = transformsOf(tile);
+  const sizes = transforms.map((transform) => transform?.output[0]?.length ?? 1);
+  const lanes = 4 * layout.cout4;
+  const values = conv3dValues(problem);
+  const code = new Code();
+  let batch = 0;
+  const loads = cube(sizes, () => `u[index + ${batch++}u * batch]`);
+  const result = transforms.reduce(
+    (current, transform, axis) => (transform ? code.apply(current, axis, transform.output) : current),
+    code.name(loads, 'm'),
+  );
+  const stores = result.flatMap((plane, i) =>
+    plane.flatMap((row, j) => row.map((value, k) => `store(pixel, origin, vec3u(${i}, ${j}, ${k}), c, ${value} + b);`)),
+  );
+  const write = (i: number): string => {
+    const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
+    return `y${i}[p.y${i}_base + to * p.y${i}_stride + c${first}] = v;`;
+  };
+  return kernel({
+    name: `conv3d_winograd output ${label(tile)}`,
+    params: OutputParams,
+    values: {
+      rows: layout.outputRows,
+      lanes,
+      floor: values.floor,
+      frames: layout.outputFrames,
+      tiles_h: layout.tilesH,
+      tiles_w: layout.tilesW,
+      y_t: values.y_t,
+      y_h: values.y_h,
+      y_w: values.y_w,
+      y0_base: 4 * values.y0_base,
+      y0_stride: 4 * values.y0_stride,
+      y0_end: 4 * values.y0_end,
+      y1_base: 4 * values.y1_base,
+      y1_stride: 4 * values.y1_stride,
+      y1_end: 4 * values.y1_end,
+      y2_base: 4 * values.y2_base,
+      y2_stride: 4 * values.y2_stride,
+    },
+    storage: [
+      storage('u', 'array<f32>'),
+      constant('bias', 'array<f32>'),
+      ...outputs.map((_, i) => storage(`y${i}`, 'array<f32>')),
+    ],
+    workgroups: foldGrid(divideUp(layout.outputRows * lanes, workgroupSize)),
+    body: /* wgsl */ `
+fn store(pixel: u32, origin: vec3u, offset: vec3u, c: u32, value: f32) {
+  if (any(origin + offset >= vec3u(p.y_t, p.y_h, p.y_w))) { return; }
+  let to = pixel + (offset.x * p.y_h + offset.y) * p.y_w + offset.z;
+  let v = max(value, p.floor);
+  ${repeat(outputs.length, (i) => (i < outputs.length - 1 ? `if (c < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`), '')}
+}
+
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
+  let row = index / p.lanes;
+  let c = index % p.lanes;
+  if (row >= p.rows) { return; }
+  let frame = row / (p.tiles_w * p.tiles_h) % p.frames;
+  let sample = row / (p.tiles_w * p.tiles_h * p.frames);
+  let origin = vec3u(frame * ${tile.t}u, row / p.tiles_w % p.tiles_h * ${tile.hw}u, row % p.tiles_w * ${tile.hw}u);
+  let pixel = ((sample * p.y_t + origin.x) * p.y_h + origin.y) * p.y_w + origin.z;
+  let batch = p.rows * p.lanes;
+  ${code.lines.join('\n  ')}
+  let b = bias[c];
+  ${stores.join('\n  ')}
+}`,
+  });
+}
+
+const label = ({ t, hw }: WinogradTile): string => `${t}×${hw}×${hw}`;
+
+/** Expressions by position: [t][h][w]. */
+type Cube = readonly (readonly (readonly string[])[])[];
+
+function cube(sizes: readonly number[], value: (t: number, h: number, w: number) => string): Cube {
+  const range = (count: number | undefined): number[] => Array.from({ length: count ?? 1 }, (_, i) => i);
+  return range(sizes[0]).map((t) => range(sizes[1]).map((h) => range(sizes[2]).map((w) => value(t, h, w))));
+}
+
+const flatten = (values: Cube): string[] => values.flat(2);
+
+/** Straight-line code that grows by one named value at a time. */
+class Code {
+  readonly lines: string[] = [];
+  private count = 0;
+
+  /** Gives every expression a name. */
+  name(values: Cube, prefix: string): Cube {
+    return values.map((plane) => plane.map((row) => row.map((value) => this.let(value, prefix))));
+  }
+
+  /** Multiplies by `matrix` along an axis. */
+  apply(values: Cube, axis: number, matrix: Matrix): Cube {
+    const sizes = [values.length, values[0]!.length, values[0]![0]!.length];
+    sizes[axis] = matrix.length;
+    return cube(sizes, (...at) => {
+      const terms = matrix[at[axis]!]!.flatMap((coefficient, i) => {
+        const [t, h, w] = at.with(axis, i) as [number, number, number];
+        return coefficient === 0 ? [] : [term(coefficient, values[t]![h]![w]!)];
+      });
+      return this.let(terms.join(' ').replace(/^\+ /, '').replace(/^- /, '-'), 's');
+    });
+  }
+
+  private let(value: string, prefix: string): string {
+    const name = `${prefix}${this.count++}`;
+    this.lines.push(`let ${name} = ${value};`);
+    return name;
+  }
+}
+
+function term(coefficient: number, value: string): string {
+  const size = Math.abs(coefficient);
+  return `${coefficient < 0 ? '-' : '+'} ${size === 1 ? '' : `${size.toFixed(1)} * `}${value}`;
+}

@@ -1,0 +1,65 @@
+/**
+ * @file Candidates for few input channels: pack the pixels under a row of the window into one run of channels
+ * (conv3d_stem.ts), then any kernel of the family. Exact: the same products in another order.
+ */
+
+import { packWeights } from '../kernels/conv3d.ts';
+import { conv3dStemPack, packedProblem, packedShape } from '../kernels/conv3d_stem.ts';
+import { denseView, pixelsOf, vec4s } from '../kernels/view.ts';
+import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
+import { MEMBERS } from './conv3d_members.ts';
+import { splitForWorkspace } from './conv3d_parts.ts';
+import type { Argument } from './operator.ts';
+
+/** From more channels on, packing saves nothing worth a copy of x. */
+const FEW_CHANNELS = 4;
+
+/** Which of the family's kernels are worth a try on what packing leaves. */
+const PACKED = ['subgroup 3', 'subgroup 2', 'tiled 64×64×16 8×8', 'tiled 64×64×16 4×8', 'register 4×8'];
+
+export function packedCandidates(conv: Convolution): RankedCandidate[] {
+  const { geometry, x, outputs, profile, cin, cout, groups } = conv;
+  const [kt, kh, kw] = geometry.kernel;
+  const saved = vec4s(kw * cin) / (kw * vec4s(cin));
+  if (groups !== 1 || cin > FEW_CHANNELS || saved >= 1) return [];
+  const columns = outputs[0]!.view.shape[3];
+  const packed = (samples: number, frames: number) =>
+    denseView(packedShape([samples, frames, ...x.view.shape.slice(2)] as unknown as typeof x.view.shape, kw, columns));
+  const bytes = (samples: number, frames: number): number => {
+    const view = packed(samples, frames);
+    return pixelsOf(view) * view.stride * 16;
+  };
+  const split = splitForWorkspace(geometry, x, outputs, profile, (n, frames) => [bytes(n, frames)], {
+    budget: WORKSPACE_BUDGET,
+    step: 1,
+  });
+  if (!split) return [];
+  const weights: Argument = {
+    from: 'constant',
+    layout: `gemm rows of ${kw}`,
+    inputs: [1],
+    make: ([values]) => packWeights(values!.data, kt * kh, kw * cin, cout),
+  };
+  return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile)).map((member) => ({
+    // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
+    rank: member.rank(profile) + (profile.software ? -20 : 20),
+    candidate: {
+      name: `packed ${member.name}`,
+      accuracy: 'exact',
+      workspaces: split.workspaces,
+      lower: () =>
+        split.parts.flatMap((part) => {
+          const problem = problemOf(conv, part);
+          const view = packed(part.x.shape[0], part.x.shape[1]);
+          const workspace: Argument = { from: 'workspace', index: 0 };
+          return [
+            { kernel: conv3dStemPack(problem, view), args: [part.input, workspace] },
+            {
+              kernel: member.kernel(packedProblem(problem, view), profile),
+              args: [workspace, weights, conv.biasArgument, ...part.outputArgs],
+            },
+          ];
+        }),
+    },
+  }));
+}

@@ -1,0 +1,52 @@
+/** @file Candidates that cut K into parts, for layers with too few output tiles to fill a GPU (conv3d_splitk.ts). */
+
+import { sizeOf } from '../core/tensor.ts';
+import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../kernels/conv3d_splitk.ts';
+import { type Conv3dTiledTile, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
+import { pixelsOf, vec4s } from '../kernels/view.ts';
+import { type Convolution, problemOf, type RankedCandidate } from './conv3d_family.ts';
+import { splitWindows } from './window.ts';
+
+const TILE: Conv3dTiledTile = { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 };
+
+/** Workgroups that fill a GPU: two for each of 60 to 80 multiprocessors. */
+const FILLED = 140;
+const MOST_PARTS = 16;
+/** Steps of K that a part should have, so that its prologue and its store stay small. */
+const FEWEST_STEPS = 16;
+
+/** How many parts fill a GPU; 1 where the layer does so by itself or K is too short. */
+export function splitKParts(pixels: number, cout: number, k: number): number {
+  const tiles = Math.ceil(pixels / TILE.bm) * Math.ceil(cout / TILE.bn);
+  return Math.max(1, Math.min(Math.floor(FILLED / tiles), Math.floor(k / TILE.bk / FEWEST_STEPS), MOST_PARTS));
+}
+
+export function splitKCandidates(conv: Convolution): RankedCandidate[] {
+  const { geometry, groups, x, outputs, profile, cin, cout } = conv;
+  const k = sizeOf(geometry.kernel) * 4 * vec4s(cin);
+  const parts = splitKParts(pixelsOf(outputs[0]!.view), cout, k);
+  if (groups !== 1 || parts < 2 || !conv3dTiledFits(profile, TILE)) return [];
+  const pieces = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
+  const bytes = Math.max(...pieces.map((part) => splitKBytes(problemOf(conv, part), parts)));
+  if (bytes > profile.maxStorageBinding) return [];
+  const sums = { from: 'workspace', index: 0 } as const;
+  return [
+    {
+      // On a processor a few tiles are enough for all cores.
+      rank: profile.software ? 70 : -10,
+      candidate: {
+        name: `split-k ${parts}`,
+        accuracy: 'exact',
+        workspaces: [bytes],
+        lower: () =>
+          pieces.flatMap((part) => {
+            const problem = problemOf(conv, part);
+            return [
+              { kernel: conv3dSplitK(problem, parts, TILE), args: [part.input, conv.weightsArgument, sums] },
+              { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
+            ];
+          }),
+      },
+    },
+  ];
+}

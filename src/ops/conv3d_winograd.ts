@@ -1,0 +1,128 @@
+/**
+ * @file Winograd candidates for 3×3 windows of stride 1 (over T any window, or 3): three dispatches per part. Not exact; the
+ * error is documented in docs/kernels.md.
+ */
+
+import type { Kernel } from '../core/kernel.ts';
+import { type Conv3dTiledTile, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
+import { conv3dWinogradInput, conv3dWinogradOutput } from '../kernels/conv3d_winograd.ts';
+import { conv3dWinogradGemm } from '../kernels/conv3d_winograd_gemm.ts';
+import {
+  type WinogradLayout,
+  type WinogradTile,
+  winogradApplies,
+  winogradLayout,
+  winogradLayoutOf,
+  winogradWeights,
+} from '../kernels/conv3d_winograd_math.ts';
+import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
+import {
+  type Convolution,
+  fixedNarrowSubgroup,
+  problemOf,
+  type RankedCandidate,
+  WORKSPACE_BUDGET,
+} from './conv3d_family.ts';
+import { splitForWorkspace } from './conv3d_parts.ts';
+import type { Argument } from './operator.ts';
+
+/** A way of computing the matrix products. */
+interface Gemm {
+  readonly name: string;
+  readonly rank: number;
+  kernel(layout: WinogradLayout): Kernel;
+}
+
+const GPU_TILES: readonly Conv3dTiledTile[] = [
+  { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 },
+  { bm: 32, bn: 64, bk: 16, tm: 4, tn: 8 },
+];
+
+/** What the subgroup kernel does per step of K: 4 weight loads, then a load and its products for each of a lane's rows. */
+const gemmWork = (rows: number, lanes: number, rowsPerLane: number): number =>
+  Math.ceil(rows / (lanes * rowsPerLane)) * (2 + rowsPerLane);
+
+/** Best first for products of so many rows. */
+function gemms({ profile }: Convolution, rows: number): Gemm[] {
+  const lanes = fixedNarrowSubgroup(profile);
+  const found: Gemm[] = [];
+  if (lanes) {
+    const byWork = [3, 2, 1].sort((a, b) => gemmWork(rows, lanes, a) - gemmWork(rows, lanes, b));
+    for (const [i, rowsPerLane] of byWork.entries()) {
+      found.push({
+        name: `subgroup ${rowsPerLane}`,
+        rank: (profile.software ? 0 : 50) + i,
+        kernel: (layout) => conv3dWinogradGemm(layout, { lanes, rowsPerLane }),
+      });
+    }
+  }
+  for (const [i, tile] of GPU_TILES.entries()) {
+    if (!conv3dTiledFits(profile, tile)) continue;
+    found.push({
+      name: `tiled ${tile.bm}×${tile.bn}×${tile.bk} ${tile.tm}×${tile.tn}`,
+      rank: (profile.software ? 100 : 0) + i,
+      kernel: (layout) => conv3dWinogradTiled(layout, tile),
+    });
+  }
+  return found;
+}
+
+const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] = [
+  { tile: { t: 1, hw: 4 }, rank: -30 },
+  { tile: { t: 1, hw: 2 }, rank: -25 },
+  { tile: { t: 2, hw: 2 }, rank: -20 },
+];
+
+/** Fewer channels than these make the transforms dearer than what they save. */
+function pays({ profile, cin, cout }: Convolution): boolean {
+  return profile.software ? cin >= 12 && cout >= 12 : cin >= 32 && cout >= 32;
+}
+
+export function winogradCandidates(conv: Convolution): RankedCandidate[] {
+  const { geometry, groups } = conv;
+  if (groups !== 1) return [];
+  const last = pays(conv) ? 0 : 150;
+  return TILES.filter(({ tile }) => winogradApplies(geometry.kernel, geometry.stride, tile)).flatMap(({ tile, rank }) =>
+    candidatesOf(conv, tile, rank + last),
+  );
+}
+
+function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): RankedCandidate[] {
+  const { geometry, x, outputs, profile, cin, cout } = conv;
+  const kernelT = geometry.kernel[0];
+  const sizes = (samples: number, inputFrames: number, outputFrames: number): number[] => {
+    const frames = (shape: typeof x.view.shape, count: number) =>
+      [samples, count, shape[2], shape[3], shape[4]] as const;
+    const y = frames(outputs[0]!.view.shape, outputFrames);
+    const layout = winogradLayout(frames(x.view.shape, inputFrames), y, cout, kernelT, 0, tile);
+    return [layout.inputBytes, layout.outputBytes];
+  };
+  const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
+  const split = splitForWorkspace(geometry, x, outputs, profile, sizes, limits);
+  if (!split) return [];
+  const weights: Argument = {
+    from: 'constant',
+    layout: `winograd ${tile.t}×${tile.hw}`,
+    inputs: [1],
+    make: ([values]) => winogradWeights(values!.data, geometry.kernel, cin, cout, tile),
+  };
+  const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
+  const rows = winogradLayoutOf(problemOf(conv, split.parts[0]!), cout, tile).outputRows;
+  return gemms(conv, rows).map((gemm) => ({
+    rank: rank + gemm.rank,
+    candidate: {
+      name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${gemm.name}`,
+      accuracy: 'fast',
+      workspaces: split.workspaces,
+      lower: () =>
+        split.parts.flatMap((part) => {
+          const problem = problemOf(conv, part);
+          return [
+            { kernel: conv3dWinogradInput(problem, tile), args: [part.input, v!] },
+            { kernel: gemm.kernel(winogradLayoutOf(problem, cout, tile)), args: [v!, weights, u!] },
+            { kernel: conv3dWinogradOutput(problem, tile), args: [u!, conv.biasArgument, ...part.outputArgs] },
+          ];
+        }),
+    },
+  }));
+}

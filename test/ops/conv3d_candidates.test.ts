@@ -1,0 +1,373 @@
+import { describe, expect, it } from 'vitest';
+import type { DeviceProfile } from '../../src/core/kernel.ts';
+import { floatTensor, type Shape } from '../../src/core/tensor.ts';
+import { Program } from '../../src/gpu/program.ts';
+import { BufferUsage } from '../../src/gpu/usage.ts';
+import { denseView, pixelsOf, type View, vec4s } from '../../src/kernels/view.ts';
+import { conv3dCandidates } from '../../src/ops/conv3d_candidates.ts';
+import type { ConvolutionNode } from '../../src/ops/conv3d_family.ts';
+import { type Candidate, f32, type NodeOperands, type Operand } from '../../src/ops/operator.ts';
+import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';
+import { fill } from '../formula.ts';
+import { expectClose, testGpu } from '../harness.ts';
+import { conv3d } from '../reference/conv3d.ts';
+import { type Shape5, sizeOf5 } from '../reference/volume.ts';
+
+type Triple = readonly [number, number, number];
+
+interface Case {
+  readonly name: string;
+  readonly x: Shape5;
+  /** Channels of each output. */
+  readonly channels: readonly number[];
+  readonly kernel: Triple;
+  readonly stride?: Triple;
+  readonly padding?: Padding;
+  readonly groups?: number;
+  readonly bias?: boolean;
+  readonly relu?: boolean;
+  /** Put x and the outputs into the middle of wider tensors. */
+  readonly sliced?: boolean;
+  /** Bytes that a binding may cover, to force the work into parts. */
+  readonly limit?: number;
+  /** Candidates that must be among those tested, by the start of their names. */
+  readonly has: readonly string[];
+}
+
+const WINOGRAD = ['winograd 1×4×4', 'winograd 1×2×2', 'winograd 2×2×2'];
+
+const CASES: readonly Case[] = [
+  { name: 'one pixel, one channel', x: [1, 1, 1, 1, 1], channels: [1], kernel: [3, 3, 3], has: WINOGRAD },
+  { name: '5 → 17 on 2×7×13', x: [1, 2, 7, 13, 5], channels: [17], kernel: [3, 3, 3], has: WINOGRAD },
+  { name: '33 → 5 on 7×2×1', x: [1, 7, 2, 1, 33], channels: [5], kernel: [3, 3, 3], relu: true, has: WINOGRAD },
+  { name: '17 → 33, batch 2, bias', x: [2, 3, 7, 7, 17], channels: [33], kernel: [3, 3, 3], bias: true, has: WINOGRAD },
+  {
+    name: '1×3×3, padding by hand',
+    x: [1, 2, 7, 13, 3],
+    channels: [5],
+    kernel: [1, 3, 3],
+    padding: [
+      [0, 0],
+      [2, 1],
+      [0, 2],
+    ],
+    bias: true,
+    has: WINOGRAD.slice(0, 2),
+  },
+  {
+    name: '5×3×3, valid over time',
+    x: [1, 7, 5, 6, 8],
+    channels: [12],
+    kernel: [5, 3, 3],
+    padding: [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+    ],
+    has: WINOGRAD.slice(0, 2),
+  },
+  {
+    name: 'slices, three outputs',
+    x: [1, 3, 7, 6, 9],
+    channels: [8, 4, 13],
+    kernel: [3, 3, 3],
+    bias: true,
+    relu: true,
+    sliced: true,
+    has: WINOGRAD,
+  },
+  {
+    name: 'in parts over batch and time',
+    x: [2, 7, 13, 13, 12],
+    channels: [12],
+    kernel: [3, 3, 3],
+    bias: true,
+    sliced: true,
+    limit: 200_000,
+    has: WINOGRAD,
+  },
+  { name: 'many rows and channels', x: [1, 4, 13, 14, 36], channels: [70], kernel: [3, 3, 3], has: WINOGRAD },
+  {
+    name: 'stride 2',
+    x: [1, 7, 13, 7, 17],
+    channels: [5],
+    kernel: [3, 3, 3],
+    stride: [2, 2, 2],
+    has: ['subgroup', 'tiled'],
+  },
+  { name: 'groups', x: [1, 2, 7, 7, 6], channels: [9], kernel: [3, 3, 3], groups: 3, has: ['direct'] },
+  {
+    name: 'stem, 3 channels',
+    x: [1, 5, 13, 13, 3],
+    channels: [8],
+    kernel: [7, 7, 7],
+    stride: [2, 2, 2],
+    relu: true,
+    has: ['packed subgroup 3', 'packed tiled'],
+  },
+  {
+    name: 'stem, 2 channels, slices, in parts',
+    x: [2, 9, 7, 13, 2],
+    channels: [17],
+    kernel: [7, 7, 7],
+    stride: [2, 2, 2],
+    bias: true,
+    sliced: true,
+    limit: 60_000,
+    has: ['packed subgroup 3', 'packed tiled'],
+  },
+  { name: 'stem, 1 channel, 3 columns', x: [1, 2, 2, 2, 1], channels: [3], kernel: [1, 2, 3], has: ['packed'] },
+  {
+    name: 'few pixels, long K',
+    x: [1, 2, 7, 7, 33],
+    channels: [65],
+    kernel: [3, 3, 3],
+    bias: true,
+    has: ['split-k 3'],
+  },
+  {
+    name: 'few pixels, long K, three outputs',
+    x: [1, 1, 2, 7, 600],
+    channels: [4, 8, 5],
+    kernel: [1, 1, 1],
+    relu: true,
+    sliced: true,
+    has: ['split-k 2'],
+  },
+];
+
+/** Relative to the largest output. Winograd's is measured and documented in docs/kernels.md. */
+const TOLERANCE = { exact: 1e-5, fast: 3e-5, half: 3e-3 } as const;
+
+const gpu = testGpu();
+
+describe.each(CASES)('$name', (test) => {
+  const { node, io, x, weights, bias, y, expected } = build(test);
+  const profile = (): DeviceProfile => ({
+    ...gpu().profile,
+    maxStorageBinding: test.limit ?? gpu().profile.maxStorageBinding,
+  });
+
+  it('is computed by every candidate as by the definition', async () => {
+    const candidates = conv3dCandidates(node, io, profile());
+    const { subgroups } = gpu().profile;
+    for (const name of test.has.filter((start) => subgroups || !start.includes('subgroup'))) {
+      expect(candidates.map((candidate) => candidate.name).filter((found) => found.startsWith(name))).not.toEqual([]);
+    }
+    expect(new Set(candidates.map(({ name }) => name)).size).toBe(candidates.length);
+    for (const candidate of candidates) {
+      const found = await run(candidate, io, x, [weights, bias], test.limit);
+      let first = 0;
+      for (const [i, { view }] of io.outputs.entries()) {
+        const channels = view.shape[4];
+        const part = expected.filter((_, at) => at % y[4] >= first && at % y[4] < first + channels);
+        try {
+          expectClose(found[i]!, part, TOLERANCE[candidate.accuracy]);
+        } catch (error) {
+          throw new Error(`${candidate.name}, output ${i}: ${(error as Error).message}`);
+        }
+        first += channels;
+      }
+    }
+  });
+});
+
+describe('the first candidate', () => {
+  const cube = { kernel: [3, 3, 3] } as const;
+  const stem = { kernel: [7, 7, 7], stride: [2, 2, 2] } as const;
+  const first = (profile: Partial<DeviceProfile>, x: Shape5, cout: number, window: Partial<Case>, accuracy: string) => {
+    const { node, io } = operands({ name: 'choice', x, channels: [cout], kernel: [1, 1, 1], has: [], ...window });
+    const candidates = conv3dCandidates(node, io, { ...GPU, ...profile });
+    return candidates.find((candidate) => accuracy === 'fast' || candidate.accuracy === accuracy)!.name;
+  };
+
+  it.each([
+    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'fast', 'winograd 1×4×4 subgroup 3'],
+    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'exact', 'subgroup 3'],
+    ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'fast', 'winograd 1×4×4 subgroup 1'],
+    ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'exact', 'subgroup 3'],
+    ['3×3×3 on few channels', [1, 8, 28, 28, 4], 64, cube, 'fast', 'subgroup 3'],
+    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'fast', 'packed subgroup 3'],
+    ['1×1×1', [1, 8, 28, 28, 192], 176, {}, 'fast', 'subgroup 3'],
+  ] as const)('on a processor: %s, %j → %i', (_, x, cout, window, accuracy, name) => {
+    const processor = { software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 };
+    expect(first(processor, x, cout, window, accuracy)).toBe(name);
+  });
+
+  it('on a processor without subgroups is the register tile', () => {
+    const processor = { software: true, subgroups: false, subgroupMinSize: 0, subgroupMaxSize: 0 };
+    expect(first(processor, [1, 8, 28, 28, 192], 176, {}, 'exact')).toBe('register 4×8');
+  });
+
+  it.each([
+    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'fast', 'winograd 1×4×4 tiled 64×64×16 8×8'],
+    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'exact', 'tiled 64×64×16 8×8'],
+    ['late 3×3×3', [1, 8, 7, 7, 160], 320, cube, 'exact', 'split-k 4'],
+    ['3×3×3 on few channels', [1, 8, 28, 28, 16], 32, cube, 'fast', 'tiled 64×64×16 8×8'],
+    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'fast', 'tiled 64×64×16 8×8'],
+  ] as const)('on a GPU: %s, %j → %i', (_, x, cout, window, accuracy, name) => {
+    expect(first({}, x, cout, window, accuracy)).toBe(name);
+  });
+});
+
+const GPU: DeviceProfile = {
+  vendor: 'made up',
+  architecture: '',
+  description: '',
+  software: false,
+  subgroups: true,
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
+  shaderF16: false,
+  timestamps: true,
+  maxWorkgroupStorage: 32_768,
+  maxInvocationsPerWorkgroup: 1024,
+  maxWorkgroupsPerDimension: 65_535,
+  maxStorageBinding: 2 ** 27,
+  maxBufferSize: 2 ** 31,
+  bindingAlignment: 256,
+};
+
+let nextStorage = 0;
+
+function operand(shape: Shape5, sliced: boolean): Operand {
+  const view: View = sliced ? { shape, stride: vec4s(shape[4]) + 3, base: 2 } : denseView(shape);
+  return {
+    type: f32(shape),
+    view,
+    storage: nextStorage++,
+    storageBytes: 16 * (view.base + pixelsOf(view) * view.stride),
+  };
+}
+
+function operands(test: Case) {
+  const { kernel, stride = [1, 1, 1], padding = 'same', groups = 1, relu = false, sliced = false } = test;
+  const cout = test.channels.reduce((sum, c) => sum + c, 0);
+  const geometry = { kernel, stride, padding };
+  const size = test.x.slice(1, 4) as unknown as Triple;
+  const to = windowOutput(geometry, size);
+  const parameter = (shape: Shape): Operand => ({
+    type: f32(shape),
+    view: denseView([1, 1, 1, 1, cout]),
+    storage: -1,
+    storageBytes: 0,
+  });
+  return {
+    y: [test.x[0], ...to, cout] as Shape5,
+    before: resolvePadding(geometry, size).map((pair) => pair[0]) as unknown as Triple,
+    node: { geometry, groups, relu, bias: test.bias ?? false } satisfies ConvolutionNode,
+    io: {
+      inputs: [
+        operand(test.x, sliced),
+        parameter([...kernel, test.x[4] / groups, cout]),
+        ...(test.bias ? [parameter([cout])] : []),
+      ],
+      outputs: test.channels.map((c) => operand([test.x[0], ...to, c], sliced)),
+    } satisfies NodeOperands,
+  };
+}
+
+function build(test: Case) {
+  const { y, before, node, io } = operands(test);
+  const { kernel, stride } = node.geometry;
+  const cout = y[4];
+  const inner = test.x[4] / node.groups;
+  const x = { shape: test.x, data: fill(`${test.name}.x`, sizeOf5(test.x)) };
+  const weights = fill(`${test.name}.w`, kernel[0] * kernel[1] * kernel[2] * inner * cout);
+  const bias = test.bias ? fill(`${test.name}.b`, cout) : new Float32Array(cout);
+  const options = { kernel, stride, padding: before, groups: node.groups, relu: node.relu };
+  return { x, weights, bias, y, node, io, expected: conv3d(x, weights, bias, y, options).data };
+}
+
+/** Poison around what a view covers: inputs and scratch memory hold NaN, outputs a marker. */
+const MARKER = 12345.75;
+
+/** Runs a candidate on its own buffers; the outputs N T H W C. */
+async function run(
+  candidate: Candidate,
+  io: NodeOperands,
+  x: { readonly data: Float32Array },
+  parameters: readonly Float32Array[],
+  limit = Number.POSITIVE_INFINITY,
+): Promise<Float32Array[]> {
+  const device = gpu();
+  const made: GPUBuffer[] = [];
+  const upload = (data: Float32Array<ArrayBuffer>): GPUBuffer => {
+    const buffer = device.upload(candidate.name, data, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
+    made.push(buffer);
+    return buffer;
+  };
+  const input = upload(pack(io.inputs[0]!, x.data));
+  const outputs = io.outputs.map(({ storageBytes }) => upload(new Float32Array(storageBytes / 4).fill(MARKER)));
+  const workspaces = candidate.workspaces.map((bytes) => upload(new Float32Array(bytes / 4).fill(Number.NaN)));
+  const tensors = parameters.map((values) => floatTensor([values.length], values));
+  const steps = candidate.lower().map(({ kernel, args }) => ({
+    kernel,
+    buffers: args.map((argument) => {
+      if (argument.from === 'constant') {
+        const buffer = upload(argument.make(argument.inputs.map((index) => tensors[index - 1]!)));
+        return { buffer, offset: 0, size: buffer.size };
+      }
+      const buffers = { input: [input], output: outputs, workspace: workspaces }[argument.from];
+      const buffer = buffers[argument.index]!;
+      const range = { buffer, offset: argument.offset ?? 0, size: argument.size ?? buffer.size };
+      expect(range.size, `a binding of ${candidate.name}`).toBeLessThanOrEqual(limit);
+      return range;
+    }),
+  }));
+  const program = await Program.create(device, candidate.name, steps);
+  try {
+    const staging = await device.checked(candidate.name, () => {
+      const encoder = device.device.createCommandEncoder();
+      program.encode(encoder);
+      const copies = outputs.map((buffer) => {
+        const copy = device.createBuffer('copy', buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+        made.push(copy);
+        encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
+        return copy;
+      });
+      device.device.queue.submit([encoder.finish()]);
+      return copies;
+    });
+    const results: Float32Array[] = [];
+    for (const [i, { view }] of io.outputs.entries()) {
+      results.push(unpack(view, new Float32Array(await device.read(staging[i]!, staging[i]!.size)), candidate.name));
+    }
+    return results;
+  } finally {
+    program.dispose();
+    for (const buffer of made) device.destroyBuffer(buffer);
+  }
+}
+
+function pack({ view, storageBytes }: Operand, data: Float32Array): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(storageBytes / 4).fill(Number.NaN);
+  const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
+  for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
+    const from = 4 * (view.base + pixel * view.stride);
+    packed.fill(0, from, from + width);
+    packed.set(data.subarray(pixel * channels, (pixel + 1) * channels), from);
+  }
+  return packed;
+}
+
+function unpack(view: View, packed: Float32Array, what: string): Float32Array {
+  const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
+  const data = new Float32Array(pixelsOf(view) * channels);
+  const rest = new Set(packed.keys());
+  for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
+    const from = 4 * (view.base + pixel * view.stride);
+    data.set(packed.subarray(from, from + channels), pixel * channels);
+    for (let c = 0; c < width; c++) rest.delete(from + c);
+    const padding = packed.subarray(from + channels, from + width);
+    expect(
+      padding.every((value) => value === 0),
+      `padding lanes of ${what} are zero`,
+    ).toBe(true);
+  }
+  expect(
+    [...rest].every((at) => packed[at] === MARKER),
+    `${what} writes nothing outside its outputs`,
+  ).toBe(true);
+  return data;
+}
