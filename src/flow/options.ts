@@ -62,10 +62,10 @@ export const presets: Readonly<Record<PresetName, Tvl1Options>> = {
   /** The best end-point error on Middlebury's pairs; docs/flow.md has the effect of each choice. */
   accurate: {
     ...opencv,
-    lambda: 0.25,
+    lambda: 0.3,
     scales: 100,
     scaleStep: 0.9,
-    gradientBlend: 0.5,
+    gradientBlend: 0.3,
     gradientTaps: 5,
   },
   /** Fewer warps with a looser stop test. */

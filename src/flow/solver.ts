@@ -11,6 +11,9 @@ import type { Tvl1Options } from './options.ts';
 import { type BufferName, planFlow, solverFor } from './plan.ts';
 import { pyramidExtents } from './pyramid.ts';
 
+/** Pixels times dispatches of one submit: about a tenth of a second on a slow GPU. */
+const SUBMIT_PIXELS = 4e8;
+
 export interface FlowSize extends Extent {
   readonly pairs: number;
 }
@@ -94,10 +97,32 @@ export class Solver {
 
   /** Appends the whole solve. With `keepFlow` u holds an initial flow at the coarsest level's size. */
   encode(encoder: GPUCommandEncoder, keepFlow = false): void {
+    this.clear(encoder, keepFlow);
+    this.program.encode(encoder);
+  }
+
+  /**
+   * Submits the whole solve, and `then` after it, without waiting: in parts, so that no submit keeps a GPU so long that its
+   * watchdog takes it for hung.
+   */
+  submit(keepFlow: boolean, then: (encoder: GPUCommandEncoder) => void): void {
+    const { device } = this.gpu;
+    const { width, height, pairs } = this.size;
+    const part = Math.max(16, Math.floor(SUBMIT_PIXELS / (width * height * pairs)));
+    const count = this.kernels.length;
+    for (let from = 0; from < count; from += part) {
+      const encoder = device.createCommandEncoder();
+      if (from === 0) this.clear(encoder, keepFlow);
+      this.program.encode(encoder, from, Math.min(from + part, count));
+      if (from + part >= count) then(encoder);
+      device.queue.submit([encoder.finish()]);
+    }
+  }
+
+  private clear(encoder: GPUCommandEncoder, keepFlow: boolean): void {
     encoder.clearBuffer(this.buffers.get('slots')!);
     encoder.clearBuffer(this.buffers.get('dual')!);
     if (!keepFlow) encoder.clearBuffer(this.u);
-    this.program.encode(encoder);
   }
 
   /** Milliseconds of each dispatch, in the order of `kernels`. */

@@ -100,10 +100,9 @@ export class Tvl1 {
       gpu.device.queue.writeBuffer(solver.u, 0, start);
     }
     await gpu.checked('Flow', () => {
-      const encoder = gpu.device.createCommandEncoder();
-      solver.encode(encoder, initialFlow !== undefined);
-      encoder.copyBufferToBuffer(solver.flow, 0, this.staging, 0, solver.flow.size);
-      gpu.device.queue.submit([encoder.finish()]);
+      solver.submit(initialFlow !== undefined, (encoder) => {
+        encoder.copyBufferToBuffer(solver.flow, 0, this.staging, 0, solver.flow.size);
+      });
     });
     const shape = [pairs, height, width, 2];
     const bytes = pairs * height * width * 8;
