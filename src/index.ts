@@ -24,8 +24,8 @@ export {
   type NamingId,
   readI3dCheckpoint,
 } from './i3d/checkpoint.ts';
-export { type I3dInput, type I3dResult, I3dStream, type I3dStreamOptions } from './i3d/classifier.ts';
-export { CROP, type FrameOptions, FrameReducer, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
+export { type I3dResult, I3dStream, type I3dStreamOptions } from './i3d/classifier.ts';
+export { CROP, type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
 export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
 export * from './i3d/scores.ts';

@@ -1,5 +1,6 @@
 /** @file The public API for Node: everything of `i3d-webgpu`, Dawn as the adapter source, files and video. */
 
+import { I3dError } from './core/errors.ts';
 import { Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 
@@ -36,5 +37,12 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   }
   // Quantised time stamps (65 µs) are a browser's protection against pages; here they would only blur profiles.
   const flags = ['disable-dawn-features=timestamp_quantization', ...(options.dawnFlags ?? [])];
-  return Gpu.create(dawn.create(flags), options);
+  try {
+    return await Gpu.create(dawn.create(flags), options);
+  } catch (error) {
+    if (error instanceof I3dError) throw error;
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const asked = options.dawnFlags?.length ? ` with ${options.dawnFlags.join(' ')}` : '';
+    throw new AdapterError(`Dawn cannot open an adapter${asked}: ${reason}.`, { cause: error });
+  }
 }

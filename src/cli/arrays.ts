@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
-import type { I3dInput } from '../i3d/classifier.ts';
+import type { I3dInput } from '../i3d/frames.ts';
 import type { FrameSource } from '../io/clip.ts';
 import { decodeNpy } from '../io/npy.ts';
 

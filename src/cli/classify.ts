@@ -1,19 +1,37 @@
 /** @file `i3d classify`: what happens in a clip. */
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
-import { I3dStream } from '../i3d/classifier.ts';
-import { averageLogits, fuse, topK } from '../i3d/scores.ts';
-import { checkWindowRequest } from '../i3d/windows.ts';
+import { type PresetName, presets } from '../flow/index.ts';
+import type { Stream } from '../i3d/architecture.ts';
+import { checkFusionWeights, type FusionMode } from '../i3d/scores.ts';
+import { checkWindowRequest, windows } from '../i3d/windows.ts';
+import { NOMINAL_FPS } from './arrays.ts';
 import { openClipReader } from './clip-reader.ts';
-import { addClipOptions, addDeviceOptions, type ClipFlags, type DeviceFlags, positiveNumber } from './options.ts';
+import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
+import {
+  addClipOptions,
+  addDeviceOptions,
+  type ClipFlags,
+  type DeviceFlags,
+  numbers,
+  positiveNumber,
+} from './options.ts';
+import { type Networks, recognise, type WindowSource } from './recognise.ts';
 import { type Classification, printClassification } from './result.ts';
 import { type Session, withSession } from './session.ts';
 import { loadLabels, loadStream } from './weights.ts';
+import type { ClipWindow } from './window-stream.ts';
 
 export interface ClassifyFlags extends ClipFlags, DeviceFlags {
   readonly rgb?: string;
   readonly flow?: string;
+  readonly stream?: Stream | 'both';
+  readonly fusion: FusionMode;
+  readonly weights?: number[];
+  readonly preset: PresetName;
+  readonly flowInput?: string;
+  readonly flowUnits: FlowUnits;
   readonly labels?: string;
   readonly top: number;
   readonly logits?: boolean;
@@ -24,16 +42,32 @@ export function addClassify(program: Command): Command {
   const command = program
     .command('classify')
     .description('Say what happens in a clip.')
-    .argument('<input>', 'a video, a GIF, a folder of images, or a .npy array T×H×W×3')
+    .argument('[input]', 'a video, a GIF, a folder of images, or a .npy array T×H×W×3')
     .option('--rgb <weights>', 'weights of the RGB stream (.pt, .safetensors or a TensorFlow checkpoint)')
     .option('--flow <weights>', 'weights of the flow stream');
   addClipOptions(command, 'one window of n frames (default: windows of 64 that cover the clip, averaged)')
+    .addOption(
+      new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
+    )
+    .addOption(
+      new Option('--fusion <what>', 'what of two streams is added')
+        .choices(['logits', 'probabilities'])
+        .default('logits'),
+    )
+    .option('--weights <rgb,flow>', 'factors of the two streams (default: 1,1)', numbers)
+    .addOption(new Option('--preset <name>', 'how flow is computed').choices(Object.keys(presets)).default('opencv'))
+    .option('--flow-input <file>', 'flow from a .npy array T×H×W×2 instead; frame i leads from frame i to i + 1')
+    .addOption(
+      new Option('--flow-units <units>', 'of --flow-input: pixels, or divided by 20')
+        .choices(['pixels', 'scaled'])
+        .default('pixels'),
+    )
     .option('--labels <file>', 'names of the classes, one on each line (default: Kinetics-400 or -600)')
     .option('--top <k>', 'how many classes to show', positiveNumber, 5)
     .option('--logits', 'the logits of all classes, too')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);
-  return command.action((input: string, flags: ClassifyFlags) =>
+  return command.action((input: string | undefined, flags: ClassifyFlags) =>
     withSession(flags, async (session) => {
       const result = await classify(input, flags, session);
       session.progress.clear();
@@ -42,53 +76,73 @@ export function addClassify(program: Command): Command {
   );
 }
 
-export async function classify(input: string, flags: ClassifyFlags, session: Session): Promise<Classification> {
+async function classify(input: string | undefined, flags: ClassifyFlags, session: Session): Promise<Classification> {
   checkWindowRequest(flags);
-  if (flags.rgb === undefined) {
-    throw new InputError('classify needs weights: give --rgb WEIGHTS, such as the published rgb_imagenet.pt.');
-  }
-  const rgbPath = flags.rgb;
-  const reader = await openClipReader(input, flags, session);
-  let stream: I3dStream | undefined;
+  const paths = chooseStreams(flags);
+  const { weights, flowInput } = flags;
+  if (weights) checkFusionWeights(weights);
+  const stored =
+    paths.flow !== undefined && flowInput !== undefined
+      ? await StoredFlow.open(flowInput, flags.flowUnits, session)
+      : undefined;
+  const source = await openSource(input, paths, stored, flags, session);
   try {
     session.progress.say('reading weights');
-    const checkpoint = await session.time('prepare', () => loadStream(rgbPath, 'rgb'));
-    const labels = await loadLabels(flags.labels, checkpoint.classes);
-    const windows: [start: number, frames: number][] = [];
-    const logits: Float32Array[] = [];
-    for await (const { start, frames, clip } of reader.windows()) {
-      stream ??= new I3dStream(await session.gpu(), checkpoint, flags);
-      session.progress.say(`window ${windows.length + 1}: frames ${start} to ${start + frames - 1}`);
-      logits.push(await stream.logits(clip, { start: 0, frames }));
-      windows.push([start, frames]);
-    }
-    session.spent.compile = stream!.spent.compile / 1000;
-    session.spent.run = stream!.spent.run / 1000;
-    const rgb = averageLogits(logits);
-    const fused = fuse({ rgb });
-    return {
-      input,
-      width: reader.width,
-      height: reader.height,
-      fps: reader.fps,
-      frames: countFrames(windows),
-      windows,
-      streams: { rgb },
-      logits: fused,
-      top: topK(fused, labels, flags.top),
-      labels,
-      adapter: stream!.gpu.profile.description,
-      seconds: session.spent,
+    const load = (stream: Stream) => {
+      const path = paths[stream];
+      return path === undefined ? undefined : session.time('prepare', () => loadStream(path, stream));
     };
+    const [rgb, flow] = [await load('rgb'), await load('flow')];
+    const classes = (rgb ?? flow)!.classes;
+    if (flow && flow.classes !== classes) {
+      throw new InputError(`${paths.rgb} has ${classes} classes and ${paths.flow} has ${flow.classes}.`);
+    }
+    const labels = await loadLabels(flags.labels, classes);
+    const networks: Networks = {
+      rgb,
+      flow: flow && { checkpoint: flow, source: stored ?? new ComputedFlow(session, flags.preset) },
+    };
+    return await recognise(input ?? flowInput!, source, networks, labels, { ...flags, weights }, session);
   } finally {
-    stream?.dispose();
-    await reader.close();
+    await source.close();
   }
 }
 
-/** Frames that were looked at; those that two windows share count once. */
-function countFrames(windows: readonly (readonly [start: number, frames: number])[]): number {
-  const [first] = windows;
-  const [start, frames] = windows.at(-1)!;
-  return start + frames - first![0];
+/** The weights of the streams that take part. */
+function chooseStreams({ rgb, flow, stream }: ClassifyFlags): Partial<Record<Stream, string>> {
+  if (rgb === undefined && flow === undefined) {
+    throw new InputError(
+      'classify needs weights: give --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.',
+    );
+  }
+  const wanted: readonly Stream[] = stream === undefined || stream === 'both' ? ['rgb', 'flow'] : [stream];
+  const given = { ...(rgb === undefined ? {} : { rgb }), ...(flow === undefined ? {} : { flow }) };
+  if (stream === undefined) return given;
+  const missing = wanted.find((name) => given[name] === undefined);
+  if (missing)
+    throw new InputError(`--stream ${stream} needs the weights of the ${missing} stream: give --${missing}.`);
+  return Object.fromEntries(wanted.map((name) => [name, given[name]]));
+}
+
+type ClosableSource = WindowSource & { close(): Promise<void> };
+
+async function openSource(
+  input: string | undefined,
+  paths: Partial<Record<Stream, string>>,
+  stored: StoredFlow | undefined,
+  flags: ClassifyFlags,
+  session: Session,
+): Promise<ClosableSource> {
+  if (paths.rgb === undefined && stored) return flowWindows(stored, flags);
+  if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
+  return openClipReader(input, { ...flags, following: paths.flow !== undefined && !stored }, session);
+}
+
+/** Windows of stored flow alone: there are no frames to look at. */
+function flowWindows({ flow }: StoredFlow, { frames, start }: ClassifyFlags): ClosableSource {
+  const [total = 0, height = 0, width = 0] = flow.shape;
+  async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
+    for (const window of windows(total, { frames, start })) yield { ...window, clip: flow, margin: 0 };
+  }
+  return { width, height, fps: NOMINAL_FPS, windows: all, close: async () => {} };
 }

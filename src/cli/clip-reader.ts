@@ -6,7 +6,7 @@ import { extname } from 'node:path';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
 import { CROP, SHORT_SIDE } from '../i3d/frames.ts';
 import { checkWindowRequest, WINDOW_FRAMES, type WindowRequest, windows } from '../i3d/windows.ts';
-import { type ClipKind, openFrames } from '../io/video.ts';
+import { openFrames } from '../io/video.ts';
 import { arraySource, NOMINAL_FPS, readClipArray } from './arrays.ts';
 import {
   ahead,
@@ -23,7 +23,6 @@ import { type ClipWindow, type Cutting, slide } from './window-stream.ts';
 
 /** What is known of an input once it is open. */
 export interface ClipReader {
-  readonly kind: ClipKind;
   /** Pixels of the frames as they are stored. */
   readonly width: number;
   readonly height: number;
@@ -51,16 +50,19 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
     if (clip.dtype === 'f32') return arrayReader(clip, { frames, start }, following);
     array = clip;
   }
-  const cutting: Cutting = { start, size: frames ?? WINDOW_FRAMES, frames, extra: following ? 1 : 0 };
-  const limit = frames === undefined ? undefined : frames + cutting.extra;
+  const extra = following ? 1 : 0;
+  const limit = frames === undefined ? undefined : frames + extra;
   const onProgress = (done: number) => session.progress.count('decoding frame', done);
   const source = array
     ? arraySource(array, start, limit)
     : await session.time('decode', () => openFrames(path, { start, frames: limit, fps, stream, onProgress }));
-  const { kind, width, height } = source;
+  const { width, height } = source;
   const small = WINDOW_FRAMES * width * height * 3 <= GROUP_BYTES;
   const ready = width === CROP && height === CROP;
-  const reducer = ready || (small && !following) ? undefined : new LateReducer(session, following ? SHORT_SIDE : CROP);
+  const crop = following ? SHORT_SIDE : CROP;
+  const reducer = ready || (small && !following) ? undefined : new LateReducer(session, crop);
+  const margin = reducer ? (crop - CROP) / 2 : 0;
+  const cutting: Cutting = { start, size: frames ?? WINDOW_FRAMES, frames, extra, margin };
   const check = (ended: boolean) => keepGoing || checkDamage(source.warnings(), ended);
 
   async function* decoded(): AsyncGenerator<ClipWindow, void, undefined> {
@@ -76,7 +78,6 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   }
 
   return {
-    kind,
     width,
     height,
     fps: source.fps,
@@ -96,11 +97,10 @@ function arrayReader(clip: FloatTensor, request: WindowRequest, following: boole
     for (const { start, frames } of windows(total, request)) {
       const end = Math.min(total, start + frames + (following ? 1 : 0));
       const data = clip.data.subarray(start * size, end * size);
-      yield { start, frames, clip: { ...clip, shape: [end - start, height, width, channels], data } };
+      yield { start, frames, clip: { ...clip, shape: [end - start, height, width, channels], data }, margin: 0 };
     }
   }
   return {
-    kind: 'npy',
     width,
     height,
     fps: NOMINAL_FPS,

@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 /** @file The command line: `i3d <command>`. Results go to stdout; everything else goes to stderr. */
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addClassify } from './classify.ts';
+import { addConvert } from './convert.ts';
+import { addDemo } from './demo.ts';
+import { addDoctor } from './doctor.ts';
 import { sentence, story } from './errors.ts';
+import { addInspect } from './inspect.ts';
+import { packageVersions } from './machine.ts';
 
 const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
 
@@ -18,16 +22,13 @@ async function main(): Promise<void> {
   // inherit these settings, so they come first.
   const program = new Command('i3d')
     .description(DESCRIPTION)
-    .version(version(), '-v, --version')
+    .version(packageVersions().own, '-v, --version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addClassify]) add(program).option('--debug', 'show stack traces');
+  for (const add of [addClassify, addInspect, addConvert, addDoctor, addDemo])
+    add(program).option('--debug', 'show stack traces');
   if (process.argv.length <= 2) program.outputHelp();
   else await program.parseAsync();
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 function fail(error: unknown): void {

@@ -16,7 +16,7 @@ export interface Classification {
   readonly frames: number;
   readonly windows: readonly (readonly [start: number, frames: number])[];
   /** Logits of each stream, averaged over the windows. */
-  readonly streams: { readonly rgb?: Float64Array; readonly flow?: Float64Array };
+  readonly streams: { readonly rgb: Float64Array | undefined; readonly flow: Float64Array | undefined };
   /** Logits of both streams together. */
   readonly logits: Float64Array;
   readonly top: readonly Scored[];
@@ -52,7 +52,7 @@ function toJson(result: Classification, withLogits: boolean): string {
 
 function toText(result: Classification, withLogits: boolean): string {
   const { input, frames, windows, streams, top, labels, logits, adapter } = result;
-  const names = Object.entries(streams).map(([name]) => (name === 'rgb' ? 'RGB' : name));
+  const names = [streams.rgb && 'RGB', streams.flow && 'flow'].filter((name) => name !== undefined);
   const parts = [`${frames} frames`, windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
   const head = `${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`;
   const best = table(

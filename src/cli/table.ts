@@ -38,6 +38,21 @@ export function quantity(value: number, unit: string): string {
   return `${scaled.toFixed(digits)} ${prefixes[step]}${unit}`;
 }
 
+/** Names that differ in one place as one: `a/b0/c`, `a/b1/c` become `a/{b0,b1}/c`, cut at the given characters. */
+export function braces(names: readonly string[], cuts = '/'): string {
+  const [first = '', ...rest] = names;
+  if (rest.length === 0) return first;
+  let start = 0;
+  while (start < first.length && rest.every((name) => name[start] === first[start])) start++;
+  while (start > 0 && !cuts.includes(first[start - 1]!)) start--;
+  const shortest = Math.min(...names.map((name) => name.length)) - start;
+  let end = 0;
+  while (end < shortest && rest.every((name) => name.at(-1 - end) === first.at(-1 - end))) end++;
+  while (end > 0 && !cuts.includes(first.at(-end)!)) end--;
+  const middles = names.map((name) => name.slice(start, name.length - end));
+  return `${first.slice(0, start)}{${middles.join(',')}}${first.slice(first.length - end)}`;
+}
+
 /** `12.3 %`; tiny shares keep their order of magnitude. */
 export function percent(share: number): string {
   if (share > 0 && share < 0.0005) return `${(share * 100).toExponential(0)} %`;

@@ -1,7 +1,7 @@
 /** @file Frames that come one after the other, joined to windows. */
 
 import { InputError } from '../core/errors.ts';
-import type { I3dInput } from '../i3d/classifier.ts';
+import type { I3dInput } from '../i3d/frames.ts';
 import { windows } from '../i3d/windows.ts';
 import type { Part } from './frame-stream.ts';
 
@@ -10,11 +10,10 @@ export interface ClipWindow {
   readonly start: number;
   /** How many frames the window has. */
   readonly frames: number;
-  /**
-   * T×H×W×3. With `following`, T is one more than `frames` where the clip goes on, and H×W may be 256×256, of which the
-   * network gets the middle.
-   */
+  /** T×H×W×3. Where the following frame was asked for, T is one more than `frames` if the clip goes on. */
   readonly clip: I3dInput;
+  /** Pixels on each side of `clip` that are there for flow only; the network gets the middle. */
+  readonly margin: number;
 }
 
 /** How a clip is cut into windows. */
@@ -27,6 +26,8 @@ export interface Cutting {
   readonly frames: number | undefined;
   /** Frames after a window that come with it where the clip goes on. */
   readonly extra: number;
+  /** See `ClipWindow`. */
+  readonly margin: number;
 }
 
 /**
@@ -36,7 +37,7 @@ export interface Cutting {
  */
 export async function* slide(
   parts: AsyncIterable<Part>,
-  { start, size, frames, extra }: Cutting,
+  { start, size, frames, extra, margin }: Cutting,
   atEnd: () => void = () => {},
 ): AsyncGenerator<ClipWindow, void, undefined> {
   let held: Part[] = [];
@@ -44,7 +45,7 @@ export async function* slide(
   let covered = start;
   const cut = (first: number, count: number): ClipWindow => {
     const from = first - (total - held.length);
-    return { start: first, frames: count, clip: join(held.slice(from, from + count + extra)) };
+    return { start: first, frames: count, clip: join(held.slice(from, from + count + extra)), margin };
   };
   for await (const part of parts) {
     held.push(part);

@@ -2,14 +2,14 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
-import { type FloatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
+import { formatShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type CompileOptions, compile } from '../graph/compile.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { I3dCheckpoint } from './checkpoint.ts';
-import { preprocessGeometry } from './frames.ts';
+import { type I3dInput, preprocessGeometry } from './frames.ts';
 import { I3D_OUTPUTS, i3dGraph, i3dGraphOnFrames } from './model.ts';
 import type { Window } from './windows.ts';
 
@@ -19,12 +19,6 @@ export interface I3dStreamOptions {
   /** Takes the first kernel whose name starts with this, where a layer has one: for research. */
   readonly kernel?: string | undefined;
 }
-
-/**
- * T×H×W×3 decoded frames, uint8, which are resized, cropped and normalised on the device; or T×H×W×C float32 that is the
- * network's input already: RGB in −1 … 1, flow in −1 … 1 (±20 pixels).
- */
-export type I3dInput = HostTensor<'u8'> | FloatTensor;
 
 export interface I3dResult {
   /** One per class. */

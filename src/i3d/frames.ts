@@ -9,6 +9,12 @@ import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 
+/**
+ * T×H×W×3 decoded frames, uint8, which are resized, cropped and normalised on the device; or T×H×W×C float32 that is the
+ * network's input already: RGB in −1 … 1, flow in −1 … 1 (±20 pixels).
+ */
+export type I3dInput = HostTensor<'u8'> | FloatTensor;
+
 export interface FrameOptions {
   /** Pixels that the shorter side is scaled to; 256 where left out. */
   readonly shortSide?: number;
@@ -47,18 +53,19 @@ export function preprocessGeometry(height: number, width: number, options: Frame
   };
 }
 
-/** The middle of every frame, T×H×W×C to T×size×size×C; the tensor itself where it has that size. */
-export function cropMiddle(clip: FloatTensor, size = CROP): FloatTensor {
+/** T×H×W×C without `margin` pixels on each side; the tensor itself where that is 0. */
+export function withoutMargin<Clip extends I3dInput>(clip: Clip, margin: number): Clip {
+  if (margin === 0) return clip;
   const [frames, height, width, channels] = clip.shape as [number, number, number, number];
-  if (height === size && width === size) return clip;
-  const [top, left] = [Math.floor((height - size) / 2), Math.floor((width - size) / 2)];
-  const data = new Float32Array(frames * size * size * channels);
-  const row = size * channels;
-  for (let i = 0; i < frames * size; i++) {
-    const from = ((Math.floor(i / size) * height + top + (i % size)) * width + left) * channels;
+  const [rows, columns] = [height - 2 * margin, width - 2 * margin];
+  const row = columns * channels;
+  const size = frames * rows * row;
+  const data = clip.dtype === 'u8' ? new Uint8Array(size) : new Float32Array(size);
+  for (let i = 0; i < frames * rows; i++) {
+    const from = ((Math.floor(i / rows) * height + margin + (i % rows)) * width + margin) * channels;
     data.set(clip.data.subarray(from, from + row), i * row);
   }
-  return floatTensor([frames, size, size, channels], data);
+  return { ...clip, shape: [frames, rows, columns, channels], data };
 }
 
 /**

@@ -1,0 +1,131 @@
+/** @file The flow stream's input for the windows of a clip: computed from its frames, or read from a file. */
+
+import { InputError } from '../core/errors.ts';
+import { type FloatTensor, floatTensor, formatShape, type HostTensor, sizeOf } from '../core/tensor.ts';
+import { computeFlow, flowToStream, type PresetName } from '../flow/index.ts';
+import { type I3dInput, preprocessGeometry, withoutMargin } from '../i3d/frames.ts';
+import { checkRange, readArray } from './arrays.ts';
+import type { Session } from './session.ts';
+import type { ClipWindow } from './window-stream.ts';
+
+/** Displacements are clipped to as many pixels and divided by them. */
+export const FLOW_BOUND = 20;
+
+export interface FlowSource {
+  /** T×H×W×2, −1 … 1, with as many frames as the window. Asked for in the order of the windows. */
+  of(window: ClipWindow): Promise<FloatTensor>;
+}
+
+/**
+ * TV-L1 between the frames of a clip. Frame i of the flow leads from frame i to i + 1; where a clip ends, its last flow is
+ * taken once more.
+ */
+export class ComputedFlow implements FlowSource {
+  /** Flow of single frames that the next window may need again, by the number of the frame. */
+  private known = new Map<number, Float32Array>();
+
+  constructor(
+    private readonly session: Session,
+    private readonly preset: PresetName,
+  ) {}
+
+  async of({ start, frames, clip, margin }: ClipWindow): Promise<FloatTensor> {
+    const available = clip.shape[0]!;
+    const numbers = Array.from({ length: Math.min(frames, available - 1) }, (_, i) => start + i);
+    const missing = numbers.find((number) => !this.known.has(number));
+    const [, height = 0, width = 0] = clip.shape;
+    const shape = [height - 2 * margin, width - 2 * margin, 2];
+    if (missing !== undefined) {
+      const flow = await this.compute(clip, missing - start, margin);
+      const size = sizeOf(shape);
+      for (let i = 0; i < flow.shape[0]!; i++) {
+        this.known.set(missing + i, flow.data.subarray(i * size, (i + 1) * size));
+      }
+    }
+    const parts = numbers.map((number) => this.known.get(number)!);
+    // Windows only move forward.
+    this.known = new Map(numbers.map((number, i) => [number, parts[i]!]));
+    return repeatLast(parts, frames, shape);
+  }
+
+  private async compute(clip: I3dInput, first: number, margin: number): Promise<FloatTensor> {
+    const [total = 0, ...rest] = clip.shape;
+    const part = clip.data.subarray(first * sizeOf(rest));
+    const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [total - first, ...rest], data: toBytes(part) };
+    const gpu = await this.session.gpu();
+    const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
+    const flow = await this.session.time('flow', () => computeFlow(gpu, frames, { preset: this.preset, onProgress }));
+    return scaled(withoutMargin(flow, margin));
+  }
+}
+
+/** Values in −1 … 1 are bytes that were normalised. */
+function toBytes(values: Uint8Array | Float32Array): Uint8Array {
+  if (values instanceof Uint8Array) return values;
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) bytes[i] = Math.round((values[i]! + 1) * 127.5);
+  return bytes;
+}
+
+export type FlowUnits = 'pixels' | 'scaled';
+
+/** Flow from a `.npy` file, T×H×W×2; frames of another size than 224×224 are resized and cropped as RGB frames are. */
+export class StoredFlow implements FlowSource {
+  private constructor(
+    private readonly session: Session,
+    private readonly path: string,
+    private readonly units: FlowUnits,
+    readonly flow: FloatTensor,
+  ) {}
+
+  /** @throws InputError when the file holds no flow, or values that are not finite or out of range. */
+  static async open(path: string, units: FlowUnits, session: Session): Promise<StoredFlow> {
+    const { dtype, shape, data } = await session.time('decode', () => readArray(path));
+    if (dtype !== 'f32' || shape.length !== 4 || shape[3] !== 2 || data.length === 0) {
+      throw new InputError(`${path} holds ${dtype} ${formatShape(shape)}; flow is float32 T×H×W×2, u then v.`);
+    }
+    const values = data as Float32Array;
+    if (units === 'scaled') checkRange(values, 1, path, 'scaled flow');
+    else checkRange(values, Number.MAX_VALUE, path, 'flow');
+    return new StoredFlow(session, path, units, floatTensor(shape, values));
+  }
+
+  async of({ start, frames }: Pick<ClipWindow, 'start' | 'frames'>): Promise<FloatTensor> {
+    const [total = 0, ...rest] = this.flow.shape;
+    // Of T frames there are T − 1 flows.
+    if (total < start + frames - 1) {
+      throw new InputError(
+        `${this.path} has ${total} flow frames, and the window of frames ${start} to ${start + frames - 1} needs ${start + frames - 1}.`,
+      );
+    }
+    const size = sizeOf(rest);
+    const count = Math.min(frames, total - start);
+    const part = floatTensor([count, ...rest], this.flow.data.subarray(start * size, (start + count) * size));
+    const input = await this.toInput(part);
+    const each = sizeOf(input.shape.slice(1));
+    const parts = Array.from({ length: count }, (_, i) => input.data.subarray(i * each, (i + 1) * each));
+    return repeatLast(parts, frames, input.shape.slice(1));
+  }
+
+  private async toInput(flow: FloatTensor): Promise<FloatTensor> {
+    if (this.units === 'scaled') return flow;
+    const [, height = 0, width = 0] = flow.shape;
+    const { resized, crop } = preprocessGeometry(height, width);
+    if (crop.height === height && crop.width === width) return scaled(flow);
+    const gpu = await this.session.gpu();
+    return this.session.time('prepare', () => flowToStream(gpu, flow, { resized, crop, bound: FLOW_BOUND }));
+  }
+}
+
+/** Pixels to the network's range. */
+function scaled(flow: FloatTensor): FloatTensor {
+  const clipped = flow.data.map((pixels) => Math.max(-FLOW_BOUND, Math.min(FLOW_BOUND, pixels)) / FLOW_BOUND);
+  return floatTensor(flow.shape, clipped);
+}
+
+function repeatLast(parts: readonly Float32Array[], frames: number, shape: readonly number[]): FloatTensor {
+  const size = sizeOf(shape);
+  const data = new Float32Array(frames * size);
+  for (let i = 0; i < frames; i++) data.set(parts[Math.min(i, parts.length - 1)]!, i * size);
+  return floatTensor([frames, ...shape], data);
+}

