@@ -4,7 +4,7 @@
 
 import { extname } from 'node:path';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
-import { CROP, SHORT_SIDE } from '../i3d/frames.ts';
+import { CROP, preprocessGeometry, SHORT_SIDE } from '../i3d/frames.ts';
 import { checkWindowRequest, WINDOW_FRAMES, type WindowRequest, windows } from '../i3d/windows.ts';
 import { openFrames } from '../io/video.ts';
 import { arraySource, NOMINAL_FPS, readClipArray } from './arrays.ts';
@@ -60,7 +60,8 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   const small = WINDOW_FRAMES * width * height * 3 <= GROUP_BYTES;
   const ready = width === CROP && height === CROP;
   const crop = following ? SHORT_SIDE : CROP;
-  const reducer = ready || (small && !following) ? undefined : new LateReducer(session, crop);
+  const reducer =
+    ready || (small && !following) ? undefined : new LateReducer(session, (h, w) => preprocessGeometry(h, w, { crop }));
   const margin = reducer ? (crop - CROP) / 2 : 0;
   const cutting: Cutting = { start, size: frames ?? WINDOW_FRAMES, frames, extra, margin };
   const check = (ended: boolean) => keepGoing || checkDamage(source.warnings(), ended);

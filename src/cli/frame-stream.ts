@@ -4,6 +4,7 @@ import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
 import { FrameReducer } from '../i3d/frames.ts';
 import type { ClipFrame } from '../io/video.ts';
+import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import type { Session } from './session.ts';
 
 /** One frame: its pixels, or what is left of them after the reduction. */
@@ -39,11 +40,11 @@ export class LateReducer {
 
   constructor(
     private readonly session: Session,
-    private readonly crop: number,
+    private readonly geometry: (height: number, width: number) => PreprocessAttributes,
   ) {}
 
   async reduce(group: readonly ClipFrame[]): Promise<Part[]> {
-    this.reducer ??= new FrameReducer(await this.session.gpu(), this.crop);
+    this.reducer ??= new FrameReducer(await this.session.gpu(), this.geometry);
     const tensor = await this.session.time('prepare', () => this.reducer!.reduce(stack(group)));
     return unstack(tensor);
   }

@@ -7,6 +7,7 @@ import { addConvert } from './convert.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { sentence, story } from './errors.ts';
+import { addFlow } from './flow.ts';
 import { addInspect } from './inspect.ts';
 import { packageVersions } from './machine.ts';
 
@@ -14,6 +15,8 @@ const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
 
 Examples:
   i3d classify clip.mp4 --rgb rgb_imagenet.pt
+  i3d classify clip.mp4 --rgb rgb_imagenet.pt --flow flow_imagenet.pt --report clip.html
+  i3d flow clip.mp4 --out flow.mp4
   i3d inspect rgb_imagenet.pt
   i3d doctor`;
 
@@ -25,7 +28,7 @@ async function main(): Promise<void> {
     .version(packageVersions().own, '-v, --version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addClassify, addInspect, addConvert, addDoctor, addDemo])
+  for (const add of [addClassify, addFlow, addInspect, addConvert, addDoctor, addDemo])
     add(program).option('--debug', 'show stack traces');
   if (process.argv.length <= 2) program.outputHelp();
   else await program.parseAsync();

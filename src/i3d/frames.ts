@@ -76,17 +76,17 @@ export class FrameReducer {
   private readonly parameters: DeviceParameters;
   private plan: { readonly key: string; readonly plan: Plan } | undefined;
 
-  /** @param crop Pixels of the square that is kept; at most 256. */
+  /** @param geometry What is done to frames of a size; where left out, what the network's input needs. */
   constructor(
     gpu: Gpu,
-    readonly crop = CROP,
+    private readonly geometry: (height: number, width: number) => PreprocessAttributes = preprocessGeometry,
   ) {
     this.parameters = new DeviceParameters(gpu, new Map());
   }
 
   /**
    * @param frames T×H×W×3
-   * @returns T×crop×crop×3, −1 … 1: with a crop of 224 the values that the network would get.
+   * @returns T×crop×3; without a geometry T×224×224×3 in −1 … 1, the values that the network would get.
    */
   async reduce(frames: HostTensor<'u8'>): Promise<FloatTensor> {
     const plan = await this.planFor(frames.shape);
@@ -107,8 +107,7 @@ export class FrameReducer {
     const [, height = 0, width = 0] = shape;
     const builder = new GraphBuilder();
     const raw = builder.input('frames', [1, ...shape], 'u8');
-    const geometry = preprocessGeometry(height, width, { crop: this.crop });
-    builder.name('reduced', builder.preprocess('Preprocess', raw, geometry));
+    builder.name('reduced', builder.preprocess('Preprocess', raw, this.geometry(height, width)));
     const plan = await compile(builder.build(), this.parameters);
     this.plan = { key, plan };
     return plan;
