@@ -16,8 +16,8 @@ export interface BarChart {
   readonly limit?: number;
 }
 
-const WIDTH = 760;
-const LEFT = 170;
+const WIDTH = 800;
+const LEFT = 250;
 const RIGHT = 70;
 const BAR = 14;
 const GAP = 4;

@@ -195,7 +195,7 @@ function chart(
     .slice(0, CHART_SHAPES);
   return barChart({
     title: 'Convolution kernels, GFLOP/s',
-    note: `${adapter}, ${date.slice(0, 10)}; line: ${digits(peaks.gflops)} GFLOP/s of multiply-adds`,
+    note: `${adapter}, ${date.slice(0, 10)}; blue: default; line: ${digits(peaks.gflops)} GFLOP/s of multiply-adds`,
     limit: peaks.gflops,
     groups: largest.map(({ name }) => ({
       name,

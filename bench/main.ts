@@ -1,19 +1,21 @@
 /** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
 
-import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { I3dError, InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
+import { type PresetName, presets } from '../src/flow/index.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
 import { openGpu } from '../src/node.ts';
+import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchKernels } from './kernels.ts';
 import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
 import { benchPeers, PEER_TASKS, type PeersOptions } from './peers.ts';
-import { wholeNumber } from './report.ts';
+import { digits, percent, print, table, wholeNumber } from './report.ts';
 
 const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
+const PRESETS = Object.keys(presets) as PresetName[];
 const STREAMS = Object.keys(STREAM_CHANNELS) as Stream[];
 
 /** Parses `a,b` against the values that are known. */
@@ -30,15 +32,6 @@ const numbers =
   (option: string, least: number) =>
   (text: string): number[] =>
     text.split(',').map(wholeNumber(option, least));
-
-type FlowBench = (gpu: Gpu, options: { readonly repeats: number; readonly json?: string }) => Promise<unknown>;
-
-/** bench/flow.ts, where the checkout has it. */
-async function loadFlow(): Promise<FlowBench> {
-  const file = './flow.ts';
-  if (!existsSync(new URL(file, import.meta.url))) throw new InputError('This checkout has no bench/flow.ts.');
-  return ((await import(file)) as { benchFlow: FlowBench }).benchFlow;
-}
 
 /** Runs with a device that is disposed of afterwards. */
 async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
@@ -93,10 +86,24 @@ command('model', 3)
   );
 
 command('flow', 3)
-  .description('TV-L1 flow')
-  .action(async (options: { repeats: number; json?: string }) => {
-    const benchFlow = await loadFlow();
-    await withGpu((gpu) => benchFlow(gpu, options));
+  .description('TV-L1 flow between frames of 224×224')
+  .option('--pairs <n>', 'pairs of frames in a batch; several with commas', numbers('--pairs', 1), [1, 16])
+  .option('--preset <name>', PRESETS.join(', '), (text) => oneOf('--preset', PRESETS)(text)[0]!, 'opencv')
+  .action(async (options: FlowBenchOptions) => {
+    const rows = await withGpu((gpu) => benchFlow(gpu, options));
+    print(rows[0]?.adapter ?? '');
+    print(
+      table(
+        ['flow', 'ms per pair', 'dispatches', 'GB/s', 'of copy'],
+        rows.map(({ preset, pairs, width, height, msPerPair, dispatches, gbps, copyGbps }) => [
+          `${preset}, ${pairs} × ${width}×${height}`,
+          digits(msPerPair),
+          `${dispatches}`,
+          digits(gbps),
+          percent(gbps / copyGbps),
+        ]),
+      ),
+    );
   });
 
 command('peers', 2)
