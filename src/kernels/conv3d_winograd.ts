@@ -2,9 +2,9 @@
  * @file Winograd convolution, stages 1 and 3 of 3: the transforms around the matrix products (conv3d_winograd_gemm.ts,
  * conv3d_winograd_tiled.ts). For 3×3 windows over H and W (and 3 over T), stride 1, any padding.
  *
- *   x  ──(1) Bᵀ d B──▶  V [batch][sample, frame, tile][Cin]
+ *   x  ──(1) Bᵀ d B──▶  V [batch][sample, tile, frame][Cin]
  *                       │ (2) a matrix product per batch, over Cin and the taps over time
- *   y  ◀──(3) Aᵀ u A──  U [batch][sample, frame, tile][Cout]
+ *   y  ◀──(3) Aᵀ u A──  U [batch][sample, tile, frame][Cout]
  *
  *        F(4×4): 6 × 6 inputs for 4 × 4 outputs,            36 products instead of 144 per channel pair and tap over time
  *      ┌─ ─┬─ ─ ─ ─ ─┬─ ─┐
@@ -19,7 +19,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
-import { type Conv3dProblem, conv3dValues, outputChannels } from './conv3d.ts';
+import { type Conv3dProblem, conv3dValues } from './conv3d.ts';
 import { type Matrix, transformsOf, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
 import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
 
@@ -38,16 +38,18 @@ const InputParams = struct('WinogradInput', {
   pad_t: 'i32',
   pad_h: 'i32',
   pad_w: 'i32',
+  cin: 'u32',
 });
 
 /** Stage 1. Bindings: x, v, both as `array<f32>`. */
 export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
-  const { x, padding } = problem;
-  const layout = winogradLayoutOf(problem, outputChannels(problem), tile);
+  const { x, padding, stride } = problem;
+  const step = stride[1];
+  const layout = winogradLayoutOf(problem, tile);
   const transforms = transformsOf(tile);
   const sizes = transforms.map((transform) => transform?.input.length ?? 1);
   const [deep, high, wide] = sizes as [number, number, number];
-  const loads = cube(sizes, (t, h, w) => `load(row_${t}_${h}, column_${w}, c)`);
+  const loads = cube(sizes, (t, h, w) => `load(row_${t}_${h}, column_${w}, channel)`);
   const code = new Code();
   const result = transforms.reduce(
     (values, transform, axis) => (transform ? code.apply(values, axis, transform.input) : values),
@@ -55,7 +57,7 @@ export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, 
   );
   const lanes = 4 * layout.cin4;
   return kernel({
-    name: `conv3d_winograd input ${label(tile)}`,
+    name: `conv3d_winograd input ${label(tile)}${step > 1 ? ` stride ${step}` : ''}`,
     params: InputParams,
     values: {
       rows: layout.inputRows,
@@ -68,9 +70,10 @@ export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, 
       frames: layout.inputFrames,
       tiles_h: layout.tilesH,
       tiles_w: layout.tilesW,
-      pad_t: tile.t === 1 ? 0 : padding[0],
+      pad_t: padding[0],
       pad_h: padding[1],
       pad_w: padding[2],
+      cin: x.shape[4],
     },
     storage: [storage('x', 'array<f32>'), storage('v', 'array<f32>')],
     workgroups: foldGrid(divideUp(layout.inputRows * lanes, workgroupSize)),
@@ -97,14 +100,15 @@ fn main(
   let row = index / p.lanes;
   let c = index % p.lanes;
   if (row >= p.rows) { return; }
-  let tile_row = row / p.tiles_w % p.tiles_h;
-  let frame = row / (p.tiles_w * p.tiles_h) % p.frames;
-  let sample = row / (p.tiles_w * p.tiles_h * p.frames);
+  let frame = row % p.frames;
+  let tile = row / p.frames;
+  let sample = tile / (p.tiles_w * p.tiles_h);
   let t = i32(frame) * ${tile.t} - p.pad_t;
-  let h = i32(tile_row) * ${tile.hw} - p.pad_h;
-  let w = i32(row % p.tiles_w) * ${tile.hw} - p.pad_w;
-  ${repeat(deep, (i) => repeat(high, (j) => `let row_${i}_${j} = row_start(sample, t + ${i}, h + ${j});`, '\n  '), '\n  ')}
-  ${repeat(wide, (k) => `let column_${k} = w + ${k};`, '\n  ')}
+  ${step > 1 ? PHASES(step) : WITHOUT_PHASES}
+  let h = i32(tile / p.tiles_w % p.tiles_h) * ${step * tile.hw} - p.pad_h + phase_h;
+  let w = i32(tile % p.tiles_w) * ${step * tile.hw} - p.pad_w + phase_w;
+  ${repeat(deep, (i) => repeat(high, (j) => `let row_${i}_${j} = row_start(sample, t + ${i}, h + ${step * j});`, '\n  '), '\n  ')}
+  ${repeat(wide, (k) => `let column_${k} = w + ${step * k};`, '\n  ')}
   ${code.lines.join('\n  ')}
   let batch = p.rows * p.lanes;
   ${flatten(result)
@@ -113,6 +117,17 @@ fn main(
 }`,
   });
 }
+
+// Padding lanes of x hold zero, and so do those of V.
+const WITHOUT_PHASES = /* wgsl */ `let channel = c;
+  let phase_h = 0;
+  let phase_w = 0;`;
+
+/** Lanes are phases × channels; those past the last phase read rows far outside, hence zero. */
+const PHASES = (step: number): string => /* wgsl */ `let channel = c % p.cin;
+  let phase = i32(c / p.cin);
+  let phase_h = select(phase / ${step}, -p.x_h * 1024, phase >= ${step * step});
+  let phase_w = phase % ${step};`;
 
 const OutputParams = struct('WinogradOutput', {
   rows: 'u32',
@@ -137,7 +152,7 @@ const OutputParams = struct('WinogradOutput', {
 /** Stage 3, with the epilogue: bias, ReLU, the choice of the output. Bindings: u, bias, the outputs, all as `array<f32>`. */
 export function conv3dWinogradOutput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
   const { outputs } = problem;
-  const layout = winogradLayoutOf(problem, outputChannels(problem), tile);
+  const layout = winogradLayoutOf(problem, tile);
   const transforms = transformsOf(tile);
   const sizes = transforms.map((transform) => transform?.output[0]?.length ?? 1);
   const lanes = 4 * layout.cout4;
@@ -202,9 +217,9 @@ fn main(
   let row = index / p.lanes;
   let c = index % p.lanes;
   if (row >= p.rows) { return; }
-  let frame = row / (p.tiles_w * p.tiles_h) % p.frames;
-  let sample = row / (p.tiles_w * p.tiles_h * p.frames);
-  let origin = vec3u(frame * ${tile.t}u, row / p.tiles_w % p.tiles_h * ${tile.hw}u, row % p.tiles_w * ${tile.hw}u);
+  let tile = row / p.frames;
+  let sample = tile / (p.tiles_w * p.tiles_h);
+  let origin = vec3u(row % p.frames, tile / p.tiles_w % p.tiles_h, tile % p.tiles_w) * vec3u(${tile.t}, ${tile.hw}, ${tile.hw});
   let pixel = ((sample * p.y_t + origin.x) * p.y_h + origin.y) * p.y_w + origin.z;
   let batch = p.rows * p.lanes;
   ${code.lines.join('\n  ')}
@@ -214,7 +229,7 @@ fn main(
   });
 }
 
-const label = ({ t, hw }: WinogradTile): string => `${t}×${hw}×${hw}`;
+const label = ({ t, hw, taps }: WinogradTile): string => `${t}×${hw}×${hw}${taps === 3 ? '' : ` of ${taps} taps`}`;
 
 /** Expressions by position: [t][h][w]. */
 type Cube = readonly (readonly (readonly string[])[])[];
@@ -258,5 +273,5 @@ class Code {
 
 function term(coefficient: number, value: string): string {
   const size = Math.abs(coefficient);
-  return `${coefficient < 0 ? '-' : '+'} ${size === 1 ? '' : `${size.toFixed(1)} * `}${value}`;
+  return `${coefficient < 0 ? '-' : '+'} ${size === 1 ? '' : `${size % 1 === 0 ? size.toFixed(1) : size} * `}${value}`;
 }

@@ -3,15 +3,14 @@
  *
  * The products are those of conv3d_winograd_gemm.ts, the tile is that of conv3d_tiled.ts: a workgroup computes bm rows × bn
  * channels of one batch and walks K = taps × Cin in steps of bk; a thread owns tm rows × tn channels in named accumulators,
- * interleaved with its neighbours'; the next tiles wait in registers between two barriers. K is walked as one run, so that
- * a step may end one tap and begin the next. Batches lie along z: 36 of them fill a GPU where one product would not.
+ * interleaved with its neighbours'; the next tiles wait in registers between two barriers. Batches lie along z: 36 of them fill a GPU where one product would not.
  */
 
 import type { Kernel } from '../core/kernel.ts';
 import type { Conv3dTiledTile } from './conv3d_tiled.ts';
 import {
   WINOGRAD_GEMM_BINDINGS,
-  WINOGRAD_ROW_FUNCTIONS,
+  WINOGRAD_ROW_FUNCTION,
   WinogradGemmParams,
   winogradGemmValues,
 } from './conv3d_winograd_gemm.ts';
@@ -30,7 +29,7 @@ export function conv3dWinogradTiled(layout: WinogradLayout, { bm, bn, bk, tm, tn
   const outputs = (line: (i: number, j: number) => string): string =>
     lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   const weight = (i: number): string =>
-    `weights[w_batch + min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column]`;
+    `weights[w_batch + min(w_row + ${i * wStride}u, 4u * p.k4 - 1u) * p.cout4 + w_column]`;
   return kernel({
     name: `conv3d_winograd tiled ${bm}×${bn}×${bk}/${tm}×${tn}`,
     params: WinogradGemmParams,
@@ -38,19 +37,15 @@ export function conv3dWinogradTiled(layout: WinogradLayout, { bm, bn, bk, tm, tn
     storage: WINOGRAD_GEMM_BINDINGS,
     workgroups: [divideUp(layout.outputRows, bm), divideUp(layout.cout4, bn4), layout.batches],
     body: /* wgsl */ `
-${WINOGRAD_ROW_FUNCTIONS}
+${WINOGRAD_ROW_FUNCTION}
 
 // One vec4 longer than bk, so that rows start in different banks.
 var<workgroup> v_tile: array<vec4f, ${bm * (bk4 + 1)}>;
 var<workgroup> w_tile: array<vec4f, ${bk * bn4}>;
 
-// Where the row of V under a tap starts, or −1 in the padding and past the last tap.
-fn source(origin: vec3i, tap: u32) -> i32 {
-  return select(-1, address(origin, tap), tap < p.taps);
-}
-
-fn row_values(start: i32, v_batch: u32, c: u32) -> vec4f {
-  return select(vec4f(0), v[v_batch + u32(max(start, 0)) + c], start >= 0);
+// Zero past the end of K.
+fn row_values(start: u32, quad: u32) -> vec4f {
+  return select(vec4f(0), v[start + min(quad, p.k4 - 1u)], quad < p.k4);
 }
 
 fn store(row: u32, oc4: u32, batch: u32, value: vec4f) {
@@ -62,20 +57,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let first_row = workgroup.x * ${bm}u;
   let first_oc4 = workgroup.y * ${bn4}u;
   let batch = workgroup.z;
-  let quads = p.taps * p.cin4;
-  let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
+  let steps = (p.k4 + ${bk4 - 1}u) / ${bk4}u;
   let v_batch = batch * p.input_rows * p.cin4;
-  let w_batch = batch * quads * 4u * p.cout4;
+  let w_batch = batch * p.k4 * 4u * p.cout4;
 
-  // What this thread stages. Tails read the last row, channel or row of K again: that is multiplied by zero or not stored.
+  // What this thread stages. Tails read the last row or channel again, which is not stored, and zeros past the end of K.
   let v_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
-  ${lines(vLoads, (i) => `let origin${i} = origin(min(first_row + thread / ${bk4}u + ${i * vStride}u, p.rows - 1u));`)}
+  ${lines(vLoads, (i) => `let start${i} = v_batch + start(min(first_row + thread / ${bk4}u + ${i * vStride}u, p.rows - 1u));`)}
   let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
   var w_row = thread / ${bn4}u;
-  var tap = thread % ${bk4}u / p.cin4;
-  var c = thread % ${bk4}u % p.cin4;
-  ${lines(vLoads, (i) => `var a${i} = source(origin${i}, tap);`)}
-  ${lines(vLoads, (i) => `var v_next${i} = row_values(a${i}, v_batch, c);`)}
+  var quad = thread % ${bk4}u;
+  ${lines(vLoads, (i) => `var v_next${i} = row_values(start${i}, quad);`)}
   ${lines(wLoads, (i) => `var w_next${i} = ${weight(i)};`)}
 
   let row = thread / ${columns}u;
@@ -87,14 +79,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     ${lines(wLoads, (i) => `w_tile[thread + ${i * threads}u] = w_next${i};`, 4)}
     workgroupBarrier();
     if (step + 1u < steps) {
-      c += ${bk4}u;
-      if (c >= p.cin4) {
-        tap += c / p.cin4;
-        c %= p.cin4;
-        ${lines(vLoads, (i) => `a${i} = source(origin${i}, tap);`, 8)}
-      }
+      quad += ${bk4}u;
       w_row += ${bk}u;
-      ${lines(vLoads, (i) => `v_next${i} = row_values(a${i}, v_batch, c);`, 6)}
+      ${lines(vLoads, (i) => `v_next${i} = row_values(start${i}, quad);`, 6)}
       ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}
     }
     for (var k = 0u; k < ${bk4}u; k++) {

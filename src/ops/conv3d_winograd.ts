@@ -1,5 +1,5 @@
 /**
- * @file Winograd candidates for 3×3 windows of stride 1 (over T any window, or 3): three dispatches per part. Not exact; the
+ * @file Winograd candidates for 3×3 and 4×4 windows of stride 1 and 5×5 to 8×8 windows of stride 2 (over T any window, or 3): three dispatches per part. Not exact; the
  * error is documented in docs/kernels.md.
  */
 
@@ -68,13 +68,16 @@ function gemms({ profile }: Convolution, rows: number): Gemm[] {
 }
 
 const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] = [
-  { tile: { t: 1, hw: 4 }, rank: -30 },
-  { tile: { t: 1, hw: 2 }, rank: -25 },
-  { tile: { t: 2, hw: 2 }, rank: -20 },
+  { tile: { t: 1, hw: 4, taps: 3 }, rank: -30 },
+  { tile: { t: 1, hw: 2, taps: 3 }, rank: -25 },
+  { tile: { t: 2, hw: 2, taps: 3 }, rank: -20 },
+  { tile: { t: 1, hw: 4, taps: 4 }, rank: -30 },
+  { tile: { t: 1, hw: 3, taps: 4 }, rank: -25 },
 ];
 
 /** Fewer channels than these make the transforms dearer than what they save. */
-function pays({ profile, cin, cout }: Convolution): boolean {
+function pays({ profile, geometry, cin: inner, cout }: Convolution): boolean {
+  const cin = inner * geometry.stride[1] ** 2;
   return profile.software ? cin >= 12 && cout >= 12 : cin >= 32 && cout >= 32;
 }
 
@@ -89,12 +92,13 @@ export function winogradCandidates(conv: Convolution): RankedCandidate[] {
 
 function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): RankedCandidate[] {
   const { geometry, x, outputs, profile, cin, cout } = conv;
-  const kernelT = geometry.kernel[0];
+  const { kernel, stride } = geometry;
   const sizes = (samples: number, inputFrames: number, outputFrames: number): number[] => {
     const frames = (shape: typeof x.view.shape, count: number) =>
       [samples, count, shape[2], shape[3], shape[4]] as const;
     const y = frames(outputs[0]!.view.shape, outputFrames);
-    const layout = winogradLayout(frames(x.view.shape, inputFrames), y, cout, kernelT, 0, tile);
+    const shape = { x: frames(x.view.shape, inputFrames), y, cout, kernel, stride };
+    const layout = winogradLayout(shape, tile);
     return [layout.inputBytes, layout.outputBytes];
   };
   const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
@@ -102,12 +106,12 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   if (!split) return [];
   const weights: Argument = {
     from: 'constant',
-    layout: `winograd ${tile.t}×${tile.hw}`,
+    layout: `winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${stride[1]}`,
     inputs: [1],
-    make: ([values]) => winogradWeights(values!.data, geometry.kernel, cin, cout, tile),
+    make: ([values]) => winogradWeights(values!.data, { kernel, stride, cin, cout }, tile),
   };
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
-  const rows = winogradLayoutOf(problemOf(conv, split.parts[0]!), cout, tile).outputRows;
+  const rows = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile).outputRows;
   return gemms(conv, rows).map((gemm) => ({
     rank: rank + gemm.rank,
     candidate: {
@@ -119,7 +123,7 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
           const problem = problemOf(conv, part);
           return [
             { kernel: conv3dWinogradInput(problem, tile), args: [part.input, v!] },
-            { kernel: gemm.kernel(winogradLayoutOf(problem, cout, tile)), args: [v!, weights, u!] },
+            { kernel: gemm.kernel(winogradLayoutOf(problem, tile)), args: [v!, weights, u!] },
             { kernel: conv3dWinogradOutput(problem, tile), args: [u!, conv.biasArgument, ...part.outputArgs] },
           ];
         }),

@@ -95,6 +95,16 @@ const CASES: readonly Case[] = [
     stride: [2, 2, 2],
     has: ['subgroup', 'tiled'],
   },
+  {
+    name: '5×5 of stride 2, 17 channels',
+    x: [1, 5, 13, 7, 17],
+    channels: [5],
+    kernel: [3, 5, 5],
+    stride: [1, 2, 2],
+    bias: true,
+    has: WINOGRAD,
+  },
+  { name: '4×4', x: [1, 2, 7, 13, 5], channels: [33], kernel: [2, 4, 4], has: ['winograd 1×4×4', 'winograd 1×3×3'] },
   { name: 'groups', x: [1, 2, 7, 7, 6], channels: [9], kernel: [3, 3, 3], groups: 3, has: ['direct'] },
   {
     name: 'stem, 3 channels',
@@ -103,7 +113,7 @@ const CASES: readonly Case[] = [
     kernel: [7, 7, 7],
     stride: [2, 2, 2],
     relu: true,
-    has: ['packed subgroup 3', 'packed tiled'],
+    has: ['packed subgroup 3', 'packed tiled', 'winograd 1×4×4', 'winograd 1×3×3'],
   },
   {
     name: 'stem, 2 channels, slices, in parts',
@@ -114,7 +124,7 @@ const CASES: readonly Case[] = [
     bias: true,
     sliced: true,
     limit: 60_000,
-    has: ['packed subgroup 3', 'packed tiled'],
+    has: ['packed subgroup 3', 'packed tiled', 'winograd 1×4×4', 'winograd 1×3×3'],
   },
   { name: 'stem, 1 channel, 3 columns', x: [1, 2, 2, 2, 1], channels: [3], kernel: [1, 2, 3], has: ['packed'] },
   {
@@ -187,7 +197,8 @@ describe('the first candidate', () => {
     ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'fast', 'winograd 1×4×4 subgroup 1'],
     ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'exact', 'subgroup 3'],
     ['3×3×3 on few channels', [1, 8, 28, 28, 4], 64, cube, 'fast', 'subgroup 3'],
-    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'fast', 'packed subgroup 3'],
+    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'fast', 'winograd 1×4×4 subgroup 3'],
+    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'exact', 'packed subgroup 3'],
     ['1×1×1', [1, 8, 28, 28, 192], 176, {}, 'fast', 'subgroup 3'],
   ] as const)('on a processor: %s, %j → %i', (_, x, cout, window, accuracy, name) => {
     const processor = { software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 };
