@@ -6,6 +6,7 @@ import { AdapterError } from './gpu/errors.ts';
 
 export * from './index.ts';
 export { encodePng, type VideoFormat, writeVideo } from './io/encode.ts';
+export { defaultTuningPath, fileTuning } from './io/tuning_file.ts';
 export {
   type Clip,
   type ClipFrame,

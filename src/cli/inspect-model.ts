@@ -7,9 +7,17 @@ import type { Plan, PlanRow, ProfiledRow } from '../graph/plan.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { modelParameters } from '../i3d/checkpoint.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../i3d/model.ts';
-import type { InspectFlags } from './inspect.ts';
+import type { DeviceFlags } from './options.ts';
 import type { Session } from './session.ts';
 import { braces, type Column, quantity, table } from './table.ts';
+
+/** How a model is inspected. */
+export interface InspectFlags extends DeviceFlags {
+  readonly frames: number;
+  readonly size: number;
+  readonly profile?: boolean;
+  readonly json?: boolean;
+}
 
 const CLASSES = 400;
 /** Profiles of which the median is shown, after one to warm up. */
@@ -28,6 +36,7 @@ export async function inspectModel(stream: Stream, flags: InspectFlags, session:
   session.progress.say('compiling');
   const plan = await compile(graph, parameters, {
     outputs: [I3D_OUTPUTS.logits],
+    tuning: await session.tuning(),
     ...(accuracy === undefined ? {} : { accuracy }),
     ...(kernel === undefined ? {} : { kernel }),
   });

@@ -3,16 +3,9 @@
 import type { Command } from 'commander';
 import type { Stream } from '../i3d/architecture.ts';
 import { inspectFile } from './inspect-file.ts';
-import { inspectModel } from './inspect-model.ts';
-import { addDeviceOptions, type DeviceFlags, positiveNumber, wholeNumber } from './options.ts';
+import { type InspectFlags, inspectModel } from './inspect-model.ts';
+import { addDeviceOptions, positiveNumber, wholeNumber } from './options.ts';
 import { withSession } from './session.ts';
-
-export interface InspectFlags extends DeviceFlags {
-  readonly frames: number;
-  readonly size: number;
-  readonly profile?: boolean;
-  readonly json?: boolean;
-}
 
 const MODELS: Readonly<Record<string, Stream>> = { 'i3d-rgb': 'rgb', 'i3d-flow': 'flow' };
 

@@ -10,6 +10,7 @@ import { sentence, story } from './errors.ts';
 import { addFlow } from './flow.ts';
 import { addInspect } from './inspect.ts';
 import { packageVersions } from './machine.ts';
+import { addTune } from './tune.ts';
 
 const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
 
@@ -18,6 +19,7 @@ Examples:
   i3d classify clip.mp4 --rgb rgb_imagenet.pt --flow flow_imagenet.pt --report clip.html
   i3d flow clip.mp4 --out flow.mp4
   i3d inspect rgb_imagenet.pt
+  i3d tune
   i3d doctor`;
 
 async function main(): Promise<void> {
@@ -28,7 +30,7 @@ async function main(): Promise<void> {
     .version(packageVersions().own, '-v, --version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addClassify, addFlow, addInspect, addConvert, addDoctor, addDemo])
+  for (const add of [addClassify, addFlow, addInspect, addConvert, addTune, addDoctor, addDemo])
     add(program).option('--debug', 'show stack traces');
   if (process.argv.length <= 2) program.outputHelp();
   else await program.parseAsync();
@@ -45,7 +47,6 @@ function fail(error: unknown): void {
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit();
 });
 
 try {

@@ -45,7 +45,7 @@ export async function recognise(
 ): Promise<Classification> {
   const streams: Partial<Record<Stream, I3dStream>> = {};
   const open = async (name: Stream, checkpoint: I3dCheckpoint): Promise<I3dStream> => {
-    streams[name] ??= new I3dStream(await session.gpu(), checkpoint, options);
+    streams[name] ??= new I3dStream(await session.gpu(), checkpoint, { ...options, tuning: await session.tuning() });
     return streams[name];
   };
   const windows: [start: number, frames: number][] = [];

@@ -1,6 +1,8 @@
 /** @file What a command works with: a device that is opened when first needed, stopwatches, progress, and their end. */
 
+import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { fileTuning } from '../io/tuning_file.ts';
 import { openGpu } from '../node.ts';
 import type { DeviceFlags } from './options.ts';
 import { Progress } from './progress.ts';
@@ -23,6 +25,11 @@ export class Session {
       return openGpu(adapter === undefined ? {} : { dawnFlags: [`adapter=${adapter}`] });
     });
     return this.opened;
+  }
+
+  /** What was measured on this machine before; see `i3d tune`. */
+  tuning(): Promise<TuningTable> {
+    return fileTuning().load();
   }
 
   async time<T>(phase: Phase, body: () => Promise<T>): Promise<T> {

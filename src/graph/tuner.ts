@@ -60,7 +60,11 @@ export async function tune(
     const bench = new CandidateBench(gpu, entry, new DeviceParameters(gpu, tensors), prepared);
     try {
       for (const candidate of allowed) {
-        if (options.signal?.aborted || performance.now() > deadline) return records;
+        if (options.signal?.aborted || performance.now() > deadline) {
+          // Half a comparison is no choice.
+          delete records[key];
+          return records;
+        }
         report(candidate.name);
         const best = records[key];
         const ms = await bench.time(

@@ -3,6 +3,7 @@
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
 import { formatShape } from '../core/tensor.ts';
+import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type CompileOptions, compile } from '../graph/compile.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -18,6 +19,8 @@ export interface I3dStreamOptions {
   readonly accuracy?: Accuracy | undefined;
   /** Takes the first kernel whose name starts with this, where a layer has one: for research. */
   readonly kernel?: string | undefined;
+  /** Measured choices of kernels, see `tune`. */
+  readonly tuning?: TuningTable | undefined;
 }
 
 export interface I3dResult {
@@ -46,13 +49,14 @@ export class I3dStream {
   constructor(
     readonly gpu: Gpu,
     readonly checkpoint: I3dCheckpoint,
-    { accuracy, kernel }: I3dStreamOptions = {},
+    { accuracy, kernel, tuning }: I3dStreamOptions = {},
   ) {
     this.parameters = new DeviceParameters(gpu, checkpoint.parameters);
     this.compileOptions = {
       outputs: [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
       ...(accuracy === undefined ? {} : { accuracy }),
       ...(kernel === undefined ? {} : { kernel }),
+      ...(tuning === undefined ? {} : { tuning }),
     };
   }
 
