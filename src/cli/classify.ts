@@ -18,7 +18,9 @@ import {
   positiveNumber,
 } from './options.ts';
 import { type Networks, recognise, type WindowSource } from './recognise.ts';
+import { checkReportPath, writeReport } from './report.ts';
 import { type Classification, printClassification } from './result.ts';
+import { Sampler } from './samples.ts';
 import { type Session, withSession } from './session.ts';
 import { loadLabels, loadStream } from './weights.ts';
 import type { ClipWindow } from './window-stream.ts';
@@ -34,6 +36,7 @@ export interface ClassifyFlags extends ClipFlags, DeviceFlags {
   readonly flowUnits: FlowUnits;
   readonly labels?: string;
   readonly top: number;
+  readonly report?: string;
   readonly logits?: boolean;
   readonly json?: boolean;
 }
@@ -64,6 +67,7 @@ export function addClassify(program: Command): Command {
     )
     .option('--labels <file>', 'names of the classes, one on each line (default: Kinetics-400 or -600)')
     .option('--top <k>', 'how many classes to show', positiveNumber, 5)
+    .option('--report <file.html>', 'write a page with frames, flow, scores and times')
     .option('--logits', 'the logits of all classes, too')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);
@@ -81,6 +85,7 @@ async function classify(input: string | undefined, flags: ClassifyFlags, session
   const paths = chooseStreams(flags);
   const { weights, flowInput } = flags;
   if (weights) checkFusionWeights(weights);
+  if (flags.report !== undefined) await checkReportPath(flags.report);
   const stored =
     paths.flow !== undefined && flowInput !== undefined
       ? await StoredFlow.open(flowInput, flags.flowUnits, session)
@@ -102,7 +107,18 @@ async function classify(input: string | undefined, flags: ClassifyFlags, session
       rgb,
       flow: flow && { checkpoint: flow, source: stored ?? new ComputedFlow(session, flags.preset) },
     };
-    return await recognise(input ?? flowInput!, source, networks, labels, { ...flags, weights }, session);
+    const sampler = flags.report === undefined ? undefined : new Sampler();
+    const seesFrames = paths.rgb !== undefined || !stored;
+    const result = await recognise(
+      input ?? flowInput!,
+      source,
+      networks,
+      labels,
+      { ...flags, weights, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
+      session,
+    );
+    if (sampler) await writeReport(flags.report!, result, sampler);
+    return result;
   } finally {
     await source.close();
   }

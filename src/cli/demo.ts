@@ -1,6 +1,7 @@
 /** @file `i3d demo`, which is `npm start`: the whole way from a video file to class scores, without any file to download. */
 
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -29,6 +30,13 @@ export function addDemo(program: Command): Command {
 
 async function demonstrate(session: Session): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'i3d-demo-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const interrupted = () => {
+    remove();
+    // Ends as it would have without this handler. An orderly exit would pull the driver away under its own threads.
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.once('SIGINT', interrupted);
   try {
     const path = join(folder, 'demo.mp4');
     const { width, height, fps } = SCENE;
@@ -58,7 +66,8 @@ Download trained ones, such as rgb_imagenet.pt from
 and give them with a clip of yours:
   ${command()} classify clip.mp4 --rgb rgb_imagenet.pt`);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    process.removeListener('SIGINT', interrupted);
+    remove();
   }
 }
 

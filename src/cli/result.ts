@@ -83,8 +83,11 @@ function toText(result: Classification, withLogits: boolean): string {
   return [head, best, ...all, `${times.join(', ')} on ${adapter}`].join('\n\n');
 }
 
-/** Milliseconds are as exact as these are; `flow` only where it was computed. */
-function timings({ seconds: spent, streams }: Classification): Record<string, number> {
+/** Seconds of each phase, to the millisecond; `flow` only where that stream took part. */
+export function timings({
+  seconds: spent,
+  streams,
+}: Pick<Classification, 'seconds' | 'streams'>): Record<string, number> {
   const entries = Object.entries(spent).filter(([phase]) => phase !== 'flow' || streams.flow !== undefined);
   return Object.fromEntries(entries.map(([phase, value]) => [phase, Math.round(value * 1000) / 1000]));
 }
