@@ -15,12 +15,12 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-export function i3d(args: readonly string[], cwd = ROOT): Promise<CommandResult> {
+export function i3d(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
     const child = spawn(process.execPath, ['--import', tsx, `${ROOT}src/cli/main.ts`, ...args], {
-      cwd,
-      env: { ...process.env, TSX_TSCONFIG_PATH: `${ROOT}tsconfig.json` },
+      cwd: ROOT,
+      env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: TIMEOUT,
       killSignal: 'SIGKILL',
