@@ -4,6 +4,24 @@
 export * from './core/errors.ts';
 export * from './core/kernel.ts';
 export * from './core/tensor.ts';
+// Optical flow.
+export {
+  type ColorOptions,
+  type ComputeFlowOptions,
+  compareFlow,
+  computeFlow,
+  type FlowError,
+  type FlowSize,
+  type FlowStreamOptions,
+  flowToColor,
+  flowToStream,
+  type PresetName,
+  presets,
+  resolveOptions,
+  Tvl1,
+  type Tvl1Options,
+  type Tvl1Settings,
+} from './flow/index.ts';
 // The device.
 export * from './gpu/device.ts';
 export * from './gpu/errors.ts';
@@ -31,6 +49,7 @@ export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrame
 export * from './i3d/scores.ts';
 export * from './i3d/windows.ts';
 // Formats, from bytes.
+export { decodeFlo, encodeFlo } from './io/flo.ts';
 export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
