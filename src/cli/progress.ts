@@ -32,7 +32,7 @@ export class Progress {
   }
 
   private draw(text: string): void {
-    const line = text.slice(0, Math.max(10, (this.stream.columns ?? 80) - 1));
+    const line = text.slice(0, Math.max(10, (this.stream.columns || 80) - 1));
     this.stream.write(`\r${line}\x1b[K`);
     this.shown = line;
   }

@@ -6,6 +6,7 @@ import { fileTuning } from '../io/tuning_file.ts';
 import { openGpu } from '../node.ts';
 import type { DeviceFlags } from './options.ts';
 import { Progress } from './progress.ts';
+import { withQuietLibraries } from './quiet.ts';
 
 /** Where the time of a command goes; seconds. */
 export type Phase = 'decode' | 'prepare' | 'flow' | 'compile' | 'run';
@@ -22,7 +23,7 @@ export class Session {
     this.opened ??= this.time('prepare', () => {
       this.progress.say('opening the adapter');
       const { adapter } = this.flags;
-      return openGpu(adapter === undefined ? {} : { dawnFlags: [`adapter=${adapter}`] });
+      return withQuietLibraries(() => openGpu(adapter === undefined ? {} : { dawnFlags: [`adapter=${adapter}`] }));
     });
     return this.opened;
   }
