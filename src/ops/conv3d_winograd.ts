@@ -77,9 +77,12 @@ const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] =
 
 /**
  * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 2 × 2 need 1.8 times
- * the memory of the weights, those of 4 × 4 four times, and 8 × 8 pixels of 7 × 7 are computed either way.
+ * the memory of the weights, those of 4 × 4 four times, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the
+ * transforms are most of the time.
  */
 const SMALL_FRAME = 64;
+const FEW_CHANNELS = 32;
+const FEW_CHANNELS_FRAME = 256;
 const SMALL_PENALTY = 10;
 
 const tilesOfTwo = ({ geometry: { kernel, stride } }: Convolution): boolean =>
@@ -96,7 +99,8 @@ export function winogradCandidates(conv: Convolution): RankedCandidate[] {
   if (groups !== 1) return [];
   const last = pays(conv) ? 0 : 150;
   const [, , height, width] = conv.outputs[0]!.view.shape;
-  const small = height * width <= SMALL_FRAME && tilesOfTwo(conv);
+  const limit = conv.cin <= FEW_CHANNELS ? FEW_CHANNELS_FRAME : SMALL_FRAME;
+  const small = height * width <= limit && tilesOfTwo(conv);
   return TILES.filter(({ tile }) => winogradApplies(geometry.kernel, geometry.stride, tile)).flatMap(({ tile, rank }) =>
     candidatesOf(conv, tile, rank + last + (tile.hw === 4 && small ? SMALL_PENALTY : 0)),
   );
