@@ -34,6 +34,7 @@ export interface ClassifyFlags extends ClipFlags, DeviceFlags {
   readonly preset: PresetName;
   readonly flowInput?: string;
   readonly flowUnits: FlowUnits;
+  readonly flowQuantise?: boolean;
   readonly labels?: string;
   readonly top: number;
   readonly report?: string;
@@ -65,6 +66,7 @@ export function addClassify(program: Command): Command {
         .choices(['pixels', 'scaled'])
         .default('pixels'),
     )
+    .option('--flow-quantise', 'round flow to 8 bits, as pipelines do that store it as JPEG pictures')
     .option('--labels <file>', 'names of the classes, one on each line (default: Kinetics-400 or -600)')
     .option('--top <k>', 'how many classes to show', positiveNumber, 5)
     .option('--report <file.html>', 'write a page with frames, flow, scores and times')
@@ -88,7 +90,7 @@ async function classify(input: string | undefined, flags: ClassifyFlags, session
   if (flags.report !== undefined) await checkReportPath(flags.report);
   const stored =
     paths.flow !== undefined && flowInput !== undefined
-      ? await StoredFlow.open(flowInput, flags.flowUnits, session)
+      ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, session)
       : undefined;
   const source = await openSource(input, paths, stored, flags, session);
   try {
@@ -105,7 +107,7 @@ async function classify(input: string | undefined, flags: ClassifyFlags, session
     const labels = await loadLabels(flags.labels, classes);
     const networks: Networks = {
       rgb,
-      flow: flow && { checkpoint: flow, source: stored ?? new ComputedFlow(session, flags.preset) },
+      flow: flow && { checkpoint: flow, source: stored ?? new ComputedFlow(session, flags.preset, flags.flowQuantise) },
     };
     const sampler = flags.report === undefined ? undefined : new Sampler();
     const seesFrames = paths.rgb !== undefined || !stored;

@@ -27,6 +27,7 @@ export class ComputedFlow implements FlowSource {
   constructor(
     private readonly session: Session,
     private readonly preset: PresetName,
+    private readonly quantise = false,
   ) {}
 
   async of({ start, frames, clip, margin }: ClipWindow): Promise<FloatTensor> {
@@ -55,7 +56,7 @@ export class ComputedFlow implements FlowSource {
     const gpu = await this.session.gpu();
     const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
     const flow = await this.session.time('flow', () => computeFlow(gpu, frames, { preset: this.preset, onProgress }));
-    return scaled(withoutMargin(flow, margin));
+    return flowToStream(gpu, withoutMargin(flow, margin), { bound: FLOW_BOUND, quantise: this.quantise });
   }
 }
 
@@ -75,11 +76,12 @@ export class StoredFlow implements FlowSource {
     private readonly session: Session,
     private readonly path: string,
     private readonly units: FlowUnits,
+    private readonly quantise: boolean,
     readonly flow: FloatTensor,
   ) {}
 
   /** @throws InputError when the file holds no flow, or values that are not finite or out of range. */
-  static async open(path: string, units: FlowUnits, session: Session): Promise<StoredFlow> {
+  static async open(path: string, units: FlowUnits, quantise: boolean, session: Session): Promise<StoredFlow> {
     const { dtype, shape, data } = await session.time('decode', () => readArray(path));
     if (dtype !== 'f32' || shape.length !== 4 || shape[3] !== 2 || data.length === 0) {
       throw new InputError(`${path} holds ${dtype} ${formatShape(shape)}; flow is float32 T×H×W×2, u then v.`);
@@ -87,7 +89,7 @@ export class StoredFlow implements FlowSource {
     const values = data as Float32Array;
     if (units === 'scaled') checkRange(values, 1, path, 'scaled flow');
     else checkRange(values, Number.MAX_VALUE, path, 'flow');
-    return new StoredFlow(session, path, units, floatTensor(shape, values));
+    return new StoredFlow(session, path, units, quantise, floatTensor(shape, values));
   }
 
   async of({ start, frames }: Pick<ClipWindow, 'start' | 'frames'>): Promise<FloatTensor> {
@@ -111,16 +113,10 @@ export class StoredFlow implements FlowSource {
     if (this.units === 'scaled') return flow;
     const [, height = 0, width = 0] = flow.shape;
     const { resized, crop } = preprocessGeometry(height, width);
-    if (crop.height === height && crop.width === width) return scaled(flow);
     const gpu = await this.session.gpu();
-    return this.session.time('prepare', () => flowToStream(gpu, flow, { resized, crop, bound: FLOW_BOUND }));
+    const options = { resized, crop, bound: FLOW_BOUND, quantise: this.quantise };
+    return this.session.time('prepare', () => flowToStream(gpu, flow, options));
   }
-}
-
-/** Pixels to the network's range. */
-function scaled(flow: FloatTensor): FloatTensor {
-  const clipped = flow.data.map((pixels) => Math.max(-FLOW_BOUND, Math.min(FLOW_BOUND, pixels)) / FLOW_BOUND);
-  return floatTensor(flow.shape, clipped);
 }
 
 function repeatLast(parts: readonly Float32Array[], frames: number, shape: readonly number[]): FloatTensor {
