@@ -93,7 +93,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   }
   if (oc4 >= p.cout4) { return; }
   let u_batch = workgroup.z * p.rows;
-  ${repeat(rows, (i) => `if (first + ${i}u < p.rows) { u[(u_batch + first + ${i}u) * p.cout4 + oc4] = acc${i}; }`, '\n  ')}
+  // As a loop: written out, the stores are half of the text.
+  var sums = array<vec4f, ${rows}>(${repeat(rows, (i) => `acc${i}`, ', ')});
+  let count = min(p.rows - first, ${rows}u);
+  for (var i = 0u; i < count; i++) { u[(u_batch + first + i) * p.cout4 + oc4] = sums[i]; }
 }`,
   });
 }
