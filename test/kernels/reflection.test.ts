@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { ResourceType, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import type { BindingKind, Kernel } from '../../src/core/kernel.ts';
+import type { BindingKind, DeviceProfile, Kernel } from '../../src/core/kernel.ts';
+import { type PresetName, presets, resolveOptions } from '../../src/flow/options.ts';
+import { planFlow } from '../../src/flow/plan.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { nodesToRun } from '../../src/graph/lower.ts';
+import { assignStorage } from '../../src/graph/storage.ts';
 import { add } from '../../src/kernels/add.ts';
 import { affine } from '../../src/kernels/affine.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
-import { conv3dRegister } from '../../src/kernels/conv3d_register.ts';
-import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
-import { conv3dTiled } from '../../src/kernels/conv3d_tiled.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
+import { flowGrey } from '../../src/kernels/flow_grey.ts';
 import { pool3d } from '../../src/kernels/pool3d.ts';
 import { pool3dSweep } from '../../src/kernels/pool3d_sweep.ts';
 import { preprocess } from '../../src/kernels/preprocess.ts';
+import { probeCopy } from '../../src/kernels/probe_copy.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { softmax } from '../../src/kernels/softmax.ts';
 import { denseView } from '../../src/kernels/view.ts';
@@ -22,13 +26,67 @@ const window = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1] } as c
 const problem: Conv3dProblem = { x, outputs: [y], ...window, groups: 1, relu: true };
 const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
 
+/** Adapters with and without narrow subgroups; made up, since no device is needed. */
+const PROFILES = [8, 32].map(
+  (lanes): DeviceProfile => ({
+    vendor: 'test',
+    architecture: '',
+    description: '',
+    software: lanes === 8,
+    subgroups: true,
+    subgroupMinSize: lanes,
+    subgroupMaxSize: lanes,
+    shaderF16: true,
+    timestamps: true,
+    maxWorkgroupStorage: 32_768,
+    maxInvocationsPerWorkgroup: 1024,
+    maxWorkgroupsPerDimension: 65_535,
+    maxStorageBinding: 1 << 27,
+    maxBufferSize: 1 << 28,
+    bindingAlignment: 256,
+  }),
+);
+
+/** Every kernel of every candidate of some convolutions. */
+function convolutionKernels(): Kernel[] {
+  const nodes = [
+    { kernel: [3, 3, 3], stride: 1, cin: 8 },
+    { kernel: [7, 7, 7], stride: 2, cin: 3 },
+    { kernel: [1, 1, 1], stride: 1, cin: 512 },
+  ] as const;
+  return PROFILES.flatMap((profile) =>
+    nodes.flatMap(({ kernel: [t, h, w], stride, cin }) => {
+      const builder = new GraphBuilder();
+      const input = builder.input('x', [1, 4, 14, 14, cin]);
+      const weights = builder.parameter('w', [t, h, w, cin, 32]);
+      builder.name('y', builder.conv3d('conv', input, weights, { stride: [stride, stride, stride] }));
+      const graph = builder.build();
+      return nodesToRun(graph, assignStorage(graph), profile)
+        .flatMap(({ candidates }) => candidates)
+        .flatMap((candidate) => candidate.lower())
+        .map(({ kernel }) => kernel);
+    }),
+  );
+}
+
+function flowKernels(): Kernel[] {
+  const extents = [
+    { width: 64, height: 48 },
+    { width: 51, height: 38 },
+  ];
+  return (['sweep', 'tile'] as const).flatMap((kind) =>
+    (Object.keys(presets) as PresetName[])
+      .flatMap((preset) => planFlow(PROFILES[0]!, extents, 2, resolveOptions({ preset }), kind).steps)
+      .map(({ kernel }) => kernel),
+  );
+}
+
 const KERNELS: readonly Kernel[] = [
-  ...[problem, three].flatMap((conv) => [
-    conv3dDirect(conv),
-    conv3dRegister(conv, { lanes: 8, pixelsPerLane: 4, vectorsPerLane: 2 }),
-    conv3dSubgroup(conv, { lanes: 8, pixelsPerLane: 3 }),
-    conv3dTiled(conv, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
-  ]),
+  ...convolutionKernels(),
+  ...flowKernels(),
+  flowGrey({ width: 7, height: 5 }, 2),
+  probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
+  conv3dDirect(three),
   conv3dDirect({ ...problem, groups: 2 }),
   pool3d({ x, y, ...window, mode: 'max' }),
   pool3d({ x, y, ...window, mode: 'average' }),
@@ -50,7 +108,10 @@ const KERNELS: readonly Kernel[] = [
 
 const ACCESS: Record<Exclude<BindingKind, 'uniform'>, string> = { constant: 'read', storage: 'read_write' };
 
-describe.each(KERNELS)('$name', (kernel) => {
+/** One of each shader. */
+const DISTINCT = [...new Map(KERNELS.map((kernel) => [kernel.wgsl, kernel])).values()];
+
+describe.each(DISTINCT)('$name', (kernel) => {
   // The parser takes `workgroup` for a keyword, which WGSL does not: outside of `var<workgroup>` it is a name like any other.
   const reflected = new WgslReflect(kernel.wgsl.replaceAll(/\bworkgroup\b(?!>)/g, 'this_workgroup'));
   const [bindings = []] = reflected.getBindGroups();
