@@ -39,6 +39,7 @@ const InputParams = struct('WinogradInput', {
   pad_h: 'i32',
   pad_w: 'i32',
   cin: 'u32',
+  batches: 'u32',
 });
 
 /** Stage 1. Bindings: x, v, both as `array<f32>`. */
@@ -74,6 +75,7 @@ export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, 
       pad_h: padding[1],
       pad_w: padding[2],
       cin: x.shape[4],
+      batches: layout.batches,
     },
     storage: [storage('x', 'array<f32>'), storage('v', 'array<f32>')],
     workgroups: foldGrid(divideUp(layout.inputRows * lanes, workgroupSize)),
@@ -111,9 +113,9 @@ fn main(
   ${repeat(wide, (k) => `let column_${k} = w + ${step * k};`, '\n  ')}
   ${code.lines.join('\n  ')}
   let batch = p.rows * p.lanes;
-  ${flatten(result)
-    .map((value, b) => `v[index + ${b}u * batch] = ${value};`)
-    .join('\n  ')}
+  // As a loop: written out, the stores are half of the text and of the time to compile it.
+  var values = array<f32, ${layout.batches}>(${flatten(result).join(', ')});
+  for (var b = 0u; b < p.batches; b++) { v[index + b * batch] = values[b]; }
 }`,
   });
 }
