@@ -14,6 +14,9 @@ import type { Argument } from './operator.ts';
 /** From more channels on, packing saves nothing worth a copy of x. */
 const FEW_CHANNELS = 4;
 
+/** A packed clip of I3D's 16 frames is one piece; of 64, six, which overlap by 5 frames each. */
+const PACKED_BYTES = 40 * 2 ** 20;
+
 /** Which of the family's kernels are worth a try on what packing leaves. */
 const PACKED = ['subgroup 3', 'subgroup 2', 'tiled 64×64×16 8×8', 'tiled 64×64×16 4×8', 'register 4×8'];
 
@@ -30,7 +33,7 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
     return pixelsOf(view) * view.stride * 16;
   };
   const split = splitForWorkspace(geometry, x, outputs, profile, (n, frames) => [bytes(n, frames)], {
-    budget: WORKSPACE_BUDGET,
+    budget: PACKED_BYTES,
     step: 1,
   });
   if (!split) return [];
