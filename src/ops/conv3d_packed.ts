@@ -6,7 +6,7 @@
 import { packWeights } from '../kernels/conv3d.ts';
 import { conv3dStemPack, packedProblem, packedShape } from '../kernels/conv3d_stem.ts';
 import { denseView, pixelsOf, vec4s } from '../kernels/view.ts';
-import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
+import { type Convolution, problemOf, type RankedCandidate } from './conv3d_family.ts';
 import { MEMBERS } from './conv3d_members.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import type { Argument } from './operator.ts';
