@@ -3,6 +3,7 @@
 import { I3dError } from './core/errors.ts';
 import { Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
+import { Patience } from './gpu/patience.ts';
 
 export * from './index.ts';
 export { encodePng, type VideoFormat, writeVideo } from './io/encode.ts';
@@ -39,7 +40,7 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   // Quantised time stamps (65 µs) are a browser's protection against pages; here they would only blur profiles.
   const flags = ['disable-dawn-features=timestamp_quantization', ...(options.dawnFlags ?? [])];
   try {
-    return await Gpu.create(dawn.create(flags), options);
+    return await Gpu.create(dawn.create(flags), { whileWaiting: new Patience().during, ...options });
   } catch (error) {
     if (error instanceof I3dError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);

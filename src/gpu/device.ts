@@ -20,6 +20,8 @@ export interface GpuOptions {
   readonly limits?: Readonly<Partial<Record<LimitName, number>>>;
   /** Leave these features out although the adapter has them, such as `subgroups`. */
   readonly withoutFeatures?: readonly string[];
+  /** Wraps every wait for the device. For Dawn in Node, which would poll all the while; see patience.ts. */
+  readonly whileWaiting?: <T>(wait: Promise<T>) => Promise<T>;
 }
 
 /** The limits that kernels and plans use; each is requested at the adapter's value. */
@@ -56,6 +58,7 @@ export class Gpu {
     readonly device: GPUDevice,
     readonly adapter: GPUAdapter,
     readonly profile: DeviceProfile,
+    private readonly whileWaiting: NonNullable<GpuOptions['whileWaiting']>,
   ) {
     this.pipelines = new PipelineCache(device);
     this.lost = new Promise((_, reject) => {
@@ -89,7 +92,13 @@ export class Gpu {
       requiredFeatures: features as GPUFeatureName[],
       requiredLimits,
     });
-    return new Gpu(gpu, device, adapter, describe(adapter, device, requiredLimits as Record<LimitName, number>));
+    return new Gpu(
+      gpu,
+      device,
+      adapter,
+      describe(adapter, device, requiredLimits as Record<LimitName, number>),
+      options.whileWaiting ?? ((wait) => wait),
+    );
   }
 
   /** Bytes of all live buffers that were made here. */
@@ -149,12 +158,12 @@ export class Gpu {
 
   /** Waits for all submitted work. */
   async idle(): Promise<void> {
-    await Promise.race([this.device.queue.onSubmittedWorkDone(), this.lost]);
+    await this.whileWaiting(Promise.race([this.device.queue.onSubmittedWorkDone(), this.lost]));
   }
 
   /** The contents of a MAP_READ buffer, copied out. */
   async read(buffer: GPUBuffer, size: number): Promise<ArrayBuffer> {
-    await Promise.race([buffer.mapAsync(MapMode.READ, 0, size), this.lost]);
+    await this.whileWaiting(Promise.race([buffer.mapAsync(MapMode.READ, 0, size), this.lost]));
     const copy = buffer.getMappedRange(0, size).slice(0);
     buffer.unmap();
     return copy;

@@ -3,6 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { Program, type Step } from '../gpu/program.ts';
+import { warmUp } from '../gpu/warmup.ts';
 import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
 import { Arena } from './arena.ts';
 import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
@@ -40,6 +41,11 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     const candidate = chooseCandidate(entry, profile, options);
     return { ...entry, candidate, dispatches: candidate.lower() };
   });
+
+  await warmUp(
+    gpu,
+    lowered.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)),
+  );
 
   const workspaces = lowered.map(({ candidate }) => candidate.workspaces);
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));

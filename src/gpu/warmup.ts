@@ -1,0 +1,44 @@
+/**
+ * @file Makes drivers finish compiling early. Some put the generation of machine code off until a pipeline's first dispatch
+ * (Mesa's software driver takes 0.1 to 0.6 s for each); given one small dispatch each up front, they do it on their own
+ * thread while the host still prepares weights.
+ */
+
+import type { Kernel } from '../core/kernel.ts';
+import type { Gpu } from './device.ts';
+import { BufferUsage } from './usage.ts';
+
+/** Bytes of each stand-in buffer. Accesses beyond it are clamped, as WebGPU promises. */
+const STAND_IN = 1024;
+
+/**
+ * Submits one workgroup of each distinct kernel, on buffers that nobody reads, and returns once they are on their way.
+ * @throws KernelCompileError
+ */
+export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void> {
+  const distinct = [...new Map([...kernels].map((kernel) => [kernel.wgsl, kernel])).values()];
+  const compiled = await Promise.all(distinct.map((kernel) => gpu.pipelines.get(kernel)));
+  const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
+  const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
+  const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
+  try {
+    await gpu.checked('Warm-up', () => {
+      const encoder = gpu.device.createCommandEncoder({ label: 'warm-up' });
+      const pass = encoder.beginComputePass();
+      distinct.forEach((kernel, i) => {
+        const entries = kernel.bindings.map(({ kind }, binding) => ({
+          binding,
+          resource: { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! },
+        }));
+        pass.setPipeline(compiled[i]!.pipeline);
+        pass.setBindGroup(0, gpu.device.createBindGroup({ layout: compiled[i]!.layout, entries }));
+        pass.dispatchWorkgroups(1);
+      });
+      pass.end();
+      gpu.device.queue.submit([encoder.finish()]);
+    });
+  } finally {
+    // Destroying is allowed while the work is in flight.
+    for (const buffer of [...buffers, ...uniforms]) gpu.destroyBuffer(buffer);
+  }
+}
