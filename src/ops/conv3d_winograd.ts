@@ -1,6 +1,6 @@
 /**
- * @file Winograd candidates for 3×3 and 4×4 windows of stride 1 and 5×5 to 8×8 windows of stride 2 (over T any window, or 3): three dispatches per part. Not exact; the
- * error is documented in docs/kernels.md.
+ * @file Winograd candidates for 3×3 and 4×4 windows of stride 1 and 5×5 to 8×8 windows of stride 2 (over T any window, or
+ * 3): three dispatches per part. Not exact; the error is documented in docs/kernels.md.
  */
 
 import type { Kernel } from '../core/kernel.ts';
@@ -78,12 +78,16 @@ const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] =
 /**
  * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 2 × 2 need 1.8 times
  * the memory of the weights, those of 4 × 4 four times, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the
- * transforms are most of the time.
+ * transforms are most of the time. On software adapters even tiles of 2 × 2 are not worth it: they save 2 % of I3D's time and
+ * cost 0.6 s of compilation at the first run.
  */
 const SMALL_FRAME = 64;
 const FEW_CHANNELS = 32;
 const FEW_CHANNELS_FRAME = 256;
 const SMALL_PENALTY = 10;
+
+/** Behind all exact kernels. */
+const LAST_RANK = 150;
 
 const tilesOfTwo = ({ geometry: { kernel, stride } }: Convolution): boolean =>
   winogradApplies(kernel, stride, { t: 1, hw: 2, taps: 3 });
@@ -97,12 +101,17 @@ function pays({ profile, geometry, cin: inner, cout }: Convolution): boolean {
 export function winogradCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups } = conv;
   if (groups !== 1) return [];
-  const last = pays(conv) ? 0 : 150;
+  const last = pays(conv) ? 0 : LAST_RANK;
   const [, , height, width] = conv.outputs[0]!.view.shape;
   const limit = conv.cin <= FEW_CHANNELS ? FEW_CHANNELS_FRAME : SMALL_FRAME;
   const small = height * width <= limit && tilesOfTwo(conv);
+  const penalty = ({ hw }: WinogradTile): number => {
+    if (!small) return 0;
+    if (conv.profile.software) return LAST_RANK;
+    return hw === 4 ? SMALL_PENALTY : 0;
+  };
   return TILES.filter(({ tile }) => winogradApplies(geometry.kernel, geometry.stride, tile)).flatMap(({ tile, rank }) =>
-    candidatesOf(conv, tile, rank + last + (tile.hw === 4 && small ? SMALL_PENALTY : 0)),
+    candidatesOf(conv, tile, rank + last + penalty(tile)),
   );
 }
 
