@@ -115,6 +115,7 @@ command('peers', 2)
   .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
   .option('--accuracy <name>', `of ours: ${ACCURACIES.join(', ')}`, oneOf('--accuracy', ACCURACIES), ['fast'])
   .option('--engine <name>', 'only engines whose names contain this')
+  .option('--svg <file>', 'also draw a chart')
   .action(async (options: PeersOptions & { task: PeersOptions['tasks']; accuracy: Accuracy[] }) => {
     await withGpu((gpu) => benchPeers(gpu, { ...options, tasks: options.task, accuracies: options.accuracy }));
   });

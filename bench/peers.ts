@@ -12,7 +12,9 @@ import type { Accuracy } from '../src/core/kernel.ts';
 import { floatTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import { writeFileAtomic } from '../src/io/atomic.ts';
 import { encodeNpy } from '../src/io/npy.ts';
+import { barChart } from './chart.ts';
 import { type Contender, hold, PEERS_FOLDER, type Score, typescript } from './contender.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { movingFrames } from './moving_frames.ts';
@@ -33,6 +35,8 @@ export interface PeersOptions {
   /** Only engines whose names contain this; ours always runs. */
   readonly engine?: string;
   readonly json?: string;
+  /** A chart of all tasks. */
+  readonly svg?: string;
 }
 
 interface PeerRecord extends Score, Origin {
@@ -57,6 +61,7 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
     print(`\n${task}\n${scoreTable(records.filter((record) => record.task === task))}`);
     // After each task: a long run that is stopped has written what it measured.
     await writeJson(options.json, records);
+    if (options.svg !== undefined) await writeFileAtomic(options.svg, chart(records));
   };
   print(gpu.profile.description);
   if (packages !== undefined) print(`onnxruntime and tfjs are left out: ${packages}`);
@@ -110,6 +115,22 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Speed beside ours, which is 1, task by task. */
+function chart(records: readonly PeerRecord[]): string {
+  const { adapter, date } = records[0]!;
+  const tasks = [...new Set(records.map(({ task }) => task))];
+  return barChart({
+    title: 'Speed on the same work (i3d-webgpu = 1)',
+    note: `${adapter}; engines marked cpu and OpenCV run natively on the same cores; ${date.slice(0, 10)}`,
+    groups: tasks.map((task) => ({
+      name: task,
+      bars: records
+        .filter((record) => record.task === task && record.ratio !== undefined)
+        .map(({ engine, ratio }) => ({ name: engine, value: 1 / ratio!, strong: engine.startsWith('i3d-webgpu') })),
+    })),
+  });
 }
 
 /** Installs the peers' packages where they are missing; says in one line why that failed. */
