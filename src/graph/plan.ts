@@ -112,11 +112,15 @@ export class Plan {
    */
   run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
     const slot = this.staging[this.runs++ % 2]!;
-    const submitted = Promise.all([this.submitted, slot.free]).then(() => this.submit(inputs, slot.buffer));
-    const results = submitted.then(() => this.readResults(slot.buffer));
+    const turn = Promise.all([this.submitted, slot.free]).then(() => {
+      this.checkInputs(inputs);
+      // Asked for at once: waiting for the device's word on the commands first would cost a turn of its own.
+      return { accepted: this.submit(inputs, slot.buffer), read: this.readResults(slot.buffer) };
+    });
+    const results = turn.then(async ({ accepted, read }) => (await Promise.all([accepted, read]))[1]);
     // A failed run is its caller's to handle; the next ones go on.
-    this.submitted = submitted.catch(() => undefined);
-    slot.free = results.catch(() => undefined);
+    this.submitted = turn.catch(() => undefined);
+    slot.free = turn.then(({ accepted, read }) => Promise.allSettled([accepted, read])).catch(() => undefined);
     return results;
   }
 
@@ -156,7 +160,7 @@ export class Plan {
   private submit(inputs: Readonly<Record<string, HostTensor>>, staging: GPUBuffer): Promise<void> {
     const { device } = this.gpu;
     return this.gpu.checked('Run', () => {
-      for (const [name, value] of this.inputs) this.uploadInput(name, value, inputs[name]);
+      for (const [name, value] of this.inputs) this.uploadInput(value, inputs[name]!);
       let encoder = device.createCommandEncoder({ label: 'plan' });
       for (const [from, to] of this.batches) {
         if (from > 0) {
@@ -183,7 +187,11 @@ export class Plan {
     );
   }
 
-  private uploadInput(name: string, value: ValueId, tensor: HostTensor | undefined): void {
+  private checkInputs(inputs: Readonly<Record<string, HostTensor>>): void {
+    for (const [name, value] of this.inputs) this.checkInput(name, value, inputs[name]);
+  }
+
+  private checkInput(name: string, value: ValueId, tensor: HostTensor | undefined): void {
     const { type } = this.graph.values[value]!;
     if (!tensor) throw new GraphError(`Input ${name} (${type.dtype} ${formatShape(type.shape)}) is missing.`);
     if (
@@ -195,6 +203,10 @@ export class Plan {
         `Input ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}; the plan takes ${type.dtype} ${formatShape(type.shape)}.`,
       );
     }
+  }
+
+  private uploadInput(value: ValueId, tensor: HostTensor): void {
+    const { type } = this.graph.values[value]!;
     const placement = this.storage.placements[value]!;
     const { buffer, offset } = this.arena.range(placement.storage);
     const bytes =
