@@ -44,8 +44,8 @@ const SIZE = { width: 224, height: 224 };
 /** The clip of the reference flow; moving texture where it is missing. */
 const CLIP = fileURLToPath(new URL('../../shared/golden/rgb_frames_u8.npy', import.meta.url));
 
-/** Bytes that an iteration's step moves per pixel: u and dual in and out (16 bytes each way), data in (8). */
-const STEP_BYTES = 40;
+/** Bytes that an iteration's step moves per pixel: u and dual in and out (24 bytes each way), data in (16). */
+const STEP_BYTES = 64;
 
 export async function benchFlow(gpu: Gpu, options: FlowBenchOptions = {}): Promise<FlowBenchRow[]> {
   const { preset = 'opencv', repeats = 3, pairs = [1, 16] } = options;
@@ -83,7 +83,9 @@ async function movedBytes(gpu: Gpu, tvl1: Tvl1, preset: PresetName): Promise<num
   const extents = pyramidExtents(tvl1.size, scales, scaleStep).reverse();
   const count = iterationsPerStep(innerIterations);
   const sweeps = solverFor(gpu.profile) === 'sweep';
-  const perWarp = sweeps ? 1 : outerIterations * (innerIterations / count + Number(medianFiltering > 1));
+  const perWarp = sweeps
+    ? 1
+    : outerIterations * (innerIterations / count + Number(medianFiltering > 1)) + Number(count > 1);
   let steps = 0;
   for (const slots of await tvl1.solver.history()) {
     extents.forEach((extent, level) => {
@@ -110,7 +112,7 @@ async function greyFrames(count: number): Promise<Uint8Array> {
     const t = Math.floor(i / (width * height));
     const frame = Math.floor(t / frames) % 2 === 0 ? t % frames : frames - (t % frames);
     const at = 3 * (frame * width * height + (i % (width * height)));
-    grey[i] = (Number(data[at]) * 4899 + Number(data[at + 1]) * 9617 + Number(data[at + 2]) * 1868 + 8192) >> 14;
+    grey[i] = (Number(data[at]) * 9798 + Number(data[at + 1]) * 19235 + Number(data[at + 2]) * 3735 + 16384) >> 15;
   }
   return grey;
 }

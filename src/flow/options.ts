@@ -33,6 +33,8 @@ export interface Tvl1Options {
   readonly gradientBlend: number;
   /** Points of the image derivative. */
   readonly gradientTaps: 3 | 5;
+  /** Round every step as OpenCV does, so that the flow is the same bit by bit. On software adapters; costs time. */
+  readonly exactRounding: boolean;
 }
 
 /** What OpenCV's `DualTVL1OpticalFlow` does by default. */
@@ -53,6 +55,7 @@ const opencv: Tvl1Options = {
   scaleSmoothing: 0,
   gradientBlend: 0,
   gradientTaps: 3,
+  exactRounding: true,
 };
 
 export type PresetName = 'opencv' | 'accurate' | 'fast';
@@ -67,9 +70,10 @@ export const presets: Readonly<Record<PresetName, Tvl1Options>> = {
     scaleStep: 0.9,
     gradientBlend: 0.3,
     gradientTaps: 5,
+    exactRounding: false,
   },
   /** Fewer warps with a looser stop test. */
-  fast: { ...opencv, warps: 2, epsilon: 0.02 },
+  fast: { ...opencv, warps: 2, epsilon: 0.02, exactRounding: false },
 };
 
 const RANGES: Record<string, readonly [min: number, max: number, whole: boolean]> = {

@@ -1,20 +1,13 @@
 /** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
-import {
-  type Extent,
-  FIXED_THRESHOLD,
-  type Iterations,
-  iterationsPerStep,
-  planeOf,
-  type Tvl1State,
-} from '../kernels/tvl1_layout.ts';
+import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1_layout.ts';
 import { tvl1Median } from '../kernels/tvl1_median.ts';
 import { tvl1Output } from '../kernels/tvl1_output.ts';
 import { tvl1Resize } from '../kernels/tvl1_resize.ts';
 import { tvl1Smooth } from '../kernels/tvl1_smooth.ts';
 import { tvl1Sweep } from '../kernels/tvl1_sweep.ts';
-import { tileRows, tvl1Tile } from '../kernels/tvl1_tile.ts';
+import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1_tile.ts';
 import { tvl1Upsample } from '../kernels/tvl1_upsample.ts';
 import { tvl1Warp } from '../kernels/tvl1_warp.ts';
 import type { Tvl1Options } from './options.ts';
@@ -70,6 +63,8 @@ export function planFlow(
       lambda: options.lambda,
       theta: options.theta,
       epsilon2: options.epsilon ** 2,
+      // Elsewhere compilers fuse multiplications with additions, and nothing here would be exact.
+      exact: options.exactRounding && profile.software,
     };
     if (kind === 'sweep') {
       add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual', 'data', 'slots');
@@ -77,20 +72,24 @@ export function planFlow(
       return;
     }
     const count = iterationsPerStep(options.innerIterations);
-    const rows = tileRows(profile.maxWorkgroupStorage);
+    const tile = { count, rows: tileRows(profile.maxWorkgroupStorage) };
+    const fixed = fixedThreshold(extent, tile);
+    const step = (run: 'always' | 'unless done' | 'last'): void => {
+      add(tvl1Tile(state(extent), iterations, { ...tile, run }), 'u', 'dual', 'data', 'slots');
+      slot++;
+    };
     for (let outer = 0; outer < options.outerIterations; outer++) {
       if (options.medianFiltering > 1) {
         const size = options.medianFiltering as 3 | 5;
-        const when = { always: outer === 0, threshold: FIXED_THRESHOLD };
+        const when = { always: outer === 0, count, fixed };
         add(tvl1Median(state(extent), size, when), 'u', 'slots');
         slot++;
       }
       for (let i = 0; i < options.innerIterations / count; i++) {
-        const always = options.medianFiltering === 1 && outer === 0 && i === 0;
-        add(tvl1Tile(state(extent), iterations, { count, rows, always }), 'u', 'dual', 'data', 'slots');
-        slot++;
+        step(options.medianFiltering === 1 && outer === 0 && i === 0 ? 'always' : 'unless done');
       }
     }
+    if (count > 1) step('last');
   };
 
   if (options.presmoothing > 0) smooth(extents[0]!, options.presmoothing, 'frames', 'level0');

@@ -45,7 +45,7 @@ export function solverBytes(size: FlowSize, options: Tvl1Options): number {
 
 /** Pairs that the storage bindings of a device can hold at a size; 0 when not even one fits. */
 export function pairsPerBinding(extent: Extent, maxStorageBinding: number): number {
-  const state = Math.floor(maxStorageBinding / stateBytes(extent).u);
+  const state = Math.floor(maxStorageBinding / stateBytes(extent).dual);
   return Math.max(0, Math.min(state, Math.floor(maxStorageBinding / frameBytes(extent)) - 1));
 }
 

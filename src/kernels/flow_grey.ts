@@ -1,5 +1,5 @@
 /**
- * @file Grey frames from RGB, as OpenCV's `cvtColor` makes them: (4899 R + 9617 G + 1868 B + 8192) >> 14, a whole number. One
+ * @file Grey frames from RGB, as OpenCV's `cvtColor` makes them: (9798 R + 19235 G + 3735 B + 16384) >> 15, a whole number. One
  * thread per pixel of the padded frame; padding is written as 0.
  */
 
@@ -35,7 +35,7 @@ fn main(
   var value = 0u;
   if (x < p.width) {
     let at = 3u * (workgroup.y * p.pixels + i / p.stride * p.width + x);
-    value = (4899u * byte(at) + 9617u * byte(at + 1u) + 1868u * byte(at + 2u) + 8192u) >> 14u;
+    value = (9798u * byte(at) + 19235u * byte(at + 1u) + 3735u * byte(at + 2u) + 16384u) >> 15u;
   }
   grey[workgroup.y * p.plane + i] = f32(value);
 }`,

@@ -3,15 +3,13 @@
  *
  *   frames   one `f32` per pixel, rows padded to whole quads, frames one after the other
  *   u        per quad two vec4f: the flow's u and v of its 4 pixels
- *   dual     per quad two vec4u: each word holds two components of the dual variable as 16-bit fractions,
- *            (p11, p12) for u and (p21, p22) for v. Their magnitude never exceeds 1, the rounding (1.5e-5) is far below
- *            what the stop test sees, and it saves half of the loads and stores
- *   data     per quad two vec4u: the warped gradient (Ix, Iy as two f16) and the constant part of ρ (f32 bits)
+ *   dual     per quad four vec4f: the dual variable, (p11, p12) for u and (p21, p22) for v
+ *   data     per quad four vec4f: the warped gradient Ix, Iy, the constant part of ρ, and |∇I|²
  *
  * u and dual exist twice (two halves of one buffer): a step reads one half and writes the other. Which half is current is
- * known on the GPU alone, since it depends on how many steps a pair needed. It is kept per pair in **slots**, two words each:
- * bit 0 the half of u, bit 1 the half of dual; then the error that decides whether the next step has anything to do. Step n
- * reads slot n and writes slot n + 1, so no word is read and written by the same dispatch.
+ * known on the GPU alone, since it depends on how many steps a pair needed. It is kept per pair in **slots**, four words each:
+ * bit 0 the half of u, bit 1 the half of dual; then the errors of a step's iterations, which decide whether the next step has
+ * anything to do. Step n reads slot n and writes slot n + 1, so no word is read and written by the same dispatch.
  */
 
 import { divideUp } from './wgsl.ts';
@@ -34,15 +32,29 @@ export const frameBytes = (extent: Extent): number => planeOf(extent) * 16;
 /** Bytes of u, of dual (both halves) and of data, for one pair. */
 export const stateBytes = (extent: Extent): { u: number; dual: number; data: number } => ({
   u: planeOf(extent) * 64,
-  dual: planeOf(extent) * 64,
-  data: planeOf(extent) * 32,
+  dual: planeOf(extent) * 128,
+  data: planeOf(extent) * 64,
 });
 
 /** Words of a slot. */
-export const SLOT_WORDS = 2;
+export const SLOT_WORDS = 4;
 
-/** A pair's error reaches this in fixed point when it equals epsilon² × area; see tvl1_tile.ts. */
-export const FIXED_THRESHOLD = 1 << 16;
+/** In a slot's first word: the pair has converged, and has the result of exactly the iterations that it needed. */
+export const FINISHED = 4;
+
+/**
+ * Of the errors of a step, in fixed point: the number of iterations after which the pair had converged, 0 where it has not.
+ * See tvl1_tile.ts.
+ */
+export const doneAfter = (count: number): string => /* wgsl */ `
+fn done_after(slot: vec4u) -> u32 {
+  ${[3, 2, 1]
+    .filter((k) => k <= count)
+    .reverse()
+    .map((k) => `if (slot[${k}] <= p.fixed) { return ${k}u; }`)
+    .join('\n  ')}
+  return 0u;
+}`;
 
 /** What every kernel on u and dual needs to find its data. `half` is the distance between the two halves, in vec4. */
 export interface Tvl1State {
@@ -70,56 +82,81 @@ export interface Iterations {
   readonly theta: number;
   /** The loops end when the mean squared change of the flow falls to this. Square pixels. */
   readonly epsilon2: number;
+  /** Round the dual update as OpenCV does. */
+  readonly exact: boolean;
 }
 
-/** Iterations that one step does without the stop test: the most, up to 3, that divide a round. */
+/** Iterations that one step does: the most, up to 3, that divide a round. */
 export const iterationsPerStep = (inner: number): number => [3, 2].find((count) => inner % count === 0) ?? 1;
-
-/** Reads and writes of the dual variable as 16-bit fractions. Adding 1.5·2²³ leaves the rounded integer in the low bits. */
-export const DUAL_FUNCTIONS = /* wgsl */ `
-fn low_half(v: vec4u) -> vec4f { return vec4f(bitcast<vec4i>(v << vec4u(16u)) >> vec4u(16u)) * (1.0 / 32767.0); }
-fn high_half(v: vec4u) -> vec4f { return vec4f(bitcast<vec4i>(v) >> vec4u(16u)) * (1.0 / 32767.0); }
-fn halves(low: vec4f, high: vec4f) -> vec4u {
-  let l = bitcast<vec4u>(low * 32767.0 + 12582912.0);
-  let h = bitcast<vec4u>(high * 32767.0 + 12582912.0);
-  return (l & vec4u(0xffffu)) | (h << vec4u(16u));
-}`;
 
 /**
  * The arithmetic of one iteration on a quad: the threshold step and the primal update, then the dual update. Needs
- * `p.theta`, `p.step` (lambda · theta) and DUAL_FUNCTIONS. `inverse` is −1 / |∇I|², at most 1e7 where there is no gradient.
+ * `p.theta`, `p.step` (lambda · theta) and `p.rate` (tau / theta).
+ *
+ * The order of the operations is OpenCV's, so that a processor that rounds each of them gives OpenCV's flow bit by bit; the
+ * solve amplifies a last bit to a hundredth of a pixel, since sampling positions are rounded. With `exact` the norm of the
+ * flow's gradient is rounded once, as `hypot` does it: `root` squared is compared to x² + y² in halves of 12 bits, whose
+ * products are exact, and `root` moved by what is left. `p.zero` is 0, which the compiler must not know.
  */
-export const ITERATION_FUNCTIONS = /* wgsl */ `
+export const iterationFunctions = (exact: boolean): string => /* wgsl */ `
 struct Flow { u: vec4f, v: vec4f }
 struct Dual { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
-struct Data { ix: vec4f, iy: vec4f, rho: vec4f, inverse: vec4f }
+// square: |∇I|², at least 1e-30.
+struct Data { ix: vec4f, iy: vec4f, rho: vec4f, square: vec4f }
 
-fn unpack_data(gradient: vec4u, rho: vec4u) -> Data {
-  let x = unpack2x16float(gradient.x); let y = unpack2x16float(gradient.y);
-  let z = unpack2x16float(gradient.z); let w = unpack2x16float(gradient.w);
-  let ix = vec4f(x.x, y.x, z.x, w.x);
-  let iy = vec4f(x.y, y.y, z.y, w.y);
-  return Data(ix, iy, bitcast<vec4f>(rho), -1.0 / max(ix * ix + iy * iy, vec4f(1e-7)));
-}
+// Compilers may regroup sums of products; what they cannot see through they leave as it is.
+fn as_is(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) ^ vec4u(p.zero)); }
 
 // left_a, left_c: of the pixel before the quad; up_b, up_d: of the row above. All zero outside the picture.
-fn primal(s: Flow, q: Dual, left_a: f32, left_c: f32, up_b: vec4f, up_d: vec4f, data: Data) -> Flow {
-  let rho = data.rho + data.ix * s.u + data.iy * s.v;
-  let f = clamp(rho * data.inverse, vec4f(-p.step), vec4f(p.step));
-  return Flow(
-    s.u + f * data.ix + p.theta * (q.a - vec4f(left_a, q.a.xyz) + q.b - up_b),
-    s.v + f * data.iy + p.theta * (q.c - vec4f(left_c, q.c.xyz) + q.d - up_d),
-  );
+fn primal(s: Flow, q: Dual, left_a: f32, left_c: f32, up_b: vec4f, up_d: vec4f, data: Data, first: bool) -> Flow {
+  let rho = data.rho + as_is(data.ix * s.u + data.iy * s.v);
+  let limit = p.step * data.square;
+  var f = -rho / data.square;
+  f = select(f, vec4f(-p.step), rho > limit);
+  f = select(f, vec4f(p.step), rho < -limit);
+  var div_u = (q.a - vec4f(left_a, q.a.xyz)) + (q.b - up_b);
+  var div_v = (q.c - vec4f(left_c, q.c.xyz)) + (q.d - up_d);
+  // The first column is summed in another order.
+  div_u.x = select(div_u.x, (q.a.x + q.b.x) - up_b.x, first);
+  div_v.x = select(div_v.x, (q.c.x + q.d.x) - up_d.x, first);
+  return Flow((s.u + f * data.ix) + p.theta * div_u, (s.v + f * data.iy) + p.theta * div_v);
+}
+${
+  exact
+    ? `
+fn high(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xfffff000u)); }
+fn norm(x: vec4f, y: vec4f) -> vec4f {
+  let xx = x * x;
+  let yy = y * y;
+  let sum = xx + yy;
+  let root = as_is(sqrt(sum));
+  let square = root * root;
+  let large = max(xx, yy);
+  let less = sum - large;
+  let lost = min(xx, yy) - less;
+  let xh = high(x); let xl = x - xh;
+  let yh = high(y); let yl = y - yh;
+  let rh = high(root); let rl = root - rh;
+  let ex = ((xh * xh - xx) + (xh + xh) * xl) + xl * xl;
+  let ey = ((yh * yh - yy) + (yh + yh) * yl) + yl * yl;
+  let er = ((rh * rh - square) + (rh + rh) * rl) + rl * rl;
+  let rest = ((sum - square) + lost) + ((ex + ey) - er);
+  return root + rest / max(root + root, vec4f(1e-30));
+}`
+    : 'fn norm(x: vec4f, y: vec4f) -> vec4f { return sqrt(x * x + y * y); }'
 }
 
-// right_u, right_v: of the pixel after the quad; below: the row below. x_rate and y_rate are tau / theta inside the
-// picture and 0 where the forward difference would leave it.
-fn dual_update(q: Dual, s: Flow, right_u: f32, right_v: f32, below: Flow, x_rate: vec4f, y_rate: f32) -> Dual {
-  let ux = (vec4f(s.u.yzw, right_u) - s.u) * x_rate;
-  let uy = (below.u - s.u) * y_rate;
-  let vx = (vec4f(s.v.yzw, right_v) - s.v) * x_rate;
-  let vy = (below.v - s.v) * y_rate;
-  let nu = 1.0 / (1.0 + sqrt(ux * ux + uy * uy));
-  let nv = 1.0 / (1.0 + sqrt(vx * vx + vy * vy));
-  return Dual((q.a + ux) * nu, (q.b + uy) * nu, (q.c + vx) * nv, (q.d + vy) * nv);
+// right_u, right_v: of the pixel after the quad; below: the row below. x_in and y_in are 1 inside the picture and 0 where
+// the forward difference would leave it.
+fn dual_update(q: Dual, s: Flow, right_u: f32, right_v: f32, below: Flow, x_in: vec4f, y_in: f32) -> Dual {
+  let ux = (vec4f(s.u.yzw, right_u) - s.u) * x_in;
+  let uy = (below.u - s.u) * y_in;
+  let vx = (vec4f(s.v.yzw, right_v) - s.v) * x_in;
+  let vy = (below.v - s.v) * y_in;
+  let nu = 1.0 + p.rate * norm(ux, uy);
+  let nv = 1.0 + p.rate * norm(vx, vy);
+  return Dual(
+    (q.a + p.rate * ux) / nu, (q.b + p.rate * uy) / nu,
+    (q.c + p.rate * vx) / nv, (q.d + p.rate * vy) / nv,
+  );
 }`;

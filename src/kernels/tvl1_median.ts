@@ -7,7 +7,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
-import { planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
+import { doneAfter, FINISHED, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
 import { divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
 
 /** Exchanges (smaller first) after which the middle element is the median; both from the literature, tested exhaustively. */
@@ -58,18 +58,19 @@ const Params = struct('Median', {
   pairs: 'u32',
   slot: 'u32',
   always: 'u32',
-  threshold: 'u32',
+  fixed: 'u32',
 });
 
 const WORKGROUP = 64;
 
 /**
- * Bindings: u (`f32`), slots. Does nothing for pairs whose error in the slot is at most `threshold`, unless `always`.
+ * Bindings: u (`f32`), slots. Does nothing for pairs that were done after one of the `count` iterations of the step before,
+ * unless `always`. `fixed` is the threshold in fixed point, see tvl1_tile.ts.
  */
 export function tvl1Median(
   state: Tvl1State,
   size: MedianSize,
-  options: { always: boolean; threshold: number },
+  options: { readonly always: boolean; readonly count: number; readonly fixed: number },
 ): Kernel {
   const { extent, pairs } = state;
   return kernel({
@@ -85,12 +86,13 @@ export function tvl1Median(
       pairs,
       slot: state.slot,
       always: Number(options.always),
-      threshold: options.threshold,
+      fixed: options.fixed,
     },
     storage: [storage('u', 'array<f32>'), storage('slots', 'array<u32>')],
     workgroups: foldGrid(divideUp(planeOf(extent) * 2, WORKGROUP), pairs),
     body: /* wgsl */ `
 ${medianFunction(size)}
+${doneAfter(options.count)}
 fn at(x: i32, y: i32) -> u32 {
   let i = u32(clamp(y, 0, p.height - 1) * p.stride + clamp(x, 0, p.width - 1));
   return (i / 4u) * 8u + i % 4u;
@@ -113,9 +115,10 @@ fn main(
   if (i >= p.plane * 2u) { return; }
   let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
   let next = slot + p.pairs * ${SLOT_WORDS}u;
-  let halves = slots[slot];
-  if (p.always == 0u && slots[slot + 1u] <= p.threshold) {
-    if (i == 0u) { slots[next] = halves; slots[next + 1u] = 0u; }
+  let before = vec4u(slots[slot], slots[slot + 1u], slots[slot + 2u], slots[slot + 3u]);
+  let halves = before.x & 3u;
+  if (p.always == 0u && ((before.x & ${FINISHED}u) != 0u || done_after(before) > 0u)) {
+    if (i == 0u) { for (var k = 0u; k < 4u; k++) { slots[next + k] = before[k]; } }
     return;
   }
   let quad = i / 2u;
@@ -126,7 +129,10 @@ fn main(
   let value = median(${repeat(size, (j) => `row(base, x, y + ${j - (size - 1) / 2})`, ', ')});
   let to = plane + (1u - (halves & 1u)) * p.half + quad * 8u;
   u[to] = value.x; u[to + 1u] = value.y; u[to + 2u] = value.z; u[to + 3u] = value.w;
-  if (i == 0u) { slots[next] = halves ^ 1u; slots[next + 1u] = 0xffffffffu; }
+  if (i == 0u) {
+    slots[next] = halves ^ 1u;
+    for (var k = 1u; k < 4u; k++) { slots[next + k] = 0xffffffffu; }
+  }
 }`,
   });
 }

@@ -40,11 +40,15 @@ export function tvl1Resize(from: Extent, to: Extent, frames: number, step: { x: 
     workgroups: foldGrid(divideUp(plane, WORKGROUP), frames),
     body: /* wgsl */ `
 struct Tap { at: i32, next: i32, part: f32 }
-fn tap(i: u32, step: f32, size: i32) -> Tap {
-  let x = clamp((f32(i) + 0.5) * step - 0.5, 0.0, f32(size - 1));
-  let at = i32(x);
-  return Tap(at, min(at + 1, size - 1), x - f32(at));
+// OpenCV ends the part at the left and right edge, but not above and below: the same number, rounded differently.
+fn tap(i: u32, step: f32, size: i32, ends: bool) -> Tap {
+  let x = (f32(i) + 0.5) * step - 0.5;
+  let before = floor(x);
+  let at = i32(before);
+  let part = select(x - before, 0.0, ends && (at < 0 || at >= size - 1));
+  return Tap(clamp(at, 0, size - 1), clamp(at + 1, 0, size - 1), part);
 }
+fn between(a: f32, b: f32, part: f32) -> f32 { return a * (1.0 - part) + b * part; }
 @compute @workgroup_size(${WORKGROUP})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
@@ -53,14 +57,14 @@ fn main(
 ) {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   if (i >= p.plane) { return; }
-  let x = tap(i % p.stride, p.step_x, p.from_width);
-  let y = tap(i / p.stride, p.step_y, p.from_height);
+  let x = tap(i % p.stride, p.step_x, p.from_width, true);
+  let y = tap(i / p.stride, p.step_y, p.from_height, false);
   let frame = i32(workgroup.y * p.from_plane);
   let row = frame + y.at * i32(p.from_stride);
   let below = frame + y.next * i32(p.from_stride);
-  let top = mix(from_[row + x.at], from_[row + x.next], x.part);
-  let bottom = mix(from_[below + x.at], from_[below + x.next], x.part);
-  to[workgroup.y * p.plane + i] = mix(top, bottom, y.part);
+  let top = between(from_[row + x.at], from_[row + x.next], x.part);
+  let bottom = between(from_[below + x.at], from_[below + x.next], x.part);
+  to[workgroup.y * p.plane + i] = between(top, bottom, y.part);
 }`,
   });
 }

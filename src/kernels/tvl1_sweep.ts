@@ -18,15 +18,15 @@
  * whole iteration about 300: doing 3 iterations per load is what counts. More stages gain nothing here, since the loop
  * outgrows the instruction cache. A sweep reads one half of u and dual and writes the other.
  *
- * The error of the stop test is taken at the last stage, so a pair may run up to two iterations longer than one that is
- * tested after each. No barriers within a sweep; between sweeps the one in `workgroupUniformLoad`.
+ * Every stage sums its own error. Where the pair was done after the first or the second, the half that was read is still
+ * there, and those iterations are done again by sweeps of one stage: a pair stops exactly where it should.
+ * No barriers within a sweep; between sweeps the one in `workgroupUniformLoad`.
  */
 
 import type { Kernel } from '../core/kernel.ts';
 import {
-  DUAL_FUNCTIONS,
-  ITERATION_FUNCTIONS,
   type Iterations,
+  iterationFunctions,
   iterationsPerStep,
   quadsOf,
   SLOT_WORDS,
@@ -50,6 +50,7 @@ const Params = struct('Sweep', {
   step: 'f32',
   rate: 'f32',
   threshold: 'f32',
+  zero: 'u32',
 });
 
 /** Bindings: u, dual, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
@@ -75,21 +76,16 @@ export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: numbe
       step: iterations.lambda * theta,
       rate: iterations.tau / theta,
       threshold: iterations.epsilon2 * extent.width * extent.height,
+      zero: 0,
     },
-    storage: [
-      storage('u'),
-      storage('dual', 'array<vec4u>'),
-      storage('data', 'array<vec4u>'),
-      storage('slots', 'array<u32>'),
-    ],
+    storage: [storage('u'), storage('dual'), storage('data'), storage('slots', 'array<u32>')],
     workgroups: [pairs, 1, 1],
     enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
     body: /* wgsl */ `
-${DUAL_FUNCTIONS}
-${ITERATION_FUNCTIONS}
+${iterationFunctions(iterations.exact)}
 ${median === 1 ? '' : medianFunction(median)}
 
-var<workgroup> total: f32;
+var<workgroup> totals: vec4f;
 var<private> lane: u32;
 
 fn lane_before(v: f32) -> f32 { return subgroupShuffle(v, max(lane, 1u) - 1u); }
@@ -99,6 +95,7 @@ fn stored(quad: u32, strip: u32) -> bool {
 }
 ${median === 1 ? '' : medianPass(median, lanes)}
 ${sweepPass(stages, lanes)}
+${stages === 1 ? '' : sweepPass(1, lanes)}
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
@@ -107,10 +104,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
   let halves_before = slots[slot];
   let base = pair * p.pitch;
+  let dual_base = base * 2u;
   var u_from = base + (halves_before & 1u) * p.half;
   var u_to = base + (1u - (halves_before & 1u)) * p.half;
-  var dual_from = base + (halves_before >> 1u) * p.half;
-  var dual_to = base + (1u - (halves_before >> 1u)) * p.half;
+  var dual_from = (base + (halves_before >> 1u) * p.half) * 2u;
+  var dual_to = (base + (1u - (halves_before >> 1u)) * p.half) * 2u;
   var halves_now = halves_before;
   var count = 0u;
   var error = p.threshold + 1.0;
@@ -124,14 +122,18 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     halves_now ^= 1u;`
     }
     for (var i = 0u; i < p.sweeps; i++) {
-      let sum = sweep(u_from, u_to, dual_from, dual_to, base);
-      if (lane == 0u) { total = sum; }
+      let sums = sweep${stages}(u_from, u_to, dual_from, dual_to, dual_base);
+      if (lane == 0u) { totals = sums; }
       storageBarrier();
-      error = workgroupUniformLoad(&total);
+      let errors = workgroupUniformLoad(&totals);
+      var done = ${stages}u;
+      ${repeat(stages - 1, (i) => `if (errors[${stages - 2 - i}] <= p.threshold) { done = ${stages - 1 - i}u; }`, '\n      ')}
+      error = errors[done - 1u];
+      ${stages === 1 ? '' : AGAIN(stages)}
       { let t = u_from; u_from = u_to; u_to = t; }
       { let t = dual_from; dual_from = dual_to; dual_to = t; }
       halves_now ^= 3u;
-      count += ${stages}u;
+      count += done;
       if (error <= p.threshold) { break; }
     }
     if (error <= p.threshold) { break; }
@@ -145,54 +147,68 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   });
 }
 
-/** One sweep over all strips; returns the summed squared change of its last iteration. */
+/** Where the pair was done before the last stage: its iterations once more from the half that is still there. */
+const AGAIN = (stages: number): string => /* wgsl */ `
+      if (done < ${stages}u) {
+        for (var again = 0u; again < done; again++) {
+          if (again > 0u) {
+            { let t = u_from; u_from = u_to; u_to = t; }
+            { let t = dual_from; dual_from = dual_to; dual_to = t; }
+            halves_now ^= 3u;
+          }
+          let sums = sweep1(u_from, u_to, dual_from, dual_to, dual_base);
+          if (lane == 0u) { totals = sums; }
+          storageBarrier();
+          let unused = workgroupUniformLoad(&totals);
+        }
+      }`;
+
+/** One sweep over all strips; returns the summed squared change of each iteration. */
 function sweepPass(stages: number, lanes: number): string {
   const stage = (k: number): string => /* wgsl */ `
       { // stage ${k}: row y - ${k - 1}
         let left_a = select(lane_before(q.a.w), 0.0, quad == 0u);
         let left_c = select(lane_before(q.c.w), 0.0, quad == 0u);
-        let next = primal(s, q, left_a, left_c, q${k}.b, q${k}.d, e);
-        let y_rate = p.rate * f32(y >= ${k} && y < p.height + ${k - 1});
-        let updated = dual_update(q${k}, s${k}, lane_after(s${k}.u.x), lane_after(s${k}.v.x), next, x_rate, y_rate);
-        ${k < stages ? `let held = e${k}; e${k} = e; e = held;` : changeOf(stages)}
+        let next = primal(s, q, left_a, left_c, q${k}.b, q${k}.d, e, quad == 0u);
+        let y_in = f32(y >= ${k} && y < p.height + ${k - 1});
+        let updated = dual_update(q${k}, s${k}, lane_after(s${k}.u.x), lane_after(s${k}.v.x), next, x_in, y_in);
+        let du = next.u - s.u;
+        let dv = next.v - s.v;
+        change${k} += (du * du + dv * dv) * counted * f32(y >= ${k - 1} && y < p.height + ${k - 1});
+        ${k < stages ? `let held = e${k}; e${k} = e; e = held;` : ''}
         s = s${k}; s${k} = next; q${k} = q; q = updated;
       }`;
   return /* wgsl */ `
-fn sweep(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u32) -> f32 {
-  var change = vec4f(0);
+fn sweep${stages}(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u32) -> vec4f {
+  ${repeat(stages, (i) => `var change${i + 1} = vec4f(0);`, ' ')}
   for (var strip = 0u; strip < p.strips; strip++) {
     let quad = strip * ${lanes - 2}u + lane;
     let column = min(quad, p.quads - 1u) * 2u;
     let keep = stored(quad, strip);
     let xs = vec4i(i32(quad) * 4) + vec4i(0, 1, 2, 3);
-    let x_rate = p.rate * vec4f(xs < vec4i(p.width - 1));
+    let x_in = vec4f(xs < vec4i(p.width - 1));
     let counted = vec4f(xs < vec4i(p.width)) * f32(keep);
-    ${repeat(stages, (i) => `var s${i + 1} = Flow(); var q${i + 1} = Dual(); var e${i + 1} = Data();`, '\n    ')}
+    ${repeat(stages, (i) => `var s${i + 1} = Flow(); var q${i + 1} = Dual(); var e${i + 1} = Data(vec4f(0), vec4f(0), vec4f(0), vec4f(1));`, '\n    ')}
     for (var y = 0; y < p.height + ${stages}; y++) {
       let at = u32(min(y, p.height - 1)) * p.quads * 2u + column;
+      let from_ = dual_from + at * 2u;
+      let known = base + at * 2u;
       var s = Flow(u[u_from + at], u[u_from + at + 1u]);
-      let p1 = dual[dual_from + at];
-      let p2 = dual[dual_from + at + 1u];
-      var q = Dual(low_half(p1), high_half(p1), low_half(p2), high_half(p2));
-      var e = unpack_data(data[base + at], data[base + at + 1u]);
+      var q = Dual(dual[from_], dual[from_ + 1u], dual[from_ + 2u], dual[from_ + 3u]);
+      var e = Data(data[known], data[known + 1u], data[known + 2u], data[known + 3u]);
       ${repeat(stages, (i) => stage(i + 1))}
       if (keep && y >= ${stages}) {
         let to = u32(y - ${stages}) * p.quads * 2u + quad * 2u;
         u[u_to + to] = s.u;
         u[u_to + to + 1u] = s.v;
-        dual[dual_to + to] = halves(q.a, q.b);
-        dual[dual_to + to + 1u] = halves(q.c, q.d);
+        let dual_at = dual_to + to * 2u;
+        dual[dual_at] = q.a; dual[dual_at + 1u] = q.b; dual[dual_at + 2u] = q.c; dual[dual_at + 3u] = q.d;
       }
     }
   }
-  return subgroupAdd(change.x + change.y + change.z + change.w);
+  return vec4f(${repeat(stages, (i) => `subgroupAdd(dot(change${i + 1}, vec4f(1)))`, ', ')}${', 0.0'.repeat(4 - stages)});
 }`;
 }
-
-const changeOf = (stages: number): string => /* wgsl */ `
-        let du = next.u - s.u;
-        let dv = next.v - s.v;
-        change += (du * du + dv * dv) * counted * f32(y >= ${stages - 1} && y < p.height + ${stages - 1});`;
 
 /** The median of both components, in the same strips. */
 function medianPass(size: MedianSize, lanes: number): string {

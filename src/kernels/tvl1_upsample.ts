@@ -6,7 +6,7 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { type Extent, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
+import { divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
 
 const Params = struct('Upsample', {
   from_width: 'i32',
@@ -18,8 +18,8 @@ const Params = struct('Upsample', {
   half: 'u32',
   pairs: 'u32',
   slot: 'u32',
-  step_x: 'f32',
-  step_y: 'f32',
+  width: 'i32',
+  height: 'i32',
   factor: 'f32',
 });
 
@@ -42,19 +42,23 @@ export function tvl1Upsample(state: Tvl1State, from: Extent, factor: number): Ke
       half: state.half * 4,
       pairs,
       slot: state.slot,
-      step_x: from.width / extent.width,
-      step_y: from.height / extent.height,
+      width: extent.width,
+      height: extent.height,
       factor,
     },
-    storage: [storage('u', 'array<f32>'), storage('dual', 'array<u32>'), storage('slots', 'array<u32>')],
+    storage: [storage('u', 'array<f32>'), storage('dual', 'array<f32>'), storage('slots', 'array<u32>')],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
     body: /* wgsl */ `
 struct Tap { at: i32, next: i32, part: f32 }
-fn tap(i: u32, step: f32, size: i32) -> Tap {
-  let x = clamp((f32(i) + 0.5) * step - 0.5, 0.0, f32(size - 1));
-  let at = i32(x);
-  return Tap(at, min(at + 1, size - 1), x - f32(at));
+// A ratio of whole numbers, rounded once. As in tvl1_resize.ts the part ends at the left and right edge only.
+fn tap(i: u32, size: i32, from_size: i32, ends: bool) -> Tap {
+  let x = f32((2 * i32(i) + 1) * from_size - size) / f32(2 * size);
+  let before = floor(x);
+  let at = i32(before);
+  let part = select(x - before, 0.0, ends && (at < 0 || at >= from_size - 1));
+  return Tap(clamp(at, 0, from_size - 1), clamp(at + 1, 0, from_size - 1), part);
 }
+fn between(a: vec2f, b: vec2f, part: f32) -> vec2f { return a * (1.0 - part) + b * part; }
 fn flow(base: u32, x: i32, y: i32) -> vec2f {
   let i = u32(y * p.from_stride + x);
   let at = base + (i / 4u) * 8u + i % 4u;
@@ -72,16 +76,17 @@ fn main(
   let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
   let half = slots[slot] & 1u;
   let from_ = half * p.half + pair * p.pitch;
-  let x = tap(i % p.stride, p.step_x, p.from_width);
-  let y = tap(i / p.stride, p.step_y, p.from_height);
-  let top = mix(flow(from_, x.at, y.at), flow(from_, x.next, y.at), x.part);
-  let bottom = mix(flow(from_, x.at, y.next), flow(from_, x.next, y.next), x.part);
-  let value = mix(top, bottom, y.part) * p.factor;
-  let to = (1u - half) * p.half + pair * p.pitch + (i / 4u) * 8u + i % 4u;
+  let x = tap(i % p.stride, p.width, p.from_width, true);
+  let y = tap(i / p.stride, p.height, p.from_height, false);
+  let top = between(flow(from_, x.at, y.at), flow(from_, x.next, y.at), x.part);
+  let bottom = between(flow(from_, x.at, y.next), flow(from_, x.next, y.next), x.part);
+  let value = between(top, bottom, y.part) * p.factor;
+  let half_to = (1u - half) * p.half;
+  let to = half_to + pair * p.pitch + (i / 4u) * 8u + i % 4u;
   u[to] = value.x;
   u[to + 4u] = value.y;
-  dual[to] = 0u;
-  dual[to + 4u] = 0u;
+  let dual_to = (half_to + pair * p.pitch) * 2u + (i / 4u) * 16u + i % 4u;
+  ${repeat(4, (k) => `dual[dual_to + ${4 * k}u] = 0.0;`, '\n  ')}
   if (i == 0u) { slots[slot + p.pairs * ${SLOT_WORDS}u] = select(0u, 3u, half == 0u); }
 }`,
   });

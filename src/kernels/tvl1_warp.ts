@@ -1,6 +1,6 @@
 /**
- * @file The warp: I1 and its gradient at x + u, and from them what an iteration needs of the images: the gradient (as f16)
- * and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
+ * @file The warp: I1 and its gradient at x + u, and from them what an iteration needs of the images: the gradient, its
+ * square and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
  *
  * One thread per pixel. The gradient images are never stored. Central differences commute with interpolation, so the
  * bicubic samples of I1, I1x and I1y come from the same neighbourhood of I1: 4×4 taps and their 16 outer neighbours (a plus
@@ -22,6 +22,7 @@ const Params = struct('Warp', {
   pairs: 'u32',
   slot: 'u32',
   blend: 'f32',
+  zero: 'u32',
 });
 
 export interface WarpOptions {
@@ -53,11 +54,12 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
       pairs,
       slot: state.slot,
       blend: options.gradientBlend,
+      zero: 0,
     },
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<u32>'),
+      storage('data', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
@@ -67,6 +69,16 @@ fn row(y: i32) -> i32 { return clamp(y, 0, p.height - 1) * i32(p.stride); }
 ${WEIGHTS[options.interpolation]}
 fn difference(${repeat(options.gradientTaps, (i) => `v${i}: f32`, ', ')}) -> f32 {
   return ${options.gradientTaps === 3 ? '0.5 * (v2 - v0)' : '(v0 - v4 + 8.0 * (v3 - v1)) * (1.0 / 12.0)'};
+}
+// OpenCV sums by rows, and at the picture's edges by pixels.
+fn sum(a: vec4f, b: vec4f, c: vec4f, d: vec4f, by_rows: bool) -> f32 {
+  let first = ((a.x + a.y) + a.z) + a.w;
+  let others = vec3f(((b.x + b.y) + b.z) + b.w, ((c.x + c.y) + c.z) + c.w, ((d.x + d.y) + d.z) + d.w);
+  // Compilers may regroup sums of products; what they cannot see through they leave as it is. p.zero is 0.
+  let row = bitcast<vec3f>(bitcast<vec3u>(others) ^ vec3u(p.zero));
+  let rows = ((first + row.x) + row.y) + row.z;
+  let pixels = (((((((((((first + b.x) + b.y) + b.z) + b.w) + c.x) + c.y) + c.z) + c.w) + d.x) + d.y) + d.z) + d.w;
+  return select(pixels, rows, by_rows);
 }
 fn own_gradient(frame: i32, x: i32, y: i32) -> vec2f {
   let here = frame + row(y);
@@ -104,9 +116,11 @@ fn main(
     let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
     gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
   }
-  let rho = value - dot(gradient, flow) - frames[pair * p.plane + i];
-  data[at] = pack2x16float(gradient);
-  data[at + 4u] = bitcast<u32>(rho);
+  let known = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
+  data[known] = gradient.x;
+  data[known + 4u] = gradient.y;
+  data[known + 8u] = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  data[known + 12u] = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
 }`,
   });
 }
@@ -142,9 +156,11 @@ const SAMPLE_3 = /* wgsl */ `
   let t0 = vec4f(frames[r0 + c1], frames[r0 + c2], frames[r0 + c3], frames[r0 + c4]);
   ${repeat(4, (j) => `let l${j + 1} = frames[r${j + 1} + c0]; let t${j + 1} = vec4f(frames[r${j + 1} + c1], frames[r${j + 1} + c2], frames[r${j + 1} + c3], frames[r${j + 1} + c4]); let e${j + 1} = frames[r${j + 1} + c5];`, '\n  ')}
   let t5 = vec4f(frames[r5 + c1], frames[r5 + c2], frames[r5 + c3], frames[r5 + c4]);
-  let value = ${repeat(4, (j) => `wy.${COMPONENT[j]} * dot(wx, t${j + 1})`, ' + ')};
-  let gx = 0.5 * (${repeat(4, (j) => `wy.${COMPONENT[j]} * dot(wx, vec4f(t${j + 1}.yzw, e${j + 1}) - vec4f(l${j + 1}, t${j + 1}.xyz))`, ' + ')});
-  let gy = 0.5 * (${repeat(4, (j) => `wy.${COMPONENT[j]} * dot(wx, t${j + 2} - t${j})`, ' + ')});`;
+  let whole = corner.x >= 0 && corner.y >= 0 && corner.x + 3 < p.width && corner.y + 3 < p.height;
+  ${repeat(4, (j) => `let w${j} = wy.${COMPONENT[j]} * wx;`, ' ')}
+  let value = sum(${repeat(4, (j) => `t${j + 1} * w${j}`, ', ')}, whole);
+  let gx = sum(${repeat(4, (j) => `(0.5 * (vec4f(t${j + 1}.yzw, e${j + 1}) - vec4f(l${j + 1}, t${j + 1}.xyz))) * w${j}`, ', ')}, whole);
+  let gy = sum(${repeat(4, (j) => `(0.5 * (t${j + 2} - t${j})) * w${j}`, ', ')}, whole);`;
 
 /** The five-point derivative reaches two pixels further. */
 const SAMPLE_5 = /* wgsl */ `

@@ -63,7 +63,16 @@ export function unpackFrame(data: Float32Array, k: number, extent: { width: numb
   return picture(extent.width, extent.height, (x, y) => data[start + y * quadsOf(extent) * 4 + x]!);
 }
 
-/** Word of component c (0 or 1) of a pixel in u, dual or data. */
+/** Word of component c (0 … 3) of a pixel in dual or data. */
+export const dataWordAt = (
+  extent: { width: number; height: number },
+  pair: number,
+  x: number,
+  y: number,
+  c: number,
+): number => (pair * planeOf(extent) + y * quadsOf(extent) + (x >> 2)) * 16 + c * 4 + (x & 3);
+
+/** Word of component c (0 or 1) of a pixel in u. */
 export function wordAt(
   extent: { width: number; height: number },
   pair: number,
@@ -93,12 +102,4 @@ export function unpackFlow(
   const part = (c: number): Picture =>
     picture(extent.width, extent.height, (x, y) => data[start + wordAt(extent, pair, x, y, c)]!);
   return { u: part(0), v: part(1) };
-}
-
-/** Half precision to double. */
-export function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = (bits & 1023) / 1024;
-  return sign * (exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15));
 }

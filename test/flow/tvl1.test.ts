@@ -194,7 +194,7 @@ describe('input that cannot be used', () => {
 });
 
 describeWithShared('OpenCV’s flow', ['golden/rgb_frames_u8.npy', 'golden/tvl1_opencv_f32.npy'], (clip, golden) => {
-  it('is met by the preset opencv over 16 pairs: mean 0.05 px, 99th percentile 0.5 px', async () => {
+  it('is met by the preset opencv over 16 pairs: to the last bit nearly on software, elsewhere 0.05 px in the mean', async () => {
     const frames = decodeNpy(readFileSync(clip), clip) as HostTensor<'u8'>;
     const expected = decodeNpy(readFileSync(golden), golden) as HostTensor<'f32'>;
     const [count, height, width] = expected.shape as [number, number, number, number];
@@ -204,8 +204,9 @@ describeWithShared('OpenCV’s flow', ['golden/rgb_frames_u8.npy', 'golden/tvl1_
     const distance = Float64Array.from({ length: data.length / 2 }, (_, i) =>
       Math.hypot(data[2 * i]! - expected.data[2 * i]!, data[2 * i + 1]! - expected.data[2 * i + 1]!),
     ).sort();
-    expect(distance.reduce((a, b) => a + b, 0) / distance.length).toBeLessThan(0.05);
-    expect(distance[Math.floor(distance.length * 0.99)]).toBeLessThan(0.5);
+    const exact = solverFor(gpu().profile) === 'sweep';
+    expect(distance.reduce((a, b) => a + b, 0) / distance.length).toBeLessThan(exact ? 5e-4 : 0.05);
+    expect(distance[Math.floor(distance.length * 0.99)]).toBeLessThan(exact ? 0.005 : 0.5);
   });
 });
 

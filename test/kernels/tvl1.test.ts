@@ -1,21 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { flowGrey } from '../../src/kernels/flow_grey.ts';
-import {
-  FIXED_THRESHOLD,
-  type Iterations,
-  planeOf,
-  SLOT_WORDS,
-  type Tvl1State,
-} from '../../src/kernels/tvl1_layout.ts';
+import { FINISHED, type Iterations, planeOf, SLOT_WORDS, type Tvl1State } from '../../src/kernels/tvl1_layout.ts';
 import { medianExchanges, tvl1Median } from '../../src/kernels/tvl1_median.ts';
 import { tvl1Output } from '../../src/kernels/tvl1_output.ts';
 import { tvl1Resize } from '../../src/kernels/tvl1_resize.ts';
 import { tvl1Smooth } from '../../src/kernels/tvl1_smooth.ts';
 import { tvl1Sweep } from '../../src/kernels/tvl1_sweep.ts';
-import { tileRows, tvl1Tile } from '../../src/kernels/tvl1_tile.ts';
+import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1_tile.ts';
 import { tvl1Upsample } from '../../src/kernels/tvl1_upsample.ts';
 import { tvl1Warp } from '../../src/kernels/tvl1_warp.ts';
-import { floats, fromHalf, packFlow, packFrames, runSteps, unpackFlow, unpackFrame, wordAt } from '../flow/buffers.ts';
+import { dataWordAt, floats, packFlow, packFrames, runSteps, unpackFlow, unpackFrame } from '../flow/buffers.ts';
 import { iterate, median, type Picture, picture, resize, smooth, still, type Warped, warp } from '../flow/reference.ts';
 import { uniform } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
@@ -60,7 +54,7 @@ describe('TV-L1 kernels against their definitions', () => {
       const expected = picture(
         5,
         3,
-        (x, y) => (at(x, y, 0) * 4899 + at(x, y, 1) * 9617 + at(x, y, 2) * 1868 + 8192) >> 14,
+        (x, y) => (at(x, y, 0) * 9798 + at(x, y, 1) * 19235 + at(x, y, 2) * 3735 + 16384) >> 15,
       );
       expect(unpackFrame(floats(grey!), k, extent)).toEqual(expected);
     }
@@ -122,8 +116,8 @@ describe('TV-L1 kernels against their definitions', () => {
         {
           frames: packFrames(frames, Number.NaN),
           u,
-          data: new Uint32Array(planeOf(extent) * 8 * PAIRS),
-          slots: new Uint32Array([0, 0, 1, 0]),
+          data: new Float32Array(planeOf(extent) * 16 * PAIRS),
+          slots: new Uint32Array([0, 0, 0, 0, 1, 0, 0, 0]),
         },
         [
           {
@@ -134,12 +128,13 @@ describe('TV-L1 kernels against their definitions', () => {
       );
       flows.forEach(([fu, fv], k) => {
         const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation);
-        const read = (c: number, of: (word: number) => number): Picture =>
-          picture(width, height, (x, y) => of(data![wordAt(extent, k, x, y, c)]!));
-        expectClose(read(0, (word) => fromHalf(word & 0xffff)).data, expected.ix.data, 2e-3);
-        expectClose(read(0, (word) => fromHalf(word >>> 16)).data, expected.iy.data, 2e-3);
-        const rho = read(1, (word) => new Float32Array(Uint32Array.of(word).buffer)[0]!);
-        expectClose(rho.data, expected.rho.data, 2e-4);
+        const read = (c: number): Picture =>
+          picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c)]!);
+        expectClose(read(0).data, expected.ix.data, 1e-4);
+        expectClose(read(1).data, expected.iy.data, 1e-4);
+        expectClose(read(2).data, expected.rho.data, 2e-4);
+        const square = expected.ix.data.map((ix, i) => ix * ix + expected.iy.data[i]! ** 2);
+        expectClose(read(3).data, square, 1e-4);
       });
     });
   });
@@ -166,10 +161,12 @@ describe('TV-L1 kernels against their definitions', () => {
         packFlow(u, 0, k, fu, fv);
       });
       // Pair 1 has converged: it must be left alone, and say so in the next slot.
-      const run = await runSteps(gpu(), { u, slots: new Uint32Array([0, 99, 2, 7, 0, 0, 0, 1]) }, [
-        { kernel: tvl1Median(stateOf(extent), size, { always: false, threshold: 50 }), on: ['u', 'slots'] },
-      ]);
-      expect([...run.slots!.slice(4, 8)]).toEqual([1, 0xffffffff, 2, 0]);
+      const run = await runSteps(
+        gpu(),
+        { u, slots: new Uint32Array([0, 99, 60, 51, 2, 99, 7, 3, ...new Array(8).fill(0)]) },
+        [{ kernel: tvl1Median(stateOf(extent), size, { always: false, count: 3, fixed: 50 }), on: ['u', 'slots'] }],
+      );
+      expect([...run.slots!.slice(8)]).toEqual([1, 0xffffffff, 0xffffffff, 0xffffffff, 2, 99, 7, 3]);
       const result = unpackFlow(floats(run.u!), planeOf(extent) * 8 * PAIRS, 0, extent);
       expect(result.u.data).toEqual(median(flows[0]![0], size).data);
       expect(result.v.data).toEqual(median(flows[0]![1], size).data);
@@ -189,8 +186,8 @@ describe('TV-L1 kernels against their definitions', () => {
       gpu(),
       {
         u,
-        dual: new Uint32Array(half * 2).fill(7),
-        slots: new Uint32Array([1, 0, 0, 0, 0, 0, 0, 0]),
+        dual: new Float32Array(half * 4).fill(7),
+        slots: new Uint32Array([1, ...new Array(15).fill(0)]),
         out: new Float32Array(extent.width * extent.height * 2 * PAIRS),
       },
       [
@@ -198,7 +195,7 @@ describe('TV-L1 kernels against their definitions', () => {
         { kernel: tvl1Output(stateOf(extent, 1)), on: ['u', 'slots', 'out'] },
       ],
     );
-    expect([...run.slots!.slice(4)]).toEqual([0, 0, 3, 0]);
+    expect([...run.slots!.slice(8)]).toEqual([0, 0, 0, 0, 3, 0, 0, 0]);
     const step = { x: from.width / extent.width, y: from.height / extent.height };
     const expected = flow.map((part) => resize(part, extent.width, extent.height, step).data);
     const interleaved = Float64Array.from(
@@ -207,37 +204,45 @@ describe('TV-L1 kernels against their definitions', () => {
     );
     for (const k of [0, 1])
       expectClose(floats(run.out!).slice(k * interleaved.length, (k + 1) * interleaved.length), interleaved, 1e-5);
-    expect(run.dual![wordAt(extent, 0, 0, 0, 0)]).toBe(0);
-    expect(run.dual![half + wordAt(extent, 1, 0, 0, 1)]).toBe(0);
+    expect(run.dual![dataWordAt(extent, 0, 0, 0, 3)]).toBe(0);
+    expect(run.dual![2 * half + dataWordAt(extent, 1, 0, 0, 3)]).toBe(0);
   });
 
-  describe.each(['sweep', 'tile'] as const)('iterations by %s', (kind) => {
+  describe.each([
+    ['sweep', true],
+    ['sweep', false],
+    ['tile', true],
+    ['tile', false],
+  ] as const)('iterations by %s, exact rounding %s', (kind, exact) => {
     it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
       const { width, height } = extent;
       const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-      const iterations: Iterations = { outer: 1, inner: 6, median: 1, ...weights, epsilon2: 0 };
+      const iterations: Iterations = { outer: 1, inner: 6, median: 1, ...weights, epsilon2: 0, exact };
       const words = planeOf(extent) * 8 * PAIRS;
-      const data = new Uint32Array(words);
-      const asFloat = new Float32Array(data.buffer);
-      const halves = [0x3c00, 0x4000, 0xc200, 0x4880, 0x0000, 0xb800];
+      const data = new Float32Array(words * 2).fill(1e-30);
+      const gradients = [1, 2, -3, 9, 0, -0.5];
       const warped = [0, 1].map((k): Warped => {
         const pick = (name: string) => random(`${name}${k}`, width, height, 1);
-        const bits = (p: Picture, x: number, y: number) =>
-          halves[Math.floor(((p.data[y * width + x]! + 1) / 2) * 5.99)]!;
-        const [px, py] = [pick('ix'), pick('iy')];
+        const choose = (p: Picture): Picture => ({
+          ...p,
+          data: p.data.map((value) => gradients[Math.floor(((value + 1) / 2) * 5.99)]!),
+        });
+        const [ix, iy] = [choose(pick('ix')), choose(pick('iy'))];
         const rho = random(`rho${k}`, width, height, 3);
         for (let y = 0; y < height; y++) {
           for (let x = 0; x < width; x++) {
-            data[wordAt(extent, k, x, y, 0)] = bits(px, x, y) | (bits(py, x, y) << 16);
-            asFloat[wordAt(extent, k, x, y, 1)] = rho.data[y * width + x]!;
+            const i = y * width + x;
+            const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, ix.data[i]! ** 2 + iy.data[i]! ** 2];
+            values.forEach((value, c) => {
+              data[dataWordAt(extent, k, x, y, c)] = Math.max(value, c === 3 ? 1e-30 : value);
+            });
           }
         }
-        const gradient = (p: Picture) => picture(width, height, (x, y) => fromHalf(bits(p, x, y)));
-        return { ix: gradient(px), iy: gradient(py), rho };
+        return { ix, iy, rho };
       });
       const buffers = {
         u: new Float32Array(words * 2),
-        dual: new Uint32Array(words * 2),
+        dual: new Float32Array(words * 4),
         data,
         slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
       };
@@ -249,7 +254,11 @@ describe('TV-L1 kernels against their definitions', () => {
         kind === 'sweep'
           ? [{ kernel: tvl1Sweep(stateOf(extent), iterations, lanes), on }]
           : [0, 1].map((slot) => ({
-              kernel: tvl1Tile(stateOf(extent, slot), iterations, { count: 3, rows, always: slot === 0 }),
+              kernel: tvl1Tile(stateOf(extent, slot), iterations, {
+                count: 3,
+                rows,
+                run: slot === 0 ? 'always' : 'unless done',
+              }),
               on,
             }));
       const run = await runSteps(gpu(), buffers, steps);
@@ -268,12 +277,12 @@ describe('TV-L1 kernels against their definitions', () => {
   it('a tile leaves the error in fixed point, and stops where it was small', async () => {
     const extent = { width: 37, height: 19 };
     const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-    const data = new Uint32Array(planeOf(extent) * 8 * PAIRS);
-    const asFloat = new Float32Array(data.buffer);
+    const data = new Float32Array(planeOf(extent) * 16 * PAIRS).fill(1e-30);
     for (let y = 0; y < 19; y++) {
       for (let x = 0; x < 37; x++) {
-        data[wordAt(extent, 0, x, y, 0)] = 0x3c00;
-        asFloat[wordAt(extent, 0, x, y, 1)] = x - 18;
+        [1, 0, x - 18, 1].forEach((value, c) => {
+          data[dataWordAt(extent, 0, x, y, c)] = value;
+        });
       }
     }
     const warped: Warped = {
@@ -285,22 +294,22 @@ describe('TV-L1 kernels against their definitions', () => {
     const epsilon2 = (2 * first.error) / (37 * 19);
     const words = planeOf(extent) * 16 * PAIRS;
     const tile = { count: 1, rows: 24 };
-    const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2 };
+    const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2, exact: true };
     const on = ['u', 'dual', 'data', 'slots'];
     const run = await runSteps(
       gpu(),
       {
         u: new Float32Array(words),
-        dual: new Uint32Array(words),
+        dual: new Float32Array(words * 2),
         data,
         slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
       },
       [
-        { kernel: tvl1Tile(stateOf(extent), iterations, { ...tile, always: true }), on },
-        { kernel: tvl1Tile(stateOf(extent, 1), iterations, { ...tile, always: false }), on },
+        { kernel: tvl1Tile(stateOf(extent), iterations, { ...tile, run: 'always' }), on },
+        { kernel: tvl1Tile(stateOf(extent, 1), iterations, { ...tile, run: 'unless done' }), on },
       ],
     );
-    expect(run.slots![PAIRS * SLOT_WORDS + 1]! / FIXED_THRESHOLD).toBeCloseTo(0.5, 2);
-    expect([...run.slots!.slice(PAIRS * SLOT_WORDS * 2)]).toEqual([3, 0, 3, 0]);
+    expect(run.slots![PAIRS * SLOT_WORDS + 1]! / fixedThreshold(extent, tile)).toBeCloseTo(0.5, 5);
+    expect([...run.slots!.slice(PAIRS * SLOT_WORDS * 2)]).toEqual([3 + FINISHED, 0, 0, 0, 3 + FINISHED, 0, 0, 0]);
   });
 });
