@@ -16,7 +16,17 @@ import type { Tvl1Options } from './options.ts';
 export type SolverKind = 'sweep' | 'tile';
 
 /** `level0` … are the pyramid; `frames` the input, which is `level0` unless it is smoothed first. */
-export type BufferName = 'frames' | 'smooth0' | 'smooth1' | 'u' | 'dual' | 'data' | 'slots' | 'flow' | `level${number}`;
+export type BufferName =
+  | 'frames'
+  | 'smooth0'
+  | 'smooth1'
+  | 'u'
+  | 'dual_u'
+  | 'dual_v'
+  | 'data'
+  | 'slots'
+  | 'flow'
+  | `level${number}`;
 
 export interface PlannedStep {
   readonly kernel: Kernel;
@@ -67,7 +77,7 @@ export function planFlow(
       exact: options.exactRounding && profile.software,
     };
     if (kind === 'sweep') {
-      add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual', 'data', 'slots');
+      add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual_u', 'dual_v', 'data', 'slots');
       slot++;
       return;
     }
@@ -75,7 +85,7 @@ export function planFlow(
     const tile = { count, rows: tileRows(profile.maxWorkgroupStorage) };
     const fixed = fixedThreshold(extent, tile);
     const step = (run: 'always' | 'unless done' | 'last'): void => {
-      add(tvl1Tile(state(extent), iterations, { ...tile, run }), 'u', 'dual', 'data', 'slots');
+      add(tvl1Tile(state(extent), iterations, { ...tile, run }), 'u', 'dual_u', 'dual_v', 'data', 'slots');
       slot++;
     };
     for (let outer = 0; outer < options.outerIterations; outer++) {
@@ -103,7 +113,7 @@ export function planFlow(
   for (let level = extents.length - 1; level >= 0; level--) {
     const extent = extents[level]!;
     if (level < extents.length - 1) {
-      add(tvl1Upsample(state(extent), extents[level + 1]!, 1 / options.scaleStep), 'u', 'dual', 'slots');
+      add(tvl1Upsample(state(extent), extents[level + 1]!, 1 / options.scaleStep), 'u', 'dual_u', 'dual_v', 'slots');
       slot++;
     }
     for (let warp = 0; warp < options.warps; warp++) {

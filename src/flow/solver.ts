@@ -30,7 +30,8 @@ function bufferBytes(size: FlowSize, extents: readonly Extent[], options: Tvl1Op
   if (options.presmoothing > 0 || options.scaleSmoothing > 0) bytes.set('smooth0', frames);
   if (options.scaleSmoothing > 0) bytes.set('smooth1', frames);
   bytes.set('u', state.u * size.pairs);
-  bytes.set('dual', state.dual * size.pairs);
+  bytes.set('dual_u', state.dual * size.pairs);
+  bytes.set('dual_v', state.dual * size.pairs);
   bytes.set('data', state.data * size.pairs);
   bytes.set('flow', size.width * size.height * 8 * size.pairs);
   return bytes;
@@ -45,7 +46,7 @@ export function solverBytes(size: FlowSize, options: Tvl1Options): number {
 
 /** Pairs that the storage bindings of a device can hold at a size; 0 when not even one fits. */
 export function pairsPerBinding(extent: Extent, maxStorageBinding: number): number {
-  const state = Math.floor(maxStorageBinding / stateBytes(extent).dual);
+  const state = Math.floor(maxStorageBinding / stateBytes(extent).u);
   return Math.max(0, Math.min(state, Math.floor(maxStorageBinding / frameBytes(extent)) - 1));
 }
 
@@ -121,7 +122,8 @@ export class Solver {
 
   private clear(encoder: GPUCommandEncoder, keepFlow: boolean): void {
     encoder.clearBuffer(this.buffers.get('slots')!);
-    encoder.clearBuffer(this.buffers.get('dual')!);
+    encoder.clearBuffer(this.buffers.get('dual_u')!);
+    encoder.clearBuffer(this.buffers.get('dual_v')!);
     if (!keepFlow) encoder.clearBuffer(this.u);
   }
 

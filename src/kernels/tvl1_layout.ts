@@ -3,7 +3,8 @@
  *
  *   frames   one `f32` per pixel, rows padded to whole quads, frames one after the other
  *   u        per quad two vec4f: the flow's u and v of its 4 pixels
- *   dual     per quad four vec4f: the dual variable, (p11, p12) for u and (p21, p22) for v
+ *   dual_u   per quad two vec4f: the dual variable of u, p11 and p12; dual_v: that of v, p21 and p22. In two buffers, so that
+ *            the smallest binding that browsers have holds a pair of 4K
  *   data     per quad four vec4f: the warped gradient Ix, Iy, the constant part of ρ, and |∇I|²
  *
  * u and dual exist twice (two halves of one buffer): a step reads one half and writes the other. Which half is current is
@@ -32,7 +33,7 @@ export const frameBytes = (extent: Extent): number => planeOf(extent) * 16;
 /** Bytes of u, of dual (both halves) and of data, for one pair. */
 export const stateBytes = (extent: Extent): { u: number; dual: number; data: number } => ({
   u: planeOf(extent) * 64,
-  dual: planeOf(extent) * 128,
+  dual: planeOf(extent) * 64,
   data: planeOf(extent) * 64,
 });
 

@@ -53,7 +53,7 @@ const Params = struct('Sweep', {
   zero: 'u32',
 });
 
-/** Bindings: u, dual, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
+/** Bindings: u, dual_u, dual_v, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
 export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number): Kernel {
   const { extent, pairs } = state;
   const { median, inner, theta } = iterations;
@@ -78,7 +78,7 @@ export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: numbe
       threshold: iterations.epsilon2 * extent.width * extent.height,
       zero: 0,
     },
-    storage: [storage('u'), storage('dual'), storage('data'), storage('slots', 'array<u32>')],
+    storage: [storage('u'), storage('dual_u'), storage('dual_v'), storage('data'), storage('slots', 'array<u32>')],
     workgroups: [pairs, 1, 1],
     enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
     body: /* wgsl */ `
@@ -104,11 +104,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
   let halves_before = slots[slot];
   let base = pair * p.pitch;
-  let dual_base = base * 2u;
+  let data_base = base * 2u;
   var u_from = base + (halves_before & 1u) * p.half;
   var u_to = base + (1u - (halves_before & 1u)) * p.half;
-  var dual_from = (base + (halves_before >> 1u) * p.half) * 2u;
-  var dual_to = (base + (1u - (halves_before >> 1u)) * p.half) * 2u;
+  var dual_from = base + (halves_before >> 1u) * p.half;
+  var dual_to = base + (1u - (halves_before >> 1u)) * p.half;
   var halves_now = halves_before;
   var count = 0u;
   var error = p.threshold + 1.0;
@@ -122,7 +122,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     halves_now ^= 1u;`
     }
     for (var i = 0u; i < p.sweeps; i++) {
-      let sums = sweep${stages}(u_from, u_to, dual_from, dual_to, dual_base);
+      let sums = sweep${stages}(u_from, u_to, dual_from, dual_to, data_base);
       if (lane == 0u) { totals = sums; }
       storageBarrier();
       let errors = workgroupUniformLoad(&totals);
@@ -156,7 +156,7 @@ const AGAIN = (stages: number): string => /* wgsl */ `
             { let t = dual_from; dual_from = dual_to; dual_to = t; }
             halves_now ^= 3u;
           }
-          let sums = sweep1(u_from, u_to, dual_from, dual_to, dual_base);
+          let sums = sweep1(u_from, u_to, dual_from, dual_to, data_base);
           if (lane == 0u) { totals = sums; }
           storageBarrier();
           let unused = workgroupUniformLoad(&totals);
@@ -191,18 +191,19 @@ fn sweep${stages}(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u3
     ${repeat(stages, (i) => `var s${i + 1} = Flow(); var q${i + 1} = Dual(); var e${i + 1} = Data(vec4f(0), vec4f(0), vec4f(0), vec4f(1));`, '\n    ')}
     for (var y = 0; y < p.height + ${stages}; y++) {
       let at = u32(min(y, p.height - 1)) * p.quads * 2u + column;
-      let from_ = dual_from + at * 2u;
+      let from_ = dual_from + at;
       let known = base + at * 2u;
       var s = Flow(u[u_from + at], u[u_from + at + 1u]);
-      var q = Dual(dual[from_], dual[from_ + 1u], dual[from_ + 2u], dual[from_ + 3u]);
+      var q = Dual(dual_u[from_], dual_u[from_ + 1u], dual_v[from_], dual_v[from_ + 1u]);
       var e = Data(data[known], data[known + 1u], data[known + 2u], data[known + 3u]);
       ${repeat(stages, (i) => stage(i + 1))}
       if (keep && y >= ${stages}) {
         let to = u32(y - ${stages}) * p.quads * 2u + quad * 2u;
         u[u_to + to] = s.u;
         u[u_to + to + 1u] = s.v;
-        let dual_at = dual_to + to * 2u;
-        dual[dual_at] = q.a; dual[dual_at + 1u] = q.b; dual[dual_at + 2u] = q.c; dual[dual_at + 3u] = q.d;
+        let dual_at = dual_to + to;
+        dual_u[dual_at] = q.a; dual_u[dual_at + 1u] = q.b;
+        dual_v[dual_at] = q.c; dual_v[dual_at + 1u] = q.d;
       }
     }
   }

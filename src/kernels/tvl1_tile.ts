@@ -78,7 +78,7 @@ export function fixedThreshold(extent: Extent, tile: { count: number; rows: numb
   return Math.min(1 << 23, Math.floor(2 ** 32 / (x * y)) - 2);
 }
 
-/** Bindings: u, dual, data, slots. */
+/** Bindings: u, dual_u, dual_v, data, slots. */
 export function tvl1Tile(state: Tvl1State, iterations: Iterations, tile: TileStep): Kernel {
   const { extent, pairs } = state;
   const { theta } = iterations;
@@ -104,7 +104,13 @@ export function tvl1Tile(state: Tvl1State, iterations: Iterations, tile: TileSte
       fixed,
       zero: 0,
     },
-    storage: [storage('u'), storage('dual'), storage('data'), storage('slots', 'array<atomic<u32>>')],
+    storage: [
+      storage('u'),
+      storage('dual_u'),
+      storage('dual_v'),
+      storage('data'),
+      storage('slots', 'array<atomic<u32>>'),
+    ],
     workgroups: [...tilesOf(extent, tile), pairs],
     body: /* wgsl */ `
 ${iterationFunctions(iterations.exact)}
@@ -144,11 +150,11 @@ fn main(
   let in_picture = quad >= 0 && quad < p.quads && y >= 0 && y < p.height;
   let at = u32(clamp(y, 0, p.height - 1) * p.quads + clamp(quad, 0, p.quads - 1)) * 2u + pair * p.pitch;
   let u_from = at + (halves_from & 1u) * p.half;
-  let dual_from = (at + (halves_from >> 1u) * p.half) * 2u;
+  let dual_from = at + (halves_from >> 1u) * p.half;
   var s = Flow(u[u_from], u[u_from + 1u]);
   // Outside the picture the dual variable is 0 and stays so.
   let exists = f32(in_picture);
-  var q = Dual(${repeat(4, (i) => `dual[dual_from + ${i}u] * exists`, ', ')});
+  var q = Dual(${repeat(4, (i) => `select(vec4f(0), dual_${'uv'[i >> 1]}[dual_from + ${i & 1}u], in_picture)`, ', ')});
   let e = Data(${repeat(4, (i) => `data[at * 2u + ${i}u]`, ', ')});
 
   let xs = vec4i(quad * 4) + vec4i(0, 1, 2, 3);
@@ -183,10 +189,11 @@ fn main(
   let keep = in_picture && local.x > 0u && local.x < ${COLUMNS - 1}u && local.y >= ${count}u && local.y < ${rows - count}u;
   if (keep) {
     let u_to = at + (1u - (halves_from & 1u)) * p.half;
-    let dual_to = (at + (1u - (halves_from >> 1u)) * p.half) * 2u;
+    let dual_to = at + (1u - (halves_from >> 1u)) * p.half;
     u[u_to] = s.u;
     u[u_to + 1u] = s.v;
-    dual[dual_to] = q.a; dual[dual_to + 1u] = q.b; dual[dual_to + 2u] = q.c; dual[dual_to + 3u] = q.d;
+    dual_u[dual_to] = q.a; dual_u[dual_to + 1u] = q.b;
+    dual_v[dual_to] = q.c; dual_v[dual_to + 1u] = q.d;
   }
   if (again) {
     if (is_first) { atomicStore(&slots[next_slot], (before.x & 3u) | ${FINISHED}u); }

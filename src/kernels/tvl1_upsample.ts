@@ -6,7 +6,7 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { type Extent, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './tvl1_layout.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
+import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
 const Params = struct('Upsample', {
   from_width: 'i32',
@@ -25,7 +25,7 @@ const Params = struct('Upsample', {
 
 const WORKGROUP = 64;
 
-/** Bindings: u, dual, slots. `state` is the finer level's. */
+/** Bindings: u, dual_u, dual_v, slots. `state` is the finer level's. */
 export function tvl1Upsample(state: Tvl1State, from: Extent, factor: number): Kernel {
   const { extent, pairs } = state;
   const plane = planeOf(extent) * 4;
@@ -46,7 +46,12 @@ export function tvl1Upsample(state: Tvl1State, from: Extent, factor: number): Ke
       height: extent.height,
       factor,
     },
-    storage: [storage('u', 'array<f32>'), storage('dual', 'array<f32>'), storage('slots', 'array<u32>')],
+    storage: [
+      storage('u', 'array<f32>'),
+      storage('dual_u', 'array<f32>'),
+      storage('dual_v', 'array<f32>'),
+      storage('slots', 'array<u32>'),
+    ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
     body: /* wgsl */ `
 struct Tap { at: i32, next: i32, part: f32 }
@@ -81,12 +86,11 @@ fn main(
   let top = between(flow(from_, x.at, y.at), flow(from_, x.next, y.at), x.part);
   let bottom = between(flow(from_, x.at, y.next), flow(from_, x.next, y.next), x.part);
   let value = between(top, bottom, y.part) * p.factor;
-  let half_to = (1u - half) * p.half;
-  let to = half_to + pair * p.pitch + (i / 4u) * 8u + i % 4u;
+  let to = (1u - half) * p.half + pair * p.pitch + (i / 4u) * 8u + i % 4u;
   u[to] = value.x;
   u[to + 4u] = value.y;
-  let dual_to = (half_to + pair * p.pitch) * 2u + (i / 4u) * 16u + i % 4u;
-  ${repeat(4, (k) => `dual[dual_to + ${4 * k}u] = 0.0;`, '\n  ')}
+  dual_u[to] = 0.0; dual_u[to + 4u] = 0.0;
+  dual_v[to] = 0.0; dual_v[to + 4u] = 0.0;
   if (i == 0u) { slots[slot + p.pairs * ${SLOT_WORDS}u] = select(0u, 3u, half == 0u); }
 }`,
   });

@@ -63,7 +63,7 @@ export function unpackFrame(data: Float32Array, k: number, extent: { width: numb
   return picture(extent.width, extent.height, (x, y) => data[start + y * quadsOf(extent) * 4 + x]!);
 }
 
-/** Word of component c (0 … 3) of a pixel in dual or data. */
+/** Word of component c (0 … 3) of a pixel in data. */
 export const dataWordAt = (
   extent: { width: number; height: number },
   pair: number,
@@ -72,7 +72,7 @@ export const dataWordAt = (
   c: number,
 ): number => (pair * planeOf(extent) + y * quadsOf(extent) + (x >> 2)) * 16 + c * 4 + (x & 3);
 
-/** Word of component c (0 or 1) of a pixel in u. */
+/** Word of component c (0 or 1) of a pixel in u, dual_u or dual_v. */
 export function wordAt(
   extent: { width: number; height: number },
   pair: number,

@@ -9,7 +9,16 @@ import { tvl1Sweep } from '../../src/kernels/tvl1_sweep.ts';
 import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1_tile.ts';
 import { tvl1Upsample } from '../../src/kernels/tvl1_upsample.ts';
 import { tvl1Warp } from '../../src/kernels/tvl1_warp.ts';
-import { dataWordAt, floats, packFlow, packFrames, runSteps, unpackFlow, unpackFrame } from '../flow/buffers.ts';
+import {
+  dataWordAt,
+  floats,
+  packFlow,
+  packFrames,
+  runSteps,
+  unpackFlow,
+  unpackFrame,
+  wordAt,
+} from '../flow/buffers.ts';
 import { iterate, median, type Picture, picture, resize, smooth, still, type Warped, warp } from '../flow/reference.ts';
 import { uniform } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
@@ -186,12 +195,13 @@ describe('TV-L1 kernels against their definitions', () => {
       gpu(),
       {
         u,
-        dual: new Float32Array(half * 4).fill(7),
+        dual_u: new Float32Array(half * 2).fill(7),
+        dual_v: new Float32Array(half * 2).fill(7),
         slots: new Uint32Array([1, ...new Array(15).fill(0)]),
         out: new Float32Array(extent.width * extent.height * 2 * PAIRS),
       },
       [
-        { kernel: tvl1Upsample(stateOf(extent), from, 2), on: ['u', 'dual', 'slots'] },
+        { kernel: tvl1Upsample(stateOf(extent), from, 2), on: ['u', 'dual_u', 'dual_v', 'slots'] },
         { kernel: tvl1Output(stateOf(extent, 1)), on: ['u', 'slots', 'out'] },
       ],
     );
@@ -204,8 +214,8 @@ describe('TV-L1 kernels against their definitions', () => {
     );
     for (const k of [0, 1])
       expectClose(floats(run.out!).slice(k * interleaved.length, (k + 1) * interleaved.length), interleaved, 1e-5);
-    expect(run.dual![dataWordAt(extent, 0, 0, 0, 3)]).toBe(0);
-    expect(run.dual![2 * half + dataWordAt(extent, 1, 0, 0, 3)]).toBe(0);
+    expect(run.dual_u![wordAt(extent, 0, 0, 0, 1)]).toBe(0);
+    expect(run.dual_v![half + wordAt(extent, 1, 0, 0, 1)]).toBe(0);
   });
 
   describe.each([
@@ -242,11 +252,12 @@ describe('TV-L1 kernels against their definitions', () => {
       });
       const buffers = {
         u: new Float32Array(words * 2),
-        dual: new Float32Array(words * 4),
+        dual_u: new Float32Array(words * 2),
+        dual_v: new Float32Array(words * 2),
         data,
         slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
       };
-      const on = ['u', 'dual', 'data', 'slots'];
+      const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
       const rows = tileRows(16384);
       const lanes = gpu().profile.subgroupMaxSize;
       if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
@@ -295,12 +306,13 @@ describe('TV-L1 kernels against their definitions', () => {
     const words = planeOf(extent) * 16 * PAIRS;
     const tile = { count: 1, rows: 24 };
     const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2, exact: true };
-    const on = ['u', 'dual', 'data', 'slots'];
+    const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
     const run = await runSteps(
       gpu(),
       {
         u: new Float32Array(words),
-        dual: new Float32Array(words * 2),
+        dual_u: new Float32Array(words),
+        dual_v: new Float32Array(words),
         data,
         slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
       },
