@@ -148,7 +148,7 @@ describe('TV-L1 kernels against their definitions', () => {
     });
   });
 
-  it.each([3, 5] as const)('the %s×%s network finds the median of every arrangement of zeros and ones', (size) => {
+  it.each([3, 5] as const)('the network of size %s finds the median of every arrangement of zeros and ones', (size) => {
     const count = size * size;
     const trials = size === 3 ? 512 : 20_000;
     for (let trial = 0; trial < trials; trial++) {
