@@ -1,11 +1,11 @@
 /** @file How a model runs on this device: its plan, node by node. */
 
-import { floatTensor, formatShape, sizeOf } from '../core/tensor.ts';
+import { formatShape } from '../core/tensor.ts';
 import { compile } from '../graph/compile.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan, PlanRow, ProfiledRow } from '../graph/plan.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
-import { modelParameters } from '../i3d/checkpoint.ts';
+import { zeroParameters } from '../i3d/checkpoint.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../i3d/model.ts';
 import type { DeviceFlags } from './options.ts';
 import type { Session } from './session.ts';
@@ -28,11 +28,7 @@ export async function inspectModel(stream: Stream, flags: InspectFlags, session:
   const channels = STREAM_CHANNELS[stream];
   const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
   const gpu = await session.gpu();
-  // Time does not depend on the values, so zeros will do.
-  const zeros = [...modelParameters(channels, CLASSES)].map(
-    ([name, shape]) => [name, floatTensor(shape, new Float32Array(sizeOf(shape)))] as const,
-  );
-  const parameters = new DeviceParameters(gpu, new Map(zeros));
+  const parameters = new DeviceParameters(gpu, zeroParameters(channels, CLASSES));
   session.progress.say('compiling');
   const plan = await compile(graph, parameters, {
     outputs: [I3D_OUTPUTS.logits],

@@ -1,11 +1,10 @@
 /** @file `i3d tune`: times every kernel that could compute a layer, on this device, and remembers the fastest. */
 
 import type { Command } from 'commander';
-import { floatTensor, sizeOf } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import { tune } from '../graph/tuner.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
-import { modelParameters } from '../i3d/checkpoint.ts';
+import { zeroParameters } from '../i3d/checkpoint.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../i3d/model.ts';
 import { defaultTuningPath, fileTuning } from '../io/tuning_file.ts';
 import { addDeviceOptions, type DeviceFlags, positiveNumber, wholeNumber } from './options.ts';
@@ -49,11 +48,7 @@ async function run(flags: TuneFlags, session: Session): Promise<string> {
     const { frames, size } = flags;
     const channels = STREAM_CHANNELS[stream];
     const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
-    // Time does not depend on the values, so zeros will do.
-    const zeros = [...modelParameters(channels, CLASSES)].map(
-      ([name, shape]) => [name, floatTensor(shape, new Float32Array(sizeOf(shape)))] as const,
-    );
-    const found = await tune(graph, gpu, new Map(zeros), {
+    const found = await tune(graph, gpu, zeroParameters(channels, CLASSES), {
       outputs: [I3D_OUTPUTS.logits],
       tuning: { ...known, ...records },
       budget: Math.max(0, deadline - performance.now()),

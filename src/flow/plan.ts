@@ -1,6 +1,7 @@
 /** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1_layout.ts';
 import { tvl1Median } from '../kernels/tvl1_median.ts';
 import { tvl1Output } from '../kernels/tvl1_output.ts';
@@ -41,8 +42,7 @@ export interface FlowPlan {
 
 /** The kernels that suit an adapter. */
 export function solverFor(profile: DeviceProfile): SolverKind {
-  const fixed = profile.subgroupMinSize === profile.subgroupMaxSize && [4, 8, 16].includes(profile.subgroupMaxSize);
-  return profile.software && profile.subgroups && fixed ? 'sweep' : 'tile';
+  return profile.software && fixedNarrowSubgroup(profile) ? 'sweep' : 'tile';
 }
 
 export function planFlow(

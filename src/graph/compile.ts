@@ -70,6 +70,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     const evaluator = parameters.evaluator(prepared);
     const steps: Step[] = [];
     const rows: PlanRow[] = [];
+    const known = parameterValues(prepared);
     let workspace = storage.storages.length;
     lowered.forEach((entry, i) => {
       const resolve = (argument: Argument) => {
@@ -87,7 +88,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
         }
         return range;
       };
-      rows.push(describe(prepared, entry, steps.length));
+      rows.push(describe(prepared, known, entry, steps.length));
       for (const { kernel, args } of entry.dispatches) steps.push({ kernel, buffers: args.map(resolve) });
       workspace += workspaces[i]!.length;
     });
@@ -111,10 +112,10 @@ function storageOf(
 
 function describe(
   graph: Graph,
+  known: ReadonlySet<ValueId>,
   { node, candidate, dispatches, operands }: LoweredNode,
   firstDispatch: number,
 ): PlanRow {
-  const known = parameterValues(graph);
   const types = (values: readonly ValueId[]) => values.map((value) => graph.values[value]!.type);
   return {
     node: node.name,

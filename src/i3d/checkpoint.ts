@@ -173,6 +173,12 @@ export function modelParameters(channels: number, classes: number): Map<string, 
   );
 }
 
+/** Zeros for all of them, for measurements: time does not depend on the values. */
+export function zeroParameters(channels: number, classes: number): Map<string, FloatTensor> {
+  const zeros = (shape: Shape) => floatTensor(shape, new Float32Array(sizeOf(shape)));
+  return new Map([...modelParameters(channels, classes)].map(([name, shape]) => [name, zeros(shape)]));
+}
+
 function findTensor(tensors: ShapeDict, naming: NamingId, ours: string): string | undefined {
   const { theirs, prefix } = NAMINGS[naming];
   const wanted = theirs(ours);

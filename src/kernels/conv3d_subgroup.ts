@@ -28,6 +28,7 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
+import { broadcastProduct } from './subgroup.ts';
 import { pixelsOf } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -46,7 +47,7 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
   const perLoad = (i: number): string => /* wgsl */ `
         { // pixels ${i * lanes} … ${(i + 1) * lanes - 1}
           let v = select(vec4f(0), x[u32(max(a${i}, 0)) + c], a${i} >= 0);
-          ${repeat(lanes, (r) => broadcastProduct(i * lanes + r, r), '\n          ')}
+          ${repeat(lanes, (r) => broadcastProduct('v', i * lanes + r, r), '\n          ')}
         }`;
   return kernel({
     name: `conv3d_subgroup ${pixels}×${4 * lanes}`,
@@ -92,13 +93,4 @@ fn main(
   for (var i = 0u; i < count; i++) { store(first + i, oc4, sums[i]); }
 }`,
   });
-}
-
-function broadcastProduct(accumulator: number, lane: number): string {
-  const b = `b${lane}`;
-  return (
-    `let ${b} = subgroupBroadcast(v, ${lane}u); ` +
-    `acc${accumulator} += ${b}.x * w0; acc${accumulator} += ${b}.y * w1; ` +
-    `acc${accumulator} += ${b}.z * w2; acc${accumulator} += ${b}.w * w3;`
-  );
 }

@@ -35,6 +35,7 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
+import { tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -186,17 +187,7 @@ fn main(
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
       ${lines(wLoads, (i) => `w_next${i} = weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column];`, 6)}
     }
-    for (var k = 0u; k < ${bk4}u; k++) {
-      ${lines(4, (r) => lines(tn4, (j) => `let w${r}_${j} = w_tile[(4u * k + ${r}u) * ${bn4}u + column + ${j * columns}u];`, 6), 6)}
-      ${lines(
-        tm,
-        (i) => `{
-        let v = x_tile[(row + ${i * rows}u) * ${bk4 + 1}u + k];
-        ${lines(tn4, (j) => repeat(4, (r) => `acc${i}_${j} += v[${r}] * w${r}_${j};`, ' '), 8)}
-      }`,
-        6,
-      )}
-    }
+    ${tileProduct({ bn, bk, tm, tn, left: 'x_tile', rows, columns })}
   }
   ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, acc${i}_${j});`)}
 }`,

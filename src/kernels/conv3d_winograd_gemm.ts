@@ -15,6 +15,7 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import type { WinogradLayout } from './conv3d_winograd_math.ts';
+import { broadcastProduct } from './subgroup.ts';
 import { constant, divideUp, kernel, repeat, storage, struct } from './wgsl.ts';
 
 export const WinogradGemmParams = struct('WinogradGemm', {
@@ -61,7 +62,7 @@ export function conv3dWinogradGemm(layout: WinogradLayout, { lanes, rowsPerLane 
   const perLoad = (i: number): string => /* wgsl */ `
     {
       let value = v[start${i} + k];
-      ${repeat(lanes, (r) => broadcastProduct(i * lanes + r, r), '\n      ')}
+      ${repeat(lanes, (r) => broadcastProduct('value', i * lanes + r, r), '\n      ')}
     }`;
   return kernel({
     name: `conv3d_winograd gemm ${rows}×${4 * lanes}`,
@@ -99,13 +100,4 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   for (var i = 0u; i < count; i++) { u[(u_batch + first + i) * p.cout4 + oc4] = sums[i]; }
 }`,
   });
-}
-
-function broadcastProduct(accumulator: number, lane: number): string {
-  const b = `b${lane}`;
-  return (
-    `let ${b} = subgroupBroadcast(value, ${lane}u); ` +
-    `acc${accumulator} += ${b}.x * w0; acc${accumulator} += ${b}.y * w1; ` +
-    `acc${accumulator} += ${b}.z * w2; acc${accumulator} += ${b}.w * w3;`
-  );
 }

@@ -15,6 +15,7 @@ import {
   winogradGemmValues,
 } from './conv3d_winograd_gemm.ts';
 import type { WinogradLayout } from './conv3d_winograd_math.ts';
+import { tileProduct } from './tile_product.ts';
 import { divideUp, kernel, repeat } from './wgsl.ts';
 
 /** Bindings: v, weights, u. The tile must divide evenly among its threads, see conv3dTiledFits. */
@@ -84,17 +85,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       ${lines(vLoads, (i) => `v_next${i} = row_values(start${i}, quad);`, 6)}
       ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}
     }
-    for (var k = 0u; k < ${bk4}u; k++) {
-      ${lines(4, (r) => lines(tn4, (j) => `let w${r}_${j} = w_tile[(4u * k + ${r}u) * ${bn4}u + column + ${j * columns}u];`, 6), 6)}
-      ${lines(
-        tm,
-        (i) => `{
-        let value = v_tile[(row + ${i * rows}u) * ${bk4 + 1}u + k];
-        ${lines(tn4, (j) => repeat(4, (r) => `acc${i}_${j} += value[${r}] * w${r}_${j};`, ' '), 8)}
-      }`,
-        6,
-      )}
-    }
+    ${tileProduct({ bn, bk, tm, tn, left: 'v_tile', rows, columns })}
   }
   ${outputs((i, j) => `store(first_row + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, batch, acc${i}_${j});`)}
 }`,

@@ -85,13 +85,6 @@ export interface Member {
   kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
 }
 
-/** Lanes of a subgroup where every workgroup of that size is exactly one subgroup and narrow enough to be unrolled. */
-export function fixedNarrowSubgroup(profile: DeviceProfile): number | undefined {
-  const { subgroups, subgroupMinSize, subgroupMaxSize } = profile;
-  if (!subgroups || subgroupMinSize !== subgroupMaxSize) return undefined;
-  return subgroupMinSize >= 4 && subgroupMinSize <= 16 ? subgroupMinSize : undefined;
-}
-
 /**
  * Bytes of scratch memory that a candidate which can work in pieces should stay below. Pieces overlap by the taps over time:
  * three times as much is 5 % faster on a software adapter, and a little less leaves the first layer of I3D one frame per piece,

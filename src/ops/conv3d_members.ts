@@ -4,13 +4,8 @@ import { conv3dDirect } from '../kernels/conv3d_direct.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
-import {
-  type Convolution,
-  fixedNarrowSubgroup,
-  type Member,
-  problemOf,
-  type RankedCandidate,
-} from './conv3d_family.ts';
+import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
+import { type Convolution, type Member, problemOf, type RankedCandidate } from './conv3d_family.ts';
 import { splitWindows } from './window.ts';
 
 const subgroupMember = (pixelsPerLane: number, rank: number): Member => ({

@@ -16,13 +16,8 @@ import {
   winogradWeights,
 } from '../kernels/conv3d_winograd_math.ts';
 import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
-import {
-  type Convolution,
-  fixedNarrowSubgroup,
-  problemOf,
-  type RankedCandidate,
-  WORKSPACE_BUDGET,
-} from './conv3d_family.ts';
+import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
+import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import type { Argument } from './operator.ts';
 
