@@ -43,38 +43,44 @@ async function run(flags: TuneFlags, session: Session): Promise<string> {
   const known = await store.load();
   const deadline = performance.now() + flags.budget * 1000;
   const records: Record<string, TuningTable[string]> = {};
+  let left = 0;
   const streams: Stream[] = flags.stream === 'both' ? ['rgb', 'flow'] : [flags.stream];
   for (const stream of streams) {
     const { frames, size } = flags;
     const channels = STREAM_CHANNELS[stream];
     const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
+    let open = 0;
     const found = await tune(graph, gpu, zeroParameters(channels, CLASSES), {
       outputs: [I3D_OUTPUTS.logits],
       tuning: { ...known, ...records },
       budget: Math.max(0, deadline - performance.now()),
       onProgress: ({ done, total, node, candidate }) => {
+        open = total - done;
         session.progress.count(`tuning ${bar(done, total)} ${node.split(' + ')[0]}, ${candidate}:`, done, total);
       },
       ...(flags.accuracy === undefined ? {} : { accuracy: flags.accuracy }),
     });
     // Kept as soon as measured: an interrupted run loses at most one stream.
     await store.add(found);
+    left += open;
     Object.assign(records, found);
   }
   session.progress.clear();
   if (flags.json) return JSON.stringify({ adapter: gpu.profile.description, file: defaultTuningPath(), records });
-  return report(records, gpu.profile.description);
+  return report(records, left, gpu.profile.description);
 }
 
-function report(records: TuningTable, adapter: string): string {
+function report(records: TuningTable, left: number, adapter: string): string {
   const entries = Object.entries(records);
+  const rest = left > 0 ? ` The time was up with ${left} problems left; run it again, or with a larger --budget.` : '';
+  if (entries.length === 0 && left > 0) return `Nothing was measured on ${adapter}.${rest}`;
   if (entries.length === 0) return `Nothing new to measure on ${adapter}; results are in ${defaultTuningPath()}.`;
   const columns: Column[] = [{ title: 'problem' }, { title: 'fastest' }, { title: 'ms', align: 'right' }];
   const rows = entries.map(([key, { candidate, ms }]) => {
     const [, problem = ''] = key.split(' | ');
     return [problem.replace(/\{.*\} /, ''), candidate, ms.toFixed(2)];
   });
-  return `${table(columns, rows)}\n\n${entries.length} problems measured on ${adapter}; kept in ${defaultTuningPath()}.`;
+  return `${table(columns, rows)}\n\n${entries.length} problems measured on ${adapter}; kept in ${defaultTuningPath()}.${rest}`;
 }
 
 function bar(done: number, total: number): string {
