@@ -9,10 +9,14 @@ export type ValueId = number;
 
 export interface Value {
   readonly type: TensorType;
-  /** Where it comes from. Parameters are known when a plan is compiled, inputs come with each run. */
+  /**
+   * Where it comes from. Parameters are known when a plan is compiled, inputs come with each run; states live on the device
+   * from run to run, and nodes may change them.
+   */
   readonly source:
     | { readonly kind: 'input'; readonly name: string }
     | { readonly kind: 'parameter'; readonly name: string }
+    | { readonly kind: 'state'; readonly name: string }
     | { readonly kind: 'node' };
 }
 

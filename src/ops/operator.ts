@@ -26,16 +26,24 @@ export interface Operand {
   readonly type: TensorType;
   /** Where the channels lie, counted from the start of the operand's storage. Parameters have a dense view. */
   readonly view: View;
-  /** Which storage the view lies in: operands with the same number share memory. −1 for parameters. */
+  /**
+   * Which storage the view lies in: operands with the same number share memory. −1 for parameters, whose values are known
+   * on the host. A state (a parameter that is being trained) has a storage in a buffer of its own, laid out as an activation:
+   * weights kt×kh×kw×Cin×Cout with Cout padded to a multiple of 4.
+   */
   readonly storage: number;
   /** Size of that storage. Bytes. */
   readonly storageBytes: number;
 }
 
-/** What a storage binding of a lowered dispatch is bound to. `offset` and `size` in bytes; the whole storage without. */
+/**
+ * What a storage binding of a lowered dispatch is bound to. `offset` and `size` in bytes; the whole storage without.
+ * `packed` is scratch memory like `workspace`, in a buffer of its own: one dispatch may write it and a later one read it
+ * through a `constant` binding, which WebGPU forbids for the arena that the activations are in.
+ */
 export type Argument =
   | {
-      readonly from: 'input' | 'output' | 'workspace';
+      readonly from: 'input' | 'output' | 'workspace' | 'packed';
       readonly index: number;
       readonly offset?: number;
       readonly size?: number;
@@ -62,7 +70,28 @@ export interface Candidate {
   readonly accuracy: Accuracy;
   /** Scratch memory that the dispatches need. Bytes. */
   readonly workspaces: readonly number[];
+  /** Scratch memory for packed weights. Bytes. */
+  readonly packs?: readonly number[];
   lower(): LoweredDispatch[];
+}
+
+/** A value of the graph that a gradient rule works on; opaque to operators. */
+export type ValueRef = number;
+
+/** A node whose gradient is wanted, and a way to append the nodes that compute it. */
+export interface GradientContext<A> {
+  /** The node's name; names of appended nodes begin with it. */
+  readonly name: string;
+  readonly attributes: A;
+  readonly inputs: readonly ValueRef[];
+  readonly outputs: readonly ValueRef[];
+  /** Gradients of the loss by the outputs; undefined where the loss does not depend on one. At least one is there. */
+  readonly gradients: readonly (ValueRef | undefined)[];
+  /** Whether the gradient by an input is of use to anyone. */
+  wanted(input: number): boolean;
+  typeOf(value: ValueRef): TensorType;
+  /** Appends a node of operator `op`. */
+  add(op: string, name: string, attributes: object, inputs: readonly ValueRef[]): readonly ValueRef[];
 }
 
 export interface Operator<A> {
@@ -72,6 +101,13 @@ export interface Operator<A> {
   cost(attributes: A, inputs: readonly TensorType[], outputs: readonly TensorType[]): Cost;
   /** Ways of computing it on this device, the best guess first; none for operators that only rename memory. */
   candidates(attributes: A, io: NodeOperands, profile: DeviceProfile): Candidate[];
+  /** Gradients by the inputs, in their order; undefined where an input has none. Missing where nothing can be trained through it. */
+  gradient?(context: GradientContext<A>): (ValueRef | undefined)[];
+  /**
+   * For operators that change states: output i lies in the memory of input `inPlace[i]`. Such a node is the last one that
+   * reads or writes what that memory held before.
+   */
+  readonly inPlace?: readonly number[];
   /** Operators over parameters alone are computed once, on the host, when a plan is compiled. */
   host?(attributes: A, inputs: readonly FloatTensor[]): FloatTensor;
 }
