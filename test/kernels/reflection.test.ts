@@ -8,6 +8,7 @@ import { nodesToRun } from '../../src/graph/lower.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { add } from '../../src/kernels/add.ts';
 import { affine } from '../../src/kernels/affine.ts';
+import { augmentClip } from '../../src/kernels/augment_clip.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
@@ -104,6 +105,9 @@ const KERNELS: readonly Kernel[] = [
     scale: 1,
     shift: 0,
   }),
+  ...[{ kind: 'rgb', height: 9, width: 9, firstByte: 0 } as const, { kind: 'flow', view: x } as const].map((clip) =>
+    augmentClip({ clip, y: denseView([1, 2, 7, 7, 3]), firstFrame: 0, framesPerSample: 1, scale: 1, shift: 0 }),
+  ),
 ];
 
 const ACCESS: Record<Exclude<BindingKind, 'uniform'>, string> = { constant: 'read', storage: 'read_write' };
