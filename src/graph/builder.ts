@@ -40,6 +40,11 @@ export class GraphBuilder {
     return known ?? this.source('parameter', name, f32(shape));
   }
 
+  /** A tensor that lives on the device from run to run. Asking twice for one name gives one state. */
+  state(name: string, shape: Shape): ValueId {
+    return this.sources.get(`state ${name}`) ?? this.source('state', name, f32(shape));
+  }
+
   /** Makes a value available by name: an end point, or an output. */
   name(name: string, value: ValueId): ValueId {
     if (this.names.has(name)) throw new GraphError(`Two values are called ${name}.`);
@@ -145,7 +150,7 @@ export class GraphBuilder {
     return { values: [...this.values], nodes: [...this.nodes], names: new Map(this.names) };
   }
 
-  private source(kind: 'input' | 'parameter', name: string, type: TensorType): ValueId {
+  private source(kind: 'input' | 'parameter' | 'state', name: string, type: TensorType): ValueId {
     const key = `${kind} ${name}`;
     if (this.sources.has(key)) throw new GraphError(`Two inputs are called ${name}.`);
     const id = this.values.push({ type, source: { kind, name } }) - 1;

@@ -5,20 +5,22 @@ import { sizeOf } from '../core/tensor.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import { warmUp } from '../gpu/warmup.ts';
 import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
-import { Arena } from './arena.ts';
-import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import { PlanBuffers } from './buffers.ts';
+import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
 import { type ChoiceNode, type ChoiceOptions, chooseCandidate, nodesToRun } from './lower.ts';
-import { type Allocation, planMemory } from './memory.ts';
 import type { DeviceParameters } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
-import { assignStorage, type StorageMap } from './storage.ts';
+import type { DeviceState } from './state.ts';
+import { assignStorage } from './storage.ts';
 
 export interface CompileOptions extends ChoiceOptions {
   /** Names of the values that runs return; all named ones where left out. */
   readonly outputs?: readonly string[];
   /** `false` leaves all passes out: every node of the graph runs as it was written. */
   readonly optimise?: boolean;
+  /** Where the graph's states are. */
+  readonly state?: DeviceState;
 }
 
 interface LoweredNode extends ChoiceNode {
@@ -36,6 +38,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
   const { profile } = gpu;
   const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()], options.optimise ?? true);
   parameters.check(prepared);
+  checkStates(prepared, options.state);
   const storage = assignStorage(prepared);
   const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
     const candidate = chooseCandidate(entry, profile, options);
@@ -47,40 +50,27 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     lowered.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)),
   );
 
-  const workspaces = lowered.map(({ candidate }) => candidate.workspaces);
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));
-  const allocations: Allocation[] = [
-    ...storage.storages,
-    ...lowered.flatMap(({ node, candidate }) => {
-      const step = nodeIndex.get(node)!;
-      return candidate.workspaces.map((size) => ({ size, first: step, last: step }));
-    }),
-  ];
-  const tooLarge = allocations.find(({ size }) => size > profile.maxBufferSize);
-  if (tooLarge) {
-    throw new GraphError(
-      `A tensor of ${tooLarge.size} bytes is larger than a buffer of this device, ${profile.maxBufferSize}.`,
-    );
-  }
-  const memory = planMemory(allocations, { alignment: profile.bindingAlignment, segment: profile.maxBufferSize });
-  const sizes = allocations.map(({ size }) => size);
-  const arena = await gpu.checked('Arena', () => new Arena(gpu, memory, sizes, profile.maxBufferSize));
+  const scratch = lowered.map(({ node, candidate }) => ({ step: nodeIndex.get(node)!, candidate }));
+  const buffers = await PlanBuffers.create(gpu, storage.storages, scratch, options.state);
 
   try {
     const evaluator = parameters.evaluator(prepared);
     const steps: Step[] = [];
     const rows: PlanRow[] = [];
     const known = parameterValues(prepared);
-    let workspace = storage.storages.length;
     lowered.forEach((entry, i) => {
       const resolve = (argument: Argument) => {
         if (argument.from === 'constant') {
           const buffer = parameters.buffer(evaluator, argument, entry.node.inputs);
           return { buffer, offset: 0, size: buffer.size };
         }
-        const allocation =
-          argument.from === 'workspace' ? workspace + argument.index : storageOf(storage, entry.node, argument);
-        const range = arena.range(allocation, argument.offset, argument.size);
+        const { from, index, offset, size } = argument;
+        const value = (from === 'input' ? entry.node.inputs : entry.node.outputs)[index]!;
+        const range =
+          from === 'workspace' || from === 'packed'
+            ? buffers[from](i, index, offset, size)
+            : buffers.storage(storage.placements[value]!.storage, offset, size);
         if (range.size > profile.maxStorageBinding) {
           throw new GraphError(
             `${entry.node.name} (${entry.node.op}) binds ${range.size} bytes at once; this device allows ${profile.maxStorageBinding}.`,
@@ -90,24 +80,20 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
       };
       rows.push(describe(prepared, known, entry, steps.length));
       for (const { kernel, args } of entry.dispatches) steps.push({ kernel, buffers: args.map(resolve) });
-      workspace += workspaces[i]!.length;
     });
     const program = await Program.create(gpu, 'plan', steps);
-    return new Plan(gpu, prepared, storage, arena, program, rows, parameters);
+    return new Plan(gpu, prepared, storage, buffers, program, rows, parameters);
   } catch (error) {
-    arena.dispose();
+    buffers.dispose();
     throw error;
   }
 }
 
-function storageOf(
-  storage: StorageMap,
-  node: Node,
-  argument: { from: 'input' | 'output'; index: number } | Argument,
-): number {
-  if (argument.from === 'constant' || argument.from === 'workspace') throw new Error('unreachable');
-  const value = (argument.from === 'input' ? node.inputs : node.outputs)[argument.index]!;
-  return storage.placements[value]!.storage;
+function checkStates(graph: Graph, state: DeviceState | undefined): void {
+  if (state) state.check(graph);
+  else if (graph.values.some(({ source }) => source.kind === 'state')) {
+    throw new GraphError('The graph has states, and none were given to compile it with.');
+  }
 }
 
 function describe(

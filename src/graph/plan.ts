@@ -18,11 +18,11 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Program } from '../gpu/program.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import type { View } from '../kernels/view.ts';
-import { pixelsOf, vec4s } from '../kernels/view.ts';
-import type { Arena } from './arena.ts';
+import type { PlanBuffers } from './buffers.ts';
 import type { Graph, ValueId } from './graph.ts';
 import type { DeviceParameters } from './parameters.ts';
 import type { StorageMap } from './storage.ts';
+import { pad, unpad } from './stored.ts';
 
 /** One node of a plan. */
 export interface PlanRow {
@@ -51,6 +51,8 @@ export interface PlanMemory {
   /** The largest set of tensors and workspaces alive together. */
   readonly lowerBound: number;
   readonly parameters: number;
+  /** Parameters in training and what the optimiser keeps of them. */
+  readonly states: number;
   /** For reading results back. */
   readonly staging: number;
 }
@@ -81,7 +83,7 @@ export class Plan {
     readonly gpu: Gpu,
     readonly graph: Graph,
     private readonly storage: StorageMap,
-    private readonly arena: Arena,
+    private readonly buffers: PlanBuffers,
     private readonly program: Program,
     readonly rows: readonly PlanRow[],
     private readonly parameters: DeviceParameters,
@@ -135,9 +137,10 @@ export class Plan {
 
   get memory(): PlanMemory {
     return {
-      arena: this.arena.bytes,
-      lowerBound: this.arena.plan.lowerBound,
+      arena: this.buffers.bytes,
+      lowerBound: this.buffers.lowerBound,
       parameters: this.parameters.bytes,
+      states: this.buffers.stateBytes,
       staging: this.staging.reduce((sum, { buffer }) => sum + buffer.size, 0),
     };
   }
@@ -153,7 +156,7 @@ export class Plan {
 
   dispose(): void {
     this.program.dispose();
-    this.arena.dispose();
+    this.buffers.dispose();
     for (const { buffer } of this.staging) this.gpu.destroyBuffer(buffer);
   }
 
@@ -170,7 +173,7 @@ export class Plan {
         this.program.encode(encoder, from, to);
       }
       for (const { storage, stagingOffset } of this.outputs) {
-        const { buffer, offset, size } = this.arena.range(storage);
+        const { buffer, offset, size } = this.buffers.storage(storage);
         encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffset, size);
       }
       device.queue.submit([encoder.finish()]);
@@ -208,7 +211,7 @@ export class Plan {
   private uploadInput(value: ValueId, tensor: HostTensor): void {
     const { type } = this.graph.values[value]!;
     const placement = this.storage.placements[value]!;
-    const { buffer, offset } = this.arena.range(placement.storage);
+    const { buffer, offset } = this.buffers.storage(placement.storage);
     const bytes =
       type.dtype === 'u8' ? padBytes(tensor.data as Uint8Array) : pad(tensor.data as Float32Array, placement.view);
     this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
@@ -233,32 +236,6 @@ function batchDispatches(rows: readonly PlanRow[], count: number): [number, numb
     }
   }
   return starts.map((start, i) => [start, starts[i + 1] ?? count]);
-}
-
-/** Channels-last values to rows padded to a multiple of 4 channels, the padding zero. */
-function pad(values: Float32Array, view: View): Float32Array<ArrayBuffer> {
-  const channels = view.shape[4];
-  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
-  const width = 4 * vec4s(channels);
-  const pixels = pixelsOf(view);
-  const padded = new Float32Array(pixels * width);
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    for (let c = 0; c < channels; c++) padded[pixel * width + c] = values[pixel * channels + c]!;
-  }
-  return padded;
-}
-
-/** Without padding, and out of a wider tensor where the view is a slice of one. */
-function unpad(stored: Float32Array, view: View): Float32Array {
-  const channels = view.shape[4];
-  const pixels = pixelsOf(view);
-  if (view.stride * 4 === channels) return stored.slice(0, pixels * channels);
-  const values = new Float32Array(pixels * channels);
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    const from = (view.base + pixel * view.stride) * 4;
-    for (let c = 0; c < channels; c++) values[pixel * channels + c] = stored[from + c]!;
-  }
-  return values;
 }
 
 /** Writes to a buffer come in multiples of 4 bytes. */

@@ -1,7 +1,7 @@
 /** @file The frame of every pass: walk a graph in order, copy or replace each node, and end with a graph in running order. */
 
 import { GraphBuilder } from './builder.ts';
-import { type Graph, type Node, producers, type ValueId } from './graph.ts';
+import { type Graph, type Node, operatorOf, producers, type ValueId } from './graph.ts';
 
 /** What a pass sees while it rebuilds a graph. Values of the old graph are translated by `to`. */
 export interface Rewriter {
@@ -16,18 +16,27 @@ export interface Rewriter {
 
 /** Calls `visit` for each node; it copies the node, replaces it by others, or drops it. */
 export function rewrite(graph: Graph, visit: (node: Node, rewriter: Rewriter) => void): Graph {
+  const rewriter = startRewrite(graph);
+  for (const node of graph.nodes) visit(node, rewriter);
+  for (const [name, value] of graph.names) rewriter.builder.name(name, rewriter.to(value));
+  return rewriter.builder.build();
+}
+
+/** A builder that has the sources of a graph, for those who walk its nodes themselves. */
+export function startRewrite(graph: Graph): Rewriter {
   const builder = new GraphBuilder();
   const values = new Map<ValueId, ValueId>();
   graph.values.forEach(({ type, source }, id) => {
     if (source.kind === 'input') values.set(id, builder.input(source.name, type.shape, type.dtype));
     if (source.kind === 'parameter') values.set(id, builder.parameter(source.name, type.shape));
+    if (source.kind === 'state') values.set(id, builder.state(source.name, type.shape));
   });
   const to = (old: ValueId): ValueId => {
     const value = values.get(old);
     if (value === undefined) throw new Error(`A pass dropped value ${old}, which is still read.`);
     return value;
   };
-  const rewriter: Rewriter = {
+  return {
     builder,
     to,
     map: (old, value) => values.set(old, value),
@@ -38,13 +47,10 @@ export function rewrite(graph: Graph, visit: (node: Node, rewriter: Rewriter) =>
       });
     },
   };
-  for (const node of graph.nodes) visit(node, rewriter);
-  for (const [name, value] of graph.names) builder.name(name, to(value));
-  return builder.build();
 }
 
 /**
- * Keeps the named outputs and what they need; everything else is dropped, unused inputs and parameters too. Nodes end up
+ * Keeps the named outputs, the nodes that change states, and what they need; everything else is dropped, unused inputs and parameters too. Nodes end up
  * in an order in which they can run, as close to the given one as possible.
  */
 export function prune(graph: Graph): Graph {
@@ -61,13 +67,13 @@ export function prune(graph: Graph): Graph {
     ordered.add(node);
   };
   const wanted = new Set<Node>();
-  const mark = (value: ValueId): void => {
-    const maker = makers.get(value);
-    if (!maker || wanted.has(maker)) return;
-    wanted.add(maker);
-    maker.inputs.forEach(mark);
+  const want = (node: Node | undefined): void => {
+    if (!node || wanted.has(node)) return;
+    wanted.add(node);
+    for (const value of node.inputs) want(makers.get(value));
   };
-  for (const value of graph.names.values()) mark(value);
+  for (const value of graph.names.values()) want(makers.get(value));
+  for (const node of graph.nodes) if (operatorOf(node).inPlace) want(node);
   for (const node of graph.nodes) if (wanted.has(node)) visit(node);
   for (const node of ordered) for (const value of node.outputs) needed.add(value);
   const ids = new Map<ValueId, ValueId>();

@@ -1,9 +1,13 @@
-/** @file Which memory each value lies in: its own, a channel slice of a concatenation, or that of the tensor it is a reshape of. */
+/**
+ * @file Which memory each value lies in: its own, a channel slice of a concatenation, or that of the tensor it is a reshape or
+ * a slice of, or a state that a node changes.
+ */
 
 import type { View } from '../kernels/view.ts';
 import { vec4s } from '../kernels/view.ts';
+import { isView } from '../ops/layout.ts';
 import { storedBytes, viewShape } from '../ops/operator.ts';
-import { type Graph, isOp, parameterValues, type ValueId } from './graph.ts';
+import { type Graph, isOp, operatorOf, parameterValues, type ValueId } from './graph.ts';
 
 export interface Storage {
   /** Bytes. */
@@ -11,6 +15,8 @@ export interface Storage {
   /** First and last node that touch it, as indices into `Graph.nodes`; −1 for inputs, `nodes.length` for outputs. */
   first: number;
   last: number;
+  /** A state by this name: it lives in a buffer of its own, not in the arena. */
+  readonly state?: string;
 }
 
 export interface Placement {
@@ -30,13 +36,15 @@ export function assignStorage(graph: Graph): StorageMap {
   const storages: Storage[] = [];
   const placements: (Placement | undefined)[] = graph.values.map(() => undefined);
   const own = (value: ValueId): Placement => {
-    const { type } = graph.values[value]!;
-    const size = storedBytes(type);
+    const { type, source } = graph.values[value]!;
     const shape = viewShape(type.shape);
-    return {
-      storage: storages.push({ size, first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY }) - 1,
-      view: { shape, stride: vec4s(shape[4]), base: 0 },
+    const storage = {
+      size: storedBytes(type),
+      first: Number.POSITIVE_INFINITY,
+      last: Number.NEGATIVE_INFINITY,
+      ...(source.kind === 'state' ? { state: source.name } : {}),
     };
+    return { storage: storages.push(storage) - 1, view: { shape, stride: vec4s(shape[4]), base: 0 } };
   };
 
   // Concatenations first, from the last to the first: their inputs get slices of them, whoever makes those.
@@ -55,14 +63,21 @@ export function assignStorage(graph: Graph): StorageMap {
     }
   }
   graph.values.forEach((value, id) => {
-    if (value.source.kind === 'input') placements[id] ??= own(id);
+    if (value.source.kind === 'input' || value.source.kind === 'state') placements[id] ??= own(id);
   });
   for (const node of graph.nodes) {
-    if (isOp(node, 'reshape')) {
-      const source = placements[node.inputs[0]!]!;
-      const shape = viewShape(graph.values[node.outputs[0]!]!.type.shape);
+    const source = placements[node.inputs[0]!];
+    const shape = viewShape(graph.values[node.outputs[0]!]!.type.shape);
+    if (isOp(node, 'reshape') && source) {
       placements[node.outputs[0]!] ??= { storage: source.storage, view: { ...source.view, shape } };
     }
+    if (isOp(node, 'slice') && source && isView(node.attributes, graph.values[node.inputs[0]!]!.type.shape)) {
+      const base = source.view.base + node.attributes.offset / 4;
+      placements[node.outputs[0]!] ??= { storage: source.storage, view: { ...source.view, base, shape } };
+    }
+    operatorOf(node).inPlace?.forEach((input, output) => {
+      placements[node.outputs[output]!] = placements[node.inputs[input]!];
+    });
     for (const value of node.outputs) if (!parameters.has(value)) placements[value] ??= own(value);
   }
   extendLifetimes(graph, storages, placements);

@@ -1,7 +1,7 @@
 /**
- * @file Copies all channels of x to the channels from `offset` on of y: concatenation where the offset is no multiple of 4
- * (otherwise a view of y does without a copy). Scalar by scalar, because x's and y's vec4 do not line up and a vec4 of y may
- * belong to two copies. The copy that writes y's last channel zeroes y's padding lanes as well.
+ * @file Copies channels of x to channels of y: concatenation and slices where the offset is no multiple of 4 (otherwise a view
+ * does without a copy). Scalar by scalar, because x's and y's vec4 do not line up and a vec4 of y may belong to two copies.
+ * The copy that writes y's last channel zeroes y's padding lanes as well.
  */
 
 import type { Kernel } from '../core/kernel.ts';
@@ -10,9 +10,13 @@ import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
 export interface CopyChannelsProblem {
   readonly x: View;
-  /** The same pixels, and at least offset + x's channels. */
+  /** The same pixels. */
   readonly y: View;
-  /** Channel of y that x's first one goes to. */
+  /** First channel of x that is copied; 0 where left out. */
+  readonly from?: number;
+  /** How many; all of x where left out. */
+  readonly channels?: number;
+  /** Channel of y that the first one goes to. */
   readonly offset: number;
 }
 
@@ -29,8 +33,8 @@ const Params = struct('CopyChannels', {
 });
 
 /** Bindings: x, y, both as `array<f32>`. */
-export function copyChannels({ x, y, offset }: CopyChannelsProblem, workgroupSize = 64): Kernel {
-  const channels = x.shape[4];
+export function copyChannels(problem: CopyChannelsProblem, workgroupSize = 64): Kernel {
+  const { x, y, offset, from = 0, channels = x.shape[4] } = problem;
   const lanes = offset + channels === y.shape[4] ? 4 * vec4s(y.shape[4]) - offset : channels;
   return kernel({
     name: 'copy_channels',
@@ -39,7 +43,7 @@ export function copyChannels({ x, y, offset }: CopyChannelsProblem, workgroupSiz
       pixels: pixelsOf(y),
       channels,
       lanes,
-      x_base: 4 * x.base,
+      x_base: 4 * x.base + from,
       x_stride: 4 * x.stride,
       y_base: 4 * y.base + offset,
       y_stride: 4 * y.stride,

@@ -1,9 +1,9 @@
-/** @file Operators that only arrange memory: concatenation over channels and reshape. */
+/** @file Operators that only arrange memory: concatenation over channels, slices of channels, reshape. */
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
 import { copyChannels } from '../kernels/copy_channels.ts';
-import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+import { f32, input, type Operator, output, pointwiseCost, single } from './operator.ts';
 
 export interface ConcatAttributes {
   /** The inputs are channel slices of the output already: nothing is left to do. Set by a pass. */
@@ -45,6 +45,48 @@ export const concat: Operator<ConcatAttributes> = {
       },
     ];
   },
+  gradient({ name, inputs, gradients, wanted, typeOf, add }) {
+    let offset = 0;
+    return inputs.map((value, i) => {
+      const channels = typeOf(value).shape.at(-1)!;
+      const slice = { offset, channels };
+      offset += channels;
+      return wanted(i) ? add('slice', `${name}/gradient/${i}`, slice, [gradients[0]!])[0] : undefined;
+    });
+  },
+};
+
+export interface SliceAttributes {
+  /** First channel. */
+  readonly offset: number;
+  /** How many. */
+  readonly channels: number;
+}
+
+/** Whether a slice can be read where it lies: it begins with a vec4 and its padding lanes are zero. */
+export function isView({ offset, channels }: SliceAttributes, shape: Shape): boolean {
+  return offset % 4 === 0 && (channels % 4 === 0 || offset + channels === shape.at(-1));
+}
+
+/** Some of the channels of x. Costs nothing where `isView`. */
+export const slice: Operator<SliceAttributes> = {
+  type: 'slice',
+  infer({ offset, channels }, [x]) {
+    const all = x!.shape.at(-1)!;
+    if (offset < 0 || channels < 1 || offset + channels > all) {
+      throw new GraphError(`channels ${offset} to ${offset + channels - 1} are not in ${formatShape(x!.shape)}`);
+    }
+    return [f32([...x!.shape.slice(0, -1), channels])];
+  },
+  cost: (attributes, inputs, outputs) =>
+    isView(attributes, inputs[0]!.shape) ? { flops: 0, bytes: 0 } : pointwiseCost(0, outputs, outputs),
+  candidates(attributes, io) {
+    const [x, y] = [io.inputs[0]!, io.outputs[0]!];
+    if (isView(attributes, x.type.shape)) return [];
+    const { offset: from, channels } = attributes;
+    const problem = { x: x.view, y: y.view, from, channels, offset: 0 };
+    return [single('copy', () => copyChannels(problem), [input(0), output(0)])];
+  },
 };
 
 export interface ReshapeAttributes {
@@ -64,4 +106,7 @@ export const reshape: Operator<ReshapeAttributes> = {
   },
   cost: () => ({ flops: 0, bytes: 0 }),
   candidates: () => [],
+  gradient({ name, inputs, gradients, typeOf, add }) {
+    return [add('reshape', `${name}/gradient`, { shape: typeOf(inputs[0]!).shape }, [gradients[0]!])[0]];
+  },
 };

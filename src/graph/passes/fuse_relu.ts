@@ -1,9 +1,12 @@
-/** @file ReLU moves into the epilogue of the convolution, batch norm or addition that it follows, when nothing else reads it. */
+/** @file ReLU moves into the epilogue of the convolution, normalisation or addition that it follows, when nothing else reads it. */
 
 import { type Graph, isOp, type Node, producers, useCounts } from '../graph.ts';
 import { rewrite } from '../rewrite.ts';
 
-type Fusible = Node<'conv3d'> | Node<'batchNorm'> | Node<'add'>;
+type Fusible = Node<'conv3d'> | Node<'batchNorm'> | Node<'normalize'> | Node<'add'>;
+
+const isFusible = (node: Node | undefined): node is Fusible =>
+  isOp(node, 'conv3d') || isOp(node, 'batchNorm') || isOp(node, 'normalize') || isOp(node, 'add');
 
 export function fuseRelu(graph: Graph): Graph {
   const makers = producers(graph);
@@ -12,8 +15,7 @@ export function fuseRelu(graph: Graph): Graph {
   for (const node of graph.nodes) {
     if (!isOp(node, 'relu')) continue;
     const maker = makers.get(node.inputs[0]!);
-    const fusible = isOp(maker, 'conv3d') || isOp(maker, 'batchNorm') || isOp(maker, 'add');
-    if (fusible && maker.outputs.length === 1 && uses.get(maker.outputs[0]!) === 1) hosts.set(node, maker);
+    if (isFusible(maker) && maker.outputs.length === 1 && uses.get(maker.outputs[0]!) === 1) hosts.set(node, maker);
   }
   const fused = new Set<Node>(hosts.values());
   return rewrite(graph, (node, { to, map, copy }) => {

@@ -3,6 +3,7 @@
 import type { Graph } from '../graph.ts';
 import { prune } from '../rewrite.ts';
 import { concatInPlace } from './concat_in_place.ts';
+import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
 import { fuseRelu } from './fuse_relu.ts';
 import { mergeSiblings } from './merge_siblings.ts';
@@ -10,7 +11,7 @@ import { selectOutputs } from './select_outputs.ts';
 
 /** Prepares a graph for inference of the named outputs. `optimise: false` keeps every node, for finding bugs in passes. */
 export function inferencePasses(graph: Graph, outputs: readonly string[], optimise = true): Graph {
-  const selected = prune(selectOutputs(graph, outputs));
+  const selected = prune(dropDropout(selectOutputs(graph, outputs)));
   if (!optimise) return selected;
   return concatInPlace(prune(mergeSiblings(fuseRelu(foldBatchNorm(selected)))));
 }

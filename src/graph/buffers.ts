@@ -1,0 +1,109 @@
+/**
+ * @file Where everything that a plan touches lies on the device: activations and scratch memory in one arena, packed weights in
+ * a second one (WebGPU wants every binding of one buffer in a dispatch to have the same access, and packed weights are read
+ * through read-only bindings beside activations that are written), states in buffers of their own.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { BufferRange } from '../gpu/program.ts';
+import type { Candidate } from '../ops/operator.ts';
+import { Arena } from './arena.ts';
+import { type Allocation, planMemory } from './memory.ts';
+import type { DeviceState } from './state.ts';
+import type { Storage } from './storage.ts';
+
+/** A node's scratch memory, with the step at which it runs. */
+export interface Scratch {
+  readonly step: number;
+  readonly candidate: Pick<Candidate, 'workspaces' | 'packs'>;
+}
+
+export class PlanBuffers {
+  private constructor(
+    private readonly activations: Arena,
+    private readonly packs: Arena,
+    /** Index in the arena, or the name of a state, per storage. */
+    private readonly places: readonly (number | string)[],
+    /** Index of the first workspace and the first pack of each node. */
+    private readonly firstWorkspace: readonly number[],
+    private readonly firstPack: readonly number[],
+    private readonly state: DeviceState | undefined,
+  ) {}
+
+  /** @throws GraphError when a tensor is larger than a buffer of the device may be; GpuOutOfMemoryError */
+  static create(
+    gpu: Gpu,
+    storages: readonly Storage[],
+    nodes: readonly Scratch[],
+    state: DeviceState | undefined,
+  ): Promise<PlanBuffers> {
+    const activations: Allocation[] = [];
+    const packs: Allocation[] = [];
+    const places = storages.map((storage) => storage.state ?? activations.push(storage) - 1);
+    const append = (list: Allocation[], sizes: readonly number[], step: number): number => {
+      const first = list.length;
+      list.push(...sizes.map((size) => ({ size, first: step, last: step })));
+      return first;
+    };
+    const firstWorkspace = nodes.map(({ step, candidate }) => append(activations, candidate.workspaces, step));
+    const firstPack = nodes.map(({ step, candidate }) => append(packs, candidate.packs ?? [], step));
+    return gpu.checked('Arena', () => {
+      const arenas = [activations, packs].map((allocations) => arenaOf(gpu, allocations)) as [Arena, Arena];
+      return new PlanBuffers(...arenas, places, firstWorkspace, firstPack, state);
+    });
+  }
+
+  /** A storage, or the part of it from `offset` on. Bytes. */
+  storage(index: number, offset = 0, size?: number): BufferRange {
+    const place = this.places[index]!;
+    if (typeof place === 'number') return this.activations.range(place, offset, size);
+    const buffer = this.state!.buffer(place);
+    return { buffer, offset, size: size ?? buffer.size - offset };
+  }
+
+  /** Scratch memory `index` of node `node`. */
+  workspace(node: number, index: number, offset?: number, size?: number): BufferRange {
+    return this.activations.range(this.firstWorkspace[node]! + index, offset, size);
+  }
+
+  /** Packed weights `index` of node `node`. */
+  packed(node: number, index: number, offset?: number, size?: number): BufferRange {
+    return this.packs.range(this.firstPack[node]! + index, offset, size);
+  }
+
+  /** Bytes of activations, scratch memory and packed weights. */
+  get bytes(): number {
+    return this.activations.bytes + this.packs.bytes;
+  }
+
+  /** Bytes that no plan could do without. */
+  get lowerBound(): number {
+    return this.activations.plan.lowerBound + this.packs.plan.lowerBound;
+  }
+
+  get stateBytes(): number {
+    return this.state?.bytes ?? 0;
+  }
+
+  /** States stay: they are not the plan's. */
+  dispose(): void {
+    this.activations.dispose();
+    this.packs.dispose();
+  }
+}
+
+function arenaOf(gpu: Gpu, allocations: readonly Allocation[]): Arena {
+  const { bindingAlignment: alignment, maxBufferSize: segment } = gpu.profile;
+  const tooLarge = allocations.find(({ size }) => size > segment);
+  if (tooLarge) {
+    throw new GraphError(`A tensor of ${tooLarge.size} bytes is larger than a buffer of this device, ${segment}.`);
+  }
+  const plan = planMemory(allocations, { alignment, segment });
+  return new Arena(
+    gpu,
+    plan,
+    allocations.map(({ size }) => size),
+    segment,
+  );
+}

@@ -1,0 +1,29 @@
+/** @file Tensors as the device stores them: channels last, padded to a multiple of 4 by zeros. */
+
+import { pixelsOf, type View, vec4s } from '../kernels/view.ts';
+
+/** Channels-last values to rows padded to a multiple of 4 channels, the padding zero. */
+export function pad(values: Float32Array, view: View): Float32Array<ArrayBuffer> {
+  const channels = view.shape[4];
+  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
+  const width = 4 * vec4s(channels);
+  const pixels = pixelsOf(view);
+  const padded = new Float32Array(pixels * width);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let c = 0; c < channels; c++) padded[pixel * width + c] = values[pixel * channels + c]!;
+  }
+  return padded;
+}
+
+/** Without padding, and out of a wider tensor where the view is a slice of one. */
+export function unpad(stored: Float32Array, view: View): Float32Array {
+  const channels = view.shape[4];
+  const pixels = pixelsOf(view);
+  if (view.stride * 4 === channels) return stored.slice(0, pixels * channels);
+  const values = new Float32Array(pixels * channels);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const from = (view.base + pixel * view.stride) * 4;
+    for (let c = 0; c < channels; c++) values[pixel * channels + c] = stored[from + c]!;
+  }
+  return values;
+}
