@@ -19,6 +19,7 @@ export {
   requireFrames,
 } from './io/video.ts';
 export { loadWeights, saveSafetensors } from './io/weights.ts';
+export { encodeModelFile, type Models, readModelFile, readModels, saveModelFile } from './train/model_files.ts';
 
 export interface NodeGpuOptions extends GpuOptions {
   /** Dawn's own flags, such as `backend=vulkan`, `adapter=llvmpipe` or `enable-dawn-features=allow_unsafe_apis`. */

@@ -1,4 +1,4 @@
-/** @file I3D as a function that takes a graph builder. */
+/** @file Networks as functions that take a graph builder, and I3D's graph. */
 
 import { InputError } from '../core/errors.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
@@ -7,13 +7,14 @@ import type { Graph, ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import {
+  ARCHITECTURES,
+  type Architecture,
   BATCH_NORM_EPSILON,
-  FEATURE_CHANNELS,
-  HEAD_POOL,
-  INCEPTION_V1,
+  CUBE,
   type Layer,
-  MINIMUM_INPUT,
   type MixedLayer,
+  minimumInput,
+  totalStride,
 } from './architecture.ts';
 
 export interface I3dOptions {
@@ -29,12 +30,20 @@ export interface I3dOptions {
   readonly classes: number;
 }
 
+/** What a network has after its layers. */
+export interface HeadOptions {
+  readonly classes: number;
+  /** Probability that a channel of a sample is dropped before the logits, in training; 0, no dropout, where left out. */
+  readonly dropout?: number;
+}
+
 /**
- * Adds I3D's layers up to Mixed_5c to x (N×T×H×W×C), and names every end point.
- * @returns Mixed_5c, N×⌈T/8⌉×⌈H/32⌉×⌈W/32⌉×1024.
+ * Adds a whole network to x (N×T×H×W×C); names every layer's end point and the values of `I3D_OUTPUTS`.
+ * @returns The logits, N×classes.
  */
-export function inceptionTrunk(builder: GraphBuilder, x: ValueId): ValueId {
-  return INCEPTION_V1.reduce((value, layer) => builder.name(layer.name, addLayer(builder, layer, value)), x);
+export function addNetwork(builder: GraphBuilder, network: Architecture, x: ValueId, options: HeadOptions): ValueId {
+  const trunk = network.layers.reduce((value, layer) => builder.name(layer.name, addLayer(builder, layer, value)), x);
+  return addHead(builder, network, trunk, options);
 }
 
 function addLayer(builder: GraphBuilder, layer: Layer, x: ValueId): ValueId {
@@ -74,25 +83,31 @@ export function unit(
 }
 
 /** Four branches over x, concatenated along the channels. */
-export function inceptionModule(builder: GraphBuilder, { name, branches }: MixedLayer, x: ValueId): ValueId {
+export function inceptionModule(
+  builder: GraphBuilder,
+  { name, branches, kernels = [CUBE, CUBE], poolKernel = CUBE }: MixedLayer,
+  x: ValueId,
+): ValueId {
   const [c0, c1, c2, c3] = branches;
-  const point = (path: string, input: ValueId, channels: number) =>
-    unit(builder, `${name}/${path}`, input, [1, 1, 1], [1, 1, 1], channels);
-  const cube = (path: string, input: ValueId, channels: number) =>
-    unit(builder, `${name}/${path}`, input, [3, 3, 3], [1, 1, 1], channels);
+  const branch = (path: string, input: ValueId, kernel: Triple, channels: number) =>
+    unit(builder, `${name}/${path}`, input, kernel, [1, 1, 1], channels);
+  const point = (path: string, input: ValueId, channels: number) => branch(path, input, [1, 1, 1], channels);
+  // As in the original code, where the names of 3D kernels give their width: Conv3d_0b_3x3.
+  const cube = (path: string, input: ValueId, kernel: Triple, channels: number) =>
+    branch(`${path}/Conv3d_0b_${kernel[2]}x${kernel[2]}`, input, kernel, channels);
   const branch0 = point('Branch_0/Conv3d_0a_1x1', x, c0);
-  const branch1 = cube('Branch_1/Conv3d_0b_3x3', point('Branch_1/Conv3d_0a_1x1', x, c1[0]), c1[1]);
-  const branch2 = cube('Branch_2/Conv3d_0b_3x3', point('Branch_2/Conv3d_0a_1x1', x, c2[0]), c2[1]);
-  const pooled = builder.maxPool3d(`${name}/Branch_3/MaxPool3d_0a_3x3`, x, { kernel: [3, 3, 3], stride: [1, 1, 1] });
+  const branch1 = cube('Branch_1', point('Branch_1/Conv3d_0a_1x1', x, c1[0]), kernels[0], c1[1]);
+  const branch2 = cube('Branch_2', point('Branch_2/Conv3d_0a_1x1', x, c2[0]), kernels[1], c2[1]);
+  const pooled = builder.maxPool3d(`${name}/Branch_3/MaxPool3d_0a_3x3`, x, { kernel: poolKernel, stride: [1, 1, 1] });
   const branch3 = point('Branch_3/Conv3d_0b_1x1', pooled, c3);
   return builder.concat(name, [branch0, branch1, branch2, branch3]);
 }
 
-/** What the graph of `i3dGraph` can be asked for besides the layers' names. */
+/** What a network can be asked for besides the layers' names. */
 export const I3D_OUTPUTS = {
-  /** Average pool of the head, N×T′×H′×W′×1024, one step every 8 frames. */
+  /** Average pool of the head, N×T′×H′×W′×C; of I3D one step every 8 frames and C = 1024. */
   averagePool: 'AvgPool',
-  /** Mean of it over time and space, N×1024. */
+  /** Mean of it over time and space, N×C. */
   features: 'features',
   /** Logits per time step, N×T′×H′×W′×classes. */
   logitsOverTime: 'Logits',
@@ -102,31 +117,37 @@ export const I3D_OUTPUTS = {
   probabilities: 'probabilities',
 } as const;
 
+/** Name of the layer that gives the logits; its parameters are `<name>/weights` and `<name>/bias`. */
+export const LOGITS_LAYER = 'Logits/Conv3d_0c_1x1';
+
 /** @throws InputError that says the real limits when a clip is too short or too small. */
-export function checkInputSize(frames: number, height: number, width: number): void {
-  const [minFrames, minHeight, minWidth] = MINIMUM_INPUT;
+export function checkInputSize(
+  frames: number,
+  height: number,
+  width: number,
+  network: Architecture = ARCHITECTURES.i3d,
+): void {
+  const [minFrames, minHeight, minWidth] = minimumInput(network);
+  const [stride, , pixels] = totalStride(network);
+  const pool = network.headPool ?? [1, 1, 1];
   if (frames < minFrames) {
     throw new InputError(
-      `I3D needs at least ${minFrames} frames (its head pools 2 steps of 8 frames); there are ${frames}.`,
+      `I3D needs at least ${minFrames} frames (its head pools ${pool[0]} steps of ${stride} frames); there are ${frames}.`,
     );
   }
   if (height < minHeight || width < minWidth) {
     throw new InputError(
-      `I3D needs frames of at least ${minWidth}×${minHeight} pixels (its head pools 7×7 steps of 32); these are ${width}×${height}.`,
+      `I3D needs frames of at least ${minWidth}×${minHeight} pixels (its head pools ${pool[1]}×${pool[2]} steps of ${pixels}); these are ${width}×${height}.`,
     );
   }
 }
 
 /**
- * The whole network on an input called `clip`, float32 N×T×H×W×C.
+ * The whole of I3D on an input called `clip`, float32 N×T×H×W×C.
  * @throws InputError when the clip is too short or too small for the head.
  */
 export function i3dGraph(options: I3dOptions): Graph {
-  const { batch = 1, frames, height, width, channels, classes } = options;
-  checkInputSize(frames, height, width);
-  const builder = new Builder();
-  head(builder, inceptionTrunk(builder, builder.input('clip', [batch, frames, height, width, channels])), classes);
-  return builder.build();
+  return networkGraph(ARCHITECTURES.i3d, options);
 }
 
 /**
@@ -134,22 +155,48 @@ export function i3dGraph(options: I3dOptions): Graph {
  * on the device.
  */
 export function i3dGraphOnFrames(options: Omit<I3dOptions, 'channels'>, preprocess: PreprocessAttributes): Graph {
-  const { batch = 1, frames, height, width, classes } = options;
-  checkInputSize(frames, preprocess.crop.height, preprocess.crop.width);
+  return networkGraphOnFrames(ARCHITECTURES.i3d, options, preprocess);
+}
+
+/** Any network, as `i3dGraph`. */
+export function networkGraph(network: Architecture, options: I3dOptions): Graph {
+  const { batch = 1, frames, height, width, channels, classes } = options;
+  checkInputSize(frames, height, width, network);
   const builder = new Builder();
-  const raw = builder.input('frames', [batch, frames, height, width, 3], 'u8');
-  head(builder, inceptionTrunk(builder, builder.preprocess('Preprocess', raw, preprocess)), classes);
+  addNetwork(builder, network, builder.input('clip', [batch, frames, height, width, channels]), { classes });
   return builder.build();
 }
 
-function head(builder: GraphBuilder, x: ValueId, classes: number): void {
-  const pooled = builder.averagePool3d(I3D_OUTPUTS.averagePool, x, { kernel: HEAD_POOL, stride: [1, 1, 1] });
+/** Any network, as `i3dGraphOnFrames`. */
+export function networkGraphOnFrames(
+  network: Architecture,
+  options: Omit<I3dOptions, 'channels'>,
+  preprocess: PreprocessAttributes,
+): Graph {
+  const { batch = 1, frames, height, width, classes } = options;
+  checkInputSize(frames, preprocess.crop.height, preprocess.crop.width, network);
+  const builder = new Builder();
+  const raw = builder.input('frames', [batch, frames, height, width, 3], 'u8');
+  addNetwork(builder, network, builder.preprocess('Preprocess', raw, preprocess), { classes });
+  return builder.build();
+}
+
+function addHead(builder: GraphBuilder, { headPool }: Architecture, x: ValueId, { classes }: HeadOptions): ValueId {
+  const [, t, h, w, channels] = builder.shapeOf(x) as [number, number, number, number, number];
+  const kernel = headPool ?? [t, h, w];
+  const pooled = builder.averagePool3d(I3D_OUTPUTS.averagePool, x, { kernel, stride: [1, 1, 1] });
   builder.name(I3D_OUTPUTS.averagePool, pooled);
-  builder.name(I3D_OUTPUTS.features, builder.mean('Head/features', pooled));
-  const name = 'Logits/Conv3d_0c_1x1';
-  const weights = builder.parameter(`${name}/weights`, [1, 1, 1, FEATURE_CHANNELS, classes]);
-  const bias = builder.parameter(`${name}/bias`, [classes]);
-  const logits = builder.name(I3D_OUTPUTS.logitsOverTime, builder.conv3d(name, pooled, weights, { bias }));
-  const flat = builder.name(I3D_OUTPUTS.logits, builder.mean('Head/logits', logits));
+  builder.name(I3D_OUTPUTS.features, overTime(builder, 'Head/features', pooled));
+  const weights = builder.parameter(`${LOGITS_LAYER}/weights`, [1, 1, 1, channels, classes]);
+  const bias = builder.parameter(`${LOGITS_LAYER}/bias`, [classes]);
+  const logits = builder.name(I3D_OUTPUTS.logitsOverTime, builder.conv3d(LOGITS_LAYER, pooled, weights, { bias }));
+  const flat = builder.name(I3D_OUTPUTS.logits, overTime(builder, 'Head/logits', logits));
   builder.name(I3D_OUTPUTS.probabilities, builder.softmax('Head/probabilities', flat));
+  return flat;
+}
+
+/** The mean over all steps, N×C; of a single one, that itself. */
+function overTime(builder: GraphBuilder, name: string, x: ValueId): ValueId {
+  const [n, t, h, w, c] = builder.shapeOf(x) as [number, number, number, number, number];
+  return t * h * w === 1 ? builder.reshape(`${name}/flat`, x, [n, c]) : builder.mean(name, x);
 }

@@ -5,7 +5,7 @@ import { InputError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { decodePyTorch, isLegacyPyTorch } from './pytorch.ts';
-import { decodeSafetensors, encodeSafetensors, isSafetensors } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, isSafetensors, type Safetensors } from './safetensors.ts';
 import { isTable } from './table.ts';
 import { dataFileName, readTensorFlowCheckpoint } from './tensorflow.ts';
 import { isZip } from './zip.ts';
@@ -21,12 +21,18 @@ const PROTO_OPCODE = 0x80;
  * @throws InputError when nothing is there, when it is no format of these, or when it is damaged.
  */
 export async function loadWeights(path: string): Promise<StateDict> {
+  return (await loadWeightsFile(path)).tensors;
+}
+
+/** As `loadWeights`, with the metadata that safetensors files may have; of other formats they are empty. */
+export async function loadWeightsFile(path: string): Promise<Safetensors> {
+  const only = (tensors: StateDict): Safetensors => ({ tensors, metadata: {} });
   const index = await findTensorFlowIndex(path);
-  if (index !== undefined) return loadTensorFlow(index);
+  if (index !== undefined) return only(await loadTensorFlow(index));
   const bytes = await readBytes(path);
-  if (isZip(bytes) || isLegacyPyTorch(bytes)) return decodePyTorch(bytes, path);
-  if (isSafetensors(bytes)) return decodeSafetensors(bytes, path).tensors;
-  if (isTable(bytes)) return loadTensorFlow(path, bytes);
+  if (isZip(bytes) || isLegacyPyTorch(bytes)) return only(await decodePyTorch(bytes, path));
+  if (isSafetensors(bytes)) return decodeSafetensors(bytes, path);
+  if (isTable(bytes)) return only(await loadTensorFlow(path, bytes));
   throw new InputError(`${path} ${describeUnknown(bytes)}; weights are ${FORMATS}.`);
 }
 

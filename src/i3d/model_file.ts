@@ -1,0 +1,140 @@
+/**
+ * @file Model files: safetensors whose metadata say which model the tensors are the parameters of.
+ *
+ * Metadata: `i3d`, the spec as JSON; `classes`, a JSON array with the name of each class; and free text such as `command` and
+ * `note`. Tensors have the names of the graph's parameters and its axes, as float32 or float16. What begins with `optimizer/`
+ * is training's own. Bytes and paths are `train/model_files.ts`.
+ */
+
+import { InputError } from '../core/errors.ts';
+import { floatToHalf, toFloat32 } from '../core/half.ts';
+import {
+  type FloatTensor,
+  formatShape,
+  type HostTensor,
+  type Shape,
+  type StateDict,
+  sameShape,
+} from '../core/tensor.ts';
+import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
+
+export interface Model {
+  readonly spec: ModelSpec;
+  /** A name for each class. */
+  readonly classes: readonly string[];
+  /** By the names of the graph's parameters, in its axes. */
+  readonly parameters: ReadonlyMap<string, FloatTensor>;
+  /** The file's other metadata, such as the command that made it. */
+  readonly notes?: Readonly<Record<string, string>>;
+}
+
+export interface ModelFileOptions {
+  /** How weights are stored, `f32` where left out. Vectors (biases, batch norms) are always float32. */
+  readonly dtype?: 'f32' | 'f16';
+}
+
+/** Where the spec and the classes are in the metadata. */
+const SPEC_KEY = 'i3d';
+const CLASSES_KEY = 'classes';
+
+/** What of a model's file is not parameters: state of the optimiser, for going on with training. */
+export const OPTIMIZER_PREFIX = 'optimizer/';
+
+/** Whether metadata are those of a model file; other safetensors hold weights alone. */
+export function isModelFile(metadata: Readonly<Record<string, string>>): boolean {
+  return Object.hasOwn(metadata, SPEC_KEY);
+}
+
+/**
+ * The model in a file.
+ * @param source The file's name, for messages.
+ * @throws InputError that names what is missing, left over, of another shape or no spec.
+ */
+export function parseModelFile(
+  { tensors, metadata }: { readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> },
+  source: string,
+): Model {
+  const { [SPEC_KEY]: specText, [CLASSES_KEY]: classesText, ...notes } = metadata;
+  if (specText === undefined) {
+    throw new InputError(
+      `${source} does not say which model it holds: its metadata have no ${SPEC_KEY}; give a file that i3d train wrote.`,
+    );
+  }
+  const spec = checkSpec(parseJson(specText, SPEC_KEY, source), source);
+  const classes = checkClasses(parseJson(classesText ?? '', CLASSES_KEY, source), spec, source);
+  return { spec, classes, parameters: checkParameters(tensors, specParameters(spec), source), notes };
+}
+
+/**
+ * Tensors and metadata of a model's file.
+ * @throws InputError when the parameters are not those of the spec, or a value does not fit into float16.
+ */
+export function modelFileContents(
+  { spec, classes, parameters, notes = {} }: Model,
+  { dtype = 'f32' }: ModelFileOptions = {},
+): { tensors: StateDict; metadata: Record<string, string> } {
+  const checked = checkSpec(spec, 'The model');
+  checkClasses(classes, checked, 'The model');
+  const tensors: StateDict = new Map();
+  for (const [name, tensor] of checkParameters(parameters, specParameters(checked), 'The model')) {
+    tensors.set(name, dtype === 'f16' && tensor.shape.length > 1 ? toHalf(tensor, name) : tensor);
+  }
+  return {
+    tensors,
+    metadata: { [SPEC_KEY]: JSON.stringify(checked), [CLASSES_KEY]: JSON.stringify(classes), ...notes },
+  };
+}
+
+/**
+ * The parameters among tensors, as float32 and in the order of `shapes`, with nothing missing and nothing left over.
+ * @throws InputError that names the first that is missing, left over, of another shape or not finite.
+ */
+function checkParameters(
+  tensors: ReadonlyMap<string, HostTensor>,
+  shapes: ReadonlyMap<string, Shape>,
+  source: string,
+): Map<string, FloatTensor> {
+  const parameters = new Map<string, FloatTensor>();
+  for (const [name, shape] of shapes) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new InputError(`${source} has no tensor ${name}, which its model needs.`);
+    if (!sameShape(tensor.shape, shape)) {
+      throw new InputError(
+        `${source}: ${name} has shape ${formatShape(tensor.shape)}; its model wants ${formatShape(shape)}.`,
+      );
+    }
+    const values = toFloat32(tensor, `${source}: ${name}`);
+    if (!values.data.every(Number.isFinite)) {
+      throw new InputError(`${source}: ${name} holds a value that is no finite number.`);
+    }
+    parameters.set(name, values);
+  }
+  const left = [...tensors.keys()].find((name) => !shapes.has(name) && !name.startsWith(OPTIMIZER_PREFIX));
+  if (left !== undefined) throw new InputError(`${source} has a tensor ${left} that its model has no place for.`);
+  return parameters;
+}
+
+function checkClasses(value: unknown, spec: ModelSpec, source: string): string[] {
+  if (!Array.isArray(value) || !value.every((name) => typeof name === 'string')) {
+    throw new InputError(`${source}: ${CLASSES_KEY} in its metadata must be a JSON array of names.`);
+  }
+  if (value.length !== spec.classes) {
+    throw new InputError(`${source} has ${value.length} names of classes, and its model has ${spec.classes} classes.`);
+  }
+  return value;
+}
+
+function parseJson(text: string, key: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InputError(`${source}: ${key} in its metadata is no JSON; the file is damaged or another program's.`);
+  }
+}
+
+function toHalf({ shape, data }: FloatTensor, name: string): HostTensor<'f16'> {
+  const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  if (largest > 65504)
+    throw new InputError(`${name} holds values up to ${largest}, too large for float16; use float32.`);
+  return { dtype: 'f16', shape, data: Uint16Array.from(data, floatToHalf) };
+}

@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest';
+import { sizeOf } from '../../src/core/tensor.ts';
+import { compile } from '../../src/graph/compile.ts';
+import { DeviceParameters } from '../../src/graph/parameters.ts';
+import { modelParameters } from '../../src/i3d/checkpoint.ts';
+import {
+  checkSpec,
+  initialParameters,
+  type ModelSpec,
+  modelGraph,
+  modelSpec,
+  specMinimum,
+  specParameters,
+} from '../../src/i3d/spec.ts';
+import { formulaTensor } from '../graph/graphs.ts';
+import { testGpu } from '../harness.ts';
+
+const gpu = testGpu();
+const small = modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 6, width: 0.25 });
+const shapesOf = (spec: ModelSpec) => {
+  const { names, values } = modelGraph(spec);
+  return Object.fromEntries([...names].map(([name, id]) => [name, values[id]!.type.shape.join('×')]));
+};
+
+test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a global pool', () => {
+  const spec = modelSpec({ architecture: 'inception-4', stream: 'flow', classes: 6 });
+  expect(spec).toMatchObject({ channels: 2, width: 1, frames: 16, size: 56, shortSide: 64, flowBound: 8 });
+  expect(shapesOf(spec)).toMatchObject({
+    Conv3d_1a_7x7: '1×8×28×28×64',
+    MaxPool3d_2a_3x3: '1×8×14×14×64',
+    Mixed_3b: '1×8×14×14×256',
+    Mixed_3c: '1×8×14×14×480',
+    Mixed_4b: '1×8×14×14×512',
+    Mixed_4c: '1×8×14×14×512',
+    AvgPool: '1×1×1×1×512',
+    features: '1×512',
+    logits: '1×6',
+  });
+  const shapes = specParameters(spec);
+  expect(shapes.get('Conv3d_1a_7x7/weights')).toEqual([7, 7, 7, 2, 64]);
+  expect(shapes.get('Mixed_3b/Branch_1/Conv3d_0b_3x3/weights')).toEqual([3, 3, 3, 96, 128]);
+  expect(shapes.get('Mixed_3b/Branch_2/Conv3d_0b_5x5/weights')).toEqual([5, 5, 5, 16, 32]);
+  expect(specMinimum(spec)).toEqual([1, 1, 1]);
+});
+
+test('a width scales every channel count to a multiple of 4', () => {
+  const shapes = specParameters(small);
+  expect(shapes.get('Conv3d_1a_7x7/weights')).toEqual([7, 7, 7, 3, 16]);
+  // 16 · ¼ = 4; 24 · ¼ = 6, of whose neighbours 4 and 8 the larger is taken.
+  expect(shapes.get('Mixed_3b/Branch_2/Conv3d_0a_1x1/weights')).toEqual([1, 1, 1, 16, 4]);
+  expect(shapes.get('Mixed_4c/Branch_2/Conv3d_0a_1x1/weights')).toEqual([1, 1, 1, 128, 8]);
+  const tiny = specParameters({ ...small, width: 0.01 });
+  expect(
+    [...tiny.values()].filter((shape) => shape.length === 5).every((shape) => shape[4] === 4 || shape[4] === 6),
+  ).toBe(true);
+});
+
+test('I3D as a spec has the parameters of the published one; in 2D, no extent along time', () => {
+  const spec = modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 400 });
+  expect(spec).toMatchObject({ frames: 64, size: 224, shortSide: 256, flowBound: 20 });
+  expect([...specParameters(spec)]).toEqual([...modelParameters(3, 400)]);
+  expect(specMinimum(spec)).toEqual([9, 193, 193]);
+  const flat = modelSpec({ ...spec, dimensions: 2 });
+  expect(specMinimum(flat)).toEqual([1, 193, 193]);
+  expect(shapesOf(flat)).toMatchObject({ Conv3d_1a_7x7: '1×1×112×112×64', Mixed_5c: '1×1×7×7×1024', logits: '1×400' });
+  expect([...specParameters(flat).values()].every((shape) => shape.length === 1 || shape[0] === 1)).toBe(true);
+  expect([...specParameters(flat).keys()]).toEqual([...specParameters(spec).keys()]);
+});
+
+test('first parameters depend on the seed and the name alone, and have the right spread', () => {
+  const parameters = initialParameters(small, 7);
+  expect(initialParameters({ ...small, classes: 9 }, 7).get('Conv3d_1a_7x7/weights')).toEqual(
+    parameters.get('Conv3d_1a_7x7/weights'),
+  );
+  expect(initialParameters(small, 8).get('Conv3d_1a_7x7/weights')).not.toEqual(parameters.get('Conv3d_1a_7x7/weights'));
+  const { data, shape } = parameters.get('Mixed_3b/Branch_1/Conv3d_0b_3x3/weights')!;
+  const variance = data.reduce((sum, value) => sum + value * value, 0) / data.length;
+  expect(variance * sizeOf(shape.slice(0, -1))).toBeCloseTo(2, 0);
+  expect([...parameters.get('Mixed_3b/Branch_0/Conv3d_0a_1x1/gamma')!.data].every((value) => value === 1)).toBe(true);
+  expect([...parameters.get('Logits/Conv3d_0c_1x1/bias')!.data].every((value) => value === 0)).toBe(true);
+});
+
+test('runs: fresh logits are small, and probabilities sum to 1', async () => {
+  const parameters = new DeviceParameters(gpu(), initialParameters(small, 1));
+  const plan = await compile(modelGraph(small, { batch: 2, frames: 5 }), parameters);
+  const { logits, probabilities, features } = await plan.run({ clip: formulaTensor('clip', [2, 5, 56, 56, 3]) });
+  plan.dispose();
+  parameters.dispose();
+  expect(features!.shape).toEqual([2, 128]);
+  expect(Math.max(...logits!.data.map(Math.abs))).toBeLessThan(1);
+  expect(probabilities!.data.reduce((a, b) => a + b, 0)).toBeCloseTo(2, 5);
+});
+
+test.each([
+  [{ architecture: 'i4d' }, 'architecture is "i4d"; it must be one of i3d, inception-4.'],
+  [{ frames: 0 }, 'frames is 0; it must be a whole number of at least 1.'],
+  [{ architecture: 'i3d', frames: 8 }, 'frames is 8; it must be a whole number of at least 9.'],
+  [{ width: -1 }, 'width is -1; it must be a number above 0.'],
+  [{ shortSide: 40 }, 'shortSide is 40; it must be at least its size of 56 pixels'],
+  [{ stream: undefined }, 'stream is missing; it must be one of rgb, flow.'],
+  [{ dimensions: 2 }, 'frames is 16; it must be 1, since it takes images.'],
+])('refuses %o', (change, message) => {
+  expect(() => checkSpec({ ...small, ...change }, 'x.safetensors')).toThrow(`x.safetensors: ${message}`);
+});
