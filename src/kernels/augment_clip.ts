@@ -10,14 +10,15 @@
  *
  * RGB: uint8, four bytes in each u32; (r, g, b)·scale + shift. Colour, where a sample asks for it, changes saturation around
  * the pixel's grey (BT.601), then contrast around the middle of the range, then brightness, and clips to the range of bytes.
- * Flow: (u, v) counted in output pixels, u negated by a flip, clipped to ±scale and divided by it.
+ * Flow: (u, v) counted in output pixels, u negated by a flip, clipped to ±scale and divided by it. What is brightness of RGB is
+ * speed of flow: displacements grow by that share of themselves.
  */
 
 import type { Kernel } from '../core/kernel.ts';
 import { pixelsOf, type View } from './view.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
-/** Values that describe a sample: top, left, height, width, flip, brightness, contrast, saturation. */
+/** Values that describe a sample: top, left, height, width, flip, brightness (flow: speed), contrast, saturation. */
 export const GEOMETRY_VALUES = 8;
 
 export interface AugmentClipProblem {
@@ -78,7 +79,7 @@ fn finish(value: vec3f, sample: Sample) -> vec4f {
 
 const FLOW = /* wgsl */ `
 fn tap(row: u32, column: u32, sample: Sample) -> vec3f {
-  let flow = clip[p.clip_base + (row * p.width + column) * p.clip_stride].xy * sample.unit;
+  let flow = clip[p.clip_base + (row * p.width + column) * p.clip_stride].xy * sample.unit * (1.0 + sample.color.x);
   return vec3f(clamp(flow, vec2f(-p.scale), vec2f(p.scale)), 0.0);
 }
 
@@ -111,7 +112,7 @@ export function augmentClip(problem: AugmentClipProblem): Kernel {
     workgroups: foldGrid(divideUp(pixelsOf(y), WORKGROUP)),
     body: /* wgsl */ `
 struct Sample {
-  // Brightness, contrast, saturation; 0 leaves a value as it is.
+  // Brightness or speed, contrast, saturation; 0 leaves a value as it is.
   color: vec3f,
   // What a displacement of one pixel to the right, or down, becomes.
   unit: vec2f,

@@ -18,8 +18,9 @@ export interface AugmentClipAttributes {
 
 /**
  * Inputs: the clip, uint8 N×T×H×W×3 or float32 flow N×T×H×W×2; geometry float32 N×8, for each sample
- * [top, left, height, width (the region, in pixels of the frame, not necessarily whole), flip (0 or 1), brightness, contrast,
- * saturation (0 leaves a value as it is; flow ignores them)]. Output: float32 N×T×size×size×(3 or 2).
+ * [top, left, height, width (the region, in pixels of the frame, not necessarily whole), flip (0 or 1)] and then what leaves
+ * values as they are where it is 0: for RGB brightness, contrast, saturation, for flow speed.
+ * Output: float32 N×T×size×size×(3 or 2).
  */
 export const augmentClip: Operator<AugmentClipAttributes> = {
   type: 'augmentClip',

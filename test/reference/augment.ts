@@ -11,7 +11,7 @@ export interface ReferenceAugmentation {
 
 /**
  * @param clip N×T×H×W×(3 or 2), bytes or pixels
- * @param geometry N×8: top, left, height, width, flip, brightness, contrast, saturation
+ * @param geometry N×8: top, left, height, width, flip, brightness (flow: speed), contrast, saturation
  */
 export function augmentClip(
   clip: { readonly shape: Shape5; readonly data: ArrayLike<number> },
@@ -28,7 +28,9 @@ export function augmentClip(
     ) as [number, number, number, number, number, number, number, number];
     const rows = taps(((h + 0.5) * height) / size + top - 0.5, H);
     const columns = taps((((flip ? size - 1 - w : w) + 0.5) * width) / size + left - 0.5, W);
-    const unit = flow ? [((flip ? -1 : 1) * size) / width, size / height] : [1, 1, 1];
+    const unit = flow
+      ? [((flip ? -1 : 1) * size) / width, size / height].map((by) => by * (1 + brightness))
+      : [1, 1, 1];
     const value = unit.map((by, c) => {
       let sum = 0;
       for (const [row, a] of rows)
