@@ -1,0 +1,146 @@
+/** @file What a training run does, as data: a JSON file of these fields, all of which but `data` may be left out. */
+
+import { readFile } from 'node:fs/promises';
+import { dirname, extname, resolve } from 'node:path';
+import * as v from 'valibot';
+import { InputError } from '../core/errors.ts';
+import { type PresetName, presets } from '../flow/options.ts';
+import { PUBLISHED_DROPS } from './schedule.ts';
+import { flag, listOf, notNegative, object, oneOf, parse, positive, share, text, whole } from './schema.ts';
+
+const stage = object({
+  name: text,
+  /** Which parameters learn: those of the last layer, all, or those whose names begin with one of these. */
+  trains: v.union(
+    [oneOf(['head', 'all']), listOf(text, 'the beginnings of parameter names')],
+    'must be "head", "all" or a list of the beginnings of parameter names',
+  ),
+  /** How long, in passes over the training clips or in steps. */
+  epochs: v.optional(positive),
+  steps: v.optional(whole(1)),
+  /** Bounds on the clips that the epochs come to: very small sets are seen more often, very large ones less. */
+  atLeast: v.optional(whole(1)),
+  atMost: v.optional(whole(1)),
+  learningRate: positive,
+  schedule: v.optional(oneOf(['cosine', 'step', 'constant']), 'cosine'),
+  /** Share of the steps over which the learning rate rises. */
+  warmup: v.optional(share, 0.05),
+  /** For `step`: where the learning rate drops, as shares of the steps, and to what part of it. */
+  drops: v.optional(listOf(share, 'shares of the steps'), [...PUBLISHED_DROPS]),
+  dropFactor: v.optional(share, 0.1),
+});
+
+const configuration = object({
+  /** A folder `class/clip.ext`, or a CSV with the header path,label,split. */
+  data: text,
+  /** The folder that the results are written to. */
+  out: text,
+  streams: v.optional(listOf(oneOf(['rgb', 'flow']), '"rgb" and "flow"'), ['rgb', 'flow']),
+  /** A model to start from, a file or a folder with one for each stream; "none" starts from random numbers. */
+  from: v.optional(text),
+  model: v.optional(
+    object({
+      architecture: v.optional(oneOf(['i3d', 'inception-4'])),
+      width: v.optional(positive),
+      frames: v.optional(whole(1)),
+      size: v.optional(whole(1)),
+      shortSide: v.optional(whole(1)),
+    }),
+    {},
+  ),
+  seed: v.optional(whole(0), 1),
+  /** Clips in a step; `accumulate` such batches make an update. */
+  batch: v.optional(whole(1), 8),
+  accumulate: v.optional(whole(1), 1),
+  /** Compute activations twice instead of keeping all of them: less memory, more time. */
+  recompute: v.optional(flag, false),
+  /** Those of a run from a model or from random numbers, where left out. */
+  stages: v.optional(listOf(stage, 'stages')),
+  /** Passes over the training clips in the last stage, instead of what the stage says. */
+  epochs: v.optional(positive),
+  optimiser: v.optional(
+    object({
+      momentum: v.optional(share, 0.9),
+      weightDecay: v.optional(notNegative, 1e-4),
+      /** Weight decay on batch norm and biases, too. */
+      decayAll: v.optional(flag, false),
+      /** The largest norm of all gradients together. */
+      clip: v.optional(positive, 5),
+    }),
+    {},
+  ),
+  dropout: v.optional(share, 0.5),
+  /** Statistics of the batch, or the stored ones; `auto` takes the stored ones for batches of fewer than 8 clips. */
+  batchNorm: v.optional(oneOf(['auto', 'batch', 'frozen']), 'auto'),
+  evaluate: v.optional(
+    object({
+      /** After so many epochs; 0 means only at the end. */
+      every: v.optional(notNegative, 0),
+      /** Windows of a clip, evenly placed. */
+      windows: v.optional(whole(1), 3),
+    }),
+    {},
+  ),
+  flow: v.optional(object({ preset: v.optional(oneOf(Object.keys(presets) as PresetName[]), 'fast') }), {}),
+  /** Frames per second at which clips are read. */
+  fps: v.optional(v.union([positive, v.literal('native')], 'must be a number above 0 or "native"'), 25),
+  /** Share of the clips that become test clips where the data set names none. */
+  holdout: v.optional(share, 0),
+  /** Where decoded frames and flow are kept; beside the results where left out. */
+  cache: v.optional(text),
+  /** Draw classes equally often, however many clips they have. */
+  balanced: v.optional(flag, true),
+  /** Write the models in half precision. */
+  half: v.optional(flag, false),
+});
+
+/** A configuration in which every default has been filled in. */
+export type TrainConfig = v.InferOutput<typeof configuration>;
+export type TrainConfigInput = v.InferInput<typeof configuration>;
+export type Stage = v.InferOutput<typeof stage>;
+
+/**
+ * @param path A JSON configuration, whose paths are relative to it, or the data set itself.
+ * @param overrides What the command line says; it comes before the file.
+ * @throws InputError that names the field, what is wrong and what would be right.
+ */
+export async function readConfig(path: string, overrides: Partial<TrainConfigInput> = {}): Promise<TrainConfig> {
+  if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, ...overrides }, path);
+  const written = await readJson(path);
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) {
+    throw new InputError(`${path} must hold a JSON object such as {"data": "clips"}.`);
+  }
+  return parseConfig({ ...fromFolder(written, dirname(path)), ...overrides }, path);
+}
+
+/** @throws InputError as `readConfig` does. */
+export function parseConfig(value: unknown, source: string): TrainConfig {
+  const config = parse(configuration, value, source);
+  for (const { name, epochs, steps } of config.stages ?? []) {
+    if ((epochs === undefined) === (steps === undefined)) {
+      throw new InputError(`${source}: stage "${name}" needs epochs or steps, one of the two.`);
+    }
+  }
+  return config;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.message})`;
+    throw new InputError(`${path} ${reason}; give a configuration, a folder of clips or a CSV.`, { cause });
+  });
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(`${path} is not JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+/** Paths of a file are relative to the folder that it is in. */
+function fromFolder(written: object, folder: string): object {
+  const entries = Object.entries(written).map(([key, value]) => {
+    const isPath = ['data', 'out', 'cache', 'from'].includes(key) && typeof value === 'string' && value !== 'none';
+    return [key, isPath ? resolve(folder, value) : value];
+  });
+  return Object.fromEntries(entries);
+}

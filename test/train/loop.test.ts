@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+import { type FloatTensor, floatTensor } from '../../src/core/tensor.ts';
+import {
+  type LoopOptions,
+  type Position,
+  type State,
+  type StepReport,
+  type Trainer,
+  train,
+} from '../../src/train/loop.ts';
+import type { PlannedStage } from '../../src/train/stages.ts';
+
+/** A "network" of one number per class whose gradient is the batch: enough to see every step in the bits. */
+class Scale implements Trainer {
+  disposed = false;
+  private velocity = 0;
+
+  constructor(
+    private parameter: number,
+    private readonly poison = Number.POSITIVE_INFINITY,
+  ) {}
+
+  async run(
+    inputs: { readonly x?: { data: ArrayLike<number | bigint> } },
+    { learningRate, step }: { learningRate: number; step: number },
+  ) {
+    const x = Number(inputs.x!.data[0]);
+    const loss = step >= this.poison ? Number.NaN : Math.abs(this.parameter);
+    this.velocity = Math.fround(0.9 * this.velocity + x * this.parameter);
+    this.parameter = Math.fround(this.parameter - learningRate * this.velocity);
+    return { loss, norm: Math.abs(x), logits: floatTensor([2, 2], [1, 0, 1, 0]) };
+  }
+
+  async state(): Promise<State> {
+    return new Map([
+      ['frozen', floatTensor([1], [7])],
+      ['w', floatTensor([1], [this.parameter])],
+      ['optimizer/w/velocity', floatTensor([1], [this.velocity])],
+    ]);
+  }
+
+  load(state: State): void {
+    this.parameter = state.get('w')!.data[0]!;
+    this.velocity = state.get('optimizer/w/velocity')!.data[0]!;
+  }
+
+  async firstNonFinite(): Promise<string | undefined> {
+    return 'Mixed_4b/weights';
+  }
+
+  dispose(): void {
+    this.disposed = true;
+  }
+}
+
+const planned = (name: string, first: number, length: number): PlannedStage => ({
+  name,
+  first,
+  length,
+  stepsPerEpoch: 2,
+  trains: 'all',
+  learningRate: 0.1,
+  schedule: 'cosine',
+  warmup: 0,
+  drops: [0.5],
+  dropFactor: 0.1,
+});
+
+const STAGES = [planned('head', 0, 3), planned('all', 3, 5)];
+const FRESH: Position = { step: 0, state: new Map<string, FloatTensor>([['w', floatTensor([1], [1])]]) };
+const value = (state: State, name = 'w') => state.get(name)!.data[0];
+
+function setting(changes: Partial<LoopOptions> = {}) {
+  const log = {
+    steps: [] as StepReport[],
+    saved: [] as Position[],
+    asked: [] as number[],
+    evaluated: [] as number[],
+    trainers: [] as Scale[],
+  };
+  const options: LoopOptions = {
+    stages: STAGES,
+    accumulate: 1,
+    start: FRESH,
+    open: async (_, state) => {
+      const trainer = new Scale(value(state)!);
+      log.trainers.push(trainer);
+      return trainer;
+    },
+    batch: async (index) => {
+      log.asked.push(index);
+      return { x: floatTensor([1], [1 + (index % 3)]), targets: floatTensor([2, 2], [1, 0, 0, 0]) };
+    },
+    onStep: (report) => void log.steps.push(report),
+    save: async (position) => void log.saved.push(position),
+    saveEvery: 100,
+    evaluate: async ({ step }) => void log.evaluated.push(step),
+    ...changes,
+  };
+  return { log, options };
+}
+
+test('all stages, each batch once, and what is reported', async () => {
+  const { log, options } = setting({ evaluateEvery: 2 });
+  const { step } = await train(options);
+  expect(step).toBe(8);
+  expect(log.asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(log.steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(log.steps[3]).toMatchObject({ stage: 'all', epoch: 0.5, accuracy: 1, learningRate: 0.1 });
+  expect(log.saved.map(({ step }) => step)).toEqual([3, 8]);
+  expect(log.evaluated).toEqual([2, 5, 7]);
+  expect(log.trainers.map(({ disposed }) => disposed)).toEqual([true, true]);
+});
+
+describe('an interrupted run that goes on', () => {
+  test.each([1, 2, 3, 4, 7])('after step %i has the bits of an unbroken one', async (stop) => {
+    const whole = await train(setting().options);
+    const controller = new AbortController();
+    const broken = setting({
+      signal: controller.signal,
+      onStep: ({ step }) => {
+        if (step === stop) controller.abort();
+      },
+    });
+    const left = await train(broken.options);
+    expect(left.step).toBe(stop);
+    expect(broken.log.saved.at(-1)!.step).toBe(stop);
+    const resumed = await train(setting({ start: left }).options);
+    expect(resumed.step).toBe(8);
+    expect(resumed.state).toEqual(whole.state);
+  });
+
+  test('a signal during an evaluation saves the steps since the last save', async () => {
+    const controller = new AbortController();
+    const { log, options } = setting({
+      signal: controller.signal,
+      evaluateEvery: 2,
+      evaluate: async () => controller.abort(),
+    });
+    await train(options);
+    expect(log.saved.map(({ step }) => step)).toEqual([2]);
+  });
+
+  test('a finished one computes nothing', async () => {
+    const { log, options } = setting({ start: { step: 8, state: FRESH.state } });
+    expect((await train(options)).step).toBe(8);
+    expect(log.trainers).toEqual([]);
+  });
+});
+
+test('several batches make a step', async () => {
+  const { log, options } = setting({ accumulate: 2, stages: [planned('all', 0, 3)] });
+  await train(options);
+  expect(log.asked).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(log.steps.length).toBe(3);
+});
+
+test('saves every n steps', async () => {
+  const { log, options } = setting({ saveEvery: 2 });
+  await train(options);
+  expect(log.saved.map(({ step }) => step)).toEqual([2, 3, 4, 6, 8]);
+});
+
+test('a loss that is no number ends the run with the step and a tensor', async () => {
+  const { log, options } = setting({ open: async (_, state) => new Scale(value(state)!, 4), saveEvery: 2 });
+  await expect(train(options)).rejects.toThrow(
+    'Training stopped at step 5: the loss is NaN, and Mixed_4b/weights is the first tensor that is not finite; a lower learning rate (it was 0.0905) or more warm-up may help.',
+  );
+  expect(log.saved.at(-1)!.step).toBe(4);
+});
+
+test('a batch that cannot be made ends the run, wherever it was asked for', async () => {
+  const { log, options } = setting({
+    batch: async (index) => {
+      if (index === 2) throw new Error('the disk is gone');
+      return { x: floatTensor([1], [1]), targets: floatTensor([2, 2], [1, 0, 0, 1]) };
+    },
+  });
+  await expect(train(options)).rejects.toThrow('the disk is gone');
+  expect(log.steps.length).toBe(2);
+  expect(log.steps[0]!.accuracy).toBe(0.5);
+});
