@@ -18,7 +18,7 @@ export async function writeFileAtomic(path: string, contents: Uint8Array | strin
     const target = existing ? await realpath(path) : path;
     await writeAside(target, contents, existing?.mode);
   } catch (error) {
-    throw explain(error, path);
+    throw explainWriteError(error, path);
   }
 }
 
@@ -41,7 +41,8 @@ async function writeAside(target: string, contents: Uint8Array | string, mode: n
   }
 }
 
-function explain(error: unknown, path: string): unknown {
+/** The same error in words for the person who gave `path`. */
+export function explainWriteError(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof InputError) return error;
   const folder = dirname(path);
   switch ((error as NodeJS.ErrnoException).code) {
