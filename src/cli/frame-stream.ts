@@ -3,6 +3,7 @@
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
 import { FrameReducer } from '../i3d/frames.ts';
+import { damageOf } from '../io/damage.ts';
 import type { ClipFrame } from '../io/video.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import type { Session } from './session.ts';
@@ -67,19 +68,15 @@ function unstack({ shape, data }: FloatTensor): Part[] {
   return Array.from({ length: count }, (_, i) => ({ shape: rest, data: data.subarray(i * size, (i + 1) * size) }));
 }
 
-const HARMLESS = /the clock jumped/;
-/** Says of a file that is not decoded to its end yet what may turn out otherwise. */
-const PREMATURE = /that it announces/;
-
 /**
  * @param warnings What is wrong with a file although frames come out of it.
  * @param ended Whether it was read to its end.
  * @throws InputError when frames are missing or wrong.
  */
 export function checkDamage(warnings: readonly string[], ended: boolean): void {
-  const damage = warnings.find((text) => !HARMLESS.test(text) && (ended || !PREMATURE.test(text)));
+  const damage = damageOf(warnings, ended);
   if (damage === undefined) return;
-  throw new InputError(`${damage.replace(/\.$/, '')}; use an intact copy, or --keep-going to take it as it is.`);
+  throw new InputError(`${damage}; use an intact copy, or --keep-going to take it as it is.`);
 }
 
 /** The same items; the time that they take counts as decoding. */
