@@ -13,6 +13,7 @@ import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
 import { benchPeers, PEER_TASKS, type PeersOptions } from './peers.ts';
 import { digits, percent, print, table, wholeNumber } from './report.ts';
+import { benchTrain, type TrainOptions } from './train.ts';
 
 const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 const PRESETS = Object.keys(presets) as PresetName[];
@@ -84,6 +85,22 @@ command('model', 3)
       await withGpu((gpu) => benchModel(gpu, { ...options, streams: options.stream, accuracies: options.accuracy }));
     },
   );
+
+command('train', 3)
+  .description('a training step: forward, backward, update; beside the forward pass and PyTorch')
+  .option('--model <name>', 'i3d, small or both with a comma', oneOf('--model', ['i3d', 'small']), ['small', 'i3d'])
+  .option('--frames <n>', 'frames of a clip', wholeNumber('--frames'), 16)
+  .option('--recompute', 'compute activations twice instead of keeping them', false)
+  .option('--profile', 'print the time of every operator')
+  .option('--no-peers', 'leave PyTorch out')
+  .action(async ({ model, frames, ...options }: Omit<TrainOptions, 'shapes'> & { model: string[]; frames: number }) => {
+    const shapes = {
+      i3d: { architecture: 'i3d', width: 1, frames, size: 224, batch: 1, classes: 400 },
+      small: { architecture: 'inception-4', width: 0.25, frames, size: 56, batch: 16, classes: 16 },
+    } as const;
+    const wanted = model.map((name) => shapes[name as keyof typeof shapes]);
+    await withGpu((gpu) => benchTrain(gpu, { ...options, shapes: wanted }));
+  });
 
 command('flow', 3)
   .description('TV-L1 flow between frames of 224×224')

@@ -21,6 +21,7 @@ import { movingFrames } from './moving_frames.ts';
 import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
 import { activationFirst, exportNetwork, type Network } from './peers/network.ts';
 import { encodeOnnx } from './peers/onnx.ts';
+import { hasCuda, pythonContender } from './python.ts';
 import { digits, type Origin, originOf, print, progress, table, writeJson } from './report.ts';
 
 export const PEER_TASKS = ['model', 'conv', 'flow'] as const;
@@ -207,24 +208,6 @@ function networkFlops({ input, layers, weights }: Network): number {
     }
   }
   return flops;
-}
-
-let pythons: string[] | undefined;
-
-/** An interpreter that has `module`; the first that is there at all if none has, whose error then says so. */
-function pythonWith(module: string): string {
-  const imports = (python: string, what: string): boolean =>
-    spawnSync(python, ['-c', `import importlib; importlib.import_module(${JSON.stringify(what)})`]).status === 0;
-  pythons ??= [process.env.PYTHON ?? '', 'python3', '/usr/bin/python3', 'python'].filter(Boolean);
-  return pythons.find((python) => imports(python, module)) ?? 'python3';
-}
-
-function pythonContender(name: string, module: string, script: string, ...args: readonly string[]): Contender {
-  return { name, command: pythonWith(module), args: [join(PEERS_FOLDER, script), ...args] };
-}
-
-function hasCuda(): boolean {
-  return spawnSync(pythonWith('torch'), ['-c', 'import torch; assert torch.cuda.is_available()']).status === 0;
 }
 
 /** Largest difference over the largest magnitude. */
