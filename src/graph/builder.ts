@@ -3,6 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import type { Shape } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d.ts';
+import { saltOf } from '../ops/dropout.ts';
 import type { AttributesOf, OperatorType } from '../ops/index.ts';
 import { f32, type TensorType } from '../ops/operator.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
@@ -94,6 +95,11 @@ export class GraphBuilder {
   /** x …×Cin, weights Cin×Cout. */
   linear(name: string, x: ValueId, weights: ValueId, bias?: ValueId): ValueId {
     return this.add('linear', name, {}, bias === undefined ? [x, weights] : [x, weights, bias])[0]!;
+  }
+
+  /** Spatial dropout: in training, whole channels of a sample go with probability `rate`; at inference, the identity. */
+  dropout(name: string, x: ValueId, rate: number): ValueId {
+    return this.add('dropout', name, { rate, salt: saltOf(name) }, [x])[0]!;
   }
 
   /** Over the last axis. */

@@ -49,7 +49,8 @@ export function gradients(
     const incoming = node.outputs.map(total);
     if (incoming.every((value) => value === undefined)) continue;
     const { gradient } = operatorOf(node);
-    if (!gradient) throw new GraphError(`${node.name} (${node.op}) has no gradient, and something before it is to be trained.`);
+    if (!gradient)
+      throw new GraphError(`${node.name} (${node.op}) has no gradient, and something before it is to be trained.`);
     const context: GradientContext<Node['attributes']> = {
       name: node.name,
       attributes: node.attributes,
@@ -72,7 +73,8 @@ export function gradients(
   }
   return by.map((value, i) => {
     const sum = total(value);
-    if (sum === undefined) throw new GraphError(`The loss does not depend on value ${i} of those it should be derived by.`);
+    if (sum === undefined)
+      throw new GraphError(`The loss does not depend on value ${i} of those it should be derived by.`);
     return sum;
   });
 }
@@ -108,7 +110,12 @@ class Recomputation {
     const known = this.copies.get(value);
     if (known !== undefined) return known;
     const inputs = maker.inputs.map((input) => this.value(input));
-    const outputs = this.builder.add(maker.op, `${maker.name} (again)`, maker.attributes as AttributesOf<OperatorType>, inputs);
+    const outputs = this.builder.add(
+      maker.op,
+      `${maker.name} (again)`,
+      maker.attributes as AttributesOf<OperatorType>,
+      inputs,
+    );
     maker.outputs.forEach((output, i) => {
       this.copies.set(output, outputs[i]!);
     });

@@ -50,8 +50,8 @@ export function startRewrite(graph: Graph): Rewriter {
 }
 
 /**
- * Keeps the named outputs, the nodes that change states, and what they need; everything else is dropped, unused inputs and parameters too. Nodes end up
- * in an order in which they can run, as close to the given one as possible.
+ * Keeps the named outputs, the nodes that change states, and what they need; everything else is dropped, unused sources too.
+ * Nodes end up in an order in which they can run, as close to the given one as possible.
  */
 export function prune(graph: Graph): Graph {
   const makers = producers(graph);

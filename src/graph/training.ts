@@ -80,7 +80,9 @@ export function updateGraph(model: Graph, training: TrainingOptions, optimiser: 
 export function trainedParameters(model: Graph, { trainable }: Pick<TrainingOptions, 'trainable'>) {
   const statistics = new Set(model.nodes.flatMap((node) => (isOp(node, 'batchNorm') ? node.inputs.slice(3) : [])));
   return model.values.flatMap(({ source, type }, id) =>
-    source.kind === 'parameter' && !statistics.has(id) && trainable(source.name) ? [[source.name, type.shape] as const] : [],
+    source.kind === 'parameter' && !statistics.has(id) && trainable(source.name)
+      ? [[source.name, type.shape] as const]
+      : [],
   );
 }
 
@@ -92,10 +94,7 @@ function differentiate(model: Graph, training: TrainingOptions): { builder: Grap
   for (const node of forward.nodes) copy(node);
   const logits = builder.name(TRAINING_OUTPUTS.logits, to(namedLogits(forward)));
   const targets = builder.input(TRAINING_INPUTS.targets, builder.shapeOf(logits));
-  const loss = builder.name(
-    TRAINING_OUTPUTS.loss,
-    builder.add('crossEntropy', 'Loss', {}, [logits, targets])[0]!,
-  );
+  const loss = builder.name(TRAINING_OUTPUTS.loss, builder.add('crossEntropy', 'Loss', {}, [logits, targets])[0]!);
   const names = trainedParameters(model, training);
   if (names.length === 0) throw new GraphError('There is nothing to train: no parameter was chosen.');
   const found = gradients(
@@ -160,7 +159,10 @@ function normalise(
   let [mean, variance] = [runningMean, runningVariance];
   if (batch) {
     [mean, variance] = builder.add('batchStatistics', `${name}/statistics`, {}, [x]) as [ValueId, ValueId];
-    const count = builder.shapeOf(x).slice(0, -1).reduce((a, b) => a * b, 1);
+    const count = builder
+      .shapeOf(x)
+      .slice(0, -1)
+      .reduce((a, b) => a * b, 1);
     const update = { momentum: statisticsMomentum, count };
     builder.add('updateStatistics', `${name}/update`, update, [runningMean, runningVariance, mean, variance]);
   }

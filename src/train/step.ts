@@ -89,7 +89,10 @@ export class TrainingStep {
       }
       const { loss, logits, norm } = TRAINING_OUTPUTS;
       const shared = { state, accuracy: 'fast', ...(options.tuning ? { tuning: options.tuning } : {}) } as const;
-      const batch = await compile(graph, constants, { ...shared, outputs: adds ? [loss, logits] : [loss, logits, norm] });
+      const batch = await compile(graph, constants, {
+        ...shared,
+        outputs: adds ? [loss, logits] : [loss, logits, norm],
+      });
       const update = adds
         ? await compile(updateGraph(model, options, options), constants, { ...shared, outputs: [norm] })
         : undefined;
@@ -115,7 +118,12 @@ export class TrainingStep {
       [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]),
       [TRAINING_INPUTS.random]: floatTensor(
         [4],
-        [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, schedule.step * accumulate + (this.batches % accumulate), 0],
+        [
+          seed % BITS_24,
+          Math.floor(seed / BITS_24) % BITS_24,
+          schedule.step * accumulate + (this.batches % accumulate),
+          0,
+        ],
       ),
     });
     const updated = last
@@ -149,6 +157,15 @@ export class TrainingStep {
   /** Times every node of a batch once. */
   profile(): Promise<ProfiledRow[]> {
     return this.batch.profile();
+  }
+
+  get dispatchCount(): number {
+    return this.batch.dispatchCount;
+  }
+
+  /** Of a batch, as the direct algorithms count. */
+  get flops(): number {
+    return this.batch.flops;
   }
 
   get memory(): PlanMemory {
