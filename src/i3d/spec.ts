@@ -6,6 +6,7 @@
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../core/tensor.ts';
+import { type PresetName, presets } from '../flow/options.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, ValueId } from '../graph/graph.ts';
 import {
@@ -37,15 +38,21 @@ export interface ModelSpec {
   readonly dimensions: 2 | 3;
   /** Of flow: displacements are clipped at ± so many pixels, at `shortSide`, and divided by them. */
   readonly flowBound: number;
+  /** How flow is computed. */
+  readonly flowPreset: PresetName;
+  /** Frames per second (Hz) at which clips are read; where left out, videos at 25 and anything else as it is. */
+  readonly fps?: number | 'native' | undefined;
 }
 
 /** Probability with which training drops a channel before the logits, as published. */
 export const DROPOUT = 0.5;
 
 /** What a model of an architecture takes where nothing else is asked for. */
-const DEFAULTS: Readonly<Record<ArchitectureId, Pick<ModelSpec, 'frames' | 'size' | 'shortSide' | 'flowBound'>>> = {
-  i3d: { frames: 64, size: 224, shortSide: 256, flowBound: 20 },
-  'inception-4': { frames: 16, size: 56, shortSide: 64, flowBound: 8 },
+const DEFAULTS: Readonly<
+  Record<ArchitectureId, Pick<ModelSpec, 'frames' | 'size' | 'shortSide' | 'flowBound' | 'flowPreset'>>
+> = {
+  i3d: { frames: 64, size: 224, shortSide: 256, flowBound: 20, flowPreset: 'opencv' },
+  'inception-4': { frames: 16, size: 56, shortSide: 64, flowBound: 8, flowPreset: 'fast' },
 };
 
 /** A spec from what matters, the rest being the architecture's defaults: I3D 64×224×224 of 256, Inception-4 16×56×56 of 64. */
@@ -99,6 +106,8 @@ export function checkSpec(value: unknown, source: string): ModelSpec {
     shortSide: count('shortSide', size),
     dimensions,
     flowBound: positive('flowBound'),
+    flowPreset: oneOf('flowPreset', Object.keys(presets) as PresetName[]),
+    ...(given.fps === undefined ? {} : { fps: given.fps === 'native' ? given.fps : positive('fps') }),
   };
   if (spec.shortSide < spec.size) {
     throw fault(

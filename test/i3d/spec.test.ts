@@ -24,7 +24,15 @@ const shapesOf = (spec: ModelSpec) => {
 
 test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a global pool', () => {
   const spec = modelSpec({ architecture: 'inception-4', stream: 'flow', classes: 6 });
-  expect(spec).toMatchObject({ channels: 2, width: 1, frames: 16, size: 56, shortSide: 64, flowBound: 8 });
+  expect(spec).toMatchObject({
+    channels: 2,
+    width: 1,
+    frames: 16,
+    size: 56,
+    shortSide: 64,
+    flowBound: 8,
+    flowPreset: 'fast',
+  });
   expect(shapesOf(spec)).toMatchObject({
     Conv3d_1a_7x7: '1×8×28×28×64',
     MaxPool3d_2a_3x3: '1×8×14×14×64',
@@ -98,6 +106,8 @@ test.each([
   [{ width: -1 }, 'width is -1; it must be a number above 0.'],
   [{ shortSide: 40 }, 'shortSide is 40; it must be at least its size of 56 pixels'],
   [{ stream: undefined }, 'stream is missing; it must be one of rgb, flow.'],
+  [{ flowPreset: 'slow' }, 'flowPreset is "slow"; it must be one of opencv, accurate, fast.'],
+  [{ fps: 0 }, 'fps is 0; it must be a number above 0.'],
   [{ dimensions: 2 }, 'frames is 16; it must be 1, since it takes images.'],
 ])('refuses %o', (change, message) => {
   expect(() => checkSpec({ ...small, ...change }, 'x.safetensors')).toThrow(`x.safetensors: ${message}`);
