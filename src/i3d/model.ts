@@ -181,15 +181,17 @@ export function networkGraphOnFrames(
   return builder.build();
 }
 
-function addHead(builder: GraphBuilder, { headPool }: Architecture, x: ValueId, { classes }: HeadOptions): ValueId {
+function addHead(builder: GraphBuilder, { headPool }: Architecture, x: ValueId, options: HeadOptions): ValueId {
+  const { classes, dropout = 0 } = options;
   const [, t, h, w, channels] = builder.shapeOf(x) as [number, number, number, number, number];
   const kernel = headPool ?? [t, h, w];
   const pooled = builder.averagePool3d(I3D_OUTPUTS.averagePool, x, { kernel, stride: [1, 1, 1] });
   builder.name(I3D_OUTPUTS.averagePool, pooled);
   builder.name(I3D_OUTPUTS.features, overTime(builder, 'Head/features', pooled));
+  const kept = dropout > 0 ? builder.dropout('Head/dropout', pooled, dropout) : pooled;
   const weights = builder.parameter(`${LOGITS_LAYER}/weights`, [1, 1, 1, channels, classes]);
   const bias = builder.parameter(`${LOGITS_LAYER}/bias`, [classes]);
-  const logits = builder.name(I3D_OUTPUTS.logitsOverTime, builder.conv3d(LOGITS_LAYER, pooled, weights, { bias }));
+  const logits = builder.name(I3D_OUTPUTS.logitsOverTime, builder.conv3d(LOGITS_LAYER, kept, weights, { bias }));
   const flat = builder.name(I3D_OUTPUTS.logits, overTime(builder, 'Head/logits', logits));
   builder.name(I3D_OUTPUTS.probabilities, builder.softmax('Head/probabilities', flat));
   return flat;

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { sizeOf } from '../../src/core/tensor.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { modelParameters } from '../../src/i3d/checkpoint.ts';
 import {
+  addModel,
   checkSpec,
   initialParameters,
   type ModelSpec,
@@ -86,6 +88,17 @@ test('first parameters depend on the seed and the name alone, and have the right
   expect(variance * sizeOf(shape.slice(0, -1))).toBeCloseTo(2, 0);
   expect([...parameters.get('Mixed_3b/Branch_0/Conv3d_0a_1x1/gamma')!.data].every((value) => value === 1)).toBe(true);
   expect([...parameters.get('Logits/Conv3d_0c_1x1/bias')!.data].every((value) => value === 0)).toBe(true);
+});
+
+test('a model has one dropout, before the logits; the graph for evaluation has none', () => {
+  const builder = new GraphBuilder();
+  const logits = addModel(builder, small, builder.input('clip', [2, 16, 56, 56, 3]));
+  expect(builder.shapeOf(logits)).toEqual([2, 6]);
+  const { nodes, names } = builder.build();
+  const drops = nodes.filter(({ op }) => op === 'dropout');
+  expect(drops).toMatchObject([{ attributes: { rate: 0.5 }, inputs: [names.get('AvgPool')] }]);
+  expect(nodes.find(({ name }) => name === 'Logits/Conv3d_0c_1x1')!.inputs[0]).toBe(drops[0]!.outputs[0]);
+  expect(modelGraph(small).nodes.some(({ op }) => op === 'dropout')).toBe(false);
 });
 
 test('runs: fresh logits are small, and probabilities sum to 1', async () => {
