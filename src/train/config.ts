@@ -16,11 +16,11 @@ const stage = object({
     'must be "head", "all" or a list of the beginnings of parameter names',
   ),
   /** How long, in passes over the training clips or in steps. */
-  epochs: v.optional(positive),
-  steps: v.optional(whole(1)),
+  epochs: v.exactOptional(positive),
+  steps: v.exactOptional(whole(1)),
   /** Bounds on the clips that the epochs come to: very small sets are seen more often, very large ones less. */
-  atLeast: v.optional(whole(1)),
-  atMost: v.optional(whole(1)),
+  atLeast: v.exactOptional(whole(1)),
+  atMost: v.exactOptional(whole(1)),
   learningRate: positive,
   schedule: v.optional(oneOf(['cosine', 'step', 'constant']), 'cosine'),
   /** Share of the steps over which the learning rate rises. */
@@ -37,14 +37,14 @@ const configuration = object({
   out: text,
   streams: v.optional(listOf(oneOf(['rgb', 'flow']), '"rgb" and "flow"'), ['rgb', 'flow']),
   /** A model to start from, a file or a folder with one for each stream; "none" starts from random numbers. */
-  from: v.optional(text),
+  from: v.exactOptional(text),
   model: v.optional(
     object({
-      architecture: v.optional(oneOf(['i3d', 'inception-4'])),
-      width: v.optional(positive),
-      frames: v.optional(whole(1)),
-      size: v.optional(whole(1)),
-      shortSide: v.optional(whole(1)),
+      architecture: v.exactOptional(oneOf(['i3d', 'inception-4'])),
+      width: v.exactOptional(positive),
+      frames: v.exactOptional(whole(1)),
+      size: v.exactOptional(whole(1)),
+      shortSide: v.exactOptional(whole(1)),
     }),
     {},
   ),
@@ -55,9 +55,9 @@ const configuration = object({
   /** Compute activations twice instead of keeping all of them: less memory, more time. */
   recompute: v.optional(flag, false),
   /** Those of a run from a model or from random numbers, where left out. */
-  stages: v.optional(listOf(stage, 'stages')),
+  stages: v.exactOptional(listOf(stage, 'stages')),
   /** Passes over the training clips in the last stage, instead of what the stage says. */
-  epochs: v.optional(positive),
+  epochs: v.exactOptional(positive),
   optimiser: v.optional(
     object({
       momentum: v.optional(share, 0.9),
@@ -87,7 +87,7 @@ const configuration = object({
   /** Share of the clips that become test clips where the data set names none. */
   holdout: v.optional(share, 0),
   /** Where decoded frames and flow are kept; beside the results where left out. */
-  cache: v.optional(text),
+  cache: v.exactOptional(text),
   /** Draw classes equally often, however many clips they have. */
   balanced: v.optional(flag, true),
   /** Write the models in half precision. */

@@ -1,5 +1,6 @@
 /** @file The stages of a run: which parameters learn, for how many steps. */
 
+import { LOGITS_LAYER } from '../i3d/model.ts';
 import type { Stage, TrainConfig } from './config.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
 
@@ -14,8 +15,6 @@ type Length = Pick<Stage, 'epochs' | 'steps' | 'atLeast' | 'atMost'>;
 
 /** Below so many clips in a batch its statistics are too noisy to train with. */
 const LEAST_FOR_STATISTICS = 8;
-/** What the names of the last layer's parameters begin with. */
-const HEAD = 'Logits/';
 
 /** The stages of a run that names none. From a model, the new head learns before the layers below it may move. */
 function defaultStages(pretrained: boolean): Stage[] {
@@ -64,7 +63,7 @@ export const totalSteps = (stages: readonly PlannedStage[]): number =>
 /** Whether a parameter learns in a stage. */
 export function trainsParameter({ trains }: Pick<Stage, 'trains'>, name: string): boolean {
   if (trains === 'all') return true;
-  return (trains === 'head' ? [HEAD] : trains).some((start) => name.startsWith(start));
+  return (trains === 'head' ? [LOGITS_LAYER] : trains).some((start) => name.startsWith(start));
 }
 
 /** Which statistics batch norm uses where it learns. */
