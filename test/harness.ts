@@ -94,7 +94,7 @@ export async function runKernel(gpu: Gpu, kernel: Kernel, run: KernelRun): Promi
 const slot = (view: View, pixel: number, c: number): number => 4 * (view.base + pixel * view.stride) + c;
 
 /** The buffer of a view: `data` with zeros in the padding lanes, `rest` everywhere else (everywhere without data). */
-function pack(view: View, data: Activation['data'] | undefined, rest: number): Float32Array<ArrayBuffer> {
+export function pack(view: View, data: Activation['data'] | undefined, rest: number): Float32Array<ArrayBuffer> {
   const [pixels, channels] = [pixelsOf(view), view.shape[4]];
   const packed = new Float32Array(slot(view, pixels, 0) + 4 * SLACK).fill(rest);
   if (!data) return packed;
@@ -106,7 +106,7 @@ function pack(view: View, data: Activation['data'] | undefined, rest: number): F
   return packed;
 }
 
-function unpack(view: View, packed: Float32Array, what: string): Float32Array {
+export function unpack(view: View, packed: Float32Array, what: string): Float32Array {
   const [pixels, channels] = [pixelsOf(view), view.shape[4]];
   const data = new Float32Array(pixels * channels);
   let [padding, outside] = [0, 0];
