@@ -49,4 +49,10 @@ export const pool3d: Operator<Pool3dAttributes> = {
       candidate('window', (problem) => pool3dKernel(problem)),
     ];
   },
+  gradient({ name, attributes: { mode, ...geometry }, inputs, gradients, typeOf, add }) {
+    const [x, dy] = [inputs[0]!, gradients[0]!];
+    if (mode === 'max') return [add('maxPool3dGradient', `${name}/gradient`, geometry, [x, dy])[0]];
+    const size = typeOf(x).shape.slice(1, 4);
+    return [add('averagePool3dGradient', `${name}/gradient`, { ...geometry, size }, [dy])[0]];
+  },
 };

@@ -1,0 +1,79 @@
+/** @file Gradients of max and average pooling. */
+
+import { GraphError } from '../core/errors.ts';
+import { formatShape, sizeOf } from '../core/tensor.ts';
+import { averagePool3dGradient as averageKernel } from '../kernels/average_pool3d_gradient.ts';
+import type { Triple } from '../kernels/conv3d.ts';
+import { choiceBytes, MOST_POSITIONS, maxPool3dChoice, maxPool3dGather } from '../kernels/max_pool3d_gradient.ts';
+import type { PoolWindow } from '../kernels/pool3d_window.ts';
+import { expectVolume, f32, input, type Operator, output, single, storedBytes, type TensorType } from './operator.ts';
+import { resolvePadding, type WindowGeometry, windowOutput } from './window.ts';
+
+/** The window as kernels take it, over an input of `size`. */
+function windowOf(geometry: WindowGeometry, size: Triple): PoolWindow {
+  const padding = resolvePadding(geometry, size).map(([before]) => before) as unknown as Triple;
+  return { kernel: geometry.kernel, stride: geometry.stride, padding };
+}
+
+function expectGradient(geometry: WindowGeometry, size: Triple, dy: TensorType | undefined): void {
+  const [, ...found] = expectVolume(dy, 'its dy');
+  const expected = windowOutput(geometry, size);
+  if (expected.some((extent, i) => extent !== found[i])) {
+    throw new GraphError(`its dy ${formatShape(dy!.shape)} must have ${formatShape(expected)} positions`);
+  }
+}
+
+/** Inputs: x, dy. The gradient goes to the first of the largest values of a window, as in PyTorch. */
+export const maxPool3dGradient: Operator<WindowGeometry> = {
+  type: 'maxPool3dGradient',
+  infer(geometry, [x, dy]) {
+    const [, t, h, w] = expectVolume(x, 'its input');
+    expectGradient(geometry, [t, h, w], dy);
+    if (sizeOf(geometry.kernel) > MOST_POSITIONS) {
+      throw new GraphError(`its window ${formatShape(geometry.kernel)} has more than ${MOST_POSITIONS} positions`);
+    }
+    return [x!];
+  },
+  cost: ({ kernel }, [x, dy]) => ({
+    flops: 2 * sizeOf(kernel) * sizeOf(dy!.shape),
+    bytes: 2 * storedBytes(x!) + storedBytes(dy!),
+  }),
+  candidates(geometry, io) {
+    const [x, dy, dx] = [io.inputs[0]!.view, io.inputs[1]!.view, io.outputs[0]!.view];
+    const window = windowOf(geometry, [x.shape[1], x.shape[2], x.shape[3]]);
+    const choices = { from: 'workspace', index: 0 } as const;
+    return [
+      {
+        name: 'gather',
+        accuracy: 'exact',
+        workspaces: [choiceBytes(dy)],
+        lower: () => [
+          { kernel: maxPool3dChoice(x, dy, window), args: [input(0), choices] },
+          { kernel: maxPool3dGather(dx, dy, window), args: [choices, input(1), output(0)] },
+        ],
+      },
+    ];
+  },
+};
+
+export interface AveragePool3dGradientAttributes extends WindowGeometry {
+  /** Frames, rows and columns of the pool's input. */
+  readonly size: Triple;
+}
+
+/** Input: dy. Padding is not counted, as in the forward pass. */
+export const averagePool3dGradient: Operator<AveragePool3dGradientAttributes> = {
+  type: 'averagePool3dGradient',
+  infer({ size, ...geometry }, [dy]) {
+    expectGradient(geometry, size, dy);
+    return [f32([dy!.shape[0]!, ...size, dy!.shape[4]!])];
+  },
+  cost: ({ kernel }, [dy], [dx]) => ({
+    flops: sizeOf(kernel) * sizeOf(dy!.shape),
+    bytes: storedBytes(dy!) + storedBytes(dx!),
+  }),
+  candidates({ size, ...geometry }, io) {
+    const [dy, dx] = [io.inputs[0]!.view, io.outputs[0]!.view];
+    return [single('gather', () => averageKernel(dx, dy, windowOf(geometry, size)), [input(0), output(0)])];
+  },
+};
