@@ -1,12 +1,19 @@
-/** @file Elementwise operators: ReLU and addition. */
+/** @file Elementwise operators: ReLU, addition, and the gradient of ReLU. */
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
 import { add as addKernel } from '../kernels/add.ts';
 import { relu as reluKernel } from '../kernels/relu.ts';
+import { reluGradient as reluGradientKernel } from '../kernels/relu_gradient.ts';
 import type { View } from '../kernels/view.ts';
-import { input, type Operator, output, pointwiseCost } from './operator.ts';
+import { input, type Operator, output, pointwiseCost, type TensorType } from './operator.ts';
 import { pointwise } from './window.ts';
+
+function expectOneShape(a: TensorType, b: TensorType): void {
+  if (!sameShape(a.shape, b.shape)) {
+    throw new GraphError(`its inputs ${formatShape(a.shape)} and ${formatShape(b.shape)} must have one shape`);
+  }
+}
 
 /** Input: x of any shape. */
 export const relu: Operator<Record<never, never>> = {
@@ -15,6 +22,24 @@ export const relu: Operator<Record<never, never>> = {
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
   candidates: (_, io, profile) => [
     pointwise('relu', io.inputs, io.outputs, profile, ([x], [y]) => reluKernel({ x: x!, y: y! })),
+  ],
+  gradient: ({ name, outputs, gradients, add }) => [
+    add('reluGradient', `${name}/gradient`, {}, [outputs[0]!, gradients[0]!])[0],
+  ],
+};
+
+/** Inputs: y, what ReLU gave, and dy. */
+export const reluGradient: Operator<Record<never, never>> = {
+  type: 'reluGradient',
+  infer(_, [y, dy]) {
+    expectOneShape(y!, dy!);
+    return [y!];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
+  candidates: (_, io, profile) => [
+    pointwise('reluGradient', io.inputs, io.outputs, profile, ([y, dy], [dx]) =>
+      reluGradientKernel({ y: y!, dy: dy!, dx: dx! }),
+    ),
   ],
 };
 
@@ -26,9 +51,7 @@ export interface AddAttributes {
 export const add: Operator<AddAttributes> = {
   type: 'add',
   infer(_, [a, b]) {
-    if (!sameShape(a!.shape, b!.shape)) {
-      throw new GraphError(`its inputs ${formatShape(a!.shape)} and ${formatShape(b!.shape)} must have one shape`);
-    }
+    expectOneShape(a!, b!);
     return [a!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
@@ -43,5 +66,10 @@ export const add: Operator<AddAttributes> = {
     const lowered = candidate.lower();
     if (lowered.length > 1) throw new GraphError('its inputs share a buffer that is larger than a binding may be');
     return [{ ...candidate, lower: () => [{ kernel: lowered[0]!.kernel, args: [input(0), output(0)] }] }];
+  },
+  gradient({ name, attributes, outputs, gradients, add: append }) {
+    const dy = gradients[0]!;
+    const masked = attributes.relu ? append('reluGradient', `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
+    return [masked, masked];
   },
 };

@@ -1,0 +1,26 @@
+/** @file dx = dy where y > 0, else 0: the gradient of ReLU, from its output. */
+
+import type { Kernel } from '../core/kernel.ts';
+import { elementwise } from './elementwise.ts';
+import type { View } from './view.ts';
+
+export interface ReluGradientProblem {
+  readonly y: View;
+  readonly dy: View;
+  readonly dx: View;
+}
+
+/** Bindings: forward (what ReLU gave), dy, y (the gradient by its input). */
+export function reluGradient({ y, dy, dx }: ReluGradientProblem, workgroupSize = 64): Kernel {
+  return elementwise({
+    name: 'relu_gradient',
+    inputs: [
+      { binding: 'forward', view: y },
+      { binding: 'dy', view: dy },
+    ],
+    y: dx,
+    relu: false,
+    expression: 'select(vec4f(0), in1, in0 > vec4f(0))',
+    workgroupSize,
+  });
+}

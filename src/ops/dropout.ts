@@ -1,0 +1,46 @@
+/** @file Spatial dropout: whole channels of a sample. */
+
+import { GraphError } from '../core/errors.ts';
+import { copyChannels } from '../kernels/copy_channels.ts';
+import { dropout as dropoutKernel } from '../kernels/dropout.ts';
+import { input, type Operator, output, pointwiseCost, single } from './operator.ts';
+
+export interface DropoutAttributes {
+  /** Share of the channels that are dropped: 0 ≤ rate < 1. */
+  readonly rate: number;
+  /** Tells the dropouts of a network apart: 32 bits, see `saltOf`. */
+  readonly salt: number;
+}
+
+/** FNV-1a of a layer's name: the same in every run, whatever else the network has. */
+export function saltOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/**
+ * Inputs: x N×…×C and, in training, random [4]: lower and upper 24 bits of the seed, and the step. Without, at inference, it is
+ * the identity.
+ */
+export const dropout: Operator<DropoutAttributes> = {
+  type: 'dropout',
+  infer({ rate }, [x, random]) {
+    if (!(rate >= 0 && rate < 1)) throw new GraphError(`its rate ${rate} must be at least 0 and below 1`);
+    if (random && random.shape.join() !== '4') throw new GraphError('its random numbers must have the shape 4');
+    return [x!];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
+  candidates(attributes, io) {
+    const [x, y] = [io.inputs[0]!.view, io.outputs[0]!.view];
+    if (io.inputs.length === 1) {
+      return [single('copy', () => copyChannels({ x, y, offset: 0 }), [input(0), output(0)])];
+    }
+    return [single('dropout', () => dropoutKernel({ x, y, ...attributes }), [input(0), input(1), output(0)])];
+  },
+  // Linear in x: the same channels of the gradient go.
+  gradient: ({ name, attributes, inputs, gradients, add }) =>
+    inputs.length === 1
+      ? [gradients[0]]
+      : [add('dropout', `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined],
+};
