@@ -4,7 +4,7 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, sizeOf } from '../core/tensor.ts';
 import { MAX_OUTPUTS } from '../kernels/conv3d.ts';
 import { conv3dCandidates } from './conv3d_candidates.ts';
-import { expectVolume, f32, type Operator, storedBytes } from './operator.ts';
+import { expectVolume, f32, type Operator, storedBytes, type ValueRef } from './operator.ts';
 import { type WindowGeometry, windowOutput } from './window.ts';
 
 export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'padding'> {
@@ -62,5 +62,23 @@ export const conv3d: Operator<Conv3dAttributes> = {
       io,
       profile,
     );
+  } /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */,
+  gradient(context) {
+    const { name, attributes, inputs, outputs, gradients } = context;
+    const { relu, channels, ...geometry } = attributes;
+    if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
+    const [x, weights] = inputs as readonly [ValueRef, ValueRef];
+    const [dy] = relu
+      ? context.add('reluGradient', `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
+      : [gradients[0]!];
+    const size = context.typeOf(x).shape.slice(1, 4);
+    const kernel = context.typeOf(weights).shape.slice(0, 3);
+    const add = (op: string, of: string, parameters: object, from: readonly ValueRef[]): ValueRef =>
+      context.add(op, `${name}/gradient/${of}`, parameters, from)[0]!;
+    return [
+      context.wanted(0) ? add('conv3dInputGradient', 'x', { ...geometry, size }, [dy!, weights]) : undefined,
+      context.wanted(1) ? add('conv3dWeightGradient', 'weights', { ...geometry, kernel }, [x, dy!]) : undefined,
+      inputs.length > 2 && context.wanted(2) ? add('channelSum', 'bias', {}, [dy!]) : undefined,
+    ].slice(0, inputs.length);
   },
 };

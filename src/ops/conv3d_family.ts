@@ -2,7 +2,8 @@
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
-import { type Conv3dProblem, packChannels, packWeights } from '../kernels/conv3d.ts';
+import { type Conv3dProblem, packChannels } from '../kernels/conv3d.ts';
+import { type ConvolutionWeights, forwardWeights, type PackedWeights, turnedWeights } from './conv3d_weights.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from './operator.ts';
 import type { Part, WindowGeometry } from './window.ts';
 
@@ -12,6 +13,8 @@ export interface ConvolutionNode {
   readonly relu: boolean;
   /** Whether input 2 is a bias. */
   readonly bias: boolean;
+  /** Input 1 holds the weights of the convolution whose gradient by its input this one is (one group, stride 1). */
+  readonly turned?: boolean;
 }
 
 /** A node on a device, with what all candidates need of it. */
@@ -21,8 +24,9 @@ export interface Convolution extends ConvolutionNode {
   readonly profile: DeviceProfile;
   readonly cin: number;
   readonly cout: number;
-  /** Packed for the GEMM kernels. */
-  readonly weightsArgument: Argument;
+  readonly weights: ConvolutionWeights;
+  /** Packed for the GEMM kernels, tap by tap. */
+  readonly packedWeights: PackedWeights;
   readonly biasArgument: Argument;
 }
 
@@ -34,7 +38,7 @@ export function convolution(
   const x = inputs[0]!;
   const cin = x.view.shape[4];
   const cout = outputs.reduce((sum, { view }) => sum + view.shape[4], 0);
-  const taps = sizeOf(node.geometry.kernel);
+  const weights = (node.turned ? turnedWeights : forwardWeights)(inputs[1]!);
   return {
     ...node,
     x,
@@ -42,18 +46,20 @@ export function convolution(
     profile,
     cin,
     cout,
-    weightsArgument: {
-      from: 'constant',
-      layout: 'gemm',
-      inputs: [1],
-      make: ([values]) => packWeights(values!.data, taps, cin / node.groups, cout),
-    },
-    biasArgument: {
-      from: 'constant',
-      layout: `channels ${cout}`,
-      inputs: node.bias ? [2] : [],
-      make: ([values]) => packChannels(values?.data ?? new Float32Array(cout)),
-    },
+    weights,
+    packedWeights: weights.packed(sizeOf(node.geometry.kernel), cin / node.groups),
+    biasArgument: biasOf(node.bias ? inputs[2]! : undefined, cout),
+  };
+}
+
+/** A state is padded as an activation is, which is what the kernels want. */
+function biasOf(bias: Operand | undefined, cout: number): Argument {
+  if (bias && bias.storage >= 0) return { from: 'input', index: 2 };
+  return {
+    from: 'constant',
+    layout: `channels ${cout}`,
+    inputs: bias ? [2] : [],
+    make: ([values]) => packChannels(values?.data ?? new Float32Array(cout)),
   };
 }
 

@@ -42,7 +42,7 @@ export const MEMBERS: readonly Member[] = [
 ];
 
 export function memberCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups, x, outputs, profile } = conv;
+  const { geometry, groups, x, outputs, profile, packedWeights } = conv;
   const parts = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
   return MEMBERS.filter((member) => member.applies(groups, profile)).map((member) => ({
     rank: member.rank(profile),
@@ -50,11 +50,14 @@ export function memberCandidates(conv: Convolution): RankedCandidate[] {
       name: member.name,
       accuracy: 'exact',
       workspaces: [],
-      lower: () =>
-        parts.map((part) => ({
+      packs: packedWeights.packs,
+      lower: () => [
+        ...packedWeights.prepare(),
+        ...parts.map((part) => ({
           kernel: member.kernel(problemOf(conv, part), profile),
-          args: [part.input, conv.weightsArgument, conv.biasArgument, ...part.outputArgs],
+          args: [part.input, packedWeights.argument, conv.biasArgument, ...part.outputArgs],
         })),
+      ],
     },
   }));
 }

@@ -3,7 +3,6 @@
  * (conv3d_stem.ts), then any kernel of the family. Exact: the same products in another order.
  */
 
-import { packWeights } from '../kernels/conv3d.ts';
 import { conv3dStemPack, packedProblem, packedShape } from '../kernels/conv3d_stem.ts';
 import { denseView, pixelsOf, vec4s } from '../kernels/view.ts';
 import { type Convolution, problemOf, type RankedCandidate } from './conv3d_family.ts';
@@ -21,7 +20,7 @@ const PACKED_BYTES = 40 * 2 ** 20;
 const PACKED = ['subgroup 3', 'subgroup 2', 'tiled 64×64×16 8×8', 'tiled 64×64×16 4×8', 'register 4×8'];
 
 export function packedCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, x, outputs, profile, cin, cout, groups } = conv;
+  const { geometry, x, outputs, profile, cin, groups } = conv;
   const [kt, kh, kw] = geometry.kernel;
   const saved = vec4s(kw * cin) / (kw * vec4s(cin));
   if (groups !== 1 || cin > FEW_CHANNELS || saved >= 1) return [];
@@ -37,12 +36,7 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
     step: 1,
   });
   if (!split) return [];
-  const weights: Argument = {
-    from: 'constant',
-    layout: `gemm rows of ${kw}`,
-    inputs: [1],
-    make: ([values]) => packWeights(values!.data, kt * kh, kw * cin, cout),
-  };
+  const weights = conv.weights.packed(kt * kh, kw * cin);
   return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile)).map((member) => ({
     // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
     rank: member.rank(profile) + (profile.software ? -20 : 20),
@@ -50,8 +44,10 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
       name: `packed ${member.name}`,
       accuracy: 'exact',
       workspaces: split.workspaces,
-      lower: () =>
-        split.parts.flatMap((part) => {
+      packs: weights.packs,
+      lower: () => [
+        ...weights.prepare(),
+        ...split.parts.flatMap((part) => {
           const problem = problemOf(conv, part);
           const view = packed(part.x.shape[0], part.x.shape[1]);
           const workspace: Argument = { from: 'workspace', index: 0 };
@@ -59,10 +55,11 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
             { kernel: conv3dStemPack(problem, view), args: [part.input, workspace] },
             {
               kernel: member.kernel(packedProblem(problem, view), profile),
-              args: [workspace, weights, conv.biasArgument, ...part.outputArgs],
+              args: [workspace, weights.argument, conv.biasArgument, ...part.outputArgs],
             },
           ];
         }),
+      ],
     },
   }));
 }

@@ -22,7 +22,7 @@ export function splitKParts(pixels: number, cout: number, k: number): number {
 }
 
 export function splitKCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups, x, outputs, profile, cin, cout } = conv;
+  const { geometry, groups, x, outputs, profile, cin, cout, packedWeights } = conv;
   const k = sizeOf(geometry.kernel) * 4 * vec4s(cin);
   const parts = splitKParts(pixelsOf(outputs[0]!.view), cout, k);
   if (groups !== 1 || parts < 2 || !conv3dTiledFits(profile, TILE)) return [];
@@ -38,14 +38,17 @@ export function splitKCandidates(conv: Convolution): RankedCandidate[] {
         name: `split-k ${parts}`,
         accuracy: 'exact',
         workspaces: [bytes],
-        lower: () =>
-          pieces.flatMap((part) => {
+        packs: packedWeights.packs,
+        lower: () => [
+          ...packedWeights.prepare(),
+          ...pieces.flatMap((part) => {
             const problem = problemOf(conv, part);
             return [
-              { kernel: conv3dSplitK(problem, parts, TILE), args: [part.input, conv.weightsArgument, sums] },
+              { kernel: conv3dSplitK(problem, parts, TILE), args: [part.input, packedWeights.argument, sums] },
               { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
             ];
           }),
+        ],
       },
     },
   ];

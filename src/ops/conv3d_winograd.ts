@@ -19,7 +19,6 @@ import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
-import type { Argument } from './operator.ts';
 
 /** A way of computing the matrix products. */
 interface Gemm {
@@ -93,6 +92,7 @@ function pays({ profile, geometry, cin: inner, cout }: Convolution): boolean {
   return profile.software ? cin >= 12 && cout >= 12 : cin >= 32 && cout >= 32;
 }
 
+/** None for states: their weights would have to be transformed on the device in every run. */
 export function winogradCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups } = conv;
   if (groups !== 1) return [];
@@ -124,12 +124,11 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
   const split = splitForWorkspace(geometry, x, outputs, profile, sizes, limits);
   if (!split) return [];
-  const weights: Argument = {
-    from: 'constant',
-    layout: `winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${stride[1]}`,
-    inputs: [1],
-    make: ([values]) => winogradWeights(values!.data, { kernel, stride, cin, cout }, tile),
-  };
+  const weights = conv.weights.constant(
+    `winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${stride[1]}`,
+    (values) => winogradWeights(values, { kernel, stride, cin, cout }, tile),
+  );
+  if (!weights) return [];
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
   const rows = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile).outputRows;
   return gemms(conv, rows).map((gemm) => ({

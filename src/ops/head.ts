@@ -1,10 +1,20 @@
 /** @file What follows a network's last convolution: linear layer and softmax. */
 
 import { GraphError } from '../core/errors.ts';
-import { formatShape, sizeOf } from '../core/tensor.ts';
+import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
 import { softmax as softmaxKernel } from '../kernels/softmax.ts';
 import { conv3dCandidates } from './conv3d_candidates.ts';
-import { f32, input, type Operator, output, pointwiseCost, single, storedBytes } from './operator.ts';
+import {
+  f32,
+  input,
+  type Operator,
+  output,
+  pointwiseCost,
+  single,
+  storedBytes,
+  type ValueRef,
+  viewShape,
+} from './operator.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
 export const linear: Operator<Record<never, never>> = {
@@ -29,6 +39,35 @@ export const linear: Operator<Record<never, never>> = {
   candidates(_, io, profile) {
     const geometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' } as const;
     return conv3dCandidates({ geometry, groups: 1, relu: false, bias: io.inputs.length > 2 }, io, profile);
+  },
+  /** Those of a convolution of 1×1×1 on as many pixels as x has rows. */
+  gradient(context) {
+    const { name, inputs, gradients } = context;
+    const [x, weights] = inputs as readonly [ValueRef, ValueRef];
+    const add = (op: string, of: string, attributes: object, from: readonly ValueRef[]): ValueRef =>
+      context.add(op, `${name}/gradient/${of}`, attributes, from)[0]!;
+    const shaped = (value: ValueRef, of: string, shape: readonly number[]): ValueRef =>
+      sameShape(context.typeOf(value).shape, shape) ? value : add('reshape', of, { shape }, [value]);
+    const volume = (value: ValueRef, of: string): ValueRef => shaped(value, of, viewShape(context.typeOf(value).shape));
+    const geometry = { stride: [1, 1, 1], padding: 'valid', groups: 1 };
+    const given = gradients[0]!;
+    const dy = volume(given, 'dy volume');
+    const byInput = (): ValueRef => {
+      const { shape } = context.typeOf(x);
+      const size = viewShape(shape).slice(1, 4);
+      return shaped(add('conv3dInputGradient', 'x volume', { ...geometry, size }, [dy, weights]), 'x', shape);
+    };
+    const byWeights = (): ValueRef => {
+      const from = [volume(x, 'x as volume'), dy];
+      const kernel = [1, 1, 1];
+      const dw = add('conv3dWeightGradient', 'weights volume', { ...geometry, kernel }, from);
+      return shaped(dw, 'weights', context.typeOf(weights).shape);
+    };
+    return [
+      context.wanted(0) ? byInput() : undefined,
+      context.wanted(1) ? byWeights() : undefined,
+      inputs.length > 2 && context.wanted(2) ? add('channelSum', 'bias', {}, [given]) : undefined,
+    ].slice(0, inputs.length);
   },
 };
 

@@ -11,6 +11,9 @@ import { affine } from '../../src/kernels/affine.ts';
 import { augmentClip } from '../../src/kernels/augment_clip.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
+import { conv3dInputGradient } from '../../src/kernels/conv3d_input_gradient.ts';
+import { conv3dPack } from '../../src/kernels/conv3d_pack.ts';
+import { conv3dTurn } from '../../src/kernels/conv3d_turn.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
 import { flowGrey } from '../../src/kernels/flow_grey.ts';
 import { pool3d } from '../../src/kernels/pool3d.ts';
@@ -70,6 +73,33 @@ function convolutionKernels(): Kernel[] {
   );
 }
 
+/** Every kernel of every candidate of the gradients of some convolutions. */
+function gradientKernels(): Kernel[] {
+  const nodes = [
+    { kernel: [3, 3, 3], stride: 1, groups: 1 },
+    { kernel: [3, 3, 3], stride: 2, groups: 2 },
+  ] as const;
+  return PROFILES.flatMap((profile) =>
+    nodes.flatMap(({ kernel, stride: s, groups }) => {
+      const builder = new GraphBuilder();
+      const input = builder.input('x', [2, 4, 14, 14, 8]);
+      const size = 14 / s;
+      const dy = builder.input('dy', [2, 4 / s, size, size, 12]);
+      const weights = builder.parameter('w', [...kernel, 8 / groups, 12]);
+      const geometry = { stride: [s, s, s], padding: 'same', groups } as const;
+      const [dw] = builder.add('conv3dWeightGradient', 'dw', { ...geometry, kernel }, [input, dy]);
+      const [dx] = builder.add('conv3dInputGradient', 'dx', { ...geometry, size: [4, 14, 14] }, [dy, weights]);
+      builder.name('dw', dw!);
+      builder.name('dx', dx!);
+      const graph = builder.build();
+      return nodesToRun(graph, assignStorage(graph), profile)
+        .flatMap(({ candidates }) => candidates)
+        .flatMap((candidate) => candidate.lower())
+        .map(({ kernel }) => kernel);
+    }),
+  );
+}
+
 function flowKernels(): Kernel[] {
   const extents = [
     { width: 64, height: 48 },
@@ -84,11 +114,15 @@ function flowKernels(): Kernel[] {
 
 const KERNELS: readonly Kernel[] = [
   ...convolutionKernels(),
+  ...gradientKernels(),
   ...flowKernels(),
   flowGrey({ width: 7, height: 5 }, 2),
   probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
   conv3dDirect(three),
   conv3dDirect({ ...problem, groups: 2 }),
+  conv3dPack({ groups: 27, rows: 3, cout: 8 }),
+  conv3dTurn({ taps: 27, cin: 8, cout: 8, rows: 8 }),
+  conv3dInputGradient({ dy: y, dx: x, ...window, groups: 1 }),
   pool3d({ x, y, ...window, mode: 'max' }),
   pool3d({ x, y, ...window, mode: 'average' }),
   pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64 }),

@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
-import { floatTensor, type Shape } from '../../src/core/tensor.ts';
-import { Program } from '../../src/gpu/program.ts';
-import { BufferUsage } from '../../src/gpu/usage.ts';
-import { denseView, pixelsOf, type View, vec4s } from '../../src/kernels/view.ts';
+import type { Shape } from '../../src/core/tensor.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d_candidates.ts';
 import type { ConvolutionNode } from '../../src/ops/conv3d_family.ts';
-import { type Candidate, f32, type NodeOperands, type Operand } from '../../src/ops/operator.ts';
+import type { NodeOperands, Operand } from '../../src/ops/operator.ts';
 import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';
+import { operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { conv3d } from '../reference/conv3d.ts';
@@ -152,21 +150,25 @@ const TOLERANCE = { exact: 1e-5, fast: 3e-5, half: 3e-3 } as const;
 const gpu = testGpu();
 
 describe.each(CASES)('$name', (test) => {
-  const { node, io, x, weights, bias, y, expected } = build(test);
   const profile = (): DeviceProfile => ({
     ...gpu().profile,
     maxStorageBinding: test.limit ?? gpu().profile.maxStorageBinding,
   });
 
-  it('is computed by every candidate as by the definition', async () => {
+  it.each([
+    { weights: 'parameters', trained: false },
+    { weights: 'states', trained: true },
+  ])('is computed by every candidate as by the definition, weights being $weights', async ({ trained }) => {
+    const { node, io, x, weights, bias, y, expected } = build(test, trained);
     const candidates = conv3dCandidates(node, io, profile());
     const { subgroups } = gpu().profile;
-    for (const name of test.has.filter((start) => subgroups || !start.includes('subgroup'))) {
+    const wanted = test.has.filter((start) => !(trained && start.startsWith('winograd')));
+    for (const name of wanted.filter((start) => subgroups || !start.includes('subgroup'))) {
       expect(candidates.map((candidate) => candidate.name).filter((found) => found.startsWith(name))).not.toEqual([]);
     }
     expect(new Set(candidates.map(({ name }) => name)).size).toBe(candidates.length);
     for (const candidate of candidates) {
-      const found = await run(candidate, io, x, [weights, bias], test.limit);
+      const found = await runCandidate(gpu(), candidate, io, [x.data, weights, bias], test.limit);
       let first = 0;
       for (const [i, { view }] of io.outputs.entries()) {
         const channels = view.shape[4];
@@ -239,30 +241,14 @@ const GPU: DeviceProfile = {
   bindingAlignment: 256,
 };
 
-let nextStorage = 0;
-
-function operand(shape: Shape5, sliced: boolean): Operand {
-  const view: View = sliced ? { shape, stride: vec4s(shape[4]) + 3, base: 2 } : denseView(shape);
-  return {
-    type: f32(shape),
-    view,
-    storage: nextStorage++,
-    storageBytes: 16 * (view.base + pixelsOf(view) * view.stride),
-  };
-}
-
-function operands(test: Case) {
+/** @param trained The weights and the bias are states. */
+function operands(test: Case, trained = false) {
   const { kernel, stride = [1, 1, 1], padding = 'same', groups = 1, relu = false, sliced = false } = test;
   const cout = test.channels.reduce((sum, c) => sum + c, 0);
   const geometry = { kernel, stride, padding };
   const size = test.x.slice(1, 4) as unknown as Triple;
   const to = windowOutput(geometry, size);
-  const parameter = (shape: Shape): Operand => ({
-    type: f32(shape),
-    view: denseView([1, 1, 1, 1, cout]),
-    storage: -1,
-    storageBytes: 0,
-  });
+  const weights = (shape: Shape): Operand => (trained ? operand(shape) : parameter(shape));
   return {
     y: [test.x[0], ...to, cout] as Shape5,
     before: resolvePadding(geometry, size).map((pair) => pair[0]) as unknown as Triple,
@@ -270,16 +256,16 @@ function operands(test: Case) {
     io: {
       inputs: [
         operand(test.x, sliced),
-        parameter([...kernel, test.x[4] / groups, cout]),
-        ...(test.bias ? [parameter([cout])] : []),
+        weights([...kernel, test.x[4] / groups, cout]),
+        ...(test.bias ? [weights([cout])] : []),
       ],
       outputs: test.channels.map((c) => operand([test.x[0], ...to, c], sliced)),
     } satisfies NodeOperands,
   };
 }
 
-function build(test: Case) {
-  const { y, before, node, io } = operands(test);
+function build(test: Case, trained: boolean) {
+  const { y, before, node, io } = operands(test, trained);
   const { kernel, stride } = node.geometry;
   const cout = y[4];
   const inner = test.x[4] / node.groups;
@@ -288,97 +274,4 @@ function build(test: Case) {
   const bias = test.bias ? fill(`${test.name}.b`, cout) : new Float32Array(cout);
   const options = { kernel, stride, padding: before, groups: node.groups, relu: node.relu };
   return { x, weights, bias, y, node, io, expected: conv3d(x, weights, bias, y, options).data };
-}
-
-/** Poison around what a view covers: inputs and scratch memory hold NaN, outputs a marker. */
-const MARKER = 12345.75;
-
-/** Runs a candidate on its own buffers; the outputs N T H W C. */
-async function run(
-  candidate: Candidate,
-  io: NodeOperands,
-  x: { readonly data: Float32Array },
-  parameters: readonly Float32Array[],
-  limit = Number.POSITIVE_INFINITY,
-): Promise<Float32Array[]> {
-  const device = gpu();
-  const made: GPUBuffer[] = [];
-  const upload = (data: Float32Array<ArrayBuffer>): GPUBuffer => {
-    const buffer = device.upload(candidate.name, data, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
-    made.push(buffer);
-    return buffer;
-  };
-  const input = upload(pack(io.inputs[0]!, x.data));
-  const outputs = io.outputs.map(({ storageBytes }) => upload(new Float32Array(storageBytes / 4).fill(MARKER)));
-  const workspaces = candidate.workspaces.map((bytes) => upload(new Float32Array(bytes / 4).fill(Number.NaN)));
-  const tensors = parameters.map((values) => floatTensor([values.length], values));
-  const steps = candidate.lower().map(({ kernel, args }) => ({
-    kernel,
-    buffers: args.map((argument) => {
-      if (argument.from === 'constant') {
-        const buffer = upload(argument.make(argument.inputs.map((index) => tensors[index - 1]!)));
-        return { buffer, offset: 0, size: buffer.size };
-      }
-      const buffers = { input: [input], output: outputs, workspace: workspaces }[argument.from];
-      const buffer = buffers[argument.index]!;
-      const range = { buffer, offset: argument.offset ?? 0, size: argument.size ?? buffer.size };
-      expect(range.size, `a binding of ${candidate.name}`).toBeLessThanOrEqual(limit);
-      return range;
-    }),
-  }));
-  const program = await Program.create(device, candidate.name, steps);
-  try {
-    const staging = await device.checked(candidate.name, () => {
-      const encoder = device.device.createCommandEncoder();
-      program.encode(encoder);
-      const copies = outputs.map((buffer) => {
-        const copy = device.createBuffer('copy', buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
-        made.push(copy);
-        encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
-        return copy;
-      });
-      device.device.queue.submit([encoder.finish()]);
-      return copies;
-    });
-    const results: Float32Array[] = [];
-    for (const [i, { view }] of io.outputs.entries()) {
-      results.push(unpack(view, new Float32Array(await device.read(staging[i]!, staging[i]!.size)), candidate.name));
-    }
-    return results;
-  } finally {
-    program.dispose();
-    for (const buffer of made) device.destroyBuffer(buffer);
-  }
-}
-
-function pack({ view, storageBytes }: Operand, data: Float32Array): Float32Array<ArrayBuffer> {
-  const packed = new Float32Array(storageBytes / 4).fill(Number.NaN);
-  const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
-  for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
-    const from = 4 * (view.base + pixel * view.stride);
-    packed.fill(0, from, from + width);
-    packed.set(data.subarray(pixel * channels, (pixel + 1) * channels), from);
-  }
-  return packed;
-}
-
-function unpack(view: View, packed: Float32Array, what: string): Float32Array {
-  const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
-  const data = new Float32Array(pixelsOf(view) * channels);
-  const rest = new Set(packed.keys());
-  for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
-    const from = 4 * (view.base + pixel * view.stride);
-    data.set(packed.subarray(from, from + channels), pixel * channels);
-    for (let c = 0; c < width; c++) rest.delete(from + c);
-    const padding = packed.subarray(from + channels, from + width);
-    expect(
-      padding.every((value) => value === 0),
-      `padding lanes of ${what} are zero`,
-    ).toBe(true);
-  }
-  expect(
-    [...rest].every((at) => packed[at] === MARKER),
-    `${what} writes nothing outside its outputs`,
-  ).toBe(true);
-  return data;
 }

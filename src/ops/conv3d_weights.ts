@@ -1,0 +1,96 @@
+/**
+ * @file Where a convolution's weights come from: parameters are packed on the host, once; states (weights that are being
+ * trained) are packed on the device in every run, unless they lie right already.
+ */
+
+import { GraphError } from '../core/errors.ts';
+import { sizeOf } from '../core/tensor.ts';
+import { packWeights } from '../kernels/conv3d.ts';
+import { conv3dPack, packedWeightsBytes } from '../kernels/conv3d_pack.ts';
+import { conv3dTurn, turnWeights } from '../kernels/conv3d_turn.ts';
+import { vec4s } from '../kernels/view.ts';
+import type { Argument, LoweredDispatch, Operand } from './operator.ts';
+
+/** Weights as the kernels of a candidate read them, and what has to run before. */
+export interface PackedWeights {
+  readonly argument: Argument;
+  /** `packs` of the candidate. */
+  readonly packs: readonly number[];
+  /** Dispatches that come before the candidate's own. */
+  readonly prepare: () => readonly LoweredDispatch[];
+}
+
+/** A convolution's weights, input 1 of its node. */
+export interface ConvolutionWeights {
+  /** Weights for the GEMM kernels, `[groups][rows up to a multiple of 4][Cout up to a multiple of 4]`. */
+  packed(groups: number, rows: number): PackedWeights;
+  /** A constant made from weights that are known on the host; undefined where they are a state. */
+  constant(layout: string, make: (natural: Float32Array) => Float32Array<ArrayBuffer>): Argument | undefined;
+}
+
+const INPUT: Argument = { from: 'input', index: 1 };
+const PACKED: Argument = { from: 'packed', index: 0 };
+
+/** @throws GraphError where the weights are a slice of something. */
+function expectState({ view, type }: Operand): void {
+  if (view.base !== 0 || view.stride !== vec4s(type.shape.at(-1)!)) {
+    throw new GraphError('its weights must be a parameter or a state');
+  }
+}
+
+/** Weights [taps][Cin of a group][Cout] for the convolution itself. */
+export function forwardWeights(weights: Operand): ConvolutionWeights {
+  const cout = weights.type.shape.at(-1)!;
+  if (weights.storage < 0) return hostWeights('', cout, (values) => values);
+  expectState(weights);
+  return {
+    constant: () => undefined,
+    packed(groups, rows) {
+      if (rows % 4 === 0) return { argument: INPUT, packs: [], prepare: () => [] };
+      const problem = { groups, rows, cout };
+      return {
+        argument: PACKED,
+        packs: [packedWeightsBytes(problem)],
+        prepare: () => [{ kernel: conv3dPack(problem), args: [INPUT, PACKED] }],
+      };
+    },
+  };
+}
+
+/** The same weights for the convolution of dy that gives the gradient by x: taps reversed, channels swapped. One group. */
+export function turnedWeights(weights: Operand): ConvolutionWeights {
+  const { shape } = weights.type;
+  const [cin, cout] = shape.slice(-2) as [number, number];
+  const taps = sizeOf(shape.slice(0, -2));
+  if (weights.storage < 0) return hostWeights('turned ', cin, (values) => turnWeights(values, taps, cin, cout));
+  expectState(weights);
+  return {
+    constant: () => undefined,
+    packed: (groups, rows) => ({
+      argument: PACKED,
+      packs: [packedWeightsBytes({ groups, rows, cout: cin })],
+      prepare: () => [{ kernel: conv3dTurn({ taps, cin, cout, rows }), args: [INPUT, PACKED] }],
+    }),
+  };
+}
+
+function hostWeights(
+  prefix: string,
+  channels: number,
+  natural: (values: Float32Array) => Float32Array,
+): ConvolutionWeights {
+  const constant = (layout: string, make: (values: Float32Array) => Float32Array<ArrayBuffer>): Argument => ({
+    from: 'constant',
+    layout: `${prefix}${layout}`,
+    inputs: [1],
+    make: ([values]) => make(natural(values!.data)),
+  });
+  return {
+    constant,
+    packed: (groups, rows) => ({
+      argument: constant(`gemm of ${groups}×${rows}`, (values) => packWeights(values, groups, rows, channels)),
+      packs: [],
+      prepare: () => [],
+    }),
+  };
+}

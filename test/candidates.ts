@@ -1,0 +1,131 @@
+/**
+ * @file Runs a candidate of an operator on buffers of its own, with poison around what views cover: inputs and scratch memory
+ * hold NaN, outputs a marker. Inputs with a storage are buffers, the others parameters that constants are made from.
+ */
+
+import { expect } from 'vitest';
+import { floatTensor, type Shape } from '../src/core/tensor.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { Program } from '../src/gpu/program.ts';
+import { BufferUsage } from '../src/gpu/usage.ts';
+import { denseView, pixelsOf, type View, vec4s } from '../src/kernels/view.ts';
+import { type Candidate, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
+
+const MARKER = 12345.75;
+
+let nextStorage = 0;
+
+/** A tensor in memory of its own, or in the middle of a wider one. */
+export function operand(shape: Shape, sliced = false): Operand {
+  const extents = viewShape(shape);
+  const view: View = sliced ? { shape: extents, stride: vec4s(extents[4]) + 3, base: 2 } : denseView(extents);
+  const storageBytes = 16 * (view.base + pixelsOf(view) * view.stride);
+  return { type: f32(shape), view, storage: nextStorage++, storageBytes };
+}
+
+/** A tensor that is known on the host. */
+export function parameter(shape: Shape): Operand {
+  return { type: f32(shape), view: denseView([1, 1, 1, 1, shape.at(-1) ?? 1]), storage: -1, storageBytes: 0 };
+}
+
+/**
+ * The outputs, dense.
+ * @param data The inputs' values, dense
+ * @param limit Bytes that a binding of activations or scratch memory may cover
+ */
+export async function runCandidate(
+  gpu: Gpu,
+  candidate: Candidate,
+  { inputs, outputs }: NodeOperands,
+  data: readonly Float32Array[],
+  limit = Number.POSITIVE_INFINITY,
+): Promise<Float32Array[]> {
+  const made: GPUBuffer[] = [];
+  const upload = (values: Float32Array<ArrayBuffer>): GPUBuffer => {
+    const buffer = gpu.upload(candidate.name, values, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
+    made.push(buffer);
+    return buffer;
+  };
+  const scratch = (sizes: readonly number[]): GPUBuffer[] =>
+    sizes.map((bytes) => upload(new Float32Array(bytes / 4).fill(Number.NaN)));
+  const tensors = inputs.map(({ type }, i) => floatTensor(type.shape, data[i]!));
+  const buffers = {
+    input: inputs.map((input, i) => (input.storage < 0 ? undefined : upload(pack(input, data[i]!)))),
+    output: outputs.map(({ storageBytes }) => upload(new Float32Array(storageBytes / 4).fill(MARKER))),
+    workspace: scratch(candidate.workspaces),
+    packed: scratch(candidate.packs ?? []),
+  };
+  const steps = candidate.lower().map(({ kernel, args }) => ({
+    kernel,
+    buffers: args.map((argument, i) => {
+      if (argument.from === 'constant') {
+        const buffer = upload(argument.make(argument.inputs.map((index) => tensors[index]!)));
+        return { buffer, offset: 0, size: buffer.size };
+      }
+      const buffer = buffers[argument.from][argument.index]!;
+      const offset = argument.offset ?? 0;
+      const range = { buffer, offset, size: argument.size ?? buffer.size - offset };
+      // Weights are never cut.
+      const { kind } = kernel.bindings.filter((binding) => binding.kind !== 'uniform')[i]!;
+      if (kind === 'storage' && argument.from !== 'packed') {
+        expect(range.size, `a binding of ${candidate.name}`).toBeLessThanOrEqual(limit);
+      }
+      return range;
+    }),
+  }));
+  const program = await Program.create(gpu, candidate.name, steps);
+  try {
+    const staging = await gpu.checked(candidate.name, () => {
+      const encoder = gpu.device.createCommandEncoder();
+      program.encode(encoder);
+      const copies = buffers.output.map((buffer) => {
+        const copy = gpu.createBuffer('copy', buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+        made.push(copy);
+        encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
+        return copy;
+      });
+      gpu.device.queue.submit([encoder.finish()]);
+      return copies;
+    });
+    const results: Float32Array[] = [];
+    for (const [i, { view }] of outputs.entries()) {
+      results.push(unpack(view, new Float32Array(await gpu.read(staging[i]!, staging[i]!.size)), candidate.name));
+    }
+    return results;
+  } finally {
+    program.dispose();
+    for (const buffer of made) gpu.destroyBuffer(buffer);
+  }
+}
+
+function pack({ view, storageBytes }: Operand, data: Float32Array): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(storageBytes / 4).fill(Number.NaN);
+  const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
+  for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
+    const from = 4 * (view.base + pixel * view.stride);
+    packed.fill(0, from, from + width);
+    packed.set(data.subarray(pixel * channels, (pixel + 1) * channels), from);
+  }
+  return packed;
+}
+
+function unpack(view: View, packed: Float32Array, what: string): Float32Array {
+  const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
+  const data = new Float32Array(pixelsOf(view) * channels);
+  const rest = new Set(packed.keys());
+  for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
+    const from = 4 * (view.base + pixel * view.stride);
+    data.set(packed.subarray(from, from + channels), pixel * channels);
+    for (let c = 0; c < width; c++) rest.delete(from + c);
+    const padding = packed.subarray(from + channels, from + width);
+    expect(
+      padding.every((value) => value === 0),
+      `padding lanes of ${what} are zero`,
+    ).toBe(true);
+  }
+  expect(
+    [...rest].every((at) => packed[at] === MARKER),
+    `${what} writes nothing outside its outputs`,
+  ).toBe(true);
+  return data;
+}
