@@ -11,37 +11,9 @@ import { pool3d } from '../../src/kernels/pool3d.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { softmax } from '../../src/kernels/softmax.ts';
 import { denseView } from '../../src/kernels/view.ts';
-import { fill } from '../formula.ts';
+import { channelsLast, type GoldenCase, input, volumeShape } from '../golden.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
-import { type Shape5, sizeOf5 } from '../reference/volume.ts';
 import { describeWithShared } from '../shared.ts';
-
-type Triple = readonly [number, number, number];
-type Pairs = readonly [readonly [number, number], readonly [number, number], readonly [number, number]];
-
-interface Tensor {
-  readonly shape: readonly number[];
-  readonly value: readonly number[];
-}
-
-/** PyTorch's results: layout N C T H W, weights Cout Cin T H W; inputs by the formula. */
-interface GoldenCase {
-  readonly op: string;
-  readonly attrs: {
-    readonly id: string;
-    readonly kernel: Triple;
-    readonly stride: Triple;
-    readonly pad: Pairs;
-    readonly groups: number;
-    readonly scale?: number;
-    readonly training?: boolean;
-    readonly eps: number;
-    readonly mean: readonly number[];
-    readonly var: readonly number[];
-  };
-  readonly inputs: Readonly<Record<string, readonly number[]>>;
-  readonly outputs: Readonly<Record<string, Tensor>>;
-}
 
 const gpu = testGpu();
 
@@ -149,24 +121,3 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
     );
   });
 });
-
-function input({ attrs, inputs }: GoldenCase, name: string): Float32Array<ArrayBuffer> {
-  const count = inputs[name]!.reduce((product, extent) => product * extent, 1);
-  return fill(`${attrs.id}.${name}`, count, attrs.scale);
-}
-
-/** N C T H W, or a shape with fewer axes at its end, as N T H W C. */
-function volumeShape(shape: readonly number[]): Shape5 {
-  const [n = 1, c = 1, t = 1, h = 1, w = 1] = shape;
-  return [n, t, h, w, c];
-}
-
-function channelsLast(values: ArrayLike<number>, shape: Shape5): Float64Array {
-  const [n, t, h, w, c] = shape;
-  const area = t * h * w;
-  const result = new Float64Array(sizeOf5(shape));
-  for (let sample = 0; sample < n; sample++)
-    for (let k = 0; k < c; k++)
-      for (let i = 0; i < area; i++) result[(sample * area + i) * c + k] = values[(sample * c + k) * area + i]!;
-  return result;
-}
