@@ -5,10 +5,11 @@ import { InputError } from '../core/errors.ts';
 import { type PresetName, presets } from '../flow/index.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { checkFusionWeights, type FusionMode } from '../i3d/scores.ts';
-import { checkWindowRequest, windows } from '../i3d/windows.ts';
+import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
 import { NOMINAL_FPS } from './arrays.ts';
 import { openClipReader } from './clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
+import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from './networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
@@ -22,16 +23,13 @@ import { checkReportPath, writeReport } from './report.ts';
 import { type Classification, printClassification } from './result.ts';
 import { Sampler } from './samples.ts';
 import { type Session, withSession } from './session.ts';
-import { loadLabels, loadStream } from './weights.ts';
+import { loadLabels } from './weights.ts';
 import type { ClipWindow } from './window-stream.ts';
 
-export interface ClassifyFlags extends ClipFlags, DeviceFlags {
-  readonly rgb?: string;
-  readonly flow?: string;
-  readonly stream?: Stream | 'both';
+export interface ClassifyFlags extends ClipFlags, DeviceFlags, NetworkFlags {
   readonly fusion: FusionMode;
   readonly weights?: number[];
-  readonly preset: PresetName;
+  readonly preset?: PresetName;
   readonly flowInput?: string;
   readonly flowUnits: FlowUnits;
   readonly flowQuantise?: boolean;
@@ -47,9 +45,13 @@ export function addClassify(program: Command): Command {
     .command('classify')
     .description('Say what happens in a clip.')
     .argument('[input]', 'a video, a GIF, a folder of images, or a .npy array T×H×W×3')
+    .option('--model <path>', 'what i3d train wrote: a folder with a model for each stream, or the file of one')
     .option('--rgb <weights>', 'weights of the RGB stream (.pt, .safetensors or a TensorFlow checkpoint)')
     .option('--flow <weights>', 'weights of the flow stream');
-  addClipOptions(command, 'one window of n frames (default: windows of 64 that cover the clip, averaged)')
+  addClipOptions(
+    command,
+    'one window of n frames (default: windows of 64, or of what a model takes, that cover the clip, averaged)',
+  )
     .addOption(
       new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
     )
@@ -59,7 +61,11 @@ export function addClassify(program: Command): Command {
         .default('logits'),
     )
     .option('--weights <rgb,flow>', 'factors of the two streams (default: 1,1)', numbers)
-    .addOption(new Option('--preset <name>', 'how flow is computed').choices(Object.keys(presets)).default('opencv'))
+    .addOption(
+      new Option('--preset <name>', 'how flow is computed (default: opencv, or as for training)').choices(
+        Object.keys(presets),
+      ),
+    )
     .option('--flow-input <file>', 'flow from a .npy array T×H×W×2 instead; frame i leads from frame i to i + 1')
     .addOption(
       new Option('--flow-units <units>', 'of --flow-input: pixels, or divided by 20')
@@ -67,7 +73,10 @@ export function addClassify(program: Command): Command {
         .default('pixels'),
     )
     .option('--flow-quantise', 'round flow to 8 bits, as pipelines do that store it as JPEG pictures')
-    .option('--labels <file>', 'names of the classes, one on each line (default: Kinetics-400 or -600)')
+    .option(
+      '--labels <file>',
+      'names of the classes, one on each line (default: a model’s own, or Kinetics-400 or -600)',
+    )
     .option('--top <k>', 'how many classes to show', positiveNumber, 5)
     .option('--report <file.html>', 'write a page with frames, flow, scores and times')
     .option('--logits', 'the logits of all classes, too')
@@ -83,40 +92,48 @@ export function addClassify(program: Command): Command {
 }
 
 async function classify(input: string | undefined, flags: ClassifyFlags, session: Session): Promise<Classification> {
-  checkWindowRequest(flags);
-  const paths = chooseStreams(flags);
+  const chosen = await chooseNetworks(flags);
+  const { rule, streams } = chosen;
+  const request: WindowRequest = { ...flags, size: rule.frames, minimum: rule.minimum };
+  checkWindowRequest(request);
   const { weights, flowInput } = flags;
   if (weights) checkFusionWeights(weights);
   if (flags.report !== undefined) await checkReportPath(flags.report);
   const stored =
-    paths.flow !== undefined && flowInput !== undefined
-      ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, session)
+    streams.has('flow') && flowInput !== undefined
+      ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, rule, session)
       : undefined;
-  const source = await openSource(input, paths, stored, flags, session);
+  const source = await openSource(input, chosen, stored, flags, session);
   try {
     session.progress.say('reading weights');
-    const load = (stream: Stream) => {
-      const path = paths[stream];
-      return path === undefined ? undefined : session.time('prepare', () => loadStream(path, stream));
-    };
+    const load = (stream: Stream) =>
+      streams.has(stream) ? session.time('prepare', () => chosen.load(stream)) : undefined;
     const [rgb, flow] = [await load('rgb'), await load('flow')];
-    const classes = (rgb ?? flow)!.classes;
-    if (flow && flow.classes !== classes) {
-      throw new InputError(`${paths.rgb} has ${classes} classes and ${paths.flow} has ${flow.classes}.`);
+    const { classes } = (rgb ?? flow)!.spec;
+    if (flow && flow.spec.classes !== classes) {
+      throw new InputError(
+        `${chosen.source('rgb')} has ${classes} classes and ${chosen.source('flow')} has ${flow.spec.classes}.`,
+      );
     }
-    const labels = await loadLabels(flags.labels, classes);
+    const labels =
+      flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, classes);
+    const { preset = rule.flowPreset, flowQuantise } = flags;
     const networks: Networks = {
       rgb,
-      flow: flow && { checkpoint: flow, source: stored ?? new ComputedFlow(session, flags.preset, flags.flowQuantise) },
+      flow: flow && {
+        network: flow,
+        source: stored ?? new ComputedFlow(session, preset, rule.flowBound, flowQuantise),
+      },
     };
-    const sampler = flags.report === undefined ? undefined : new Sampler();
-    const seesFrames = paths.rgb !== undefined || !stored;
+    const sampler = flags.report === undefined ? undefined : new Sampler(rule.flowBound);
+    const seesFrames = streams.has('rgb') || !stored;
+    const fill = rule.trained && flags.frames === undefined ? rule.frames : undefined;
     const result = await recognise(
       input ?? flowInput!,
       source,
       networks,
       labels,
-      { ...flags, weights, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
+      { ...flags, weights, fill, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
       session,
     );
     if (sampler) await writeReport(flags.report!, result, sampler);
@@ -126,41 +143,27 @@ async function classify(input: string | undefined, flags: ClassifyFlags, session
   }
 }
 
-/** The weights of the streams that take part. */
-function chooseStreams({ rgb, flow, stream }: ClassifyFlags): Partial<Record<Stream, string>> {
-  if (rgb === undefined && flow === undefined) {
-    throw new InputError(
-      'classify needs weights: give --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.',
-    );
-  }
-  const wanted: readonly Stream[] = stream === undefined || stream === 'both' ? ['rgb', 'flow'] : [stream];
-  const given = { ...(rgb === undefined ? {} : { rgb }), ...(flow === undefined ? {} : { flow }) };
-  if (stream === undefined) return given;
-  const missing = wanted.find((name) => given[name] === undefined);
-  if (missing)
-    throw new InputError(`--stream ${stream} needs the weights of the ${missing} stream: give --${missing}.`);
-  return Object.fromEntries(wanted.map((name) => [name, given[name]]));
-}
-
 type ClosableSource = WindowSource & { close(): Promise<void> };
 
 async function openSource(
   input: string | undefined,
-  paths: Partial<Record<Stream, string>>,
+  { rule, streams }: ChosenNetworks,
   stored: StoredFlow | undefined,
   flags: ClassifyFlags,
   session: Session,
 ): Promise<ClosableSource> {
-  if (paths.rgb === undefined && stored) return flowWindows(stored, flags);
+  if (!streams.has('rgb') && stored) {
+    return flowWindows(stored, { ...flags, size: rule.frames, minimum: rule.minimum });
+  }
   if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
-  return openClipReader(input, { ...flags, following: paths.flow !== undefined && !stored }, session);
+  return openClipReader(input, { ...flags, rule, following: streams.has('flow') && !stored }, session);
 }
 
 /** Windows of stored flow alone: there are no frames to look at. */
-function flowWindows({ flow }: StoredFlow, { frames, start }: ClassifyFlags): ClosableSource {
+function flowWindows({ flow }: StoredFlow, { frames, start, size, minimum }: WindowRequest): ClosableSource {
   const [total = 0, height = 0, width = 0] = flow.shape;
   async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
-    for (const window of windows(total, { frames, start })) yield { ...window, clip: flow, margin: 0 };
+    for (const window of windows(total, { frames, start, size, minimum })) yield { ...window, clip: flow };
   }
   return { width, height, fps: NOMINAL_FPS, windows: all, close: async () => {} };
 }

@@ -4,19 +4,25 @@
 
 import { extname } from 'node:path';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
-import { CROP, preprocessGeometry, SHORT_SIDE } from '../i3d/frames.ts';
-import { checkWindowRequest, WINDOW_FRAMES, type WindowRequest, windows } from '../i3d/windows.ts';
+import { middleSquare, preprocessGeometry } from '../i3d/frames.ts';
+import { modelSpec } from '../i3d/spec.ts';
+import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
+import type { ClipFrame, FrameSource } from '../io/clip.ts';
 import { openFrames } from '../io/video.ts';
+import { fitShortSide } from '../train/decode.ts';
 import { arraySource, NOMINAL_FPS, readClipArray } from './arrays.ts';
 import {
   ahead,
   checkDamage,
   GROUP_BYTES,
   LateReducer,
+  type Part,
   reducedFrames,
+  resizedFrames,
   timedDecoding,
   wholeFrames,
 } from './frame-stream.ts';
+import { type ClipRule, clipRule } from './networks.ts';
 import type { ClipFlags } from './options.ts';
 import type { Session } from './session.ts';
 import { type ClipWindow, type Cutting, slide } from './window-stream.ts';
@@ -36,39 +42,42 @@ export interface ClipReader {
 export interface ReaderOptions extends ClipFlags {
   /** For flow: add the frame after each window where there is one, since the flow of a window's last frame leads there. */
   readonly following?: boolean;
+  /** What the networks take; I3D's as published where left out. */
+  readonly rule?: ClipRule;
 }
+
+const I3D = clipRule(modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 1 }), false);
 
 /** @throws InputError when the input is no clip or the request makes no sense. */
 export async function openClipReader(path: string, options: ReaderOptions, session: Session): Promise<ClipReader> {
-  const { frames, start = 0, fps, videoStream: stream, following = false, keepGoing = false } = options;
-  checkWindowRequest({ frames, start });
+  const { frames, start = 0, videoStream: stream, following = false, keepGoing = false, rule = I3D } = options;
+  const { fps = rule.fps } = options;
+  const request: WindowRequest = { frames, start, size: rule.frames, minimum: rule.minimum };
+  checkWindowRequest(request);
   let array: HostTensor<'u8'> | undefined;
   if (extname(path).toLowerCase() === '.npy') {
     const clip = await session.time('decode', () => readClipArray(path));
     // Their number is known, so what is wrong with the request can be said right away.
-    windows(clip.shape[0]!, { frames, start });
-    if (clip.dtype === 'f32') return arrayReader(clip, { frames, start }, following);
+    windows(clip.shape[0]!, request);
+    if (clip.dtype === 'f32') return arrayReader(clip, request, following);
     array = clip;
   }
   const extra = following ? 1 : 0;
   const limit = frames === undefined ? undefined : frames + extra;
   const onProgress = (done: number) => session.progress.count('decoding frame', done);
+  const maxShortSide = rule.trained ? rule.shortSide : undefined;
   const source = array
     ? arraySource(array, start, limit)
-    : await session.time('decode', () => openFrames(path, { start, frames: limit, fps, stream, onProgress }));
+    : await session.time('decode', () =>
+        openFrames(path, { start, frames: limit, fps, stream, maxShortSide, onProgress }),
+      );
   const { width, height } = source;
-  const small = WINDOW_FRAMES * width * height * 3 <= GROUP_BYTES;
-  const ready = width === CROP && height === CROP;
-  const crop = following ? SHORT_SIDE : CROP;
-  const reducer =
-    ready || (small && !following) ? undefined : new LateReducer(session, (h, w) => preprocessGeometry(h, w, { crop }));
-  const margin = reducer ? (crop - CROP) / 2 : 0;
-  const cutting: Cutting = { start, size: frames ?? WINDOW_FRAMES, frames, extra, margin };
+  const framing = rule.trained ? wholeFraming(source, rule) : cutFraming(source, rule, following, session);
+  const cutting: Cutting = { start, size: frames ?? rule.frames, frames, extra, ...framing, minimum: rule.minimum };
   const check = (ended: boolean) => keepGoing || checkDamage(source.warnings(), ended);
 
   async function* decoded(): AsyncGenerator<ClipWindow, void, undefined> {
-    const all = timedDecoding(source.frames(), session);
-    const parts = reducer ? reducedFrames(all, reducer) : wholeFrames(all);
+    const parts = framing.parts(timedDecoding(source.frames(), session));
     for await (const window of slide(parts, cutting, () => check(true))) {
       check(false);
       yield window;
@@ -84,9 +93,41 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
     fps: source.fps,
     windows: () => ahead(decoded()),
     async close() {
-      reducer?.dispose();
+      framing.dispose?.();
       await source.close();
     },
+  };
+}
+
+/** How frames become what windows hold, and the part of it that the network gets. */
+interface Framing {
+  readonly region?: Cutting['region'];
+  parts(frames: AsyncIterable<ClipFrame>): AsyncGenerator<Part, void, undefined>;
+  dispose?(): void;
+}
+
+/** Whole frames with the short side that the model was trained at, so that flow sees what is around the network's square. */
+function wholeFraming({ width, height }: FrameSource, { shortSide, size }: ClipRule): Framing {
+  const fit = fitShortSide(width, height, shortSide);
+  return { region: middleSquare(fit.height, fit.width, size), parts: (frames) => resizedFrames(frames, fit) };
+}
+
+/**
+ * Frames as they are, which the network's plan resizes; or a square that is cut out of each on the device, where a window of
+ * them would be too large, and for flow, which wants to see a little more than the network does.
+ */
+function cutFraming(source: FrameSource, rule: ClipRule, following: boolean, session: Session): Framing {
+  const { width, height } = source;
+  const { frames, size, shortSide } = rule;
+  const small = frames * width * height * 3 <= GROUP_BYTES;
+  const ready = width === size && height === size;
+  if (ready || (small && !following)) return { parts: wholeFrames };
+  const crop = following ? shortSide : size;
+  const reducer = new LateReducer(session, (h, w) => preprocessGeometry(h, w, { crop }));
+  return {
+    region: crop === size ? undefined : middleSquare(crop, crop, size),
+    parts: (all) => reducedFrames(all, reducer),
+    dispose: () => reducer.dispose(),
   };
 }
 
@@ -98,7 +139,7 @@ function arrayReader(clip: FloatTensor, request: WindowRequest, following: boole
     for (const { start, frames } of windows(total, request)) {
       const end = Math.min(total, start + frames + (following ? 1 : 0));
       const data = clip.data.subarray(start * size, end * size);
-      yield { start, frames, clip: { ...clip, shape: [end - start, height, width, channels], data }, margin: 0 };
+      yield { start, frames, clip: { ...clip, shape: [end - start, height, width, channels], data } };
     }
   }
   return {

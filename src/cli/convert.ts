@@ -5,7 +5,9 @@ import type { Command } from 'commander';
 import { InputError } from '../core/errors.ts';
 import { type StateDict, sizeOf } from '../core/tensor.ts';
 import { type I3dCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
-import { loadWeights, saveSafetensors } from '../io/weights.ts';
+import { isModelFile, parseModelFile } from '../i3d/model_file.ts';
+import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
+import { saveModelFile } from '../train/model_files.ts';
 import { quantity } from './table.ts';
 
 export function addConvert(program: Command): Command {
@@ -21,7 +23,14 @@ async function convert(input: string, output: string): Promise<void> {
   if (extname(output).toLowerCase() !== '.safetensors') {
     throw new InputError(`${output} must end in .safetensors, the format that is written.`);
   }
-  const tensors = await loadWeights(input);
+  const file = await loadWeightsFile(input);
+  const { tensors } = file;
+  if (isModelFile(file.metadata)) {
+    const model = parseModelFile(file, input);
+    await saveModelFile(output, model);
+    report(output, model.parameters, `${model.spec.architecture}, ${model.spec.stream}, ${model.spec.classes} classes`);
+    return;
+  }
   const { checkpoint, reason } = recognise(tensors, input);
   if (checkpoint) {
     const { stream, channels, classes, naming, parameters } = checkpoint;

@@ -3,12 +3,13 @@
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type HostTensor, sizeOf } from '../core/tensor.ts';
 import { computeFlow, flowToStream, type PresetName } from '../flow/index.ts';
-import { type I3dInput, preprocessGeometry, withoutMargin } from '../i3d/frames.ts';
+import { cutOut, type I3dInput, preprocessGeometry } from '../i3d/frames.ts';
+import type { ModelSpec } from '../i3d/spec.ts';
 import { checkRange, readArray } from './arrays.ts';
 import type { Session } from './session.ts';
 import type { ClipWindow } from './window-stream.ts';
 
-/** Displacements are clipped to as many pixels and divided by them. */
+/** Pixels that I3D's flow is clipped at. */
 export const FLOW_BOUND = 20;
 
 export interface FlowSource {
@@ -24,20 +25,22 @@ export class ComputedFlow implements FlowSource {
   /** Flow of single frames that the next window may need again, by the number of the frame. */
   private known = new Map<number, Float32Array>();
 
+  /** @param bound Displacements are clipped to as many pixels and divided by them. */
   constructor(
     private readonly session: Session,
     private readonly preset: PresetName,
+    private readonly bound: number,
     private readonly quantise = false,
   ) {}
 
-  async of({ start, frames, clip, margin }: ClipWindow): Promise<FloatTensor> {
+  async of({ start, frames, clip, region }: ClipWindow): Promise<FloatTensor> {
     const available = clip.shape[0]!;
     const numbers = Array.from({ length: Math.min(frames, available - 1) }, (_, i) => start + i);
     const missing = numbers.find((number) => !this.known.has(number));
     const [, height = 0, width = 0] = clip.shape;
-    const shape = [height - 2 * margin, width - 2 * margin, 2];
+    const shape = [region?.height ?? height, region?.width ?? width, 2];
     if (missing !== undefined) {
-      const flow = await this.compute(clip, missing - start, margin);
+      const flow = await this.compute(clip, missing - start, region);
       const size = sizeOf(shape);
       for (let i = 0; i < flow.shape[0]!; i++) {
         this.known.set(missing + i, flow.data.subarray(i * size, (i + 1) * size));
@@ -49,14 +52,14 @@ export class ComputedFlow implements FlowSource {
     return repeatLast(parts, frames, shape);
   }
 
-  private async compute(clip: I3dInput, first: number, margin: number): Promise<FloatTensor> {
+  private async compute(clip: I3dInput, first: number, region: ClipWindow['region']): Promise<FloatTensor> {
     const [total = 0, ...rest] = clip.shape;
     const part = clip.data.subarray(first * sizeOf(rest));
     const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [total - first, ...rest], data: toBytes(part) };
     const gpu = await this.session.gpu();
     const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
     const flow = await this.session.time('flow', () => computeFlow(gpu, frames, { preset: this.preset, onProgress }));
-    return flowToStream(gpu, withoutMargin(flow, margin), { bound: FLOW_BOUND, quantise: this.quantise });
+    return flowToStream(gpu, cutOut(flow, region), { bound: this.bound, quantise: this.quantise });
   }
 }
 
@@ -70,18 +73,28 @@ function toBytes(values: Uint8Array | Float32Array): Uint8Array {
 
 export type FlowUnits = 'pixels' | 'scaled';
 
-/** Flow from a `.npy` file, T×H×W×2; frames of another size than 224×224 are resized and cropped as RGB frames are. */
+/** What of a model the units and the size of its flow depend on. */
+export type FlowSpec = Pick<ModelSpec, 'shortSide' | 'size' | 'flowBound'>;
+
+/** Flow from a `.npy` file, T×H×W×2; frames of another size than the network's are resized and cropped as RGB frames are. */
 export class StoredFlow implements FlowSource {
   private constructor(
     private readonly session: Session,
     private readonly path: string,
     private readonly units: FlowUnits,
     private readonly quantise: boolean,
+    private readonly spec: FlowSpec,
     readonly flow: FloatTensor,
   ) {}
 
   /** @throws InputError when the file holds no flow, or values that are not finite or out of range. */
-  static async open(path: string, units: FlowUnits, quantise: boolean, session: Session): Promise<StoredFlow> {
+  static async open(
+    path: string,
+    units: FlowUnits,
+    quantise: boolean,
+    spec: FlowSpec,
+    session: Session,
+  ): Promise<StoredFlow> {
     const { dtype, shape, data } = await session.time('decode', () => readArray(path));
     if (dtype !== 'f32' || shape.length !== 4 || shape[3] !== 2 || data.length === 0) {
       throw new InputError(`${path} holds ${dtype} ${formatShape(shape)}; flow is float32 T×H×W×2, u then v.`);
@@ -89,7 +102,7 @@ export class StoredFlow implements FlowSource {
     const values = data as Float32Array;
     if (units === 'scaled') checkRange(values, 1, path, 'scaled flow');
     else checkRange(values, Number.MAX_VALUE, path, 'flow');
-    return new StoredFlow(session, path, units, quantise, floatTensor(shape, values));
+    return new StoredFlow(session, path, units, quantise, spec, floatTensor(shape, values));
   }
 
   async of({ start, frames }: Pick<ClipWindow, 'start' | 'frames'>): Promise<FloatTensor> {
@@ -112,9 +125,10 @@ export class StoredFlow implements FlowSource {
   private async toInput(flow: FloatTensor): Promise<FloatTensor> {
     if (this.units === 'scaled') return flow;
     const [, height = 0, width = 0] = flow.shape;
-    const { resized, crop } = preprocessGeometry(height, width);
+    const { shortSide, size, flowBound } = this.spec;
+    const { resized, crop } = preprocessGeometry(height, width, { shortSide, crop: size });
     const gpu = await this.session.gpu();
-    const options = { resized, crop, bound: FLOW_BOUND, quantise: this.quantise };
+    const options = { resized, crop, bound: flowBound, quantise: this.quantise };
     return this.session.time('prepare', () => flowToStream(gpu, flow, options));
   }
 }

@@ -6,6 +6,7 @@ import { FrameReducer } from '../i3d/frames.ts';
 import { damageOf } from '../io/damage.ts';
 import type { ClipFrame } from '../io/video.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
+import type { fitShortSide } from '../train/decode.ts';
 import type { Session } from './session.ts';
 
 /** One frame: its pixels, or what is left of them after the reduction. */
@@ -19,6 +20,21 @@ export const GROUP_BYTES = 2 ** 26;
 
 export async function* wholeFrames(frames: AsyncIterable<ClipFrame>): AsyncGenerator<Part, void, undefined> {
   for await (const { data, width, height } of frames) yield { shape: [height, width, 3], data };
+}
+
+/** Frames resized on the host, whole, as training resizes them. */
+export async function* resizedFrames(
+  frames: AsyncIterable<ClipFrame>,
+  { width, height, resizer }: ReturnType<typeof fitShortSide>,
+): AsyncGenerator<Part, void, undefined> {
+  let shown: ClipFrame | undefined;
+  let resized: Uint8Array | undefined;
+  for await (const frame of frames) {
+    // A frame that is repeated comes with the same bytes.
+    if (frame.data !== shown?.data || !resized) resized = resizer?.resize(frame.data) ?? frame.data;
+    shown = frame;
+    yield { shape: [height, width, 3], data: resized };
+  }
 }
 
 export async function* reducedFrames(

@@ -5,8 +5,9 @@ import { InputError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { type CheckpointMapping, mapCheckpoint, type NamingId } from '../i3d/checkpoint.ts';
+import { isModelFile, type Model, parseModelFile } from '../i3d/model_file.ts';
 import { decodeTensorFlowIndex } from '../io/tensorflow.ts';
-import { loadWeights } from '../io/weights.ts';
+import { loadWeightsFile } from '../io/weights.ts';
 import { quantity, table } from './table.ts';
 
 interface Listed {
@@ -22,13 +23,14 @@ const NAMINGS: Readonly<Record<NamingId, string>> = {
 
 /** @throws InputError when the file is no checkpoint. */
 export async function inspectFile(path: string, json: boolean): Promise<string> {
-  const { tensors, note } = await list(path);
+  const { tensors, note, model } = await list(path);
   const { mapping, reason } = recognise(tensors, path);
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const stream = streamOf(mapping);
   if (json) {
     return JSON.stringify({
       file: path,
+      ...(model ? { model: { spec: model.spec, classes: model.classes, notes: model.notes } } : {}),
       i3d: mapping
         ? { naming: mapping.naming, stream: stream ?? null, channels: mapping.channels, classes: mapping.classes }
         : null,
@@ -36,22 +38,46 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
       tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
     });
   }
-  const what = mapping
-    ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${mapping.classes} classes, ${NAMINGS[mapping.naming]}`
-    : `not I3D: ${reason}`;
+  const what = model
+    ? describe(model)
+    : mapping
+      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${mapping.classes} classes, ${NAMINGS[mapping.naming]}`
+      : `not I3D: ${reason}`;
   const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
   return [
     `${path}: ${what}${note}`,
     '',
+    ...(model ? [...facts(model), ''] : []),
     table([{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }, { title: 'values', align: 'right' }], rows),
     '',
     `${tensors.size} tensors, ${quantity(values, '').trim()} values`,
   ].join('\n');
 }
 
-async function list(path: string): Promise<{ tensors: Map<string, Listed>; note: string }> {
+function describe({ spec }: Model): string {
+  const { architecture, stream, classes, width, dimensions } = spec;
+  const scaled = width === 1 ? '' : ` × ${width}`;
+  return `a model, ${architecture}${scaled}${dimensions === 2 ? ' in 2D' : ''}, ${stream}, ${classes} classes`;
+}
+
+/** What the model takes, what it tells apart, and how it was made. */
+function facts({ spec, classes, notes = {} }: Model): string[] {
+  const { frames, size, shortSide, stream, flowBound, flowPreset, fps } = spec;
+  const flow = `, flow ±${flowBound} px (${flowPreset})`;
+  const rate = fps === undefined ? '' : fps === 'native' ? ', every frame' : ` at ${fps} Hz`;
+  const rows = Object.entries({
+    clips: `${frames} × ${size}×${size} of a short side of ${shortSide}${stream === 'flow' ? flow : ''}${rate}`,
+    classes: classes.join(', '),
+    ...notes,
+  });
+  return rows.map(([name, text]) => `${name}: ${text}`);
+}
+
+async function list(path: string): Promise<{ tensors: Map<string, Listed>; note: string; model?: Model }> {
   try {
-    return { tensors: await loadWeights(path), note: '' };
+    const file = await loadWeightsFile(path);
+    const { tensors } = file;
+    return { tensors, note: '', ...(isModelFile(file.metadata) ? { model: parseModelFile(file, path) } : {}) };
   } catch (error) {
     // A TensorFlow index names and measures everything, even where the data are not at hand.
     const index = error instanceof InputError ? await readFile(path).catch(() => undefined) : undefined;

@@ -1,10 +1,9 @@
 /** @file Runs one or two streams over the windows of a clip. */
 
-import type { FloatTensor } from '../core/tensor.ts';
+import { type FloatTensor, sizeOf } from '../core/tensor.ts';
 import type { Stream } from '../i3d/architecture.ts';
-import type { I3dCheckpoint } from '../i3d/checkpoint.ts';
-import { I3dStream } from '../i3d/classifier.ts';
-import { withoutMargin } from '../i3d/frames.ts';
+import { I3dStream, type StreamNetwork } from '../i3d/classifier.ts';
+import { cutOut, type I3dInput } from '../i3d/frames.ts';
 import { averageLogits, type FusionMode, fuse, topK } from '../i3d/scores.ts';
 import type { FlowSource } from './flow-source.ts';
 import type { DeviceFlags } from './options.ts';
@@ -23,14 +22,16 @@ export interface WindowSource {
 }
 
 export interface Networks {
-  readonly rgb?: I3dCheckpoint | undefined;
-  readonly flow?: { readonly checkpoint: I3dCheckpoint; readonly source: FlowSource } | undefined;
+  readonly rgb?: StreamNetwork | undefined;
+  readonly flow?: { readonly network: StreamNetwork; readonly source: FlowSource } | undefined;
 }
 
 export interface RecogniseOptions extends DeviceFlags {
   readonly top: number;
   readonly fusion?: FusionMode | undefined;
   readonly weights?: readonly [rgb: number, flow: number] | undefined;
+  /** Windows with fewer frames are repeated from their start until they have so many. */
+  readonly fill?: number | undefined;
   /** Called with what the network saw of each window. */
   readonly onWindow?: ((window: ClipWindow, flow: FloatTensor | undefined) => void) | undefined;
 }
@@ -44,27 +45,27 @@ export async function recognise(
   session: Session,
 ): Promise<Classification> {
   const streams: Partial<Record<Stream, I3dStream>> = {};
-  const open = async (name: Stream, checkpoint: I3dCheckpoint): Promise<I3dStream> => {
-    streams[name] ??= new I3dStream(await session.gpu(), checkpoint, { ...options, tuning: await session.tuning() });
+  const open = async (name: Stream, network: StreamNetwork): Promise<I3dStream> => {
+    streams[name] ??= new I3dStream(await session.gpu(), network, { ...options, tuning: await session.tuning() });
     return streams[name];
   };
   const windows: [start: number, frames: number][] = [];
   const logits: Record<Stream, Float32Array[]> = { rgb: [], flow: [] };
   try {
     for await (const window of source.windows()) {
-      const { start, frames, clip, margin } = window;
+      const { start, frames, clip, region } = window;
       const what = `frames ${start} to ${start + frames - 1}`;
       const { rgb, flow } = networks;
       const motion = flow ? await flow.source.of(window) : undefined;
       if (rgb) {
         const stream = await open('rgb', rgb);
         session.progress.say(`RGB, ${what}`);
-        logits.rgb.push(await stream.logits(withoutMargin(clip, margin), { start: 0, frames }));
+        logits.rgb.push(await stream.logits(filled(cut(cutOut(clip, region), frames), options.fill)));
       }
       if (flow && motion) {
-        const stream = await open('flow', flow.checkpoint);
+        const stream = await open('flow', flow.network);
         session.progress.say(`flow, ${what}`);
-        logits.flow.push(await stream.logits(motion));
+        logits.flow.push(await stream.logits(filled(motion, options.fill)));
       }
       options.onWindow?.(window, motion);
       windows.push([start, frames]);
@@ -94,6 +95,22 @@ export async function recognise(
   } finally {
     for (const stream of Object.values(streams)) stream.dispose();
   }
+}
+
+/** The first frames of a clip. */
+function cut(clip: I3dInput, frames: number): I3dInput {
+  const size = sizeOf(clip.shape.slice(1));
+  return { ...clip, shape: [frames, ...clip.shape.slice(1)], data: clip.data.subarray(0, frames * size) } as I3dInput;
+}
+
+/** A clip that goes on from its start until it has so many frames. */
+function filled(clip: I3dInput, frames = 0): I3dInput {
+  const [count = 0, ...rest] = clip.shape;
+  if (count >= frames) return clip;
+  const length = frames * sizeOf(rest);
+  const data = clip.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  for (let at = 0; at < length; at += clip.data.length) data.set(clip.data.subarray(0, length - at), at);
+  return { ...clip, shape: [frames, ...rest], data } as I3dInput;
 }
 
 /** Frames that were looked at; those that two windows share count once. */

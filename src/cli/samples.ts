@@ -2,9 +2,8 @@
 
 import type { FloatTensor } from '../core/tensor.ts';
 import { flowToColor } from '../flow/index.ts';
-import { withoutMargin } from '../i3d/frames.ts';
+import { cutOut } from '../i3d/frames.ts';
 import { encodePng } from '../io/encode.ts';
-import { FLOW_BOUND } from './flow-source.ts';
 import type { ClipWindow } from './window-stream.ts';
 
 /** A picture, H×W×3, and its flow, H×W×2 in −1 … 1. */
@@ -31,9 +30,12 @@ export class Sampler {
   private samples: Sample[] = [];
   private stride = 1;
 
+  /** @param flowBound Pixels that a flow of 1 stands for. */
+  constructor(private readonly flowBound: number) {}
+
   /** Takes what it needs of a window; the window's memory may be used again afterwards. */
   add(window: ClipWindow, flow: FloatTensor | undefined, withFrames: boolean): void {
-    const { start, frames, margin } = window;
+    const { start, frames, region } = window;
     const [, height = 0, width = 0] = window.clip.shape;
     const last = this.samples.at(-1)?.frame ?? -1;
     for (let i = 0; i < frames; i++) {
@@ -41,8 +43,8 @@ export class Sampler {
       if (frame <= last || frame % this.stride !== 0) continue;
       this.samples.push({
         frame,
-        width: width - 2 * margin,
-        height: height - 2 * margin,
+        width: region?.width ?? width,
+        height: region?.height ?? height,
         rgb: withFrames ? pixels(window, i) : undefined,
         flow: flow && frameOf(flow, i),
       });
@@ -61,21 +63,21 @@ export class Sampler {
       { length: count },
       (_, i) => this.samples[Math.floor((i * this.samples.length) / count)]!,
     );
-    const maxLength = Math.max(1, ...chosen.map(({ flow }) => (flow ? FLOW_BOUND * longest(flow.data) : 0)));
+    const maxLength = Math.max(1, ...chosen.map(({ flow }) => (flow ? this.flowBound * longest(flow.data) : 0)));
     const pictures = chosen.map(async ({ frame, rgb, width, height, flow }) => ({
       frame,
       rgb: rgb && (await dataUrl(rgb, width, height)),
-      flow: flow && (await dataUrl(colors(flow, maxLength), flow.width, flow.height)),
+      flow: flow && (await dataUrl(colors(flow, this.flowBound, maxLength), flow.width, flow.height)),
     }));
     return { pictures: await Promise.all(pictures), maxLength };
   }
 }
 
-function pixels({ clip, margin }: ClipWindow, index: number): Uint8Array {
+function pixels({ clip, region }: ClipWindow, index: number): Uint8Array {
   const size = clip.data.length / clip.shape[0]!;
   const data = clip.data.subarray(index * size, (index + 1) * size);
   const one = { ...clip, shape: [1, ...clip.shape.slice(1)], data } as ClipWindow['clip'];
-  const cut = withoutMargin(one, margin).data;
+  const cut = cutOut(one, region).data;
   return cut instanceof Uint8Array ? cut.slice() : Uint8Array.from(cut, (value) => Math.round((value + 1) * 127.5));
 }
 
@@ -91,8 +93,8 @@ function longest(flow: Float32Array): number {
   return most;
 }
 
-function colors({ width, height, data }: NonNullable<Sample['flow']>, maxLength: number): Uint8Array {
-  const flow: FloatTensor = { dtype: 'f32', shape: [height, width, 2], data: data.map((value) => value * FLOW_BOUND) };
+function colors({ width, height, data }: NonNullable<Sample['flow']>, bound: number, maxLength: number): Uint8Array {
+  const flow: FloatTensor = { dtype: 'f32', shape: [height, width, 2], data: data.map((value) => value * bound) };
   return flowToColor(flow, { maxLength }).data;
 }
 

@@ -5,11 +5,14 @@ import { InputError } from '../core/errors.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { type I3dCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { labelsFor, parseLabels } from '../i3d/labels.ts';
-import { loadWeights } from '../io/weights.ts';
+import { isModelFile } from '../i3d/model_file.ts';
+import { loadWeightsFile } from '../io/weights.ts';
 
-/** @throws InputError when the file holds no I3D weights or those of another stream. */
+/** @throws InputError when the file holds no I3D weights, those of another stream, or a model that says itself what it takes. */
 export async function loadStream(path: string, stream: Stream): Promise<I3dCheckpoint> {
-  const checkpoint = readI3dCheckpoint(await loadWeights(path), path);
+  const { tensors, metadata } = await loadWeightsFile(path);
+  if (isModelFile(metadata)) throw new InputError(`${path} is a model that was trained here; give it as --model.`);
+  const checkpoint = readI3dCheckpoint(tensors, path);
   if (checkpoint.channels !== STREAM_CHANNELS[stream]) {
     const other = checkpoint.stream && checkpoint.stream !== stream ? `; give them as --${checkpoint.stream}` : '';
     throw new InputError(

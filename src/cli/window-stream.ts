@@ -1,7 +1,7 @@
 /** @file Frames that come one after the other, joined to windows. */
 
 import { InputError } from '../core/errors.ts';
-import type { I3dInput } from '../i3d/frames.ts';
+import type { I3dInput, Region } from '../i3d/frames.ts';
 import { windows } from '../i3d/windows.ts';
 import type { Part } from './frame-stream.ts';
 
@@ -12,8 +12,8 @@ export interface ClipWindow {
   readonly frames: number;
   /** T×H×W×3. Where the following frame was asked for, T is one more than `frames` if the clip goes on. */
   readonly clip: I3dInput;
-  /** Pixels on each side of `clip` that are there for flow only; the network gets the middle. */
-  readonly margin: number;
+  /** What of each frame the network gets; the rest is there for flow only. All of it where left out. */
+  readonly region?: Region | undefined;
 }
 
 /** How a clip is cut into windows. */
@@ -27,7 +27,9 @@ export interface Cutting {
   /** Frames after a window that come with it where the clip goes on. */
   readonly extra: number;
   /** See `ClipWindow`. */
-  readonly margin: number;
+  readonly region?: Region | undefined;
+  /** See `WindowRequest`. */
+  readonly minimum?: number | undefined;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface Cutting {
  */
 export async function* slide(
   parts: AsyncIterable<Part>,
-  { start, size, frames, extra, margin }: Cutting,
+  { start, size, frames, extra, region, minimum }: Cutting,
   atEnd: () => void = () => {},
 ): AsyncGenerator<ClipWindow, void, undefined> {
   let held: Part[] = [];
@@ -45,7 +47,7 @@ export async function* slide(
   let covered = start;
   const cut = (first: number, count: number): ClipWindow => {
     const from = first - (total - held.length);
-    return { start: first, frames: count, clip: join(held.slice(from, from + count + extra)), margin };
+    return { start: first, frames: count, clip: join(held.slice(from, from + count + extra)), region };
   };
   for await (const part of parts) {
     held.push(part);
@@ -60,7 +62,7 @@ export async function* slide(
   if (total < covered + size) atEnd();
   if (total === start && start > 0) throw new InputError(`The clip ends before frame ${start}.`);
   // What is left is the end of the same windows that a clip of this length has; it also says what is wrong with it.
-  for (const window of windows(total, { frames, start, size })) {
+  for (const window of windows(total, { frames, start, size, minimum })) {
     if (window.start + window.frames > covered) yield cut(window.start, window.frames);
   }
 }

@@ -15,8 +15,11 @@ import {
 } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
 import { i3dGraph } from './model.ts';
+import { type ModelSpec, modelSpec } from './spec.ts';
 
 export interface I3dCheckpoint {
+  /** I3D as published: windows of 64 frames, 224 pixels cut out of 256, flow of ±20 pixels. */
+  readonly spec: ModelSpec;
   /** By the names of the graph's parameters, in the graph's axes. */
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   readonly naming: NamingId;
@@ -148,7 +151,8 @@ export function readI3dCheckpoint(tensors: StateDict, source: string): I3dCheckp
     parameters.set(ours, floatTensor(shape, data));
   }
   const stream = (Object.keys(STREAM_CHANNELS) as Stream[]).find((id) => STREAM_CHANNELS[id] === channels);
-  return { parameters, naming, channels, classes, stream };
+  const spec = modelSpec({ architecture: 'i3d', stream: stream ?? 'rgb', channels, classes });
+  return { spec, parameters, naming, channels, classes, stream };
 }
 
 /** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */

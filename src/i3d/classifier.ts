@@ -2,16 +2,16 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
-import { formatShape } from '../core/tensor.ts';
+import { type FloatTensor, formatShape } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type CompileOptions, compile } from '../graph/compile.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
-import type { I3dCheckpoint } from './checkpoint.ts';
 import { type I3dInput, preprocessGeometry } from './frames.ts';
-import { I3D_OUTPUTS, i3dGraph, i3dGraphOnFrames } from './model.ts';
+import { I3D_OUTPUTS, networkGraph, networkGraphOnFrames } from './model.ts';
+import { type ModelSpec, networkOf } from './spec.ts';
 import type { Window } from './windows.ts';
 
 export interface I3dStreamOptions {
@@ -23,10 +23,17 @@ export interface I3dStreamOptions {
   readonly tuning?: TuningTable | undefined;
 }
 
+/** A network with its parameters: a checkpoint (`readI3dCheckpoint`) or a model from a file (`parseModelFile`). */
+export interface StreamNetwork {
+  readonly spec: ModelSpec;
+  /** By the names of the graph's parameters. */
+  readonly parameters: ReadonlyMap<string, FloatTensor>;
+}
+
 export interface I3dResult {
   /** One per class. */
   readonly logits: Float32Array;
-  /** 1024 values: the mean of the last layer before the classes. */
+  /** The mean of the last layer before the classes; of I3D 1024 values. */
   readonly features: Float32Array;
 }
 
@@ -48,10 +55,10 @@ export class I3dStream {
 
   constructor(
     readonly gpu: Gpu,
-    readonly checkpoint: I3dCheckpoint,
+    readonly network: StreamNetwork,
     { accuracy, kernel, tuning }: I3dStreamOptions = {},
   ) {
-    this.parameters = new DeviceParameters(gpu, checkpoint.parameters);
+    this.parameters = new DeviceParameters(gpu, network.parameters);
     this.compileOptions = {
       outputs: [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
       ...(accuracy === undefined ? {} : { accuracy }),
@@ -124,7 +131,8 @@ export class I3dStream {
   }
 
   private graph(dtype: I3dInput['dtype'], shape: readonly number[]): Graph {
-    const { channels, classes } = this.checkpoint;
+    const { spec } = this.network;
+    const { channels, classes, shortSide, size: crop } = spec;
     const [frames = 0, height = 0, width = 0, depth] = shape;
     const wanted = dtype === 'u8' ? 3 : channels;
     if (shape.length !== 4 || depth !== wanted || channels !== wanted) {
@@ -134,8 +142,12 @@ export class I3dStream {
     }
     const size = { frames, height, width };
     return dtype === 'u8'
-      ? i3dGraphOnFrames({ ...size, classes }, preprocessGeometry(height, width))
-      : i3dGraph({ ...size, channels, classes });
+      ? networkGraphOnFrames(
+          networkOf(spec),
+          { ...size, classes },
+          preprocessGeometry(height, width, { shortSide, crop }),
+        )
+      : networkGraph(networkOf(spec), { ...size, channels, classes });
   }
 }
 

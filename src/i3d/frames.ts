@@ -53,19 +53,32 @@ export function preprocessGeometry(height: number, width: number, options: Frame
   };
 }
 
-/** T×H×W×C without `margin` pixels on each side; the tensor itself where that is 0. */
-export function withoutMargin<Clip extends I3dInput>(clip: Clip, margin: number): Clip {
-  if (margin === 0) return clip;
+/** A part of a frame, in pixels. */
+export interface Region {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The square in the middle of a frame. */
+export function middleSquare(height: number, width: number, size: number): Region {
+  return { top: Math.floor((height - size) / 2), left: Math.floor((width - size) / 2), height: size, width: size };
+}
+
+/** A region of each frame of T×H×W×C; the tensor itself where there is none. */
+export function cutOut<Clip extends I3dInput>(clip: Clip, region: Region | undefined): Clip {
+  if (!region) return clip;
   const [frames, height, width, channels] = clip.shape as [number, number, number, number];
-  const [rows, columns] = [height - 2 * margin, width - 2 * margin];
-  const row = columns * channels;
-  const size = frames * rows * row;
-  const data = clip.dtype === 'u8' ? new Uint8Array(size) : new Float32Array(size);
-  for (let i = 0; i < frames * rows; i++) {
-    const from = ((Math.floor(i / rows) * height + margin + (i % rows)) * width + margin) * channels;
+  const row = region.width * channels;
+  const size = frames * region.height * row;
+  const data = clip.data instanceof Uint8Array ? new Uint8Array(size) : new Float32Array(size);
+  for (let i = 0; i < frames * region.height; i++) {
+    const line = Math.floor(i / region.height) * height + region.top + (i % region.height);
+    const from = (line * width + region.left) * channels;
     data.set(clip.data.subarray(from, from + row), i * row);
   }
-  return { ...clip, shape: [frames, rows, columns, channels], data };
+  return { ...clip, shape: [frames, region.height, region.width, channels], data };
 }
 
 /**

@@ -32,7 +32,7 @@ export async function decodeClip(path: string, options: DecodeOptions): Promise<
   const maxShortSide = isArray ? undefined : shortSide;
   const source = await openFrames(path, { fps, frames: maxFrames, maxShortSide });
   try {
-    const fit = fitting(source.width, source.height, shortSide);
+    const fit = fitShortSide(source.width, source.height, shortSide);
     const store = new FrameStore(path, fit.width, fit.height, source.expectedFrames);
     for await (const frame of source.frames()) {
       store.push({ ...frame, data: fit.resizer?.resize(frame.data) ?? frame.data });
@@ -55,7 +55,7 @@ export function resizeClip(clip: HostTensor<'u8'>, path: string, options: Decode
   if (clip.shape.length !== 4 || channels !== 3 || clip.data.length === 0) {
     throw new InputError(`${path} is no clip: frames are T×H×W×3 bytes, not ${formatShape(clip.shape)}.`);
   }
-  const fit = fitting(width, height, options.shortSide);
+  const fit = fitShortSide(width, height, options.shortSide);
   if (fit.resizer === undefined && total <= options.maxFrames) return clip;
   const count = Math.min(total, options.maxFrames);
   const size = height * width * 3;
@@ -67,7 +67,15 @@ export function resizeClip(clip: HostTensor<'u8'>, path: string, options: Decode
   return { dtype: 'u8', shape: [count, fit.height, fit.width, 3], data };
 }
 
-function fitting(width: number, height: number, shortSide: number) {
+/**
+ * The size of a frame whose shorter side has become `shortSide` pixels, the longer one in proportion, and what resizes it;
+ * nothing where it has that size.
+ */
+export function fitShortSide(
+  width: number,
+  height: number,
+  shortSide: number,
+): { readonly width: number; readonly height: number; readonly resizer: Resizer | undefined } {
   const short = Math.min(width, height);
   const scaled = (side: number): number => Math.round((side * shortSide) / short);
   const to = { width: scaled(width), height: scaled(height) };

@@ -18,7 +18,6 @@ async function cut(total: number, request: { start?: number; frames?: number; ex
     size,
     frames,
     extra,
-    margin: 0,
   })) {
     expect(clip.shape).toEqual([clip.data.length / 3, 1, 1, 3]);
     found.push({ start: first, frames: count, numbers: [...clip.data].filter((_, i) => i % 3 === 0) });
