@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../core/tensor.ts';
-import { computeFlow, type PresetName } from '../flow/index.ts';
+import { computeFlow, type PresetName, resolveOptions } from '../flow/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { decodeNpy, encodeNpy } from '../io/npy.ts';
 import type { ClipSource } from './clip.ts';
@@ -97,7 +97,7 @@ export class ClipCache {
     return this.#memory.get(`flow ${source.path}`, async () => {
       const frames = await this.frames(source);
       const identity = source.load ? contentsOf(frames) : await identityOf(source.path);
-      const name = `${digest('flow', identity, this.settings, this.preset)}.npy`;
+      const name = `${digest('flow', identity, this.settings, resolveOptions({ preset: this.preset }))}.npy`;
       const shape = [...frames.shape.slice(0, 3), 2];
       const kept = await this.#read(
         name,
