@@ -54,7 +54,10 @@ export async function runOperator<K extends OperatorType>(
   };
   const types = inputs.map(({ shape }) => f32(shape));
   const views = inputs.map(({ shape, slice = 0 }) => sliced(shape, slice));
-  const inputBuffers = inputs.map(({ data }, i) => upload(`input ${i}`, pack(views[i]!, data, MARKER)));
+  const changed = new Set(operator.inPlace ?? []);
+  const inputBuffers = inputs.map(({ data }, i) =>
+    upload(`input ${i}`, pack(views[i]!, data, changed.has(i) ? MARKER : Number.NaN)),
+  );
   const outputs = operator.infer(attributes, types).map((type, i) => {
     const shared = operator.inPlace?.[i];
     const view = shared === undefined ? sliced(type.shape, run.slice ?? 0) : views[shared]!;

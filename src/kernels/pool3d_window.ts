@@ -1,7 +1,9 @@
 /** @file What the gradients of pooling share: geometry of windows, and which windows an input position lies in. */
 
+import type { DeviceProfile } from '../core/kernel.ts';
 import type { Triple } from './conv3d.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
+import { divideUp, foldGrid } from './wgsl.ts';
 
 /** A pool from a tensor of the shape of `x` to one of the shape of `y`. */
 export interface PoolWindow {
@@ -60,18 +62,62 @@ export function windowValues(
   };
 }
 
-/** WGSL: the parameters as vectors, and where a pixel lies. */
+/**
+ * How positions are shared out: a thread owns 4 channels of `run` neighbouring columns. The divisions that say where it is
+ * cost a processor as much as several loads, so there it takes a whole row; a GPU needs the threads.
+ */
+export interface WindowRuns {
+  readonly run: number;
+  readonly workgroupSize: number;
+}
+
+export const windowRuns = ({ software }: Pick<DeviceProfile, 'software'>): WindowRuns =>
+  software ? { run: 64, workgroupSize: 16 } : { run: 1, workgroupSize: 64 };
+
+/** Values of `RUN_FIELDS` for the positions of `view`. */
+export function runValues(
+  { shape: [n, t, h, w] }: View,
+  { run }: WindowRuns,
+): { [K in keyof typeof RUN_FIELDS]: number } {
+  return { rows: n * t * h, run: Math.min(run, w), runs: divideUp(w, run) };
+}
+
+export const RUN_FIELDS = { rows: 'u32', run: 'i32', runs: 'u32' } as const;
+
+export function runGrid(view: View, runs: WindowRuns): ReturnType<typeof foldGrid> {
+  const values = runValues(view, runs);
+  return foldGrid(divideUp(values.rows * values.runs * vec4s(view.shape[4]), runs.workgroupSize));
+}
+
+/** WGSL of an entry point over the positions of the tensor `of`: `body` knows `c`, `at` (sample, frame, row, column) and `end`. */
+export function runMain(of: 'x' | 'y', { workgroupSize }: WindowRuns, body: string): string {
+  return /* wgsl */ `
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
+  let c = index % p.c4;
+  let group = index / p.c4;
+  let line = group / p.runs;
+  if (line >= p.rows) { return; }
+  let row = i32(line);
+  let size = ${of}_size();
+  let at = vec4i(row / (size.y * size.x), row / size.y % size.x, row % size.y, i32(group % p.runs) * p.run);
+  let end = min(at.w + p.run, size.z);
+  ${body}
+}`;
+}
+
+/** WGSL: the parameters as vectors, and the windows that a position lies in. */
 export const WINDOW_FUNCTIONS = /* wgsl */ `
 fn x_size() -> vec3i { return vec3i(p.x_t, p.x_h, p.x_w); }
 fn y_size() -> vec3i { return vec3i(p.y_t, p.y_h, p.y_w); }
 fn window() -> vec3i { return vec3i(p.kernel_t, p.kernel_h, p.kernel_w); }
 fn stride() -> vec3i { return vec3i(p.stride_t, p.stride_h, p.stride_w); }
 fn pad() -> vec3i { return vec3i(p.pad_t, p.pad_h, p.pad_w); }
-
-// Sample, frame, row and column of a pixel.
-fn place(pixel: i32, size: vec3i) -> vec4i {
-  return vec4i(pixel / (size.z * size.y * size.x), pixel / (size.z * size.y) % size.x, pixel / size.z % size.y, pixel % size.z);
-}
 
 // The first window that an input position lies in, per axis.
 fn first_window(at: vec3i) -> vec3i {
@@ -82,3 +128,13 @@ fn first_window(at: vec3i) -> vec3i {
 fn end_window(at: vec3i) -> vec3i {
   return min((at + pad()) / stride() + 1, y_size());
 }`;
+
+/**
+ * WGSL that opens a loop over the columns of a run, in an entry point over x: knows `column`, and from `low` to below `high`
+ * the windows that the position lies in. Those along the row move with the column, without divisions.
+ */
+export const WINDOWS_OF_RUN = /* wgsl */ `var low = first_window(at.yzw);
+  var high = end_window(at.yzw);
+  for (var column = at.w; column < end; column++) {
+    low.z += i32(low.z * p.stride_w + p.kernel_w <= column + p.pad_w);
+    high.z += i32(high.z < p.y_w && high.z * p.stride_w <= column + p.pad_w);`;

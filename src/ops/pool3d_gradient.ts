@@ -5,7 +5,7 @@ import { formatShape, sizeOf } from '../core/tensor.ts';
 import { averagePool3dGradient as averageKernel } from '../kernels/average_pool3d_gradient.ts';
 import type { Triple } from '../kernels/conv3d.ts';
 import { choiceBytes, MOST_POSITIONS, maxPool3dChoice, maxPool3dGather } from '../kernels/max_pool3d_gradient.ts';
-import type { PoolWindow } from '../kernels/pool3d_window.ts';
+import { type PoolWindow, windowRuns } from '../kernels/pool3d_window.ts';
 import { expectVolume, f32, input, type Operator, output, single, storedBytes, type TensorType } from './operator.ts';
 import { resolvePadding, type WindowGeometry, windowOutput } from './window.ts';
 
@@ -38,9 +38,10 @@ export const maxPool3dGradient: Operator<WindowGeometry> = {
     flops: 2 * sizeOf(kernel) * sizeOf(dy!.shape),
     bytes: 2 * storedBytes(x!) + storedBytes(dy!),
   }),
-  candidates(geometry, io) {
+  candidates(geometry, io, profile) {
     const [x, dy, dx] = [io.inputs[0]!.view, io.inputs[1]!.view, io.outputs[0]!.view];
     const window = windowOf(geometry, [x.shape[1], x.shape[2], x.shape[3]]);
+    const runs = windowRuns(profile);
     const choices = { from: 'workspace', index: 0 } as const;
     return [
       {
@@ -48,8 +49,8 @@ export const maxPool3dGradient: Operator<WindowGeometry> = {
         accuracy: 'exact',
         workspaces: [choiceBytes(dy)],
         lower: () => [
-          { kernel: maxPool3dChoice(x, dy, window), args: [input(0), choices] },
-          { kernel: maxPool3dGather(dx, dy, window), args: [choices, input(1), output(0)] },
+          { kernel: maxPool3dChoice(x, dy, window, runs), args: [input(0), choices] },
+          { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, input(1), output(0)] },
         ],
       },
     ];
@@ -72,8 +73,13 @@ export const averagePool3dGradient: Operator<AveragePool3dGradientAttributes> = 
     flops: sizeOf(kernel) * sizeOf(dy!.shape),
     bytes: storedBytes(dy!) + storedBytes(dx!),
   }),
-  candidates({ size, ...geometry }, io) {
+  candidates({ size, ...geometry }, io, profile) {
     const [dy, dx] = [io.inputs[0]!.view, io.outputs[0]!.view];
-    return [single('gather', () => averageKernel(dx, dy, windowOf(geometry, size)), [input(0), output(0)])];
+    return [
+      single('gather', () => averageKernel(dx, dy, windowOf(geometry, size), windowRuns(profile)), [
+        input(0),
+        output(0),
+      ]),
+    ];
   },
 };
