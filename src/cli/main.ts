@@ -2,14 +2,18 @@
 /** @file The command line: `i3d <command>`. Results go to stdout; everything else goes to stderr. */
 
 import { Command, CommanderError } from 'commander';
+import { addActions } from './actions.ts';
+import { addAugment } from './augment.ts';
 import { addClassify } from './classify.ts';
 import { addConvert } from './convert.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { sentence, story } from './errors.ts';
+import { addEval } from './eval.ts';
 import { addFlow } from './flow.ts';
 import { addInspect } from './inspect.ts';
 import { packageVersions } from './machine.ts';
+import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
 const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
@@ -18,6 +22,8 @@ Examples:
   i3d classify clip.mp4 --rgb rgb_imagenet.pt
   i3d classify clip.mp4 --rgb rgb_imagenet.pt --flow flow_imagenet.pt --report clip.html
   i3d flow clip.mp4 --out flow.mp4
+  i3d train clips --out model
+  i3d eval clips --model model
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -30,7 +36,19 @@ async function main(): Promise<void> {
     .version(packageVersions().own, '-v, --version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined });
-  for (const add of [addClassify, addFlow, addInspect, addConvert, addTune, addDoctor, addDemo])
+  for (const add of [
+    addClassify,
+    addTrain,
+    addEval,
+    addFlow,
+    addInspect,
+    addConvert,
+    addTune,
+    addAugment,
+    addDoctor,
+    addDemo,
+    addActions,
+  ])
     add(program).option('--debug', 'show stack traces');
   if (process.argv.length <= 2) program.outputHelp();
   else await program.parseAsync();

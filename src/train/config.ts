@@ -1,12 +1,14 @@
 /** @file What a training run does, as data: a JSON file of these fields, all of which but `data` may be left out. */
 
 import { readFile } from 'node:fs/promises';
-import { dirname, extname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../core/errors.ts';
 import { type PresetName, presets } from '../flow/options.ts';
+import { ARCHITECTURES, type ArchitectureId } from '../i3d/architecture.ts';
+import { DEFAULT_AUGMENTATION } from './augmentation.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
-import { flag, listOf, notNegative, object, oneOf, parse, positive, share, text, whole } from './schema.ts';
+import { flag, listOf, notNegative, object, oneOf, parse, positive, range, share, text, whole } from './schema.ts';
 
 const stage = object({
   name: text,
@@ -30,6 +32,30 @@ const stage = object({
   dropFactor: v.optional(share, 0.1),
 });
 
+const model = object({
+  architecture: v.exactOptional(oneOf(Object.keys(ARCHITECTURES) as ArchitectureId[])),
+  width: v.exactOptional(positive),
+  frames: v.exactOptional(whole(1)),
+  size: v.exactOptional(whole(1)),
+  shortSide: v.exactOptional(whole(1)),
+  flowBound: v.exactOptional(positive),
+  flowPreset: v.exactOptional(oneOf(Object.keys(presets) as PresetName[])),
+  fps: v.exactOptional(v.union([positive, v.literal('native')], 'must be a number above 0 or "native"')),
+});
+
+/** Every variation is on where it is not named; see `AugmentationOptions`. */
+const augmentation = object({
+  crop: v.optional(flag, DEFAULT_AUGMENTATION.crop),
+  scale: v.optional(range, [...DEFAULT_AUGMENTATION.scale]),
+  flip: v.optional(flag, DEFAULT_AUGMENTATION.flip),
+  jitter: v.optional(whole(0), DEFAULT_AUGMENTATION.jitter),
+  shuffle: v.optional(share, DEFAULT_AUGMENTATION.shuffle),
+  brightness: v.optional(share, DEFAULT_AUGMENTATION.brightness),
+  contrast: v.optional(share, DEFAULT_AUGMENTATION.contrast),
+  saturation: v.optional(share, DEFAULT_AUGMENTATION.saturation),
+  speed: v.optional(range, [...DEFAULT_AUGMENTATION.speed]),
+});
+
 const configuration = object({
   /** A folder `class/clip.ext`, or a CSV with the header path,label,split. */
   data: text,
@@ -38,16 +64,8 @@ const configuration = object({
   streams: v.optional(listOf(oneOf(['rgb', 'flow']), '"rgb" and "flow"'), ['rgb', 'flow']),
   /** A model to start from, a file or a folder with one for each stream; "none" starts from random numbers. */
   from: v.exactOptional(text),
-  model: v.optional(
-    object({
-      architecture: v.exactOptional(oneOf(['i3d', 'inception-4'])),
-      width: v.exactOptional(positive),
-      frames: v.exactOptional(whole(1)),
-      size: v.exactOptional(whole(1)),
-      shortSide: v.exactOptional(whole(1)),
-    }),
-    {},
-  ),
+  /** What the model is, where it differs from the one it starts from, or from the small default; see `ModelSpec`. */
+  model: v.optional(model, {}),
   seed: v.optional(whole(0), 1),
   /** Clips in a step; `accumulate` such batches make an update. */
   batch: v.optional(whole(1), 8),
@@ -72,6 +90,9 @@ const configuration = object({
   dropout: v.optional(share, 0.5),
   /** Statistics of the batch, or the stored ones; `auto` takes the stored ones for batches of fewer than 8 clips. */
   batchNorm: v.optional(oneOf(['auto', 'batch', 'frozen']), 'auto'),
+  /** Share of a batch in the running statistics. */
+  statisticsMomentum: v.optional(share, 0.05),
+  augmentation: v.optional(augmentation, {}),
   evaluate: v.optional(
     object({
       /** After so many epochs; 0 means only at the end. */
@@ -81,15 +102,14 @@ const configuration = object({
     }),
     {},
   ),
-  flow: v.optional(object({ preset: v.optional(oneOf(Object.keys(presets) as PresetName[]), 'fast') }), {}),
-  /** Frames per second at which clips are read. */
-  fps: v.optional(v.union([positive, v.literal('native')], 'must be a number above 0 or "native"'), 25),
   /** Share of the clips that become test clips where the data set names none. */
   holdout: v.optional(share, 0),
-  /** Where decoded frames and flow are kept; beside the results where left out. */
+  /** The folder in which decoded frames and flow are kept; one in the user's cache folder where left out. */
   cache: v.exactOptional(text),
   /** Draw classes equally often, however many clips they have. */
   balanced: v.optional(flag, true),
+  /** Save the state of the run when so many seconds have passed since the last time. */
+  saveEvery: v.optional(notNegative, 60),
   /** Write the models in half precision. */
   half: v.optional(flag, false),
 });
@@ -99,18 +119,23 @@ export type TrainConfig = v.InferOutput<typeof configuration>;
 export type TrainConfigInput = v.InferInput<typeof configuration>;
 export type Stage = v.InferOutput<typeof stage>;
 
+type Overrides = { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[Key] | undefined };
+
 /**
- * @param path A JSON configuration, whose paths are relative to it, or the data set itself.
+ * @param path A JSON configuration, whose paths are relative to it, or the data set itself. Results go to `<name>-model` in
+ *   the current folder where nothing else is said.
  * @param overrides What the command line says; it comes before the file.
  * @throws InputError that names the field, what is wrong and what would be right.
  */
-export async function readConfig(path: string, overrides: Partial<TrainConfigInput> = {}): Promise<TrainConfig> {
-  if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, ...overrides }, path);
+export async function readConfig(path: string, overrides: Overrides = {}): Promise<TrainConfig> {
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+  const out = `${basename(path, extname(path))}-model`;
+  if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, out, ...given }, path);
   const written = await readJson(path);
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     throw new InputError(`${path} must hold a JSON object such as {"data": "clips"}.`);
   }
-  return parseConfig({ ...fromFolder(written, dirname(path)), ...overrides }, path);
+  return parseConfig({ out, ...fromFolder(written, dirname(path)), ...given }, path);
 }
 
 /** @throws InputError as `readConfig` does. */

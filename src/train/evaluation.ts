@@ -131,7 +131,8 @@ export function accuracy(clips: readonly ScoredClip[], classes: number): Accurac
 const isBefore = (p: number, index: number, other: number, otherIndex: number): boolean =>
   p > other || (p === other && index < otherIndex);
 
-function fuseClips(rgb: readonly ScoredClip[], flow: readonly ScoredClip[]): ScoredClip[] {
+/** Both streams of the clips that both have seen. */
+export function fuseClips(rgb: readonly ScoredClip[], flow: readonly ScoredClip[]): ScoredClip[] {
   const byPath = new Map(flow.map((clip) => [clip.path, clip.probabilities]));
   return rgb.flatMap(({ path, label, probabilities }) => {
     const other = byPath.get(path);

@@ -1,0 +1,62 @@
+/** @file Models on the clips of a set: decoding, scores of each stream, accuracy. Node only. */
+
+import { InputError } from '../core/errors.ts';
+import type { TuningTable } from '../core/tuning.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Stream } from '../i3d/architecture.ts';
+import type { ClipSet, Split } from './clip.ts';
+import type { ClipCaches } from './clip_caches.ts';
+import { type Evaluation, evaluate, type ScoredClip, scoreClips } from './evaluation.ts';
+import type { Models } from './model_files.ts';
+import { prepareClips, type SkippedClip } from './prepare.ts';
+
+export interface EvaluateModelsOptions {
+  /** The test clips where left out and there are any, else all. */
+  readonly split?: Split | 'all' | undefined;
+  /** Windows of a clip. */
+  readonly windows: number;
+  readonly caches: ClipCaches;
+  gpu(): Promise<Gpu>;
+  readonly tuning?: TuningTable | undefined;
+  onClips?(what: string, done: number, total: number): void;
+  onSkip?(clip: SkippedClip): void;
+}
+
+export interface ModelsEvaluation {
+  readonly split: Split | 'all';
+  readonly evaluation: Evaluation;
+  readonly skipped: readonly SkippedClip[];
+}
+
+/** @throws InputError when there are no clips in the split, or none of a class can be read. */
+export async function evaluateModels(
+  models: Models,
+  set: ClipSet,
+  { caches, gpu, onClips, onSkip, ...options }: EvaluateModelsOptions,
+): Promise<ModelsEvaluation> {
+  const split = options.split ?? (set.clips.some((clip) => clip.split === 'test') ? 'test' : 'all');
+  const clips = set.clips.filter((clip) => split === 'all' || clip.split === split);
+  if (clips.length === 0) {
+    throw new InputError(`${set.source} has no ${split} clips; choose another split, or name some in a CSV.`);
+  }
+  const scores: Partial<Record<Stream, ScoredClip[]>> = {};
+  const skipped = new Map<string, SkippedClip>();
+  for (const { spec, parameters } of Object.values(models)) {
+    const { stream } = spec;
+    const cache = caches(spec);
+    const prepared = await prepareClips({ ...set, clips }, cache, {
+      stream,
+      onProgress: (done, total) => onClips?.(stream === 'flow' ? 'flow of clip' : 'decoding clip', done, total),
+      onSkip: (clip) => {
+        if (!skipped.has(clip.path)) onSkip?.(clip);
+        skipped.set(clip.path, clip);
+      },
+    });
+    scores[stream] = await scoreClips(await gpu(), { spec, parameters }, prepared, cache, {
+      ...options,
+      split,
+      onProgress: (done) => onClips?.(`${stream} of clip`, done, prepared.clips.length),
+    });
+  }
+  return { split, evaluation: evaluate(scores, set.classes.length), skipped: [...skipped.values()] };
+}

@@ -1,0 +1,116 @@
+/** @file A whole run: trains each stream, writes the models and says how good they are. Node only. */
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../core/errors.ts';
+import type { Stream } from '../i3d/architecture.ts';
+import { explainWriteError } from '../io/atomic.ts';
+import { type Checkpoint, checkpointPath, readCheckpoint } from './checkpoint.ts';
+import { checkTrainable, readClipSet } from './clip_set.ts';
+import type { TrainConfig } from './config.ts';
+import { evaluateModels, type ModelsEvaluation } from './evaluate_models.ts';
+import { MetricsFile, type MetricsLine } from './metrics.ts';
+import { MODEL_FILES, readModelFile, saveModelFile } from './model_files.ts';
+import type { SkippedClip } from './prepare.ts';
+import { type Start, startOf } from './start.ts';
+import { type RunContext, type StreamPlan, trainStream } from './stream_run.ts';
+
+export interface RunOptions extends Omit<RunContext, 'metrics'> {
+  /** Go on where an earlier run of the same configuration was left. */
+  readonly resume: boolean;
+}
+
+export interface RunResult {
+  readonly classes: readonly string[];
+  readonly streams: Partial<Record<Stream, StreamPlan>>;
+  /** Where the run was stopped by its signal; nothing was evaluated then. */
+  readonly interrupted?: { readonly stream: Stream; readonly step: number } | undefined;
+  /** On the test clips, or on all where there are none. */
+  readonly result?: ModelsEvaluation;
+  readonly skipped: readonly SkippedClip[];
+  readonly metrics: readonly MetricsLine[];
+}
+
+/** @throws InputError for what is wrong with the configuration, the clips or the folder; I3dError when training diverges. */
+export async function runTraining({ resume, ...options }: RunOptions): Promise<RunResult> {
+  const { config, observer, signal } = options;
+  const skipped = new Map<string, SkippedClip>();
+  const onSkip = (clip: SkippedClip) => {
+    if (!skipped.has(clip.path)) observer.onSkip(clip);
+    skipped.set(clip.path, clip);
+  };
+  const set = await readClipSet(config.data, {
+    holdOut: config.holdout > 0 ? { fraction: config.holdout, seed: config.seed } : undefined,
+  });
+  checkTrainable(set);
+  const streams = [...new Set(config.streams)];
+  const starts = new Map<Stream, Start>();
+  for (const stream of streams) starts.set(stream, await startOf(config, stream, set.classes));
+  const checkpoints = await findCheckpoints(config, streams, resume);
+  const metrics = await openMetrics(config, streams, checkpoints);
+  const context: RunContext = { ...options, metrics, observer: { ...observer, onSkip } };
+
+  const plans: Partial<Record<Stream, StreamPlan>> = {};
+  const outcome = () => ({
+    classes: set.classes,
+    streams: plans,
+    skipped: [...skipped.values()],
+    metrics: metrics.lines,
+  });
+  for (const [stream, start] of starts) {
+    let step = checkpoints.get(stream)?.step ?? 0;
+    try {
+      const { plan, position } = await trainStream(set, start, checkpoints.get(stream), context);
+      plans[stream] = plan;
+      step = position.step;
+      if (step < plan.steps) return { ...outcome(), interrupted: { stream, step } };
+      const parameters = new Map([...position.state].filter(([name]) => start.parameters.has(name)));
+      const model = { spec: start.spec, classes: set.classes, parameters };
+      await saveModelFile(join(config.out, MODEL_FILES[stream]), model, { dtype: config.half ? 'f16' : 'f32' });
+    } catch (error) {
+      // What is aborted while clips are being decoded.
+      if (signal?.aborted && error === signal.reason) return { ...outcome(), interrupted: { stream, step } };
+      throw error;
+    }
+  }
+  // As they were written: rounded, where that was asked for.
+  const models = Object.fromEntries(
+    await Promise.all(streams.map(async (name) => [name, await readModelFile(join(config.out, MODEL_FILES[name]))])),
+  );
+  const { windows } = config.evaluate;
+  const { onClips } = observer;
+  return { ...outcome(), result: await evaluateModels(models, set, { ...options, windows, onClips, onSkip }) };
+}
+
+/** @throws InputError when the folder holds a run that is not to be resumed. */
+async function findCheckpoints(
+  { out }: TrainConfig,
+  streams: readonly Stream[],
+  resume: boolean,
+): Promise<Map<Stream, Checkpoint>> {
+  await mkdir(out, { recursive: true }).catch((error) => {
+    throw explainWriteError(error, out);
+  });
+  const found = new Map<Stream, Checkpoint>();
+  for (const stream of streams) {
+    const path = checkpointPath(out, stream);
+    const checkpoint = await readCheckpoint(path);
+    if (!checkpoint) continue;
+    if (!resume)
+      throw new InputError(`${path} is there already: go on with that run by --resume, or use another --out.`);
+    found.set(stream, checkpoint);
+  }
+  return found;
+}
+
+/** Lines of steps that will be done again go; those of streams that take no part stay. */
+function openMetrics(
+  { out }: TrainConfig,
+  streams: readonly Stream[],
+  checkpoints: ReadonlyMap<Stream, Checkpoint>,
+): Promise<MetricsFile> {
+  return MetricsFile.open(
+    join(out, 'metrics.jsonl'),
+    ({ stream, step }) => !streams.includes(stream) || step <= (checkpoints.get(stream)?.step ?? 0),
+  );
+}

@@ -1,0 +1,178 @@
+/** @file Trains one stream on the clips of a set, from its start or from a checkpoint. Node only. */
+
+import { createHash } from 'node:crypto';
+import { dirname, relative } from 'node:path';
+import type { TuningTable } from '../core/tuning.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Stream } from '../i3d/architecture.ts';
+import type { ModelSpec } from '../i3d/spec.ts';
+import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
+import type { ClipSet } from './clip.ts';
+import type { ClipCache } from './clip_cache.ts';
+import type { ClipCaches } from './clip_caches.ts';
+import { clipGraph } from './clip_graph.ts';
+import type { TrainConfig } from './config.ts';
+import { accuracy, scoreClips } from './evaluation.ts';
+import { type Position, type StepReport, train } from './loop.ts';
+import type { EvaluationLine, MetricsFile } from './metrics.ts';
+import { mirroredClasses } from './mirror.ts';
+import { type PreparedSet, prepareClips, type SkippedClip } from './prepare.ts';
+import { Sampler } from './sampler.ts';
+import { batchNormMode, type PlannedStage, planStages, totalSteps, trainsParameter } from './stages.ts';
+import type { Start } from './start.ts';
+import { TrainingStep } from './step.ts';
+
+/** Who wants to know what is going on. */
+export interface RunObserver {
+  /** Clips are being decoded, or looked at. */
+  onClips(what: string, done: number, total: number): void;
+  /** A clip cannot be used; once for each. */
+  onSkip(clip: SkippedClip): void;
+  onStream(stream: Stream, plan: StreamPlan): void;
+  onStep(stream: Stream, report: StepReport, plan: StreamPlan): void;
+  onEvaluation(line: EvaluationLine): void;
+  onWarning(message: string): void;
+}
+
+/** What a stream is going to do. */
+export interface StreamPlan {
+  readonly spec: ModelSpec;
+  /** The file that it starts from. */
+  readonly from: string | undefined;
+  readonly stages: readonly PlannedStage[];
+  readonly steps: number;
+  /** Steps that were done before, by the run that is resumed. */
+  readonly done: number;
+  readonly clips: { readonly train: number; readonly test: number };
+}
+
+export interface RunContext {
+  readonly config: TrainConfig;
+  readonly caches: ClipCaches;
+  readonly metrics: MetricsFile;
+  readonly observer: RunObserver;
+  readonly tuning?: TuningTable | undefined;
+  readonly signal?: AbortSignal | undefined;
+  gpu(): Promise<Gpu>;
+}
+
+export interface StreamResult {
+  readonly plan: StreamPlan;
+  /** Before the last step only where the run was interrupted. */
+  readonly position: Position;
+}
+
+/** @throws InputError when the checkpoint is another run's, or a file cannot be written; I3dError when training diverges. */
+export async function trainStream(
+  set: ClipSet,
+  start: Start,
+  checkpoint: Checkpoint | undefined,
+  context: RunContext,
+): Promise<StreamResult> {
+  const { config, observer, metrics, signal } = context;
+  const { spec } = start;
+  const { stream } = spec;
+  const cache = context.caches(spec);
+  const prepared = await prepareClips(set, cache, {
+    stream,
+    onProgress: (done, total) => observer.onClips(stream === 'flow' ? 'flow of clip' : 'decoding clip', done, total),
+    onSkip: observer.onSkip,
+    signal,
+  });
+  const { augmentation, balanced, batch, seed } = config;
+  const mirror = mirroredClasses(set.classes);
+  const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
+  const stages = planStages(config, sampler.epoch, start.from !== undefined);
+  const path = checkpointPath(config.out, stream);
+  const recipe = recipeOf(config, spec, stages, prepared);
+  if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
+  const from: Position = checkpoint ?? { step: 0, state: start.parameters };
+  const plan = describe(start, stages, from.step, prepared);
+  observer.onStream(stream, plan);
+
+  let saved = performance.now();
+  const position = await train({
+    stages,
+    accumulate: config.accumulate,
+    start: from,
+    open: async (stage, state) => TrainingStep.create(await context.gpu(), ...stepOf(stage, state, spec, context)),
+    batch: async (index) => {
+      const { clip, geometry, targets } = await sampler.batch(index);
+      return { clip, geometry, targets };
+    },
+    onStep: async (report) => {
+      await metrics.add({ kind: 'step', stream, ...report });
+      observer.onStep(stream, report, plan);
+    },
+    save: async ({ step, state }) => {
+      await saveCheckpoint(path, { spec, classes: set.classes, recipe, step, state });
+      saved = performance.now();
+    },
+    saveDue: () => performance.now() - saved >= config.saveEvery * 1000,
+    evaluateEvery: plan.clips.test > 0 ? Math.round(config.evaluate.every * stages[0]!.stepsPerEpoch) : 0,
+    evaluate: async (at, { name }) => {
+      const line = await evaluateNow(at, name, spec, prepared, cache, context);
+      await metrics.add(line);
+      observer.onEvaluation(line);
+    },
+    signal,
+  });
+  return { plan, position };
+}
+
+function describe({ spec, from }: Start, stages: PlannedStage[], done: number, { clips }: PreparedSet): StreamPlan {
+  const count = (wanted: string) => clips.filter(({ split }) => split === wanted).length;
+  const counts = { train: count('train'), test: count('test') };
+  return { spec, from, stages, steps: totalSteps(stages), done, clips: counts };
+}
+
+/** What a stage's `TrainingStep` is made from. */
+function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, { config, tuning }: RunContext) {
+  const { batch, dropout, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
+  const options = {
+    trainable: (name: string) => trainsParameter(stage, name),
+    batchNorm: batchNormMode(config),
+    statisticsMomentum,
+    recompute,
+    momentum: optimiser.momentum,
+    weightDecay: optimiser.weightDecay,
+    // Batch norm's factors and biases are not what overfits.
+    decays: (name: string) => optimiser.decayAll || name.endsWith('/weights'),
+    clip: optimiser.clip,
+    seed,
+    accumulate,
+    ...(tuning ? { tuning } : {}),
+  };
+  return [clipGraph(spec, batch, dropout), state, options] as const;
+}
+
+async function evaluateNow(
+  { step, state }: Position,
+  stage: string,
+  spec: ModelSpec,
+  set: PreparedSet,
+  cache: ClipCache,
+  { config, gpu, tuning, observer }: RunContext,
+): Promise<EvaluationLine> {
+  const clips = await scoreClips(await gpu(), { spec, parameters: state }, set, cache, {
+    split: 'test',
+    windows: config.evaluate.windows,
+    tuning,
+    onProgress: (done) => observer.onClips(`${spec.stream}, test clip`, done, 0),
+  });
+  const { top1, top5, loss } = accuracy(clips, spec.classes);
+  return { kind: 'evaluation', stream: spec.stream, stage, step, top1, top5, loss };
+}
+
+/** Everything that the bits of a stream depend on. */
+function recipeOf(config: TrainConfig, spec: ModelSpec, stages: readonly PlannedStage[], set: PreparedSet) {
+  const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, ...rest } = config;
+  const clips = set.clips.map(({ path, label, split, frames }) => [
+    relative(dirname(set.source), path),
+    label,
+    split,
+    frames,
+  ]);
+  const digest = createHash('sha256').update(JSON.stringify(clips)).digest('hex').slice(0, 16);
+  return { ...rest, classes: set.classes, model: spec, stages, clips: `${set.clips.length} (${digest})` };
+}
