@@ -5,8 +5,27 @@ import { formatShape, sizeOf } from '../core/tensor.ts';
 import { averagePool3dGradient as averageKernel } from '../kernels/average_pool3d_gradient.ts';
 import type { Triple } from '../kernels/conv3d.ts';
 import { choiceBytes, MOST_POSITIONS, maxPool3dChoice, maxPool3dGather } from '../kernels/max_pool3d_gradient.ts';
+import {
+  maxPool3dSweep,
+  maxPool3dSweepChoice,
+  maxPool3dSweepFits,
+  maxPool3dSweepFrames,
+  maxPool3dSweepRows,
+  sweepBytes,
+} from '../kernels/max_pool3d_sweep_gradient.ts';
 import { type PoolWindow, windowRuns } from '../kernels/pool3d_window.ts';
-import { expectVolume, f32, input, type Operator, output, single, storedBytes, type TensorType } from './operator.ts';
+import {
+  type Argument,
+  type Candidate,
+  expectVolume,
+  f32,
+  input,
+  type Operator,
+  output,
+  single,
+  storedBytes,
+  type TensorType,
+} from './operator.ts';
 import { resolvePadding, type WindowGeometry, windowOutput } from './window.ts';
 
 /** The window as kernels take it, over an input of `size`. */
@@ -42,17 +61,30 @@ export const maxPool3dGradient: Operator<WindowGeometry> = {
     const [x, dy, dx] = [io.inputs[0]!.view, io.inputs[1]!.view, io.outputs[0]!.view];
     const window = windowOf(geometry, [x.shape[1], x.shape[2], x.shape[3]]);
     const runs = windowRuns(profile);
-    const choices = { from: 'workspace', index: 0 } as const;
+    const [choices, planes] = [0, 1].map((index) => ({ from: 'workspace', index }) as const) as [Argument, Argument];
+    const gather: Candidate = {
+      name: 'gather',
+      accuracy: 'exact',
+      workspaces: [choiceBytes(dy)],
+      lower: () => [
+        { kernel: maxPool3dChoice(x, dy, window, runs), args: [input(0), choices] },
+        { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, input(1), output(0)] },
+      ],
+    };
+    if (!maxPool3dSweepFits(x, dy, window)) return [gather];
+    const sweep = maxPool3dSweep(profile);
     return [
       {
-        name: 'gather',
+        name: 'sweep',
         accuracy: 'exact',
-        workspaces: [choiceBytes(dy)],
+        workspaces: sweepBytes(dy),
         lower: () => [
-          { kernel: maxPool3dChoice(x, dy, window, runs), args: [input(0), choices] },
-          { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, input(1), output(0)] },
+          { kernel: maxPool3dSweepChoice(x, dy, sweep), args: [input(0), choices] },
+          { kernel: maxPool3dSweepFrames(x, dy, sweep), args: [choices, input(1), planes] },
+          { kernel: maxPool3dSweepRows(dx, dy, sweep), args: [choices, planes, output(0)] },
         ],
       },
+      gather,
     ];
   },
 };

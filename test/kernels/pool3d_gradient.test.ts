@@ -47,7 +47,11 @@ describe.each(WINDOWS)('kernel $kernel, stride $stride', (geometry) => {
       { shape, data: x },
       { shape: dyShape, data: dy },
     ] as const;
-    for (const profile of [{ software: true }, { software: false }]) {
+    const runs = [true, false].flatMap((software) => [
+      { profile: { software } },
+      { profile: { software }, candidate: 'gather' },
+    ]);
+    for (const run of runs) {
       const [dx] = await runOperator(
         gpu(),
         'maxPool3dGradient',
@@ -56,7 +60,7 @@ describe.each(WINDOWS)('kernel $kernel, stride $stride', (geometry) => {
           { ...volumes[0], slice: 1 },
           { ...volumes[1], slice: 2 },
         ],
-        { profile, slice: 3 },
+        { ...run, slice: 3 },
       );
       expectClose(dx!, pool3dGradient(...volumes, { ...pool, mode: 'max' }), 1e-6);
     }
