@@ -86,8 +86,8 @@ export interface RankedCandidate {
 export interface Member {
   readonly name: string;
   applies(groups: number, profile: DeviceProfile): boolean;
-  /** The rank where nothing is known of the shape. */
-  rank(profile: DeviceProfile): number;
+  /** @param cout Output channels. */
+  rank(profile: DeviceProfile, cout: number): number;
   kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
 }
 

@@ -1,8 +1,10 @@
 /** @file The kernels that compute a convolution in one dispatch. To add one: write it in `src/kernels/`, list it here, measure it. */
 
 import { conv3dDirect } from '../kernels/conv3d_direct.ts';
+import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
+import { conv3dSubgroupPixels } from '../kernels/conv3d_subgroup_pixels.ts';
 import { conv3dTiled, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { type Convolution, type Member, problemOf, type RankedCandidate } from './conv3d_family.ts';
@@ -14,6 +16,37 @@ const subgroupMember = (pixelsPerLane: number, rank: number): Member => ({
   rank: (profile) => (profile.software ? rank : 50 + rank),
   kernel: (problem, profile) => conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane }),
 });
+
+/** For few output channels: the narrowest tile that holds them all wins by far, and nothing does where none is wide enough. */
+const pixelsMember = (pixelsPerLane: number, vectors: number): Member => ({
+  name: `pixels ${pixelsPerLane}×${4 * vectors}`,
+  applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
+  rank: (profile, cout) => {
+    const fits = cout > 4 * (vectors - 1) && cout <= 4 * vectors;
+    return (profile.software ? 0 : 50) + (fits ? -1 : 5 + vectors);
+  },
+  kernel: (problem, profile) =>
+    conv3dSubgroupPixels(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, vectors }),
+});
+
+/** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
+const SUBGROUP_RATE = 45;
+
+/** Best where `vectors` vec4 divide the output channels and the tile of `subgroup` would be half empty. */
+const narrowMember = (vectors: number, rate: number): Member => {
+  const used = (cout: number, tile: number): number => cout / (Math.ceil(cout / tile) * tile);
+  return {
+    name: `narrow ${4 * vectors}×3`,
+    applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
+    rank(profile, cout) {
+      const lanes = fixedNarrowSubgroup(profile)!;
+      const gain = (rate * used(cout, 4 * vectors)) / (SUBGROUP_RATE * used(cout, 4 * lanes));
+      return (profile.software ? 0 : 50) + (gain > 1.1 ? 1 / gain - 1 : 5 + vectors);
+    },
+    kernel: (problem, profile) =>
+      conv3dNarrow(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane: 3, vectors }),
+  };
+};
 
 const tiledMember = (bm: number, bn: number, bk: number, tm: number, tn: number, rank: number): Member => ({
   name: `tiled ${bm}×${bn}×${bk} ${tm}×${tn}`,
@@ -33,6 +66,14 @@ export const MEMBERS: readonly Member[] = [
   subgroupMember(3, 0),
   subgroupMember(2, 1),
   subgroupMember(4, 2),
+  narrowMember(1, 20),
+  narrowMember(2, 27),
+  narrowMember(4, 37),
+  narrowMember(6, 38),
+  pixelsMember(4, 1),
+  pixelsMember(4, 2),
+  pixelsMember(4, 3),
+  pixelsMember(4, 4),
   tiledMember(64, 64, 16, 8, 8, 0),
   tiledMember(64, 64, 16, 4, 8, 1),
   tiledMember(128, 64, 16, 8, 8, 2),
@@ -45,7 +86,7 @@ export function memberCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups, x, outputs, profile, packedWeights } = conv;
   const parts = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
   return MEMBERS.filter((member) => member.applies(groups, profile)).map((member) => ({
-    rank: member.rank(profile),
+    rank: member.rank(profile, conv.cout),
     candidate: {
       name: member.name,
       accuracy: 'exact',

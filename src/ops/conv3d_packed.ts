@@ -17,7 +17,15 @@ const FEW_CHANNELS = 4;
 const PACKED_BYTES = 40 * 2 ** 20;
 
 /** Which of the family's kernels are worth a try on what packing leaves. */
-const PACKED = ['subgroup 3', 'subgroup 2', 'tiled 64×64×16 8×8', 'tiled 64×64×16 4×8', 'register 4×8'];
+const PACKED = [
+  'subgroup 3',
+  'subgroup 2',
+  'pixels 4×8',
+  'pixels 4×16',
+  'tiled 64×64×16 8×8',
+  'tiled 64×64×16 4×8',
+  'register 4×8',
+];
 
 export function packedCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, x, outputs, profile, cin, groups } = conv;
@@ -39,7 +47,7 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
   const weights = conv.weights.packed(kt * kh, kw * cin);
   return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile)).map((member) => ({
     // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
-    rank: member.rank(profile) + (profile.software ? -20 : 20),
+    rank: member.rank(profile, conv.cout) + (profile.software ? -20 : 20),
     candidate: {
       name: `packed ${member.name}`,
       accuracy: 'exact',
