@@ -10,6 +10,8 @@ export interface ClipSource {
   readonly path: string;
   /** Makes the frames, T×H×W×3, of a clip that is no file; the same ones every time. */
   readonly load?: () => Promise<HostTensor<'u8'>>;
+  /** With `load`: something that changes whenever the frames do. Without it they are made again by every run. */
+  readonly fingerprint?: () => string;
 }
 
 export interface LabelledClip extends ClipSource {

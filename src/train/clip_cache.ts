@@ -68,19 +68,18 @@ export class ClipCache {
    */
   frames(source: ClipSource): Promise<HostTensor<'u8'>> {
     return this.#memory.get(`frames ${source.path}`, async () => {
-      // Clips that are made are not kept on disk: nothing here would tell when what makes them has changed.
-      if (source.load) return resizeClip(await source.load(), source.path, this.settings);
-      const name = `${digest('frames', await identityOf(source.path), this.settings)}.npy`;
+      const { load, path } = source;
+      const make = async () =>
+        load ? resizeClip(await load(), path, this.settings) : await decodeClip(path, this.settings);
+      const identity = await identityOf(source);
+      if (identity === undefined) return make();
       const { shortSide, maxFrames } = this.settings;
-      const kept = await this.#read(name, (tensor): tensor is HostTensor<'u8'> => {
+      const fits = (tensor: HostTensor): tensor is HostTensor<'u8'> => {
         const [count = 0, height = 0, width = 0, channels] = tensor.shape;
-        const fits = Math.min(height, width) === shortSide && count >= 1 && count <= maxFrames;
-        return tensor.dtype === 'u8' && tensor.shape.length === 4 && channels === 3 && fits;
-      });
-      if (kept) return kept;
-      const decoded = await decodeClip(source.path, this.settings);
-      await this.#disk?.write(name, encodeNpy(decoded));
-      return decoded;
+        const sized = Math.min(height, width) === shortSide && count >= 1 && count <= maxFrames;
+        return tensor.dtype === 'u8' && tensor.shape.length === 4 && channels === 3 && sized;
+      };
+      return this.#kept(digest('frames', identity, this.settings), fits, make);
     });
   }
 
@@ -96,29 +95,30 @@ export class ClipCache {
   packedFlow(source: ClipSource): Promise<HostTensor<'i16'>> {
     return this.#memory.get(`flow ${source.path}`, async () => {
       const frames = await this.frames(source);
-      const identity = source.load ? contentsOf(frames) : await identityOf(source.path);
-      const name = `${digest('flow', identity, this.settings, resolveOptions({ preset: this.preset }))}.npy`;
+      const identity = (await identityOf(source)) ?? contentsOf(frames);
+      const options = resolveOptions({ preset: this.preset });
       const shape = [...frames.shape.slice(0, 3), 2];
-      const kept = await this.#read(
-        name,
-        (tensor): tensor is HostTensor<'i16'> => tensor.dtype === 'i16' && sameShape(tensor.shape, shape),
+      const fits = (tensor: HostTensor): tensor is HostTensor<'i16'> =>
+        tensor.dtype === 'i16' && sameShape(tensor.shape, shape);
+      return this.#kept(digest('flow', identity, this.settings, options), fits, async () =>
+        packFlow(await this.#solve(frames), shape),
       );
-      if (kept) return kept;
-      const flow = packFlow(await this.#solve(frames), shape);
-      await this.#disk?.write(name, encodeNpy(flow));
-      return flow;
     });
   }
 
-  async #read<T extends HostTensor>(name: string, fits: (tensor: HostTensor) => tensor is T): Promise<T | undefined> {
-    const bytes = await this.#disk?.read(name);
-    if (!bytes) return undefined;
-    try {
-      const tensor = decodeNpy(bytes, name);
-      return fits(tensor) ? tensor : undefined;
-    } catch {
-      return undefined;
-    }
+  /** What a file holds, or what is made now and stored in it where the file is missing, damaged or another's. */
+  async #kept<T extends HostTensor>(
+    name: string,
+    fits: (tensor: HostTensor) => tensor is T,
+    make: () => Promise<T>,
+  ): Promise<T> {
+    const file = `${name}.npy`;
+    const bytes = await this.#disk?.read(file);
+    const found = bytes && decoded(bytes, file);
+    if (found && fits(found)) return found;
+    const made = await make();
+    await this.#disk?.write(file, encodeNpy(made));
+    return made;
   }
 
   /** (T − 1)×H×W×2, pixels. */
@@ -142,15 +142,20 @@ function digest(...parts: unknown[]): string {
     .slice(0, 32);
 }
 
-/** What changes when another clip is stored under the path. */
-async function identityOf(path: string): Promise<unknown> {
+function decoded(bytes: Uint8Array, name: string): HostTensor | undefined {
+  try {
+    return decodeNpy(bytes, name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What changes when the clip does; undefined where nothing but its frames tells. */
+async function identityOf({ path, load, fingerprint }: ClipSource): Promise<unknown> {
+  if (load) return fingerprint?.();
   const { size, mtimeMs } = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new InputError(
-      `${path} ${cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`}.`,
-      {
-        cause,
-      },
-    );
+    const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
+    throw new InputError(`${path} ${reason}.`, { cause });
   });
   return [resolve(path), size, mtimeMs];
 }

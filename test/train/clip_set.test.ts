@@ -1,0 +1,204 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InputError } from '../../src/core/errors.ts';
+import { ACTIONS, MIRROR } from '../../src/train/actions/index.ts';
+import { checkTrainable, holdOut, readClipSet } from '../../src/train/clip_set.ts';
+import { generatedClipSet } from '../../src/train/generated_set.ts';
+import { mirroredClasses } from '../../src/train/mirror.ts';
+import { describeWithShared } from '../shared.ts';
+
+let root: string;
+let count = 0;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'clips-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+/** A new folder with these files (empty where no contents are given); names that end with / are folders. */
+async function folderOf(...files: (string | [name: string, contents: string])[]): Promise<string> {
+  const folder = join(root, `${count++}`);
+  await mkdir(folder);
+  for (const file of files) {
+    const [name, contents] = typeof file === 'string' ? [file, ''] : file;
+    await mkdir(name.endsWith('/') ? join(folder, name) : dirname(join(folder, name)), { recursive: true });
+    if (!name.endsWith('/')) await writeFile(join(folder, name), contents);
+  }
+  return folder;
+}
+
+async function refused(source: string, message: RegExp, classes?: string[]): Promise<void> {
+  const attempt = readClipSet(source, { classes });
+  await expect(attempt).rejects.toThrow(InputError);
+  await expect(attempt).rejects.toThrow(message);
+  // One sentence.
+  await expect(attempt).rejects.toThrow(/^[^\n]+\.$/);
+}
+
+describe('a folder', () => {
+  it('gives classes and clips in order, without hidden files', async () => {
+    const folder = await folderOf('wave/b.mp4', 'wave/a.avi', 'Jump/1.mp4', '.git/x', 'wave/.DS_Store', 'README.md');
+    const set = await readClipSet(folder);
+    expect(set).toEqual({
+      source: folder,
+      classes: ['Jump', 'wave'],
+      clips: [
+        { path: join(folder, 'Jump/1.mp4'), label: 0, split: 'train' },
+        { path: join(folder, 'wave/a.avi'), label: 1, split: 'train' },
+        { path: join(folder, 'wave/b.mp4'), label: 1, split: 'train' },
+      ],
+    });
+    expect(() => checkTrainable(set)).not.toThrow();
+  });
+
+  it('may have train and test folders', async () => {
+    const folder = await folderOf('train/a/1.mp4', 'train/b/1.mp4', 'test/b/2.mp4', 'notes.txt');
+    const { classes, clips } = await readClipSet(folder);
+    expect(classes).toEqual(['a', 'b']);
+    expect(clips.map(({ label, split }) => [label, split])).toEqual([
+      [0, 'train'],
+      [1, 'train'],
+      [1, 'test'],
+    ]);
+  });
+
+  it('may have classes of these names', async () => {
+    const { classes, clips } = await readClipSet(await folderOf('train/1.mp4', 'test/1.mp4'));
+    expect(classes).toEqual(['test', 'train']);
+    expect(clips.every(({ split }) => split === 'train')).toBe(true);
+    expect((await readClipSet(await folderOf('train/1.mp4', 'bus/1.mp4'))).classes).toEqual(['bus', 'train']);
+  });
+
+  it('takes the classes of a model, in its order', async () => {
+    const folder = await folderOf('b/1.mp4', 'a/1.mp4');
+    const { classes, clips } = await readClipSet(folder, { classes: ['b', 'c', 'a'] });
+    expect(classes).toEqual(['b', 'c', 'a']);
+    expect(clips.map(({ label }) => label)).toEqual([2, 0]);
+    await refused(folder, /the label a, which the model does not have; its classes are b, c\.$/, ['b', 'c']);
+  });
+
+  it('is refused when there is none, or nothing in it', async () => {
+    await refused(join(root, 'nowhere'), /nowhere does not exist; give a folder of class folders, or a CSV file/);
+    await refused(await folderOf('1.mp4'), /holds no class folders; put the clips of each class into a folder/);
+    await refused(await folderOf('a/1.mp4', 'b/'), /The class folder .*b holds no clips/);
+    await refused(await folderOf('train/a/1.mp4', 'test/a/.hidden'), /The class folder .*test.a holds no clips/);
+  });
+});
+
+describe('a list', () => {
+  const HEADER = 'path,label,split\n';
+  const listOf = async (text: string): Promise<string> =>
+    join(await folderOf('x/1.mp4', 'x/2.mp4', 'y, z/3 "a".mp4', ['list.csv', text]), 'list.csv');
+
+  it('gives paths relative to itself', async () => {
+    const list = await listOf(`\ufeff${HEADER}x/1.mp4,jump,train\r\n\r\n"y, z/3 ""a"".mp4", "run, fast" ,test\n`);
+    const { classes, clips } = await readClipSet(list);
+    expect(classes).toEqual(['jump', 'run, fast']);
+    expect(clips).toEqual([
+      { path: join(dirname(list), 'x/1.mp4'), label: 0, split: 'train' },
+      { path: join(dirname(list), 'y, z/3 "a".mp4'), label: 1, split: 'test' },
+    ]);
+  });
+
+  it('may have its columns in another order, and more of them', async () => {
+    const { clips } = await readClipSet(await listOf('Split,fps,label,path\ntest,25,a,x/1.mp4\n'));
+    expect(clips[0]).toMatchObject({ label: 0, split: 'test', path: expect.stringMatching(/x.1\.mp4$/) });
+  });
+
+  it.each([
+    ['file,class\nx/1.mp4,a\n', /list\.csv must be the header path,label,split, not file,class\.$/],
+    ['', /must be the header path,label,split; it is empty\.$/],
+    [HEADER, /list\.csv lists no clips/],
+    [`${HEADER}x/1.mp4,a,val\n`, /line 2: the split must be train or test, not val\.$/],
+    [`${HEADER}\nx/1.mp4,,train\n`, /line 3: the label is missing; a line gives path,label,split\.$/],
+    [`${HEADER}x/1.mp4,a\n`, /line 2: the split is missing/],
+    [`${HEADER}x/1.mp4,a,train\nx/9.mp4,a,train\nz,a,test\n`, /line 3: .*9\.mp4 does not exist, and 1 more/],
+    [`${HEADER}x/1.mp4,a,train\n./x/../x/1.mp4,b,test\n`, /line 3: .* is listed already, in line 2/],
+    [`${HEADER}x/1.mp4,"a"b,train\n`, /line 2: .*"like ""this"""\.$/],
+    ['\0\0\0\x18ftypmp42', /is no text; give a folder/],
+  ])('is refused: %j', async (text, message) => {
+    await refused(await listOf(text), message);
+  });
+
+  it('must have the labels of the model', async () => {
+    await refused(await listOf(`${HEADER}x/1.mp4,a,train\n`), /the label a, which the model does not have/, ['b']);
+  });
+});
+
+describe('the division', () => {
+  const folder = () =>
+    folderOf(...['a', 'b', 'c'].flatMap((c, k) => Array.from({ length: 10 - 4 * k }, (_, i) => `${c}/${i}.mp4`)));
+
+  it('holds out a share of each class, the same for the same seed', async () => {
+    const set = await readClipSet(await folder());
+    const held = (seed: number, fraction = 0.2) =>
+      holdOut(set, { fraction, seed }).clips.flatMap(({ split, path }) => (split === 'test' ? [path] : []));
+    const perClass = (paths: string[]) => ['a', 'b', 'c'].map((c) => paths.filter((p) => p.includes(`/${c}/`)).length);
+    expect(perClass(held(1))).toEqual([2, 1, 1]);
+    expect(perClass(held(1, 0.99))).toEqual([9, 5, 1]);
+    expect(held(1)).toEqual(held(1));
+    expect(held(1)).not.toEqual(held(2));
+    expect(() => held(1, 1)).toThrow(/between 0 and 1/);
+    expect((await readClipSet(set.source, { holdOut: { fraction: 0.2, seed: 1 } })).clips).toEqual(
+      holdOut(set, { fraction: 0.2, seed: 1 }).clips,
+    );
+  });
+
+  it('stays as the source says where it says something', async () => {
+    const set = await readClipSet(await folderOf('train/a/1', 'train/a/2', 'test/a/3'));
+    expect(holdOut(set, { fraction: 0.5, seed: 1 })).toBe(set);
+  });
+
+  it('must leave something to train on', async () => {
+    const one = await readClipSet(await folderOf('a/1.mp4'));
+    expect(() => checkTrainable(one)).toThrow(/only the class a; training needs two or more/);
+    const test = await readClipSet(await folderOf('train/a/1', 'train/b/1', 'test/c/1'));
+    expect(() => checkTrainable(test)).toThrow(/no training clips of the class c;/);
+  });
+});
+
+describe('mirrored classes', () => {
+  it('are found by their names', () => {
+    const names = [
+      'walk left',
+      'walk-right',
+      'jump',
+      'walk left twice',
+      'walk right twice',
+      'upright',
+      'turnLeft',
+      'turnRight',
+    ];
+    expect(mirroredClasses(names)).toEqual([-1, -1, 2, 4, 3, 5, 7, 6]);
+    expect(mirroredClasses(['Left_hand', 'Right_hand', 'LEFT', 'RIGHT', 'leftover'])).toEqual([1, 0, 3, 2, 4]);
+  });
+
+  it('of generated actions are those that the generator names', () => {
+    expect(mirroredClasses(ACTIONS)).toEqual(ACTIONS.map((action) => ACTIONS.indexOf(MIRROR[action]!)));
+  });
+});
+
+describe('generated sets', () => {
+  it('have other seeds for tests', async () => {
+    const { classes, clips } = generatedClipSet({ train: 2, test: 1, seed: 7, frames: 3, size: 16 });
+    expect(classes).toBe(ACTIONS);
+    expect(clips).toHaveLength(3 * ACTIONS.length);
+    expect(new Set(clips.map(({ path }) => path)).size).toBe(clips.length);
+    const test = clips.filter(({ split }) => split === 'test');
+    expect(test.map(({ path }) => path).every((path) => path.includes('1000007'))).toBe(true);
+    expect((await clips[0]!.load!()).shape).toEqual([3, 16, 16, 3]);
+    expect(() => generatedClipSet({ train: 1, seed: 1e6 })).toThrow(InputError);
+  });
+});
+
+describeWithShared('data sets', ['data/weizmann4', 'data/fights/labels.csv'], (weizmann, fights) => {
+  it('are read, or refused with the header that is needed', async () => {
+    const { classes, clips } = await readClipSet(weizmann);
+    expect(classes).toEqual(['bend', 'jack', 'wave1', 'wave2']);
+    expect(clips).toHaveLength(36);
+    await refused(fights, /must be the header path,label,split, not file,class,orig_w/);
+    expect((await readClipSet(dirname(fights))).classes).toEqual(['fight', 'noFight']);
+  });
+});
