@@ -37,7 +37,7 @@ function forearmWave(random: Random): Waving {
   const raise = random.range(55, 135);
   const front = random.range(0, 40);
   const centre = random.range(165, 185);
-  const amplitude = random.range(22, 42);
+  const amplitude = random.range(28, 48);
   const follow = random.range(0, 0.35);
   return (side, cycle) => {
     const angle = amplitude * wave(cycle);
@@ -60,7 +60,7 @@ export const waveOneHand: Choreography = (random) => {
     const still = other ?? pose.arms[side === 1 ? 1 : 0];
     return changed(pose, { arms: side === 1 ? [moving, still] : [still, moving], side: pose.side - side * tilt });
   };
-  return { motion, framing: 'upper', height: 1.22 };
+  return { motion, framing: 'upper', height: 1.22, width: 0.43 };
 };
 
 export const waveBothHands: Choreography = (random) => {
@@ -71,7 +71,7 @@ export const waveBothHands: Choreography = (random) => {
   // Arms that raise mirror each other; forearms may also go to the same side.
   const lag = random.range(-0.06, 0.06) + (!wide && random.uniform() < 0.4 ? 0.5 : 0);
   const motion = (t: number) => changed(stand(t), { arms: [waving(1, cycle(t)), waving(-1, cycle(t) + lag)] as const });
-  return { motion, framing: 'upper', height: 1.24 };
+  return { motion, framing: 'upper', height: 1.24, width: 0.43 };
 };
 
 export const jumpingJack: Choreography = (random) => {
@@ -96,7 +96,7 @@ export const jumpingJack: Choreography = (random) => {
     const feet = [foot(1, apart, 0, air, air * 6), foot(-1, apart, 0, air, air * 6)] as const;
     return changed(stand(t), { hips: [0, air + give, 0], arms: [one(1), one(-1)], feet });
   };
-  return { motion, framing: 'upper', height: 1.3 };
+  return { motion, framing: 'upper', height: 1.3, width: 0.43 };
 };
 
 /** Both arms from hanging to overhead, once. Its frames in reverse order are the action `lower-arms`. */
@@ -115,13 +115,13 @@ export const raiseArms: Choreography = (random, duration) => {
     };
     return changed(stand(t), { arms: [one(1), one(-1)] });
   };
-  return { motion, framing: 'upper', height: 1.24 };
+  return { motion, framing: 'upper', height: 1.24, width: 0.43 };
 };
 
 export const clap: Choreography = (random) => {
   const stand = standing(random, frontal(random, 60));
   const cycle = rhythm(random, random.range(0.4, 0.9));
-  const wide = random.range(0.1, 0.24);
+  const wide = random.range(0.13, 0.26);
   const height = random.range(-0.16, 0);
   const front = random.range(0.19, 0.27);
   const nodding = random.range(0, 2) * DEGREE;
@@ -133,12 +133,12 @@ export const clap: Choreography = (random) => {
     const pose = stand(t);
     return changed(pose, { arms: [one(1), one(-1)], nod: pose.nod + nodding * wave(cycle(t)) });
   };
-  return { motion, framing: 'upper', height: 1.02 };
+  return { motion, framing: 'upper', height: 1.02, width: 0.3 };
 };
 
 export const punch: Choreography = (random) => {
   const direction = anySide(random);
-  const facing = random.uniform() < 0.7 ? profile(random, direction, 35) : frontal(random, 50);
+  const facing = profile(random, direction, random.uniform() < 0.75 ? 30 : 60);
   const stand = standing(random, facing);
   const cycle = rhythm(random, random.range(0.7, 1.3));
   const alternating = random.uniform() < 0.7;
@@ -172,5 +172,5 @@ export const punch: Choreography = (random) => {
       feet: [foot(1, 0.08, leading * 0.09), foot(-1, 0.08, -leading * 0.09, 0.01, 0.15)],
     });
   };
-  return { motion, framing: 'upper', height: 1.05 };
+  return { motion, framing: 'upper', height: 1.05, width: 0.3 };
 };

@@ -81,9 +81,9 @@ function mirrored(i: number, side: number): number {
 function pickScene(random: Random, ground: number): Scene {
   const floor = clamp(ground - random.range(0.02, 0.3), 0.35, 1.1);
   const kind = random.uniform();
-  if (kind < 0.34) return wall(random, floor);
-  if (kind < 0.58) return outdoors(random, floor);
-  if (kind < 0.78) return room(random, floor);
+  if (kind < 0.42) return wall(random, floor);
+  if (kind < 0.66) return outdoors(random, floor);
+  if (kind < 0.88) return room(random, floor);
   return abstract(random);
 }
 

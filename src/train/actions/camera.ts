@@ -26,14 +26,14 @@ export interface Camera {
 /** A camera that shows what the performance needs. */
 export function camera(
   random: Random,
-  { framing, height, speed = 0 }: Performance,
+  { framing, height, width, speed = 0 }: Performance,
   duration: number,
   size: number,
 ): Camera {
   // Where legs do not matter, the lower edge may cut them off.
   const whole = framing === 'whole' || random.uniform() < 0.4;
   const largest = whole ? Math.min(0.95, 0.97 / height) : Math.min(1.15, 1.3 / height);
-  const scale = random.range(0.47, largest);
+  const scale = between(0.47, largest, random.uniform() ** 0.7);
   const lowest = whole ? Math.min(0.99, 0.8 + 0.3 * scale) : 0.62 + 0.72 * scale;
   const ground = random.range(
     Math.max(0.03 + scale * height, whole ? 0.6 : 0.75),
@@ -45,7 +45,7 @@ export function camera(
   const way = speed * duration * scale;
   const shown = Math.sign(way) * Math.min(Math.abs(way), random.range(0.1, 0.7));
   const follow = way === 0 ? 0 : 1 - shown / way;
-  const room = clamp(0.5 - 0.3 * scale - Math.abs(shown) / 2, 0, 0.25);
+  const room = clamp(0.49 - width * scale - Math.abs(shown) / 2, 0, 0.25);
   const centre = 0.5 - shown / 2 + random.range(-room, room);
   const steady = random.uniform() < 0.5;
   const shake = steady ? 0 : random.range(0, 0.012);

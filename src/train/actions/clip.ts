@@ -10,7 +10,7 @@ import { castShadow, chairParts, Passers, shadow } from './props.ts';
 import { Layer, type Light } from './raster.ts';
 import { Sensor } from './sensor.ts';
 import { skeleton } from './skeleton.ts';
-import { Noise, thingColor } from './texture.ts';
+import { luminance, Noise, thingColor } from './texture.ts';
 
 export interface Shot {
   readonly frames: number;
@@ -19,9 +19,6 @@ export interface Shot {
   /** Frames per second (Hz). */
   readonly fps: number;
 }
-
-/** Pictures within the time that the shutter is open. */
-const EXPOSURES = 3;
 
 /**
  * Frames T×size×size×3 of one performance.
@@ -39,12 +36,13 @@ export function film(choreography: Choreography, random: Random, { frames, size,
   const cast = shadow(setting);
   const wood = thingColor(setting);
   const shutter = setting.uniform() < 0.3 ? 0 : setting.range(0.2, 0.9);
-  const sensor = new Sensor(random.fork('sensor'), size);
+  const sensor = new Sensor(random.fork('sensor'), size, luminance(backdrop.mean));
   const layer = new Layer(size, light(setting));
   const figure = new Float32Array(size * size * 4);
   const frame = new Float32Array(size * size * 3);
   const out = new Uint8Array(frames * frame.length);
-  const exposures = shutter === 0 ? 1 : EXPOSURES;
+  // Pictures within that time: enough for a fast hand's path to look like one smear.
+  const exposures = shutter === 0 ? 1 : 2 + Math.round(shutter * 3);
   for (let i = 0; i < frames; i++) {
     const seconds = i / fps;
     figure.fill(0);

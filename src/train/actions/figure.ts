@@ -55,7 +55,7 @@ function clothPaint(
     else if (pattern === 'checks') mix = ((Math.floor(y / stripe) & 1) + (Math.floor(x / stripe + 100) & 1)) * 0.5;
     else if (pattern === 'open') mix = Math.cos(around) > 0.9 ? 1 : 0;
     else if (pattern === 'badge') mix = Math.cos(around) > 0.75 && along > 0.25 && along < 0.75 ? 1 : 0;
-    const shade = 1 + grain * cloth.cloud(x * 40 + offset, y * 40 + offset, 2);
+    const shade = 1 + grain * cloth.at(x * 60 + offset, y * 60 + offset);
     for (let k = 0; k < 3; k++) out[k] = (color[k]! + (accent[k]! - color[k]!) * mix) * shade;
   };
 }
@@ -116,7 +116,7 @@ function trunk(layer: Layer, person: Person, joints: Skeleton, view: View, cloth
     };
   };
   const half = (width: number): number => Math.max(0.004, width - radius.chest * 0.75);
-  const shoulder = half(body.shoulder + radius.shoulder * 0.5);
+  const shoulder = half(body.shoulder + radius.shoulder * 0.2);
   const waistHalf = half(body.shoulder * 0.83 + 0.012);
   const hipHalf = half(body.hipWidth + radius.thigh + 0.008);
   const girth = 0.11;

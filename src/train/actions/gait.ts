@@ -69,7 +69,7 @@ function locomotion(random: Random, direction: 1 | -1, gait: Gait): Performance 
       feet: [gaitFoot(1, c, gait, apart), gaitFoot(-1, c + 0.5, gait, apart)] as const,
     };
   };
-  return { motion, framing: 'whole', height: 1.06, speed };
+  return { motion, framing: 'whole', height: 1.06, width: 0.3, speed };
 }
 
 export function walk(direction: 1 | -1): Choreography {

@@ -42,7 +42,7 @@ export const bend: Choreography = (random, duration) => {
       arms: [one(1), one(-1)],
     });
   };
-  return { motion, framing: 'upper', height: 1.03 };
+  return { motion, framing: 'upper', height: 1.03, width: 0.3 };
 };
 
 export const squat: Choreography = (random, duration) => {
@@ -68,7 +68,7 @@ export const squat: Choreography = (random, duration) => {
       feet: [foot(1, apart, 0.02), foot(-1, apart, 0.02)],
     });
   };
-  return { motion, framing: 'whole', height: 1.02 };
+  return { motion, framing: 'whole', height: 1.02, width: 0.3 };
 };
 
 /** Onto a chair, once. Its frames in reverse order are the action `stand-up`. */
@@ -88,7 +88,7 @@ export const sitDown: Choreography = (random, duration) => {
     const lean = pose.lean + (forward * swing(s * 0.5 + 0.5 * smooth(0.15, 1, s)) + rest * s) * DEGREE;
     const one = (side: Side): Arm => {
       const raise = between(8, 38, s);
-      return arm(side, raise, 70, between(16, swingArms ? 80 : 38, s), 90 + thighs * 60);
+      return arm(side, raise, 70, between(16, swingArms ? 62 : 38, s), 90 + thighs * 60);
     };
     return changed(pose, {
       hips: [0, -(0.52 - seat - 0.055) * smooth(0.05, 1, s), -0.24 * smooth(0, 0.85, s)],
@@ -99,7 +99,7 @@ export const sitDown: Choreography = (random, duration) => {
     });
   };
   const back = random.uniform() < 0.7 ? random.range(0.2, 0.32) : 0;
-  return { motion, framing: 'whole', height: 1.03, chair: { seat, back, heading: facing } };
+  return { motion, framing: 'whole', height: 1.03, width: 0.3, chair: { seat, back, heading: facing } };
 };
 
 export const jumpInPlace: Choreography = (random) => {
@@ -137,7 +137,7 @@ export const jumpInPlace: Choreography = (random) => {
       ],
     });
   };
-  return { motion, framing: 'whole', height: 1.26 };
+  return { motion, framing: 'whole', height: 1.26, width: 0.3 };
 };
 
 export const spin: Choreography = (random) => {
@@ -165,11 +165,11 @@ export const spin: Choreography = (random) => {
       ],
     });
   };
-  return { motion, framing: 'whole', height: 1.04 };
+  return { motion, framing: 'whole', height: 1.04, width: 0.3 };
 };
 
 export const kick: Choreography = (random) => {
-  const facing = random.uniform() < 0.8 ? profile(random, anySide(random), 35) : frontal(random, 60);
+  const facing = profile(random, anySide(random), random.uniform() < 0.8 ? 30 : 60);
   const stand = standing(random, facing);
   const cycle = rhythm(random, random.range(0.85, 1.5));
   const leg = anySide(random);
@@ -206,5 +206,5 @@ export const kick: Choreography = (random) => {
       feet: side === 1 ? [moving, still] : [still, moving],
     });
   };
-  return { motion, framing: 'whole', height: 1.04 };
+  return { motion, framing: 'whole', height: 1.04, width: 0.3 };
 };

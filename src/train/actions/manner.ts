@@ -20,6 +20,8 @@ export interface Performance {
   readonly framing: 'upper' | 'whole';
   /** Height that it needs, body heights. */
   readonly height: number;
+  /** How far it reaches to either side, body heights. */
+  readonly width: number;
   /** Speed over the ground to the right, body heights per second. */
   readonly speed?: number;
   readonly chair?: Chair;

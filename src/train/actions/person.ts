@@ -51,7 +51,8 @@ export function person(random: Random, behind: Color): Person {
   const sturdy = (r: number): number => r * build * random.range(0.92, 1.08);
   const skin = skinColor(random);
   const shirt = fabric(random, behind, clothColor);
-  const trousers = fabric(random, behind, trouserColor);
+  const cut = fabric(random, behind, trouserColor);
+  const trousers: Fabric = random.uniform() < 0.8 ? { ...cut, pattern: 'plain' } : cut;
   return {
     body: {
       hip: random.range(0.49, 0.535),
@@ -117,9 +118,9 @@ function trouserColor(random: Random): Color {
 
 /** Some people may be hard to see against what is behind them, but most are not. */
 function fabric(random: Random, behind: Color, color: (random: Random) => Color): Fabric {
-  const wanted = random.uniform() < 0.15 ? 0.08 : 0.17;
+  const wanted = random.uniform() < 0.15 ? 0.1 : 0.25;
   let chosen = color(random);
-  for (let tries = 0; tries < 8 && contrast(chosen, behind) < wanted; tries++) chosen = color(random);
+  for (let tries = 0; tries < 12 && contrast(chosen, behind) < wanted; tries++) chosen = color(random);
   return {
     color: chosen,
     accent: random.uniform() < 0.5 ? dimmed(chosen, random.range(0.5, 1.7)) : clothColor(random),

@@ -4,7 +4,7 @@ import type { Random } from '../../core/random.ts';
 import type { View } from './camera.ts';
 import { capsule, type Part } from './figure.ts';
 import type { Chair } from './manner.ts';
-import { type Layer, plain } from './raster.ts';
+import { type Layer, type Point, plain } from './raster.ts';
 import { type Color, dimmed, thingColor } from './texture.ts';
 import { heading, toWorld, type Vec3 } from './vector.ts';
 
@@ -27,11 +27,17 @@ export function chairParts(layer: Layer, chair: Chair, color: Color, view: View)
       );
     }
   }
-  // Boards of capsules side by side: the seat, and the back.
-  for (let i = 0; i <= 6; i++) {
-    const left = half * (i / 3 - 1);
-    parts.push(capsule(layer, view, at(left, seat, front), 0.018, at(left, seat, rear), 0.018, wood, -0.06));
-  }
+  const corner = (left: number, forward: number): Point => view.project(at(left, seat, forward)).at;
+  parts.push({
+    depth: at(0, seat, (front + rear) / 2)[2] - 0.06,
+    draw: () =>
+      layer.quad(
+        [corner(-half, front), corner(half, front), corner(half, rear), corner(-half, rear)],
+        0.018 * view.project(at(0, seat, front)).unit,
+        [corner(0, front), corner(0, rear)],
+        wood,
+      ),
+  });
   for (const up of back > 0 ? [0.45, 0.7, 0.95] : []) {
     const height = seat + back * up;
     const behind = rear - 0.03 * up;
@@ -64,7 +70,7 @@ export class Passers {
   draw(seconds: number, frame: Float32Array): void {
     const { size } = this;
     for (const { x, y, vx, vy, rx, ry, color } of this.#things) {
-      spot(frame, size, (x + vx * seconds) * size, (y + vy * seconds) * size, rx * size, ry * size, (at, far) => {
+      spot(size, (x + vx * seconds) * size, (y + vy * seconds) * size, rx * size, ry * size, (at, far) => {
         const cover = Math.min(1, (1 - far) * Math.min(rx, ry) * size);
         for (let k = 0; k < 3; k++) frame[at + k] = frame[at + k]! + (color[k]! - frame[at + k]!) * cover;
       });
@@ -104,7 +110,7 @@ export function castShadow(
 ): void {
   if (cast.ground > 0) {
     const { at, unit } = view.project(place);
-    spot(frame, size, at[0], at[1], 0.2 * unit, 0.05 * unit, (i, far) => {
+    spot(size, at[0], at[1], 0.2 * unit, 0.05 * unit, (i, far) => {
       const keep = 1 - cast.ground * (1 - far * far) ** 2;
       for (let k = 0; k < 3; k++) frame[i + k] = frame[i + k]! * keep;
     });
@@ -122,7 +128,6 @@ export function castShadow(
 
 /** Calls `paint` for the pixels of an ellipse with how far out they lie, 0 … 1. */
 function spot(
-  frame: Float32Array,
   size: number,
   x: number,
   y: number,
@@ -137,5 +142,4 @@ function spot(
       if (far < 1) paint((j * size + i) * 3, far);
     }
   }
-  void frame;
 }

@@ -18,20 +18,24 @@ export class Sensor {
   readonly #seed: number;
   readonly #row: Float32Array;
 
+  /** @param brightness Of the scene, 0 … 1. */
   constructor(
     random: Random,
     readonly size: number,
+    brightness: number,
   ) {
-    const bright = random.range(0.72, 1.22);
+    // Exposed for what is in view, like any camera, but not always well.
+    const level = random.range(0.36, 0.62);
+    const exposure = clamp(level / Math.max(brightness, 0.05), 0.6, 1.8) ** random.range(0.4, 1);
     const warm = random.range(-0.08, 0.08);
-    const contrast = random.uniform() < 0.3 ? random.range(0.45, 0.75) : random.range(0.75, 1.1);
-    this.#gain = [1 + warm, 1 + random.range(-0.04, 0.04), 1 - warm].map((g) => g * bright * contrast);
-    this.#offset = (1 - contrast) * random.range(0.2, 0.75);
+    const contrast = random.uniform() < 0.2 ? random.range(0.5, 0.8) : random.range(0.85, 1.3);
+    this.#gain = [1 + warm, 1 + random.range(-0.04, 0.04), 1 - warm].map((g) => g * exposure * contrast);
+    this.#offset = (1 - contrast) * level;
     const gamma = random.range(0.8, 1.25);
     this.#curve = Float32Array.from({ length: LEVELS + 1 }, (_, i) => 255 * (i / LEVELS) ** gamma + 0.5);
     this.#flicker = random.uniform() < 0.3 ? random.range(0, 0.04) : 0;
     this.#flickerRate = random.range(1, 9);
-    this.#noise = random.uniform() < 0.25 ? random.range(5, 11) : random.range(0, 5);
+    this.#noise = random.uniform() < 0.2 ? random.range(2.5, 7) : random.range(0, 2.5);
     this.#vignette = random.uniform() < 0.3 ? random.range(0, 0.35) : 0;
     // Of a pixel's neighbours, three times in each direction; wider pictures need more.
     this.#blur = random.uniform() < 0.35 ? 0 : random.range(0.05, 0.28);

@@ -23,10 +23,15 @@ export function hsv(hue: number, saturation: number, value: number): Color {
   return [channel(5), channel(3), channel(1)];
 }
 
+/** How bright a colour looks, 0 … 1. */
+export function luminance([red, green, blue]: Color): number {
+  return 0.3 * red + 0.59 * green + 0.11 * blue;
+}
+
 /** How different two colours look, about 0 … 1: mostly by their brightness. */
 export function contrast(a: Color, b: Color): number {
   const [r, g, b_] = [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
-  return Math.abs(0.3 * r + 0.59 * g + 0.11 * b_) + 0.25 * (Math.abs(r - g) + Math.abs(b_ - g));
+  return Math.abs(luminance(a) - luminance(b)) + 0.25 * (Math.abs(r - g) + Math.abs(b_ - g));
 }
 
 /** Any colour that things have, more often dull than bright. */
@@ -69,7 +74,9 @@ export class Noise {
 
   /** Octaves, each twice as fine and a bit more than half as strong. */
   cloud(x: number, y: number, octaves: number): number {
-    let [sum, weight, factor] = [0, 1, 1];
+    let sum = 0;
+    let weight = 1;
+    let factor = 1;
     for (let o = 0; o < octaves; o++) {
       sum += weight * this.at(x * factor + 17 * o, y * factor + 31 * o);
       weight *= 0.55;
