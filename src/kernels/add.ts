@@ -1,6 +1,7 @@
 /** @file y = a + b, and ReLU if wanted: residual connections. */
 
 import type { Kernel } from '../core/kernel.ts';
+import { ONE_EACH } from './channel_sweep.ts';
 import { elementwise } from './elementwise.ts';
 import type { View } from './view.ts';
 
@@ -14,7 +15,7 @@ export interface AddProblem {
 }
 
 /** Bindings: a, b, y. */
-export function add({ a, b, y, relu, shared }: AddProblem, workgroupSize = 64): Kernel {
+export function add({ a, b, y, relu, shared }: AddProblem, sweep = ONE_EACH): Kernel {
   return elementwise({
     name: 'add',
     inputs: [
@@ -24,6 +25,6 @@ export function add({ a, b, y, relu, shared }: AddProblem, workgroupSize = 64): 
     y,
     relu,
     expression: 'in0 + in1',
-    workgroupSize,
+    sweep,
   });
 }

@@ -1,6 +1,7 @@
 /** @file y = x · scale + shift per channel, and ReLU if wanted: batch norm that could not be folded into a convolution. */
 
 import type { Kernel } from '../core/kernel.ts';
+import { ONE_EACH } from './channel_sweep.ts';
 import { elementwise } from './elementwise.ts';
 import type { View } from './view.ts';
 import { constant } from './wgsl.ts';
@@ -12,14 +13,15 @@ export interface AffineProblem {
 }
 
 /** Bindings: x, scale, shift (both padded to a multiple of 4 by zeros), y. */
-export function affine({ x, y, relu }: AffineProblem, workgroupSize = 64): Kernel {
+export function affine({ x, y, relu }: AffineProblem, sweep = ONE_EACH): Kernel {
   return elementwise({
     name: 'affine',
     inputs: [{ binding: 'x', view: x }],
     constants: [constant('scale'), constant('shift')],
     y,
     relu,
-    expression: 'in0 * scale[c] + shift[c]',
-    workgroupSize,
+    setup: 'let factor = scale[c];\n  let offset = shift[c];',
+    expression: 'in0 * factor + offset',
+    sweep,
   });
 }

@@ -20,6 +20,9 @@ export interface ChannelSweep {
   readonly workgroupSize: number;
 }
 
+/** One vec4 per thread. */
+export const ONE_EACH: ChannelSweep = { threads: Number.MAX_SAFE_INTEGER, pixels: 1, runs: false, workgroupSize: 64 };
+
 /** Enough threads to fill the device, and few enough that loading coefficients and adding up partial sums costs little. */
 export function channelSweep({ software }: Pick<DeviceProfile, 'software'>): ChannelSweep {
   return software

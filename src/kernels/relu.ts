@@ -1,6 +1,7 @@
 /** @file y = max(x, 0). */
 
 import type { Kernel } from '../core/kernel.ts';
+import { ONE_EACH } from './channel_sweep.ts';
 import { elementwise } from './elementwise.ts';
 import type { View } from './view.ts';
 
@@ -10,13 +11,13 @@ export interface ReluProblem {
 }
 
 /** Bindings: x, y. */
-export function relu({ x, y }: ReluProblem, workgroupSize = 64): Kernel {
+export function relu({ x, y }: ReluProblem, sweep = ONE_EACH): Kernel {
   return elementwise({
     name: 'relu',
     inputs: [{ binding: 'x', view: x }],
     y,
     relu: true,
     expression: 'in0',
-    workgroupSize,
+    sweep,
   });
 }

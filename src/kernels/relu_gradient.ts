@@ -1,6 +1,7 @@
 /** @file dx = dy where y > 0, else 0: the gradient of ReLU, from its output. */
 
 import type { Kernel } from '../core/kernel.ts';
+import { ONE_EACH } from './channel_sweep.ts';
 import { elementwise } from './elementwise.ts';
 import type { View } from './view.ts';
 
@@ -11,7 +12,7 @@ export interface ReluGradientProblem {
 }
 
 /** Bindings: forward (what ReLU gave), dy, y (the gradient by its input). */
-export function reluGradient({ y, dy, dx }: ReluGradientProblem, workgroupSize = 64): Kernel {
+export function reluGradient({ y, dy, dx }: ReluGradientProblem, sweep = ONE_EACH): Kernel {
   return elementwise({
     name: 'relu_gradient',
     inputs: [
@@ -21,6 +22,6 @@ export function reluGradient({ y, dy, dx }: ReluGradientProblem, workgroupSize =
     y: dx,
     relu: false,
     expression: 'select(vec4f(0), in1, in0 > vec4f(0))',
-    workgroupSize,
+    sweep,
   });
 }

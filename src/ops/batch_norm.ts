@@ -6,6 +6,7 @@
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { affine } from '../kernels/affine.ts';
+import { channelSweep } from '../kernels/channel_sweep.ts';
 import { packChannels } from '../kernels/conv3d.ts';
 import { type Argument, type Operator, pointwiseCost, type TensorType } from './operator.ts';
 import { pointwise } from './window.ts';
@@ -53,7 +54,14 @@ export const batchNorm: Operator<BatchNormActivation> = {
     };
     const x = io.inputs.slice(0, 1);
     return [
-      pointwise('affine', x, io.outputs, profile, ([from], [to]) => affine({ x: from!, y: to!, relu }), [scale, shift]),
+      pointwise(
+        'affine',
+        x,
+        io.outputs,
+        profile,
+        ([from], [to]) => affine({ x: from!, y: to!, relu }, channelSweep(profile)),
+        [scale, shift],
+      ),
     ];
   },
 };

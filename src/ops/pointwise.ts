@@ -3,6 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
 import { add as addKernel } from '../kernels/add.ts';
+import { channelSweep } from '../kernels/channel_sweep.ts';
 import { relu as reluKernel } from '../kernels/relu.ts';
 import { reluGradient as reluGradientKernel } from '../kernels/relu_gradient.ts';
 import type { View } from '../kernels/view.ts';
@@ -21,7 +22,9 @@ export const relu: Operator<Record<never, never>> = {
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
   candidates: (_, io, profile) => [
-    pointwise('relu', io.inputs, io.outputs, profile, ([x], [y]) => reluKernel({ x: x!, y: y! })),
+    pointwise('relu', io.inputs, io.outputs, profile, ([x], [y]) =>
+      reluKernel({ x: x!, y: y! }, channelSweep(profile)),
+    ),
   ],
   gradient: ({ name, outputs, gradients, add }) => [
     add('reluGradient', `${name}/gradient`, {}, [outputs[0]!, gradients[0]!])[0],
@@ -38,7 +41,7 @@ export const reluGradient: Operator<Record<never, never>> = {
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
   candidates: (_, io, profile) => [
     pointwise('reluGradient', io.inputs, io.outputs, profile, ([y, dy], [dx]) =>
-      reluGradientKernel({ y: y!, dy: dy!, dx: dx! }),
+      reluGradientKernel({ y: y!, dy: dy!, dx: dx! }, channelSweep(profile)),
     ),
   ],
 };
@@ -59,7 +62,7 @@ export const add: Operator<AddAttributes> = {
     const [a, b] = io.inputs;
     const shared = a!.storage === b!.storage;
     const kernel = (inputs: readonly View[], [y]: readonly View[]) =>
-      addKernel({ a: inputs[0]!, b: inputs[1]!, y: y!, shared, ...attributes });
+      addKernel({ a: inputs[0]!, b: inputs[1]!, y: y!, shared, ...attributes }, channelSweep(profile));
     const candidate = pointwise('add', io.inputs, io.outputs, profile, kernel);
     if (!shared) return [candidate];
     // One binding for both; where the node is cut, their frames lie too far apart for that.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { add as addKernel } from '../../src/kernels/add.ts';
 import { affine as affineKernel } from '../../src/kernels/affine.ts';
+import { channelSweep, ONE_EACH } from '../../src/kernels/channel_sweep.ts';
 import { packChannels } from '../../src/kernels/conv3d.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
 import { relu as reluKernel } from '../../src/kernels/relu.ts';
@@ -44,15 +45,18 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
     }
   });
 
-  it('relu', async () => {
-    const x = random('x', shape);
-    const views = { x: sliced(shape, 2), y: sliced(shape, 1) };
-    const { y } = await runKernel(gpu(), reluKernel(views), {
-      inputs: { x: { view: views.x, data: x.data } },
-      outputs: { y: views.y },
-    });
-    expectClose(y!, relu(x).data, 0);
-  });
+  it.each([ONE_EACH, channelSweep({ software: true }), channelSweep({ software: false })])(
+    'relu, %o',
+    async (sweep) => {
+      const x = random('x', shape);
+      const views = { x: sliced(shape, 2), y: sliced(shape, 1) };
+      const { y } = await runKernel(gpu(), reluKernel(views, sweep), {
+        inputs: { x: { view: views.x, data: x.data } },
+        outputs: { y: views.y },
+      });
+      expectClose(y!, relu(x).data, 0);
+    },
+  );
 
   it('add', async () => {
     const [a, b] = [random('a', shape), random('b', shape)];
@@ -126,7 +130,7 @@ it('softmax of 400 classes, more than a workgroup takes at once', async () => {
 it('folds grids of more than 65535 workgroups', async () => {
   const shape: Shape5 = [1, 1, 1, 70_001, 1];
   const x = random('fold', shape);
-  const kernel = reluKernel({ x: denseView(shape), y: denseView(shape) }, 1);
+  const kernel = reluKernel({ x: denseView(shape), y: denseView(shape) }, { ...ONE_EACH, workgroupSize: 1 });
   expect(kernel.workgroups).toEqual([35_001, 1, 2]);
   const { y } = await runKernel(gpu(), kernel, {
     inputs: { x: { view: denseView(shape), data: x.data } },

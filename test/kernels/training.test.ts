@@ -137,7 +137,7 @@ describe('optimiser', () => {
 
   it('gradientNorm of many gradients', async () => {
     const gradients = SHAPES.map((shape) => tensor('gradient', shape, 0.1));
-    const norm = Math.sqrt(gradients.flatMap(({ data }) => [...data]).reduce((sum, g) => sum + g * g, 0));
+    const norm = Math.sqrt(gradients.flatMap(({ data }) => Array.from(data)).reduce((sum, g) => sum + g * g, 0));
     for (const clip of [0.5, 1e6]) {
       const [result] = await runOperator(gpu(), 'gradientNorm', { clip }, gradients);
       expectClose(result!.subarray(0, 1), [norm], 1e-6);
