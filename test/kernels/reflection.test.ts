@@ -100,6 +100,43 @@ function gradientKernels(): Kernel[] {
   );
 }
 
+/** Every kernel of every candidate of the operators of training that are not convolutions. */
+function trainingKernels(): Kernel[] {
+  return PROFILES.flatMap((profile) => {
+    const builder = new GraphBuilder();
+    const [volume, down] = [builder.input('x', [2, 4, 6, 6, 9]), builder.input('down', [2, 4, 3, 3, 9])];
+    const [mean, variance, gamma, beta] = ['mean', 'variance', 'gamma', 'beta'].map((name) => builder.input(name, [9]));
+    const vectors = [mean!, variance!, gamma!, beta!];
+    const [logits, targets, random] = [builder.input('l', [3, 9]), builder.input('t', [3, 9]), builder.input('r', [4])];
+    const scalar = builder.input('scalar', [1]);
+    const pool = { kernel: [1, 3, 3], stride: [1, 2, 2], padding: 'same' } as const;
+    builder.add('channelSum', 'sum', {}, [volume]);
+    builder.add('batchStatistics', 'statistics', {}, [volume]);
+    builder.add('updateStatistics', 'running', { momentum: 0.1, count: 9 }, vectors);
+    for (const relu of [false, true]) {
+      const attributes = { epsilon: 1e-3, relu, batch: true };
+      builder.add('normalize', 'normalize', attributes, [volume, ...vectors]);
+      builder.add('normalizeGradient', 'normalize gradient', attributes, [volume, ...vectors, volume]);
+    }
+    builder.add('maxPool3dGradient', 'pool', pool, [volume, down]);
+    builder.add('maxPool3dGradient', 'pool', { ...pool, kernel: [3, 3, 3], stride: [1, 1, 1] }, [volume, volume]);
+    builder.add('averagePool3dGradient', 'average', { ...pool, size: [4, 6, 6] }, [down]);
+    builder.add('reluGradient', 'relu', {}, [volume, volume]);
+    builder.add('crossEntropy', 'loss', {}, [logits, targets]);
+    builder.add('crossEntropyGradient', 'loss gradient', {}, [logits, targets, scalar]);
+    builder.add('dropout', 'dropout', { rate: 0.5, salt: 1 }, [logits, random]);
+    const norm = builder.add('gradientNorm', 'norm', { clip: 5 }, [mean!, variance!])[0]!;
+    builder.add('sgdUpdate', 'sgd', { momentum: 0.9, weightDecay: 0 }, [mean!, variance!, gamma!, norm, random]);
+    builder.add('accumulate', 'accumulate', { factor: 1 }, [mean!, gamma!]);
+    builder.add('zero', 'zero', {}, [mean!]);
+    const graph = builder.build();
+    return nodesToRun(graph, assignStorage(graph), profile)
+      .flatMap(({ candidates }) => candidates)
+      .flatMap((candidate) => candidate.lower())
+      .map(({ kernel }) => kernel);
+  });
+}
+
 function flowKernels(): Kernel[] {
   const extents = [
     { width: 64, height: 48 },
@@ -115,6 +152,7 @@ function flowKernels(): Kernel[] {
 const KERNELS: readonly Kernel[] = [
   ...convolutionKernels(),
   ...gradientKernels(),
+  ...trainingKernels(),
   ...flowKernels(),
   flowGrey({ width: 7, height: 5 }, 2),
   probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
