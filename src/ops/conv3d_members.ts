@@ -4,7 +4,6 @@ import { conv3dDirect } from '../kernels/conv3d_direct.ts';
 import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
-import { conv3dSubgroupPixels } from '../kernels/conv3d_subgroup_pixels.ts';
 import { conv3dTiled, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { type Convolution, type Member, problemOf, type RankedCandidate } from './conv3d_family.ts';
@@ -15,18 +14,6 @@ const subgroupMember = (pixelsPerLane: number, rank: number): Member => ({
   applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
   rank: (profile) => (profile.software ? rank : 50 + rank),
   kernel: (problem, profile) => conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane }),
-});
-
-/** For few output channels: the narrowest tile that holds them all wins by far, and nothing does where none is wide enough. */
-const pixelsMember = (pixelsPerLane: number, vectors: number): Member => ({
-  name: `pixels ${pixelsPerLane}×${4 * vectors}`,
-  applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
-  rank: (profile, cout) => {
-    const fits = cout > 4 * (vectors - 1) && cout <= 4 * vectors;
-    return (profile.software ? 0 : 50) + (fits ? -1 : 5 + vectors);
-  },
-  kernel: (problem, profile) =>
-    conv3dSubgroupPixels(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, vectors }),
 });
 
 /** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
@@ -70,10 +57,6 @@ export const MEMBERS: readonly Member[] = [
   narrowMember(2, 27),
   narrowMember(4, 37),
   narrowMember(6, 38),
-  pixelsMember(4, 1),
-  pixelsMember(4, 2),
-  pixelsMember(4, 3),
-  pixelsMember(4, 4),
   tiledMember(64, 64, 16, 8, 8, 0),
   tiledMember(64, 64, 16, 4, 8, 1),
   tiledMember(128, 64, 16, 8, 8, 2),

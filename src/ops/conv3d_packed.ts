@@ -20,8 +20,9 @@ const PACKED_BYTES = 40 * 2 ** 20;
 const PACKED = [
   'subgroup 3',
   'subgroup 2',
-  'pixels 4×8',
-  'pixels 4×16',
+  'narrow 8×3',
+  'narrow 16×3',
+  'narrow 24×3',
   'tiled 64×64×16 8×8',
   'tiled 64×64×16 4×8',
   'register 4×8',
