@@ -18,9 +18,9 @@ export interface Chart {
   format(value: number): string;
 }
 
-const WIDTH = 480;
-const HEIGHT = 240;
-const [LEFT, RIGHT, ABOVE, BELOW] = [46, 10, 10, 24];
+const WIDTH = 330;
+const HEIGHT = 190;
+const [LEFT, RIGHT, ABOVE, BELOW] = [40, 4, 8, 22];
 /** More points than this would only make the file larger. */
 const POINTS = 240;
 

@@ -59,9 +59,10 @@ export interface LoopOptions {
   /** Batch 0, 1, 2 …; asked for while the one before it is being computed. */
   batch(index: number): Promise<BatchInputs>;
   onStep(report: StepReport): void | Promise<void>;
-  /** Called every `saveEvery` steps, at the end of a stage and when the run is interrupted. */
+  /** Called when `saveDue` says so, at the end of a stage and when the run is interrupted. */
   save(position: Position): Promise<void>;
-  readonly saveEvery: number;
+  /** Asked after every step. */
+  saveDue(step: number): boolean;
   /** Called every `evaluateEvery` steps of a stage; 0 means never. */
   evaluate?(position: Position, stage: PlannedStage): Promise<void>;
   readonly evaluateEvery?: number;
@@ -85,7 +86,7 @@ export async function train(options: LoopOptions): Promise<Position> {
 }
 
 async function trainStage(stage: PlannedStage, start: Position, options: LoopOptions): Promise<Position> {
-  const { accumulate, batch, saveEvery, evaluateEvery = 0, signal } = options;
+  const { accumulate, batch, evaluateEvery = 0, signal } = options;
   // A stage begins without velocities, whether the one before it has just ended or was loaded.
   const begins = start.step === stage.first;
   const entering = begins ? withoutVelocities(start.state) : start.state;
@@ -103,7 +104,7 @@ async function trainStage(stage: PlannedStage, start: Position, options: LoopOpt
     while (step < end && !signal?.aborted) {
       await options.onStep(await trainStep(stage, step, trainer, batch, accumulate));
       step++;
-      if (step % saveEvery === 0) await save();
+      if (options.saveDue(step)) await save();
       if (evaluateEvery > 0 && (step - stage.first) % evaluateEvery === 0) {
         await options.evaluate?.(await position(), stage);
       }

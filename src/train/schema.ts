@@ -21,6 +21,8 @@ export const notNegative = number((value) => value >= 0, 'a number of at least 0
 export const share = number((value) => value >= 0 && value < 1, 'a number from 0 to below 1');
 export const whole = (least: number) =>
   number((value) => Number.isSafeInteger(value) && value >= least, `a whole number of at least ${least}`);
+/** Two numbers, such as 0.8 and 1.2. */
+export const range = v.tuple([positive, positive], 'must be a list of two numbers');
 export const flag = v.boolean('must be true or false');
 export const text = v.pipe(v.string('must be a text'), v.nonEmpty('must not be empty'));
 export const oneOf = <const Names extends readonly string[]>(names: Names) =>

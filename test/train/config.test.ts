@@ -34,12 +34,14 @@ describe('what is wrong is said in one sentence', () => {
     [{ ...paths, streams: ['rgb', 'depth'] }, 'x.json: streams[1] must be one of rgb, flow, not "depth".'],
     [{ ...paths, streams: [] }, 'x.json: streams must be a list of at least one of "rgb" and "flow", not [].'],
     [{ ...paths, half: 'yes' }, 'x.json: half must be true or false, not "yes".'],
-    [{ ...paths, fps: 'fast' }, 'x.json: fps must be a number above 0 or "native", not "fast".'],
+    [{ ...paths, model: { fps: 'fast' } }, 'x.json: model.fps must be a number above 0 or "native", not "fast".'],
     [{ ...paths, optimiser: { clip: 0 } }, 'x.json: optimiser.clip must be a number above 0, not 0.'],
     [
       { ...paths, optimiser: { momentun: 0.9 } },
       /^x\.json: optimiser\.momentun is not known here; known are momentum, /,
     ],
+    [{ ...paths, augmentation: { scale: 1 } }, 'x.json: augmentation.scale must be a list of two numbers, not 1.'],
+    [{ ...paths, augmentation: { flips: true } }, /^x\.json: augmentation\.flips is not known here; known are crop, /],
     [{ ...paths, stages: [] }, 'x.json: stages must be a list of at least one of stages, not [].'],
     [
       { ...paths, stages: [{ ...stage, epochs: 'ten' }] },
@@ -96,7 +98,7 @@ describe('stages', () => {
     planStages(parseConfig({ ...paths, ...changes }, 'x'), clips, pretrained);
 
   test('follow each other', () => {
-    const stages = plan({ stages: [{ ...stage, trains: 'head', steps: 7, epochs: undefined }, stage] }, 20);
+    const stages = plan({ stages: [{ name: 'head', trains: 'head', steps: 7, learningRate: 0.1 }, stage] }, 20);
     expect(stages).toMatchObject([
       { first: 0, length: 7, stepsPerEpoch: 3 },
       { first: 7, length: 5, stepsPerEpoch: 3 },
