@@ -8,6 +8,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
 import { openGpu } from '../src/node.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
+import { benchFolds, type FoldsOptions } from './folds.ts';
 import { benchKernels } from './kernels.ts';
 import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
@@ -28,6 +29,8 @@ function oneOf<T extends string>(option: string, known: readonly T[]): (text: st
       return value;
     });
 }
+
+type FoldsFlags = Omit<FoldsOptions, 'data' | 'group' | 'from'> & { readonly group: string; readonly from: string };
 
 const numbers =
   (option: string, least: number) =>
@@ -100,6 +103,22 @@ command('train', 3)
     } as const;
     const wanted = model.map((name) => shapes[name as keyof typeof shapes]);
     await withGpu((gpu) => benchTrain(gpu, { ...options, shapes: wanted }));
+  });
+
+program
+  .command('folds')
+  .description('cross-validation on a folder class/clip.ext of real clips, for each model to start from')
+  .argument('<data>', 'the folder')
+  .option('--group <expression>', 'its first group, in a file name, says which clips stay together', '([^.]+)')
+  .option('--folds <n>', 'how many', wholeNumber('--folds', 2), 3)
+  .option('--from <list>', 'models to start from, with commas; "none" is random numbers', 'none,models')
+  .option('--seed <n>', 'of every run', wholeNumber('--seed', 0), 1)
+  .option('--epochs <n>', 'of the last stage', wholeNumber('--epochs'))
+  .option('--cache <folder>', 'where decoded clips and flow are kept')
+  .option('--json <file>', 'also write the results as JSON')
+  .action(async (data: string, { group, from, ...options }: FoldsFlags) => {
+    const all = { ...options, data, group: new RegExp(group), from: from.split(',') };
+    await withGpu((gpu) => benchFolds(gpu, all));
   });
 
 command('flow', 3)
