@@ -20,7 +20,8 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { type Conv3dProblem, conv3dValues } from './conv3d.ts';
-import { type Matrix, transformsOf, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
+import { cube, flatten, StraightLine, winogradLabel } from './conv3d_winograd_code.ts';
+import { transformsOf, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
 import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
 
 /** Strides and bases of x in scalars. */
@@ -51,14 +52,14 @@ export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, 
   const sizes = transforms.map((transform) => transform?.input.length ?? 1);
   const [deep, high, wide] = sizes as [number, number, number];
   const loads = cube(sizes, (t, h, w) => `load(row_${t}_${h}, column_${w}, channel)`);
-  const code = new Code();
+  const code = new StraightLine();
   const result = transforms.reduce(
     (values, transform, axis) => (transform ? code.apply(values, axis, transform.input) : values),
     code.name(loads, 'd'),
   );
   const lanes = 4 * layout.cin4;
   return kernel({
-    name: `conv3d_winograd input ${label(tile)}${step > 1 ? ` stride ${step}` : ''}`,
+    name: `conv3d_winograd input ${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
     params: InputParams,
     values: {
       rows: layout.inputRows,
@@ -159,7 +160,7 @@ export function conv3dWinogradOutput(problem: Conv3dProblem, tile: WinogradTile,
   const sizes = transforms.map((transform) => transform?.output[0]?.length ?? 1);
   const lanes = 4 * layout.cout4;
   const values = conv3dValues(problem);
-  const code = new Code();
+  const code = new StraightLine();
   let batch = 0;
   const loads = cube(sizes, () => `u[index + ${batch++}u * batch]`);
   const result = transforms.reduce(
@@ -174,7 +175,7 @@ export function conv3dWinogradOutput(problem: Conv3dProblem, tile: WinogradTile,
     return `y${i}[p.y${i}_base + to * p.y${i}_stride + c${first}] = v;`;
   };
   return kernel({
-    name: `conv3d_winograd output ${label(tile)}`,
+    name: `conv3d_winograd output ${winogradLabel(tile)}`,
     params: OutputParams,
     values: {
       rows: layout.outputRows,
@@ -229,51 +230,4 @@ fn main(
   ${stores.join('\n  ')}
 }`,
   });
-}
-
-const label = ({ t, hw, taps }: WinogradTile): string => `${t}×${hw}×${hw}${taps === 3 ? '' : ` of ${taps} taps`}`;
-
-/** Expressions by position: [t][h][w]. */
-type Cube = readonly (readonly (readonly string[])[])[];
-
-function cube(sizes: readonly number[], value: (t: number, h: number, w: number) => string): Cube {
-  const range = (count: number | undefined): number[] => Array.from({ length: count ?? 1 }, (_, i) => i);
-  return range(sizes[0]).map((t) => range(sizes[1]).map((h) => range(sizes[2]).map((w) => value(t, h, w))));
-}
-
-const flatten = (values: Cube): string[] => values.flat(2);
-
-/** Straight-line code that grows by one named value at a time. */
-class Code {
-  readonly lines: string[] = [];
-  private count = 0;
-
-  /** Gives every expression a name. */
-  name(values: Cube, prefix: string): Cube {
-    return values.map((plane) => plane.map((row) => row.map((value) => this.let(value, prefix))));
-  }
-
-  /** Multiplies by `matrix` along an axis. */
-  apply(values: Cube, axis: number, matrix: Matrix): Cube {
-    const sizes = [values.length, values[0]!.length, values[0]![0]!.length];
-    sizes[axis] = matrix.length;
-    return cube(sizes, (...at) => {
-      const terms = matrix[at[axis]!]!.flatMap((coefficient, i) => {
-        const [t, h, w] = at.with(axis, i) as [number, number, number];
-        return coefficient === 0 ? [] : [term(coefficient, values[t]![h]![w]!)];
-      });
-      return this.let(terms.join(' ').replace(/^\+ /, '').replace(/^- /, '-'), 's');
-    });
-  }
-
-  private let(value: string, prefix: string): string {
-    const name = `${prefix}${this.count++}`;
-    this.lines.push(`let ${name} = ${value};`);
-    return name;
-  }
-}
-
-function term(coefficient: number, value: string): string {
-  const size = Math.abs(coefficient);
-  return `${coefficient < 0 ? '-' : '+'} ${size === 1 ? '' : `${size % 1 === 0 ? size.toFixed(1) : size} * `}${value}`;
 }

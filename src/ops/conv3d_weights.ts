@@ -8,6 +8,12 @@ import { sizeOf } from '../core/tensor.ts';
 import { packWeights } from '../kernels/conv3d.ts';
 import { conv3dPack, packedWeightsBytes } from '../kernels/conv3d_pack.ts';
 import { conv3dTurn, turnWeights } from '../kernels/conv3d_turn.ts';
+import { type WinogradTile, winogradWeights } from '../kernels/conv3d_winograd_math.ts';
+import {
+  conv3dWinogradWeights,
+  type WinogradWeightsProblem,
+  winogradWeightsBytes,
+} from '../kernels/conv3d_winograd_weights.ts';
 import { vec4s } from '../kernels/view.ts';
 import type { Argument, LoweredDispatch, Operand } from './operator.ts';
 
@@ -20,12 +26,17 @@ export interface PackedWeights {
   readonly prepare: () => readonly LoweredDispatch[];
 }
 
+/** What the transform of a convolution's weights depends on; the channels are those of the convolution at hand. */
+export type WinogradSizes = Omit<WinogradWeightsProblem, 'turned'>;
+
 /** A convolution's weights, input 1 of its node. */
 export interface ConvolutionWeights {
+  /** They are a state: packing them takes time in every run, and memory only while the node runs. */
+  readonly trained: boolean;
   /** Weights for the GEMM kernels, `[groups][rows up to a multiple of 4][Cout up to a multiple of 4]`. */
   packed(groups: number, rows: number): PackedWeights;
-  /** A constant made from weights that are known on the host; undefined where they are a state. */
-  constant(layout: string, make: (natural: Float32Array) => Float32Array<ArrayBuffer>): Argument | undefined;
+  /** Weights for the products of Winograd's algorithm. */
+  winograd(sizes: WinogradSizes, tile: WinogradTile): PackedWeights;
 }
 
 const INPUT: Argument = { from: 'input', index: 1 };
@@ -44,7 +55,8 @@ export function forwardWeights(weights: Operand): ConvolutionWeights {
   if (weights.storage < 0) return hostWeights('', cout, (values) => values);
   expectState(weights);
   return {
-    constant: () => undefined,
+    trained: true,
+    winograd: (sizes, tile) => winogradOnDevice({ ...sizes, turned: false }, tile),
     packed(groups, rows) {
       if (rows % 4 === 0) return { argument: INPUT, packs: [], prepare: () => [] };
       const problem = { groups, rows, cout };
@@ -65,7 +77,8 @@ export function turnedWeights(weights: Operand): ConvolutionWeights {
   if (weights.storage < 0) return hostWeights('turned ', cin, (values) => turnWeights(values, taps, cin, cout));
   expectState(weights);
   return {
-    constant: () => undefined,
+    trained: true,
+    winograd: (sizes, tile) => winogradOnDevice({ ...sizes, turned: true }, tile),
     packed: (groups, rows) => ({
       argument: PACKED,
       packs: [packedWeightsBytes({ groups, rows, cout: cin })],
@@ -74,23 +87,36 @@ export function turnedWeights(weights: Operand): ConvolutionWeights {
   };
 }
 
+function winogradOnDevice(problem: WinogradWeightsProblem, tile: WinogradTile): PackedWeights {
+  return {
+    argument: PACKED,
+    packs: [winogradWeightsBytes(problem, tile)],
+    prepare: () => [{ kernel: conv3dWinogradWeights(problem, tile), args: [INPUT, PACKED] }],
+  };
+}
+
 function hostWeights(
   prefix: string,
   channels: number,
   natural: (values: Float32Array) => Float32Array,
 ): ConvolutionWeights {
-  const constant = (layout: string, make: (values: Float32Array) => Float32Array<ArrayBuffer>): Argument => ({
-    from: 'constant',
-    layout: `${prefix}${layout}`,
-    inputs: [1],
-    make: ([values]) => make(natural(values!.data)),
+  const constant = (layout: string, make: (values: Float32Array) => Float32Array<ArrayBuffer>): PackedWeights => ({
+    argument: {
+      from: 'constant',
+      layout: `${prefix}${layout}`,
+      inputs: [1],
+      make: ([values]) => make(natural(values!.data)),
+    },
+    packs: [],
+    prepare: () => [],
   });
   return {
-    constant,
-    packed: (groups, rows) => ({
-      argument: constant(`gemm of ${groups}×${rows}`, (values) => packWeights(values, groups, rows, channels)),
-      packs: [],
-      prepare: () => [],
-    }),
+    trained: false,
+    packed: (groups, rows) =>
+      constant(`gemm of ${groups}×${rows}`, (values) => packWeights(values, groups, rows, channels)),
+    winograd: (sizes, tile) =>
+      constant(`winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${sizes.stride[1]}`, (values) =>
+        winogradWeights(values, sizes, tile),
+      ),
   };
 }

@@ -13,7 +13,6 @@ import {
   winogradApplies,
   winogradLayout,
   winogradLayoutOf,
-  winogradWeights,
 } from '../kernels/conv3d_winograd_math.ts';
 import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
@@ -73,7 +72,8 @@ const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] =
  * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 2 × 2 need 1.8 times
  * the memory of the weights, those of 4 × 4 four times, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the
  * transforms are most of the time. On software adapters even tiles of 2 × 2 are not worth it: they save 2 % of I3D's time and
- * cost 0.6 s of compilation at the first run.
+ * cost 0.6 s of compilation at the first run. Weights that are being trained are transformed in every run anyway, in memory that
+ * all layers share, and runs are many: there tiles of 4 × 4 take half of the time.
  */
 const SMALL_FRAME = 64;
 const FEW_CHANNELS = 32;
@@ -86,13 +86,16 @@ const LAST_RANK = 150;
 const tilesOfTwo = ({ geometry: { kernel, stride } }: Convolution): boolean =>
   winogradApplies(kernel, stride, { t: 1, hw: 2, taps: 3 });
 
-/** Fewer channels than these make the transforms dearer than what they save. */
+/**
+ * Fewer channels than these make the transforms dearer than what they save. On a software adapter, up to 16 output channels of
+ * a window of stride 1 are as fast by the exact kernels.
+ */
 function pays({ profile, geometry, cin: inner, cout }: Convolution): boolean {
   const cin = inner * geometry.stride[1] ** 2;
-  return profile.software ? cin >= 12 && cout >= 12 : cin >= 32 && cout >= 32;
+  if (!profile.software) return cin >= 32 && cout >= 32;
+  return cin >= 12 && (geometry.stride[1] > 1 ? cout >= 12 : cout > 16);
 }
 
-/** None for states: their weights would have to be transformed on the device in every run. */
 export function winogradCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups } = conv;
   if (groups !== 1) return [];
@@ -102,7 +105,7 @@ export function winogradCandidates(conv: Convolution): RankedCandidate[] {
   const small = height * width <= limit && tilesOfTwo(conv);
   const penalty = ({ hw }: WinogradTile): number => {
     if (!small) return 0;
-    if (conv.profile.software) return LAST_RANK;
+    if (conv.profile.software) return conv.weights.trained ? 0 : LAST_RANK;
     return hw === 4 ? SMALL_PENALTY : 0;
   };
   return TILES.filter(({ tile }) => winogradApplies(geometry.kernel, geometry.stride, tile)).flatMap(({ tile, rank }) =>
@@ -124,11 +127,7 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
   const split = splitForWorkspace(geometry, x, outputs, profile, sizes, limits);
   if (!split) return [];
-  const weights = conv.weights.constant(
-    `winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${stride[1]}`,
-    (values) => winogradWeights(values, { kernel, stride, cin, cout }, tile),
-  );
-  if (!weights) return [];
+  const weights = conv.weights.winograd({ kernel, stride, cin, cout }, tile);
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
   const rows = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile).outputRows;
   return gemms(conv, rows).map((gemm) => ({
@@ -137,15 +136,18 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
       name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${gemm.name}`,
       accuracy: 'fast',
       workspaces: split.workspaces,
-      lower: () =>
-        split.parts.flatMap((part) => {
+      packs: weights.packs,
+      lower: () => [
+        ...weights.prepare(),
+        ...split.parts.flatMap((part) => {
           const problem = problemOf(conv, part);
           return [
             { kernel: conv3dWinogradInput(problem, tile), args: [part.input, v!] },
-            { kernel: gemm.kernel(winogradLayoutOf(problem, tile)), args: [v!, weights, u!] },
+            { kernel: gemm.kernel(winogradLayoutOf(problem, tile)), args: [v!, weights.argument, u!] },
             { kernel: conv3dWinogradOutput(problem, tile), args: [u!, conv.biasArgument, ...part.outputArgs] },
           ];
         }),
+      ],
     },
   }));
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from '../../src/ops/conv3d_gradient.ts';
-import type { NodeOperands } from '../../src/ops/operator.ts';
+import type { Candidate, NodeOperands } from '../../src/ops/operator.ts';
 import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';
 import { operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
@@ -78,6 +78,7 @@ const CASES: readonly Case[] = [
 
 const gpu = testGpu();
 const TOLERANCE = 1e-5;
+const toleranceOf = ({ accuracy }: Candidate): number => (accuracy === 'exact' ? TOLERANCE : 3e-5);
 
 function build(test: Case) {
   const { x: shape, cout, kernel, stride = [1, 1, 1], padding = 'same', groups = 1, sliced = false } = test;
@@ -127,7 +128,7 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     const limited = stride.every((s) => s === 1) && groups === 1 ? test.limit : undefined;
     for (const candidate of conv3dInputGradient.candidates(attributes, io, profile())) {
       const [dx] = await runCandidate(gpu(), candidate, io, [dy.data, weights], limited);
-      closeTo(dx!, expected.dx, candidate.name, candidate.accuracy === 'exact' ? TOLERANCE : 3e-5);
+      closeTo(dx!, expected.dx, candidate.name, toleranceOf(candidate));
     }
   });
 });
@@ -183,7 +184,7 @@ describeWithShared('the gradients that PyTorch gives', ['golden/ops.json'], (pat
     const size = shape.slice(1, 4) as unknown as Triple;
     for (const candidate of conv3dInputGradient.candidates({ ...geometry, size }, byInput, profile)) {
       const [dx] = await runCandidate(gpu(), candidate, byInput, [dy, weights]);
-      closeTo(dx!, channelsLast(test.grads.x.value, shape), candidate.name);
+      closeTo(dx!, channelsLast(test.grads.x.value, shape), candidate.name, toleranceOf(candidate));
     }
   });
 });

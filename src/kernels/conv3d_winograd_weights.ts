@@ -1,0 +1,144 @@
+/**
+ * @file Winograd convolution: the weights' transform G g Gᵀ on the device, for weights that are being trained.
+ *
+ *   state      [kt][kh][kw][Cin] rows of Cout channels (up to a multiple of 4)
+ *   transform  [batch][tap over time][phase × Cin, up to a multiple of 4] of Cout (up to a multiple of 4), as
+ *              `winogradWeights` makes it on the host
+ *
+ * Where the weights are turned for the gradient by the input (conv3d_turn.ts), they are read so: taps backwards, rows along the
+ * state's channels.
+ *
+ * One thread per tap over time, row and output channel, threads along the output channels: the window's taps are read once and
+ * all batches written. On scalars, as the other transforms (conv3d_winograd.ts). No barriers; bound by the stores: F(4×4)
+ * writes 4 times what it reads.
+ */
+
+import type { Kernel } from '../core/kernel.ts';
+import type { Triple } from './conv3d.ts';
+import { cube, flatten, StraightLine, winogradLabel } from './conv3d_winograd_code.ts';
+import { transformsOf, type WinogradTile } from './conv3d_winograd_math.ts';
+import { vec4s } from './view.ts';
+import { constant, divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
+
+export interface WinogradWeightsProblem {
+  /** Of the convolution that the weights are transformed for. */
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  readonly cin: number;
+  readonly cout: number;
+  /** The state holds the weights of the convolution whose gradient by its input this one is: Cout → Cin. */
+  readonly turned: boolean;
+}
+
+interface Layout {
+  readonly batches: number;
+  /** Over time inside the product. */
+  readonly taps: number;
+  readonly lanes: number;
+  readonly columns: number;
+}
+
+function layoutOf({ kernel, stride, cin, cout }: WinogradWeightsProblem, tile: WinogradTile): Layout {
+  return {
+    batches: transformsOf(tile).reduce((product, transform) => product * (transform?.filter.length ?? 1), 1),
+    taps: tile.t === 1 ? kernel[0] : 1,
+    lanes: 4 * vec4s(cin * stride[1] ** 2),
+    columns: 4 * vec4s(cout),
+  };
+}
+
+/** Bytes of the transformed weights. */
+export function winogradWeightsBytes(problem: WinogradWeightsProblem, tile: WinogradTile): number {
+  const { batches, taps, lanes, columns } = layoutOf(problem, tile);
+  return 4 * batches * taps * lanes * columns;
+}
+
+/** Strides of the state in scalars, negative along taps that are read backwards. */
+const Params = struct('WinogradWeights', {
+  count: 'u32',
+  taps: 'u32',
+  lanes: 'u32',
+  columns: 'u32',
+  cin: 'u32',
+  cout: 'u32',
+  kernel_h: 'i32',
+  kernel_w: 'i32',
+  base: 'i32',
+  tap_t: 'i32',
+  tap_h: 'i32',
+  tap_w: 'i32',
+  row: 'i32',
+  column: 'i32',
+});
+
+/** Bindings: weights (a state) and packed, both as `array<f32>`. */
+export function conv3dWinogradWeights(problem: WinogradWeightsProblem, tile: WinogradTile, workgroupSize = 64): Kernel {
+  const { kernel: window, stride, cin, cout, turned } = problem;
+  const { batches, taps, lanes, columns } = layoutOf(problem, tile);
+  const step = stride[1];
+  const transforms = transformsOf(tile);
+  const sizes = transforms.map((transform) => transform?.filter[0]?.length ?? 1);
+  const code = new StraightLine();
+  const loads = cube(
+    sizes,
+    (t, h, w) => `load(at + ${t} * p.tap_t, ${h * step} + phase_h, ${w * step} + phase_w, inside)`,
+  );
+  const result = transforms.reduce(
+    (values, transform, axis) => (transform ? code.apply(values, axis, transform.filter) : values),
+    code.name(loads, 'g'),
+  );
+  // A row of the state, and how far apart its taps are.
+  const width = 4 * vec4s(turned ? cin : cout);
+  const tapW = (turned ? cout : cin) * width;
+  const sign = turned ? -1 : 1;
+  return kernel({
+    name: `conv3d_winograd weights ${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
+    params: Params,
+    values: {
+      count: taps * lanes * columns,
+      taps,
+      lanes,
+      columns,
+      cin,
+      cout,
+      kernel_h: window[1],
+      kernel_w: window[2],
+      base: turned ? (window[0] * window[1] * window[2] - 1) * tapW : 0,
+      tap_t: sign * window[1] * window[2] * tapW,
+      tap_h: sign * window[2] * tapW,
+      tap_w: sign * tapW,
+      row: turned ? 1 : width,
+      column: turned ? width : 1,
+    },
+    storage: [constant('weights', 'array<f32>'), storage('packed', 'array<f32>')],
+    workgroups: foldGrid(divideUp(taps * lanes * columns, workgroupSize)),
+    body: /* wgsl */ `
+// A tap past the end of the window, which a phase of a stride may have, is zero.
+fn load(at: i32, h: i32, w: i32, inside: bool) -> f32 {
+  let there = inside && h < p.kernel_h && w < p.kernel_w;
+  return select(0.0, weights[select(0, at + h * p.tap_h + w * p.tap_w, there)], there);
+}
+
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
+  if (index >= p.count) { return; }
+  let column = index % p.columns;
+  let lane = index / p.columns % p.lanes;
+  let tap = index / p.columns / p.lanes;
+  let phase = i32(lane / p.cin);
+  let phase_h = phase / ${step};
+  let phase_w = phase % ${step};
+  let inside = phase < ${step * step} && column < p.cout;
+  let at = p.base + i32(tap) * p.tap_t + i32(lane % p.cin) * p.row + i32(column) * p.column;
+  ${code.lines.join('\n  ')}
+  // As a loop: written out, the stores are half of the text and of the time to compile it.
+  var values = array<f32, ${batches}>(${flatten(result).join(', ')});
+  for (var b = 0u; b < ${batches}u; b++) { packed[index + b * p.count] = values[b]; }
+}`,
+  });
+}
