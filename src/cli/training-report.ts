@@ -61,7 +61,7 @@ ${curves(result.metrics)}
 ${confusion(total, classes)}
 ${perClass(evaluation, classes)}
 ${skipped.length === 0 ? '' : section('Clips that could not be used', `<ul class="plain">${skipped.map(({ reason }) => `<li>${escaped(reason)}</li>`).join('')}</ul>`)}
-${section('Configuration', `<details><summary>All of it, with the defaults</summary><pre>${escaped(JSON.stringify(config, null, 2))}</pre></details>`)}
+${section('Configuration', `<details><summary>All of it, with the defaults</summary><pre>${escaped(JSON.stringify({ ...config, stages: plans[0]!.stages }, null, 2))}</pre></details>`)}
 <footer>Trained on ${escaped(adapter)} by i3d-webgpu ${packageVersions().own}.</footer>
 </main>
 </html>

@@ -17,6 +17,9 @@ import { MODEL_FILES } from './model_files.ts';
 /** Models that come with the package. */
 const SHIPPED = fileURLToPath(new URL('../../models/', import.meta.url));
 
+/** Enough for tens of classes, and trained on a processor in minutes. */
+const SMALL = { architecture: 'inception-4', width: 0.5 } as const;
+
 export interface Start {
   readonly spec: ModelSpec;
   readonly parameters: ReadonlyMap<string, FloatTensor>;
@@ -35,7 +38,8 @@ export async function startOf(
 ): Promise<Start> {
   const path = await modelPath(from, stream);
   if (path === undefined) {
-    const spec = modelSpec({ architecture: 'inception-4', ...model, stream, classes: classes.length });
+    const width = model.architecture === 'i3d' ? 1 : SMALL.width;
+    const spec = modelSpec({ ...SMALL, width, ...model, stream, classes: classes.length });
     return { spec, parameters: initialParameters(spec, seed), from: undefined };
   }
   const given = await readStart(path, stream);
