@@ -43,7 +43,8 @@ function movingTexture(frames: number, side: number): string {
 
 test('help and version', async () => {
   const help = await run();
-  for (const command of ['classify', 'flow', 'inspect', 'convert', 'doctor', 'demo']) expect(help).toContain(command);
+  for (const command of ['classify', 'flow', 'inspect', 'convert', 'inflate', 'verify', 'doctor', 'demo'])
+    expect(help).toContain(command);
   expect(await run('classify', '--help')).toContain('--flow-input');
   expect(await run('--version')).toBe(`${json(new URL('../../package.json', import.meta.url).pathname).version}\n`);
 });
