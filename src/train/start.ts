@@ -2,7 +2,6 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
@@ -12,13 +11,10 @@ import { isModelFile, type Model, parseModelFile } from '../i3d/model_file.ts';
 import { initialParameters, type ModelSpec, modelSpec } from '../i3d/spec.ts';
 import { loadWeightsFile } from '../io/weights.ts';
 import type { TrainConfig } from './config.ts';
-import { MODEL_FILES } from './model_files.ts';
+import { MODEL_FILES, SHIPPED_MODELS } from './model_files.ts';
 
-/** Models that come with the package. */
-const SHIPPED = fileURLToPath(new URL('../../models/', import.meta.url));
-
-/** Enough for tens of classes, and trained on a processor in minutes. */
-const SMALL = { architecture: 'inception-4', width: 0.5 } as const;
+/** As the models that come along: enough for tens of classes, and trained on a processor in minutes. */
+const SMALL = { architecture: 'inception-4', width: 0.25 } as const;
 
 export interface Start {
   readonly spec: ModelSpec;
@@ -63,7 +59,7 @@ export async function startOf(
 /** The file that a stream starts from; undefined for none. */
 async function modelPath(from: string | undefined, stream: Stream): Promise<string | undefined> {
   if (from === 'none') return undefined;
-  const folder = from ?? SHIPPED;
+  const folder = from ?? SHIPPED_MODELS;
   const found = await stat(folder).catch(() => undefined);
   if (from !== undefined && !found?.isDirectory()) return from;
   const path = join(folder, MODEL_FILES[stream]);

@@ -100,12 +100,11 @@ test('convert writes what is no I3D as it is, and says so', async () => {
   expect([...(await loadWeights(at('out.safetensors'))).get('w')!.data]).toEqual([1, 2]);
 });
 
-test('the demonstration runs and says that its weights are untrained', async () => {
-  const text = await run('demo');
-  expect(text).toContain('16 frames of 320×240');
+test('the demonstration recognises a clip that no model has seen, and writes a page', async () => {
+  const text = await run('demo', '--out', at('demo'));
   expect(text).toMatch(/1 {2}\S.* %/);
-  expect(text).toContain('untrained: these labels mean nothing');
-  expect(text).toContain('--rgb rgb_imagenet.pt');
+  expect(text).toContain('That is right');
+  expect(readdirSync(at('demo'))).toEqual([expect.stringMatching(/\.mp4$/), 'report.html']);
 });
 
 describe('flow', () => {
