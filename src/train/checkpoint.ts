@@ -63,18 +63,33 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
  * @throws InputError that names the first setting that differs.
  */
 export function checkSameRecipe(path: string, before: Checkpoint['recipe'], now: Checkpoint['recipe']): void {
-  const normal = JSON.parse(JSON.stringify(now)) as Checkpoint['recipe'];
-  const keys = new Set([...Object.keys(before), ...Object.keys(normal)]);
-  for (const key of keys) {
-    const [old, wanted] = [JSON.stringify(before[key]), JSON.stringify(normal[key])];
-    if (old === wanted) continue;
-    throw new InputError(
-      `${path} was left by a run with ${key} ${shown(old)}, and this one has ${shown(wanted)}; use the same settings, or another --out.`,
-    );
-  }
+  const found = difference(before, JSON.parse(JSON.stringify(now)), '');
+  if (!found) return;
+  throw new InputError(
+    `${path} was left by a run with ${found.place} ${shown(found.before)}, and this one has ${shown(found.now)}; use the same settings, or another --out.`,
+  );
 }
 
-function shown(json: string | undefined): string {
+interface Difference {
+  readonly place: string;
+  readonly before: unknown;
+  readonly now: unknown;
+}
+
+/** The first value that two JSON values do not have in common. */
+function difference(before: unknown, now: unknown, place: string): Difference | undefined {
+  if (!isObject(before) || !isObject(now)) return Object.is(before, now) ? undefined : { place, before, now };
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    const found = difference(before[key], now[key], place === '' ? key : `${place}.${key}`);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function shown(value: unknown): string {
+  const json = JSON.stringify(value);
   if (json === undefined) return 'left out';
   return json.length > 80 ? `${json.slice(0, 77)}…` : json;
 }

@@ -147,6 +147,17 @@ describe('what goes wrong', () => {
     );
   });
 
+  test('the setting that differs is named, however deep it lies', async () => {
+    const stages = [{ ...TINY.stages[0]!, steps: 3 }, TINY.stages[1]!];
+    await expect(run('unbroken', { stages }, { resume: true })).rejects.toThrow(
+      /a run with stages\.0\.steps 2, and this one has 3/,
+    );
+    const augmentation = { flip: false };
+    await expect(run('unbroken', { augmentation }, { resume: true })).rejects.toThrow(
+      /augmentation\.flip true, and this one has false/,
+    );
+  });
+
   test('a loss that is no number stops with the step and a tensor; what was saved stays', async () => {
     const stages = [{ name: 'all', trains: 'all' as const, steps: 6, learningRate: 1e30, warmup: 0 }];
     const optimiser = { clip: 1e30 };
