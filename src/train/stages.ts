@@ -23,14 +23,13 @@ function defaultStages(pretrained: boolean): Stage[] {
     warmup: 0.05,
     drops: [...PUBLISHED_DROPS],
     dropFactor: 0.1,
-    atLeast: 400,
   };
   if (!pretrained) {
-    return [{ ...common, name: 'all', trains: 'all', epochs: 60, atMost: 20_000, learningRate: 0.05 }];
+    return [{ ...common, name: 'all', trains: 'all', epochs: 60, atLeast: 1_200, atMost: 16_000, learningRate: 0.05 }];
   }
   return [
-    { ...common, name: 'head', trains: 'head', epochs: 10, atMost: 4_000, learningRate: 0.1 },
-    { ...common, name: 'all', trains: 'all', epochs: 30, atMost: 12_000, learningRate: 0.02 },
+    { ...common, name: 'head', trains: 'head', epochs: 10, atLeast: 400, atMost: 2_000, learningRate: 0.1 },
+    { ...common, name: 'all', trains: 'all', epochs: 30, atLeast: 600, atMost: 8_000, learningRate: 0.02 },
   ];
 }
 
