@@ -30,10 +30,8 @@ import type { Kernel } from '../core/kernel.ts';
 import {
   type Conv3dWeightGradientProblem,
   WeightGradientParams,
-  weightGradientRows4,
   weightGradientValues,
 } from './conv3d_weight_gradient.ts';
-import { vec4s } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
 
 export interface WeightGradientSubgroupTile {
@@ -45,16 +43,6 @@ export interface WeightGradientSubgroupTile {
   readonly pixels: number;
   /** Each quad of lanes has pixels of its own. */
   readonly quads: boolean;
-}
-
-/** Parts that each part of the problem becomes: quads write sums of their own. */
-export const subgroupPartSums = ({ lanes, quads }: WeightGradientSubgroupTile): number => (quads ? lanes / 4 : 1);
-
-/** Workgroups for each part. */
-export function subgroupTiles(problem: Conv3dWeightGradientProblem, tile: WeightGradientSubgroupTile): number {
-  const { lanes, vectors, quads } = tile;
-  const width = quads ? 4 : lanes;
-  return divideUp(weightGradientRows4(problem), width * vectors) * divideUp(vec4s(problem.dy.shape[4]), width);
 }
 
 /** Bindings: x, dy, sums. One group. */

@@ -23,10 +23,8 @@ import { PIXEL_FUNCTIONS } from './conv3d.ts';
 import {
   type Conv3dWeightGradientProblem,
   WeightGradientParams,
-  weightGradientRows4,
   weightGradientValues,
 } from './conv3d_weight_gradient.ts';
-import { vec4s } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
 
 /** All multiples of 4, and such that the threads share the staging evenly. */
@@ -50,10 +48,6 @@ export function weightGradientTileFits(profile: DeviceProfile, tile: WeightGradi
   const bytes = 16 * tile.bk * (tile.bm / 4 + tile.bn / 4 + 1);
   return threadsOf(tile) <= profile.maxInvocationsPerWorkgroup && bytes <= profile.maxWorkgroupStorage;
 }
-
-/** Workgroups for each part. */
-export const tiledTiles = (problem: Conv3dWeightGradientProblem, { bm, bn }: WeightGradientTile): number =>
-  divideUp(weightGradientRows4(problem), bm / 4) * divideUp(vec4s(problem.dy.shape[4]), bn / 4);
 
 /**
  * Bindings: x, dy, sums. One group.
@@ -82,7 +76,7 @@ export function conv3dWeightGradientTiled(problem: Conv3dWeightGradientProblem, 
     params: WeightGradientParams,
     values,
     storage: [storage('x'), storage('dy'), storage('sums')],
-    workgroups: foldGrid(tiledTiles(problem, tile) * problem.parts),
+    workgroups: foldGrid(divideUp(values.rows4, bm4) * divideUp(values.cout4, bn4) * problem.parts),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
 
