@@ -14,7 +14,7 @@ export interface WinogradTile {
   readonly t: 1 | 2;
   readonly hw: 2 | 3 | 4;
   /** Taps over H and W, per phase of a stride; 3 along T where it is tiled. */
-  readonly taps: 3 | 4;
+  readonly taps: 3 | 4 | 5;
 }
 
 export type Matrix = readonly (readonly number[])[];
@@ -25,7 +25,7 @@ interface Transform {
   readonly output: Matrix;
 }
 
-/** The input's side of F(3, 4) and F(4, 3): it depends on the points alone. */
+/** The input's side of F(2, 5), F(3, 4) and F(4, 3): it depends on the points alone. */
 const INPUT_6: Matrix = [
   [4, 0, -5, 0, 1, 0],
   [0, -4, -4, 1, 1, 0],
@@ -56,6 +56,21 @@ const TRANSFORMS: Readonly<Record<string, Transform>> = {
     output: [
       [1, 1, 1, 0],
       [0, 1, -1, -1],
+    ],
+  },
+  '2,5': {
+    input: INPUT_6,
+    filter: [
+      [1 / 4, 0, 0, 0, 0],
+      [-1 / 6, -1 / 6, -1 / 6, -1 / 6, -1 / 6],
+      [-1 / 6, 1 / 6, -1 / 6, 1 / 6, -1 / 6],
+      [1 / 24, 1 / 12, 1 / 6, 1 / 3, 2 / 3],
+      [1 / 24, -1 / 12, 1 / 6, -1 / 3, 2 / 3],
+      [0, 0, 0, 0, 1],
+    ],
+    output: [
+      [1, 1, 1, 1, 1, 0],
+      [0, 1, -1, 2, -2, 1],
     ],
   },
   '3,4': {

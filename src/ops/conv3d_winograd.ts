@@ -1,5 +1,5 @@
 /**
- * @file Winograd candidates for 3×3 and 4×4 windows of stride 1 and 5×5 to 8×8 windows of stride 2 (over T any window, or
+ * @file Winograd candidates for 3×3 to 5×5 windows of stride 1 and 5×5 to 10×10 windows of stride 2 (over T any window, or
  * 3): three dispatches per part. Not exact; the error is documented in docs/kernels.md.
  */
 
@@ -66,6 +66,7 @@ const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] =
   { tile: { t: 2, hw: 2, taps: 3 }, rank: -20 },
   { tile: { t: 1, hw: 4, taps: 4 }, rank: -30 },
   { tile: { t: 1, hw: 3, taps: 4 }, rank: -25 },
+  { tile: { t: 1, hw: 2, taps: 5 }, rank: -30 },
 ];
 
 /**
@@ -93,7 +94,8 @@ const tilesOfTwo = ({ geometry: { kernel, stride } }: Convolution): boolean =>
 function pays({ profile, geometry, cin: inner, cout }: Convolution): boolean {
   const cin = inner * geometry.stride[1] ** 2;
   if (!profile.software) return cin >= 32 && cout >= 32;
-  return cin >= 12 && (geometry.stride[1] > 1 ? cout >= 12 : cout > 16);
+  if (geometry.stride[1] > 1) return cin >= 12 && cout >= 12;
+  return cin >= (geometry.kernel[1] > 4 ? 8 : 12) && cout > 16;
 }
 
 export function winogradCandidates(conv: Convolution): RankedCandidate[] {

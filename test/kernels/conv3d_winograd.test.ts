@@ -14,6 +14,7 @@ const TILES: readonly WinogradTile[] = [
   { t: 1, hw: 4, taps: 3 },
   { t: 1, hw: 3, taps: 4 },
   { t: 1, hw: 4, taps: 4 },
+  { t: 1, hw: 2, taps: 5 },
 ];
 
 describe.each(TILES)('F($hw, $taps)', (tile) => {
