@@ -30,6 +30,8 @@ interface TrainFlags extends DeviceFlags {
 
 /** What shells say of a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
+/** Milliseconds within which a second signal is the first one again, passed on by a program that started this one. */
+const SAME_KEYSTROKE = 1000;
 
 export function addTrain(program: Command): Command {
   return program
@@ -87,19 +89,30 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   else process.stdout.write(toText(config, result, seconds));
 }
 
-/** The first Ctrl-C ends `body` in an orderly way, the second one at once. */
+/** The first Ctrl-C ends `body` in an orderly way, another one at once. */
 async function untilInterrupted<T>(session: Session, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const interrupt = (): void => {
-    session.warn('Finishing the step and saving; Ctrl-C again stops at once.');
-    controller.abort();
+  let first: number | undefined;
+  const interrupt = (signal: NodeJS.Signals): void => {
+    if (first === undefined) {
+      first = performance.now();
+      session.warn('Finishing the step and saving; Ctrl-C again stops at once.');
+      controller.abort();
+    } else if (performance.now() - first > SAME_KEYSTROKE) {
+      // Ends as it would have without this handler.
+      stopListening();
+      process.kill(process.pid, signal);
+    }
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, interrupt);
+  const stopListening = () => {
+    for (const signal of signals) process.removeListener(signal, interrupt);
+  };
+  for (const signal of signals) process.on(signal, interrupt);
   try {
     return await body(controller.signal);
   } finally {
-    for (const signal of signals) process.removeListener(signal, interrupt);
+    stopListening();
   }
 }
 

@@ -124,6 +124,8 @@ function killed(path: string, out: string, signal: NodeJS.Signals): Promise<{ co
     if (!existsSync(join(out, 'checkpoint-rgb.safetensors'))) return;
     clearInterval(watch);
     child.kill(signal);
+    // Programs that start others may pass on what the terminal has sent to all of them already.
+    child.kill(signal);
   }, 20);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
