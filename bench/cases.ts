@@ -1,14 +1,20 @@
-/** @file What the kernel bench runs: the distinct convolutions and pools of I3D, or a convolution of any shape. */
+/**
+ * @file What the kernel bench runs: the distinct convolutions and pools of I3D and the gradients of the convolutions, or a
+ * convolution of any shape.
+ */
 
 import { sizeOf } from '../src/core/tensor.ts';
-import { type Node, operatorOf } from '../src/graph/graph.ts';
+import { isOp, type Node, operatorOf } from '../src/graph/graph.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
 import { I3D_OUTPUTS } from '../src/i3d/model.ts';
 import type { Triple } from '../src/kernels/conv3d.ts';
 import { type Cost, f32, type TensorType } from '../src/ops/operator.ts';
 import { type ModelSize, modelGraph } from './i3d.ts';
 
-type WindowNode = Node<'conv3d'> | Node<'pool3d'>;
+type WindowNode = Node<'conv3d' | 'pool3d' | 'conv3dWeightGradient' | 'conv3dInputGradient'>;
+
+/** One of these operators with its attributes. */
+export type Subject = { [N in WindowNode as N['op']]: Pick<N, 'op' | 'attributes'> }[WindowNode['op']];
 
 /** One operator on one shape. */
 export interface Case {
@@ -16,7 +22,7 @@ export interface Case {
   readonly name: string;
   /** How often the model has it. */
   readonly count: number;
-  readonly node: Pick<WindowNode, 'op' | 'attributes'>;
+  readonly node: Subject;
   readonly inputs: readonly TensorType[];
   readonly outputs: readonly TensorType[];
   readonly cost: Cost;
@@ -28,23 +34,36 @@ const windowName = (kernel: readonly number[], stride: readonly number[]): strin
   return `${size}/${stride.every((s) => s === stride[0]) ? stride[0] : stride.join('×')}`;
 };
 
-function nameOf(node: Pick<WindowNode, 'op' | 'attributes'>, inputs: readonly TensorType[]): string {
-  const [x, weights] = inputs.map(({ shape }) => shape);
+function nameOf(node: Subject, inputs: readonly TensorType[]): string {
+  const [x, second] = inputs.map(({ shape }) => shape);
   const at = x!.slice(1, 4).join('×');
-  if ('mode' in node.attributes) {
-    const { mode, kernel, stride } = node.attributes;
-    return `${mode} ${windowName(kernel, stride)} ${x![4]} at ${at}`;
+  switch (node.op) {
+    case 'pool3d': {
+      const { mode, kernel, stride } = node.attributes;
+      return `${mode} ${windowName(kernel, stride)} ${x![4]} at ${at}`;
+    }
+    case 'conv3d': {
+      const { stride, channels } = node.attributes;
+      return `${windowName(second!.slice(0, 3), stride)} ${x![4]}→${channels.join('+')} at ${at}`;
+    }
+    case 'conv3dWeightGradient': {
+      const { kernel, stride } = node.attributes;
+      return `by weights ${windowName(kernel, stride)} ${x![4]}→${second![4]} at ${at}`;
+    }
+    case 'conv3dInputGradient': {
+      const { stride, size } = node.attributes;
+      return `by input ${windowName(second!.slice(0, 3), stride)} ${second![3]}→${x![4]} at ${size.join('×')}`;
+    }
   }
-  const { stride, channels } = node.attributes;
-  return `${windowName(weights!.slice(0, 3), stride)} ${x![4]}→${channels.join('+')} at ${at}`;
 }
 
-function caseOf(
-  node: Pick<WindowNode, 'op' | 'attributes'>,
-  inputs: readonly TensorType[],
-  outputs: readonly TensorType[],
-  count: number,
-): Case {
+/** Inputs that are parameters, by index: of a pool and of the gradient by the weights, none. */
+export function parameterInputs({ node, inputs }: Pick<Case, 'node' | 'inputs'>): ReadonlySet<number> {
+  const none = node.op === 'pool3d' || node.op === 'conv3dWeightGradient';
+  return new Set(none ? [] : inputs.slice(1).map((_, i) => i + 1));
+}
+
+function caseOf(node: Subject, inputs: readonly TensorType[], outputs: readonly TensorType[], count: number): Case {
   const cost = operatorOf(node).cost(node.attributes, inputs, outputs);
   return { name: nameOf(node, inputs), count, node, inputs, outputs, cost };
 }
@@ -58,7 +77,30 @@ export function i3dCases(size: ModelSize): Case[] {
     if (node.op !== 'conv3d' && node.op !== 'pool3d') continue;
     const [inputs, outputs] = [types(node.inputs), types(node.outputs)];
     const key = JSON.stringify([node.op, node.attributes, inputs]);
+    found.set(key, caseOf(node as Subject, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
+  }
+  return [...found.values()];
+}
+
+/** The gradients of every distinct convolution of I3D, by its weights and, but for the first layer's, by its input. */
+export function gradientCases(size: ModelSize): Case[] {
+  const { values, nodes } = modelGraph(size);
+  const found = new Map<string, Case>();
+  const add = (node: Subject, inputs: readonly TensorType[]): void => {
+    const key = JSON.stringify([node, inputs]);
+    const outputs = operatorOf(node).infer(node.attributes, inputs);
     found.set(key, caseOf(node, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
+  };
+  for (const node of nodes) {
+    if (!isOp(node, 'conv3d')) continue;
+    const [x, weights, y] = [node.inputs[0]!, node.inputs[1]!, node.outputs[0]!].map((id) => values[id]!);
+    const { stride, padding, groups } = node.attributes;
+    const kernel = weights!.type.shape.slice(0, 3) as unknown as Triple;
+    const around = x!.type.shape.slice(1, 4) as unknown as Triple;
+    const window = { stride, padding, groups };
+    add({ op: 'conv3dWeightGradient', attributes: { ...window, kernel } }, [x!.type, y!.type]);
+    if (x!.source.kind === 'input') continue;
+    add({ op: 'conv3dInputGradient', attributes: { ...window, size: around } }, [y!.type, weights!.type]);
   }
   return [...found.values()];
 }

@@ -4,7 +4,7 @@ import { InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
-import { type Case, i3dCases } from './cases.ts';
+import { type Case, gradientCases, i3dCases } from './cases.ts';
 import { barChart } from './chart.ts';
 import type { ModelSize } from './i3d.ts';
 import { measurePeaks, type Peaks, remeasurePeaks } from './peaks.ts';
@@ -15,6 +15,8 @@ export interface KernelsOptions extends ModelSize {
   readonly repeats: number;
   /** Only shapes whose names contain this; `x` stands for `×` and `→`. */
   readonly shape?: string;
+  /** The gradients of the convolutions instead. */
+  readonly gradients?: boolean;
   /** Only candidates whose names start so. */
   readonly kernel?: string;
   readonly json?: string;
@@ -64,7 +66,7 @@ export async function benchKernels(gpu: Gpu, options: KernelsOptions): Promise<b
   const before = await measurePeaks(gpu);
   const plain = (text: string): string => text.replaceAll(/[×→]/g, 'x');
   const wanted = plain(options.shape ?? '');
-  const all = i3dCases(options);
+  const all = options.gradients ? gradientCases(options) : i3dCases(options);
   const cases = all.filter(({ name }) => plain(name).includes(wanted));
   if (cases.length === 0) {
     throw new InputError(`No shape matches ${options.shape}; there are ${all.map(({ name }) => name).join(', ')}.`);

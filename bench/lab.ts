@@ -158,7 +158,7 @@ function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile
   const [x, weights] = subject.inputs.map(({ shape }) => shape);
   const kernel = weights!.slice(0, 3) as unknown as Triple;
   const [cin, cout] = [x![4]!, weights![4]!];
-  if (!('groups' in subject.node.attributes)) throw new Error('The lab runs convolutions.');
+  if (subject.node.op !== 'conv3d') throw new Error('The lab runs convolutions.');
   const { stride, padding, groups, relu } = subject.node.attributes;
   const { inputs, outputs } = bench.operands;
   const { maxStorageBinding, bindingAlignment } = profile;

@@ -4,6 +4,9 @@
  */
 
 import type { Accuracy } from '../src/core/kernel.ts';
+import type { Conv3dAttributes } from '../src/ops/conv3d.ts';
+import type { InputGradientAttributes, WeightGradientAttributes } from '../src/ops/conv3d_gradient.ts';
+import type { Pool3dAttributes } from '../src/ops/pool3d.ts';
 import { resolvePadding, type WindowGeometry } from '../src/ops/window.ts';
 import { eachTap, type Shape5 } from '../test/reference/volume.ts';
 import type { Case } from './cases.ts';
@@ -36,16 +39,18 @@ function spread(count: number, limit: number): number[] {
   return [...chosen].sort((a, b) => a - b);
 }
 
-/**
- * @param data Values of x, and for convolutions of the weights (kt×kh×kw×Cin×Cout) and the bias, dense.
- */
+/** @param data Values of the inputs, dense. */
 export function oracle({ node, inputs, outputs }: Case, data: readonly Float32Array[]): Oracle {
-  const x = inputs[0]!.shape as unknown as Shape5;
   const [, frames, height, width] = outputs[0]!.shape as unknown as Shape5;
   const pixels = outputs[0]!.shape.slice(0, 4).reduce((a, b) => a * b, 1);
   const widths = outputs.map(({ shape }) => shape[4]!);
   const cout = widths.reduce((a, b) => a + b, 0);
-  const value = evaluator(node, x, inputs[1]?.shape, cout, data);
+  const value = evaluator(
+    node,
+    inputs.map(({ shape }) => shape),
+    cout,
+    data,
+  );
   const samples: Sample[] = [];
   for (const pixel of spread(pixels, PIXELS)) {
     const w = pixel % width;
@@ -72,21 +77,99 @@ export function oracle({ node, inputs, outputs }: Case, data: readonly Float32Ar
   };
 }
 
+/** Of an output N×T×H×W×C; of weights kt×kh×kw×Cin×Cout the first four. */
 type Position = readonly [n: number, t: number, h: number, w: number];
+type Evaluator = (at: Position, channel: number) => number;
 
 function evaluator(
-  node: Case['node'],
+  { op, attributes }: Case['node'],
+  shapes: readonly (readonly number[])[],
+  cout: number,
+  data: readonly Float32Array[],
+): Evaluator {
+  switch (op) {
+    case 'conv3dWeightGradient':
+      return weightGradient(attributes, shapes as unknown as Shape5[], data);
+    case 'conv3dInputGradient':
+      return inputGradient(attributes, shapes as unknown as Shape5[], data);
+    default:
+      return forward(attributes, shapes[0] as unknown as Shape5, shapes[1], cout, data);
+  }
+}
+
+const before = (geometry: WindowGeometry, [, t, h, w]: Shape5): number[] =>
+  resolvePadding(geometry, [t, h, w]).map(([first]) => first);
+
+function weightGradient(
+  geometry: WeightGradientAttributes,
+  [x, dy]: readonly Shape5[],
+  [values, gradients]: readonly Float32Array[],
+): Evaluator {
+  const [pt, ph, pw] = before(geometry, x!) as [number, number, number];
+  const { stride } = geometry;
+  const [samples, frames, height, width, cout] = dy!;
+  return ([kt, kh, kw, ci], co) => {
+    let sum = 0;
+    for (let n = 0; n < samples; n++) {
+      for (let t = 0; t < frames; t++) {
+        const xt = t * stride[0] + kt - pt;
+        if (xt < 0 || xt >= x![1]) continue;
+        for (let h = 0; h < height; h++) {
+          const xh = h * stride[1] + kh - ph;
+          if (xh < 0 || xh >= x![2]) continue;
+          for (let w = 0; w < width; w++) {
+            const xw = w * stride[2] + kw - pw;
+            if (xw < 0 || xw >= x![3]) continue;
+            const from = (((n * x![1] + xt) * x![2] + xh) * x![3] + xw) * x![4] + ci;
+            sum += values![from]! * gradients![(((n * frames + t) * height + h) * width + w) * cout + co]!;
+          }
+        }
+      }
+    }
+    return sum;
+  };
+}
+
+function inputGradient(
+  attributes: InputGradientAttributes,
+  [dy, weights]: readonly Shape5[],
+  [gradients, values]: readonly Float32Array[],
+): Evaluator {
+  const [kt, kh, kw, cin, cout] = weights!;
+  const { stride, size } = attributes;
+  const [pt, ph, pw] = before({ ...attributes, kernel: [kt, kh, kw] }, [1, ...size, cin]) as [number, number, number];
+  /** The output position that reads this input position through a tap; −1 where there is none. */
+  const reader = (at: number, pad: number, tap: number, step: number, limit: number): number => {
+    const output = (at + pad - tap) / step;
+    return Number.isInteger(output) && output >= 0 && output < limit ? output : -1;
+  };
+  return ([n, t, h, w], ci) => {
+    let sum = 0;
+    for (let tap = 0; tap < kt * kh * kw; tap++) {
+      const yt = reader(t, pt, Math.floor(tap / (kh * kw)), stride[0], dy![1]);
+      const yh = reader(h, ph, Math.floor(tap / kw) % kh, stride[1], dy![2]);
+      const yw = reader(w, pw, tap % kw, stride[2], dy![3]);
+      if (yt < 0 || yh < 0 || yw < 0) continue;
+      const from = (((n * dy![1] + yt) * dy![2] + yh) * dy![3] + yw) * cout;
+      const row = (tap * cin + ci) * cout;
+      for (let c = 0; c < cout; c++) sum += gradients![from + c]! * values![row + c]!;
+    }
+    return sum;
+  };
+}
+
+function forward(
+  attributes: Pool3dAttributes | Conv3dAttributes,
   x: Shape5,
   weightShape: readonly number[] | undefined,
   cout: number,
   [values, weights, bias]: readonly Float32Array[],
-): (at: Position, channel: number) => number {
-  const { attributes } = node;
+): Evaluator {
   const kernel = ('mode' in attributes ? attributes.kernel : weightShape!.slice(0, 3)) as WindowGeometry['kernel'];
   const { stride } = attributes;
-  const before = resolvePadding({ ...attributes, kernel }, [x[1], x[2], x[3]]).map(([first]) => first);
+  const padding = before({ ...attributes, kernel }, x);
   const corner = ([, t, h, w]: Position) =>
-    [t * stride[0] - before[0]!, h * stride[1] - before[1]!, w * stride[2] - before[2]!] as const;
+    [t * stride[0] - padding[0]!, h * stride[1] - padding[1]!, w * stride[2] - padding[2]!] as const;
   const cin = x[4];
   if ('mode' in attributes) {
     return (at, channel) => {

@@ -16,7 +16,7 @@ import {
   type TensorType,
   viewShape,
 } from '../src/ops/operator.ts';
-import type { Case } from './cases.ts';
+import { type Case, parameterInputs } from './cases.ts';
 import { cheapNoise } from './i3d.ts';
 import { type Timing, type TimingOptions, timeProgram } from './measure.ts';
 import { type Oracle, oracle, TOLERANCE } from './oracle.ts';
@@ -36,7 +36,8 @@ export interface Trial {
 export class Workbench {
   private readonly data: readonly Float32Array<ArrayBuffer>[];
   private readonly oracle: Oracle;
-  private readonly input: GPUBuffer;
+  /** Undefined for parameters, which candidates have packed. */
+  private readonly inputs: readonly (GPUBuffer | undefined)[];
   private readonly outputs: readonly GPUBuffer[];
   readonly operands: NodeOperands;
   /** A result that passed: others must agree with it everywhere, not only at the samples. */
@@ -47,17 +48,20 @@ export class Workbench {
     readonly subject: Case,
   ) {
     const { inputs, outputs } = subject;
-    const [, weights] = inputs;
+    const parameters = parameterInputs(subject);
     // Weights by fan-in keep results near 1, as in a network.
-    const scale = weights ? Math.sqrt(3 / sizeOf(weights.shape.slice(0, -1))) : 1;
-    this.data = inputs.map(({ shape }, i) => cheapNoise(i, sizeOf(shape), i === 1 ? scale : 1));
+    const fanIn = (shape: readonly number[]) => Math.sqrt(3 / sizeOf(shape.slice(0, -1)));
+    const scale = (shape: readonly number[], i: number) => (i === 1 && parameters.has(i) ? fanIn(shape) : 1);
+    this.data = inputs.map(({ shape }, i) => cheapNoise(i, sizeOf(shape), scale(shape, i)));
     this.oracle = oracle(subject, this.data);
     this.operands = {
-      inputs: inputs.map((type, i) => operand(type, i === 0 ? 0 : -1)),
-      outputs: outputs.map((type, i) => operand(type, i + 1)),
+      inputs: inputs.map((type, i) => operand(type, parameters.has(i) ? -1 : i)),
+      outputs: outputs.map((type, i) => operand(type, inputs.length + i)),
     };
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-    this.input = gpu.upload('x', padChannels(inputs[0]!, this.data[0]!), usage);
+    this.inputs = inputs.map((type, i) =>
+      parameters.has(i) ? undefined : gpu.upload(`x${i}`, padChannels(type, this.data[i]!), usage),
+    );
     this.outputs = outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage));
   }
 
@@ -91,7 +95,7 @@ export class Workbench {
   }
 
   dispose(): void {
-    for (const buffer of [this.input, ...this.outputs]) this.gpu.destroyBuffer(buffer);
+    for (const buffer of [...this.inputs, ...this.outputs]) if (buffer) this.gpu.destroyBuffer(buffer);
   }
 
   private compile(candidate: Candidate, made: GPUBuffer[]): Promise<Program> {
@@ -99,9 +103,14 @@ export class Workbench {
       made.push(buffer);
       return buffer;
     };
-    const workspaces = candidate.workspaces.map((size, i) =>
-      keep(this.gpu.createBuffer(`workspace ${i}`, size, BufferUsage.STORAGE)),
-    );
+    const scratch = (sizes: readonly number[], what: string) =>
+      sizes.map((size, i) => keep(this.gpu.createBuffer(`${what} ${i}`, size, BufferUsage.STORAGE)));
+    const buffers = {
+      input: this.inputs,
+      output: this.outputs,
+      workspace: scratch(candidate.workspaces, 'workspace'),
+      packed: scratch(candidate.packs ?? [], 'packed'),
+    };
     const constants = new Map<string, GPUBuffer>();
     const constant = (argument: Extract<Argument, { from: 'constant' }>): GPUBuffer => {
       const key = `${argument.layout} ${argument.inputs.join()}`;
@@ -120,7 +129,7 @@ export class Workbench {
         return { buffer, offset: 0, size: buffer.size };
       }
       const { from, index, offset = 0, size } = argument;
-      const buffer = from === 'input' ? this.input : from === 'output' ? this.outputs[index]! : workspaces[index]!;
+      const buffer = buffers[from][index]!;
       return { buffer, offset, size: size ?? buffer.size - offset };
     };
     const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, buffers: args.map(resolve) }));
