@@ -41,7 +41,7 @@ export async function runCandidate(
   limit = Number.POSITIVE_INFINITY,
 ): Promise<Float32Array[]> {
   const made: GPUBuffer[] = [];
-  const upload = (values: Float32Array<ArrayBuffer>): GPUBuffer => {
+  const upload = (values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer => {
     const buffer = gpu.upload(candidate.name, values, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
     made.push(buffer);
     return buffer;

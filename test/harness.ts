@@ -29,9 +29,12 @@ export interface Activation {
   readonly data: Float32Array | Float64Array;
 }
 
+/** The contents of a buffer. */
+type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
 export interface KernelRun {
   /** By binding name: activations, or the contents of a buffer as they are. */
-  readonly inputs: Readonly<Record<string, Activation | Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>>;
+  readonly inputs: Readonly<Record<string, Activation | Words>>;
   /** By binding name; with data where the kernel leaves part of an output as it was. */
   readonly outputs: Readonly<Record<string, View | Activation>>;
 }
@@ -43,7 +46,7 @@ const SLACK = 4;
 /** The outputs, N T H W C, dense, by binding name. */
 export async function runKernel(gpu: Gpu, kernel: Kernel, run: KernelRun): Promise<Record<string, Float32Array>> {
   const made: GPUBuffer[] = [];
-  const upload = (name: string, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): GPUBuffer => {
+  const upload = (name: string, data: Words): GPUBuffer => {
     const buffer = gpu.upload(name, data, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
     made.push(buffer);
     return buffer;

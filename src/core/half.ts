@@ -5,6 +5,9 @@ import type { FloatTensor, HostTensor } from './tensor.ts';
 
 const bits = new DataView(new ArrayBuffer(4));
 
+/** The largest finite value of IEEE 754 binary16. */
+export const HALF_MAX = 65504;
+
 /** IEEE 754 binary16 to number. */
 export function halfToFloat(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;

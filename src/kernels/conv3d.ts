@@ -10,6 +10,7 @@
  * text: all layers of a network share one pipeline.
  */
 
+import { floatToHalf, HALF_MAX } from '../core/half.ts';
 import type { Binding } from '../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
 import { constant, repeat, storage, struct } from './wgsl.ts';
@@ -117,11 +118,11 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
   };
 }
 
-/** x, weights, bias, then the outputs. */
-export function conv3dBindings(outputs: number): Binding[] {
+/** x, weights (vec4 of 32 or of 16 bits), bias, then the outputs. */
+export function conv3dBindings(outputs: number, weights: 'vec4f' | 'vec4h' = 'vec4f'): Binding[] {
   return [
     storage('x'),
-    constant('weights'),
+    constant('weights', `array<${weights}>`),
     constant('bias'),
     ...Array.from({ length: outputs }, (_, i) => storage(`y${i}`)),
   ];
@@ -190,6 +191,15 @@ export function packWeights(weights: Float32Array, taps: number, cin: number, co
     }
   }
   return packed;
+}
+
+/** Packed weights in 16 bits; those beyond the range of f16 become its largest value, as activations do (tile_product.ts). */
+export function packHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    halves[i] = floatToHalf(Math.min(Math.max(values[i]!, -HALF_MAX), HALF_MAX));
+  }
+  return halves;
 }
 
 /** A per-channel vector padded to a multiple of 4 by zeros. */

@@ -21,8 +21,8 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
-import type { Conv3dTiledTile } from './conv3d_tiled.ts';
-import { tileProduct } from './tile_product.ts';
+import { type Conv3dTiledTile, tileLabel } from './conv3d_tiled.ts';
+import { tileElement, tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
 
@@ -32,7 +32,9 @@ export function splitKBytes(problem: Conv3dProblem, parts: number): number {
 }
 
 /** Stage 1. Bindings: x, weights, sums. The tile must divide evenly among its threads, see conv3dTiledFits. */
-export function conv3dSplitK(problem: Conv3dProblem, parts: number, { bm, bn, bk, tm, tn }: Conv3dTiledTile): Kernel {
+export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3dTiledTile): Kernel {
+  const { bm, bn, bk, tm, tn } = tile;
+  const element = tileElement(tile.half);
   const [rows, columns] = [bm / tm, bn / tn];
   const threads = rows * columns;
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
@@ -45,17 +47,18 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, { bm, bn, bk
     lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   const weight = (i: number): string => `weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column]`;
   return kernel({
-    name: `conv3d_splitk ${parts} ${bm}×${bn}×${bk}/${tm}×${tn}`,
+    name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: Conv3dParams,
     values,
-    storage: [storage('x'), constant('weights'), storage('sums')],
+    storage: [storage('x'), constant('weights', `array<${element.vec4}>`), storage('sums')],
+    enable: element.enable,
     workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn4), parts],
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
 
 // One vec4 longer than bk, so that rows start in different banks.
-var<workgroup> x_tile: array<vec4f, ${bm * (bk4 + 1)}>;
-var<workgroup> w_tile: array<vec4f, ${bk * bn4}>;
+var<workgroup> x_tile: array<${element.vec4}, ${bm * (bk4 + 1)}>;
+var<workgroup> w_tile: array<${element.vec4}, ${bk * bn4}>;
 
 // Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
 fn source(origin: vec4i, tap: u32) -> i32 {
@@ -64,8 +67,8 @@ fn source(origin: vec4i, tap: u32) -> i32 {
   return select(-1, address(origin, vec3i(at)), at.x < size.x);
 }
 
-fn pixel_values(start: i32, c: u32) -> vec4f {
-  return select(vec4f(0), x[u32(max(start, 0)) + c], start >= 0);
+fn pixel_values(start: i32, c: u32) -> ${element.vec4} {
+  return ${element.stage('select(vec4f(0), x[u32(max(start, 0)) + c], start >= 0)')};
 }
 
 fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
@@ -114,7 +117,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
       ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}
     }
-    ${tileProduct({ bn, bk, tm, tn, left: 'x_tile', rows, columns })}
+    ${tileProduct({ element, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
   }
   ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, workgroup.z, acc${i}_${j});`)}
 }`,

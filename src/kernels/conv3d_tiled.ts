@@ -24,6 +24,10 @@
  *
  * Workgroups are numbered in bands of 8 tiles of pixels × all tiles of channels, so that those which run together share
  * pixels and weights in the L2 cache.
+ *
+ * `half`: weights come as f16, and both tiles hold f16: half the traffic of the weights, and half the workgroup memory, so
+ * twice as deep or wide a tile fits. x stays f32 in memory and is converted when it is staged; values are converted back in
+ * registers, products and sums are f32.
  */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
@@ -35,7 +39,7 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
-import { tileProduct } from './tile_product.ts';
+import { tileElement, tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -54,6 +58,8 @@ export interface Conv3dTiledTile {
   readonly tm: number;
   /** Output channels of a thread, a multiple of 4. */
   readonly tn: number;
+  /** Weights and tiles in 16 bits; for devices with `shader-f16`. */
+  readonly half?: boolean;
 }
 
 /** Tiles of pixels in a band. */
@@ -97,16 +103,26 @@ function layoutOf({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
   return layout;
 }
 
-/** Whether the tile's threads and workgroup memory are within what the device offers. */
+/** Whether the tile's threads, workgroup memory and elements are within what the device offers. */
 export function conv3dTiledFits(profile: DeviceProfile, tile: Conv3dTiledTile): boolean {
   const { threads, xTile, wTile } = layoutOf(tile);
-  return threads <= profile.maxInvocationsPerWorkgroup && 16 * (xTile + wTile) <= profile.maxWorkgroupStorage;
+  const { bytes } = tileElement(tile.half);
+  return (
+    (profile.shaderF16 || !tile.half) &&
+    threads <= profile.maxInvocationsPerWorkgroup &&
+    bytes * (xTile + wTile) <= profile.maxWorkgroupStorage
+  );
 }
+
+/** Says a tile in the names of kernels and candidates. */
+export const tileLabel = ({ bm, bn, bk, tm, tn }: Conv3dTiledTile, separator = ' '): string =>
+  `${bm}×${bn}×${bk}${separator}${tm}×${tn}`;
 
 /** @throws RangeError when the tile does not divide evenly among its threads. */
 export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kernel {
   const { bm, bn, bk, tm, tn } = tile;
   const { rows, columns, threads, xLoads, xStride, wLoads, wStride, xTile, wTile } = layoutOf(tile);
+  const element = tileElement(tile.half);
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const values = conv3dValues(problem);
   const tiles = divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn4);
@@ -115,17 +131,18 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
   const outputs = (line: (i: number, j: number) => string): string =>
     lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   return kernel({
-    name: `conv3d_tiled ${bm}×${bn}×${bk}/${tm}×${tn}`,
+    name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length),
+    storage: conv3dBindings(problem.outputs.length, element.vec4),
     workgroups: foldGrid(tiles),
+    enable: element.enable,
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
 ${storeFunction(problem.outputs.length)}
 
-var<workgroup> x_tile: array<vec4f, ${xTile}>;
-var<workgroup> w_tile: array<vec4f, ${wTile}>;
+var<workgroup> x_tile: array<${element.vec4}, ${xTile}>;
+var<workgroup> w_tile: array<${element.vec4}, ${wTile}>;
 
 // Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
 fn source(origin: vec4i, tap: u32) -> i32 {
@@ -134,8 +151,8 @@ fn source(origin: vec4i, tap: u32) -> i32 {
   return select(-1, address(origin, vec3i(at)), at.x < size.x);
 }
 
-fn pixel_values(start: i32, c: u32) -> vec4f {
-  return select(vec4f(0), x[u32(max(start, 0)) + c], start >= 0);
+fn pixel_values(start: i32, c: u32) -> ${element.vec4} {
+  return ${element.stage('select(vec4f(0), x[u32(max(start, 0)) + c], start >= 0)')};
 }
 
 @compute @workgroup_size(${threads})
@@ -187,7 +204,7 @@ fn main(
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
       ${lines(wLoads, (i) => `w_next${i} = weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column];`, 6)}
     }
-    ${tileProduct({ bn, bk, tm, tn, left: 'x_tile', rows, columns })}
+    ${tileProduct({ element, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
   }
   ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, acc${i}_${j});`)}
 }`,

@@ -3,6 +3,7 @@
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { type Conv3dProblem, packChannels } from '../kernels/conv3d.ts';
+import { halfWeights } from './conv3d_half.ts';
 import { type ConvolutionWeights, forwardWeights, type PackedWeights, turnedWeights } from './conv3d_weights.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from './operator.ts';
 import type { Part, WindowGeometry } from './window.ts';
@@ -27,6 +28,8 @@ export interface Convolution extends ConvolutionNode {
   readonly weights: ConvolutionWeights;
   /** Packed for the GEMM kernels, tap by tap. */
   readonly packedWeights: PackedWeights;
+  /** The same in 16 bits, where the class `half` has kernels for this node. */
+  readonly halfWeights: PackedWeights | undefined;
   readonly biasArgument: Argument;
 }
 
@@ -39,6 +42,7 @@ export function convolution(
   const cin = x.view.shape[4];
   const cout = outputs.reduce((sum, { view }) => sum + view.shape[4], 0);
   const weights = (node.turned ? turnedWeights : forwardWeights)(inputs[1]!);
+  const packedWeights = weights.packed(sizeOf(node.geometry.kernel), cin / node.groups);
   return {
     ...node,
     x,
@@ -47,7 +51,9 @@ export function convolution(
     cin,
     cout,
     weights,
-    packedWeights: weights.packed(sizeOf(node.geometry.kernel), cin / node.groups),
+    packedWeights,
+    // Gradients reach far below the smallest value of f16.
+    halfWeights: node.turned ? undefined : halfWeights(packedWeights),
     biasArgument: biasOf(node.bias ? inputs[2]! : undefined, cout),
   };
 }
@@ -85,6 +91,8 @@ export interface RankedCandidate {
 /** A kernel that computes any convolution within its conditions by itself. */
 export interface Member {
   readonly name: string;
+  /** It reads weights in 16 bits. */
+  readonly half?: boolean;
   applies(groups: number, profile: DeviceProfile): boolean;
   /** @param cout Output channels. */
   rank(profile: DeviceProfile, cout: number): number;

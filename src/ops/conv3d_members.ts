@@ -4,9 +4,11 @@ import { conv3dDirect } from '../kernels/conv3d_direct.ts';
 import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
-import { conv3dTiled, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
+import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits, tileLabel } from '../kernels/conv3d_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { type Convolution, type Member, problemOf, type RankedCandidate } from './conv3d_family.ts';
+import { halfRank } from './conv3d_half.ts';
+import type { Candidate } from './operator.ts';
 import { splitWindows } from './window.ts';
 
 const subgroupMember = (pixelsPerLane: number, rank: number): Member => ({
@@ -35,12 +37,22 @@ const narrowMember = (vectors: number, rate: number): Member => {
   };
 };
 
-const tiledMember = (bm: number, bn: number, bk: number, tm: number, tn: number, rank: number): Member => ({
-  name: `tiled ${bm}×${bn}×${bk} ${tm}×${tn}`,
-  applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, { bm, bn, bk, tm, tn }),
+const tiledMember = (rank: number, tile: Conv3dTiledTile): Member => ({
+  name: `tiled ${tileLabel(tile)}`,
+  applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
   rank: (profile) => (profile.software ? 50 + rank : rank),
-  kernel: (problem) => conv3dTiled(problem, { bm, bn, bk, tm, tn }),
+  kernel: (problem) => conv3dTiled(problem, tile),
 });
+
+const halfTiledMember = (rank: number, tile: Conv3dTiledTile): Member => {
+  const member = tiledMember(rank, { ...tile, half: true });
+  return {
+    ...member,
+    name: `half ${member.name}`,
+    half: true,
+    rank: (profile, cout) => halfRank(profile, member.rank(profile, cout)),
+  };
+};
 
 const registerMember = (pixelsPerLane: number, vectorsPerLane: number, rank: number): Member => ({
   name: `register ${pixelsPerLane}×${4 * vectorsPerLane}`,
@@ -57,31 +69,36 @@ export const MEMBERS: readonly Member[] = [
   narrowMember(2, 27),
   narrowMember(4, 37),
   narrowMember(6, 38),
-  tiledMember(64, 64, 16, 8, 8, 0),
-  tiledMember(64, 64, 16, 4, 8, 1),
-  tiledMember(128, 64, 16, 8, 8, 2),
-  tiledMember(32, 32, 16, 4, 4, 3),
+  tiledMember(0, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
+  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }),
+  tiledMember(2, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }),
+  tiledMember(3, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }),
+  halfTiledMember(0, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
+  halfTiledMember(1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 }),
+  halfTiledMember(2, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4 }),
   registerMember(4, 2, 0),
   { name: 'direct', applies: () => true, rank: () => 100, kernel: (problem) => conv3dDirect(problem) },
 ];
 
 export function memberCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups, x, outputs, profile, packedWeights } = conv;
+  const { geometry, groups, x, outputs, profile } = conv;
   const parts = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
-  return MEMBERS.filter((member) => member.applies(groups, profile)).map((member) => ({
-    rank: member.rank(profile, conv.cout),
-    candidate: {
+  return MEMBERS.filter((member) => member.applies(groups, profile)).flatMap((member): RankedCandidate[] => {
+    const weights = member.half ? conv.halfWeights : conv.packedWeights;
+    if (!weights) return [];
+    const candidate: Candidate = {
       name: member.name,
-      accuracy: 'exact',
+      accuracy: member.half ? 'half' : 'exact',
       workspaces: [],
-      packs: packedWeights.packs,
+      packs: weights.packs,
       lower: () => [
-        ...packedWeights.prepare(),
+        ...weights.prepare(),
         ...parts.map((part) => ({
           kernel: member.kernel(problemOf(conv, part), profile),
-          args: [part.input, packedWeights.argument, conv.biasArgument, ...part.outputArgs],
+          args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs],
         })),
       ],
-    },
-  }));
+    };
+    return [{ rank: member.rank(profile, conv.cout), candidate }];
+  });
 }

@@ -5,6 +5,8 @@ import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../kernels/conv3d_sp
 import { type Conv3dTiledTile, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
 import { pixelsOf, vec4s } from '../kernels/view.ts';
 import { type Convolution, problemOf, type RankedCandidate } from './conv3d_family.ts';
+import { halfRank } from './conv3d_half.ts';
+import type { PackedWeights } from './conv3d_weights.ts';
 import { splitWindows } from './window.ts';
 
 const TILE: Conv3dTiledTile = { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 };
@@ -22,34 +24,40 @@ export function splitKParts(pixels: number, cout: number, k: number): number {
 }
 
 export function splitKCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups, x, outputs, profile, cin, cout, packedWeights } = conv;
+  const { geometry, groups, x, outputs, profile, cin, cout } = conv;
   const k = sizeOf(geometry.kernel) * 4 * vec4s(cin);
   const parts = splitKParts(pixelsOf(outputs[0]!.view), cout, k);
-  if (groups !== 1 || parts < 2 || !conv3dTiledFits(profile, TILE)) return [];
+  if (groups !== 1 || parts < 2) return [];
   const pieces = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
   const bytes = Math.max(...pieces.map((part) => splitKBytes(problemOf(conv, part), parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;
-  return [
-    {
-      // On a processor a few tiles are enough for all cores.
-      rank: profile.software ? 70 : -10,
-      candidate: {
-        name: `split-k ${parts}`,
-        accuracy: 'exact',
-        workspaces: [bytes],
-        packs: packedWeights.packs,
-        lower: () => [
-          ...packedWeights.prepare(),
-          ...pieces.flatMap((part) => {
-            const problem = problemOf(conv, part);
-            return [
-              { kernel: conv3dSplitK(problem, parts, TILE), args: [part.input, packedWeights.argument, sums] },
-              { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
-            ];
-          }),
-        ],
+  const candidates = (weights: PackedWeights | undefined, half: boolean): RankedCandidate[] => {
+    const tile = { ...TILE, half };
+    if (!weights || !conv3dTiledFits(profile, tile)) return [];
+    // On a processor a few tiles are enough for all cores.
+    const rank = profile.software ? 70 : -10;
+    return [
+      {
+        rank: half ? halfRank(profile, rank) : rank,
+        candidate: {
+          name: `${half ? 'half ' : ''}split-k ${parts}`,
+          accuracy: half ? 'half' : 'exact',
+          workspaces: [bytes],
+          packs: weights.packs,
+          lower: () => [
+            ...weights.prepare(),
+            ...pieces.flatMap((part) => {
+              const problem = problemOf(conv, part);
+              return [
+                { kernel: conv3dSplitK(problem, parts, tile), args: [part.input, weights.argument, sums] },
+                { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
+              ];
+            }),
+          ],
+        },
       },
-    },
-  ];
+    ];
+  };
+  return [...candidates(conv.packedWeights, false), ...candidates(conv.halfWeights, true)];
 }

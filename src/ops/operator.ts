@@ -54,7 +54,8 @@ export type Argument =
       readonly layout: string;
       /** Indices of the inputs, all parameters, that `make` gets. */
       readonly inputs: readonly number[];
-      readonly make: (parameters: readonly FloatTensor[]) => Float32Array<ArrayBuffer>;
+      /** f32 as the kernels read them, or the bits of f16. */
+      readonly make: (parameters: readonly FloatTensor[]) => Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     };
 
 export interface LoweredDispatch {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
-import { type Conv3dProblem, packChannels, packWeights } from '../../src/kernels/conv3d.ts';
+import { type Conv3dProblem, packChannels, packHalves, packWeights } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
@@ -148,6 +148,8 @@ const GROUPED: readonly Case[] = [
 
 interface Member {
   readonly name: string;
+  /** Takes weights of 16 bits. */
+  readonly half?: boolean;
   applies?(profile: DeviceProfile): boolean;
   kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
 }
@@ -162,6 +164,12 @@ const MEMBERS: readonly Member[] = [
   },
   { name: 'tiled 64×64×16', kernel: (problem) => conv3dTiled(problem, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }) },
   { name: 'tiled 32×16×8', kernel: (problem) => conv3dTiled(problem, { bm: 32, bn: 16, bk: 8, tm: 4, tn: 4 }) },
+  {
+    name: 'half tiled 32×16×8',
+    half: true,
+    applies: ({ shaderF16 }) => shaderF16,
+    kernel: (problem) => conv3dTiled(problem, { bm: 32, bn: 16, bk: 8, tm: 4, tn: 4, half: true }),
+  },
 ];
 
 const gpu = testGpu();
@@ -169,14 +177,16 @@ const gpu = testGpu();
 describe.each(MEMBERS)('conv3d $name', (member) => {
   it.for(member.name === 'direct' ? [...CASES, ...GROUPED] : CASES)('$name', async (test, { skip }) => {
     const { profile } = gpu();
-    skip(member.applies?.(profile) === false, 'this adapter has no narrow subgroups of one size');
+    skip(member.applies?.(profile) === false, 'this adapter has no narrow subgroups of one size, or no f16');
     const { problem, x, weights, bias, shape } = build(test);
     const kernel = member.kernel(problem, profile);
     const inner = test.x[4] / problem.groups;
     const results = await runKernel(gpu(), kernel, {
       inputs: {
         x: { view: problem.x, data: x.data },
-        weights: packWeights(weights, taps(test), inner, shape[4]),
+        weights: member.half
+          ? packHalves(packWeights(weights, taps(test), inner, shape[4]))
+          : packWeights(weights, taps(test), inner, shape[4]),
         bias: packChannels(bias),
       },
       outputs: Object.fromEntries(problem.outputs.map((view, i) => [`y${i}`, view])),
@@ -184,7 +194,7 @@ describe.each(MEMBERS)('conv3d $name', (member) => {
     const expected = conv3d(x, weights, bias, shape, problem);
     let first = 0;
     problem.outputs.forEach((view, i) => {
-      expectClose(results[`y${i}`]!, channelRange(expected, first, view.shape[4]));
+      expectClose(results[`y${i}`]!, channelRange(expected, first, view.shape[4]), member.half ? 1e-3 : 1e-5);
       first += view.shape[4];
     });
   });
@@ -220,6 +230,35 @@ describe('conv3d', () => {
     );
   });
 
+  it('takes what f16 cannot hold for the largest value that it can', async ({ skip }) => {
+    skip(!gpu().profile.shaderF16, 'this adapter has no f16');
+    const shape: Shape5 = [1, 1, 1, 6, 1];
+    const problem: Conv3dProblem = {
+      x: denseView(shape),
+      outputs: [denseView(shape)],
+      kernel: [1, 1, 1],
+      stride: [1, 1, 1],
+      padding: [0, 0, 0],
+      groups: 1,
+      relu: false,
+    };
+    const run = async (x: number[], weight: number) => {
+      const { y0 } = await runKernel(gpu(), conv3dTiled(problem, { bm: 32, bn: 16, bk: 8, tm: 4, tn: 4, half: true }), {
+        inputs: {
+          x: { view: problem.x, data: Float32Array.from(x) },
+          weights: packHalves(packWeights(Float32Array.of(weight), 1, 1, 1)),
+          bias: packChannels(Float32Array.of(0)),
+        },
+        outputs: { y0: problem.outputs[0]! },
+      });
+      return [...y0!];
+    };
+    // The product and the sum are f32: 2 · 65504 is not infinite.
+    const x = [65504, 1e5, 3e38, -65519, -1e9, 1];
+    expect(await run(x, 2)).toEqual([131008, 131008, 131008, -131008, -131008, 2]);
+    expect(await run([1, -1, 2, 0, 0.5, -2], 1e6)).toEqual([65504, -65504, 131008, 0, 32752, -131008]);
+  });
+
   it('knows which tiles a device can run', () => {
     const profile = { ...gpu().profile, maxWorkgroupStorage: 16_384, maxInvocationsPerWorkgroup: 256 };
     expect(conv3dTiledFits(profile, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 })).toBe(true);
@@ -228,6 +267,9 @@ describe('conv3d', () => {
     const roomy = { ...profile, maxWorkgroupStorage: 32_768 };
     expect(conv3dTiledFits(roomy, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 })).toBe(true);
     expect(conv3dTiledFits(roomy, { bm: 128, bn: 64, bk: 32, tm: 4, tn: 4 })).toBe(false);
+    const half = { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true };
+    expect(conv3dTiledFits({ ...profile, shaderF16: true }, half)).toBe(true);
+    expect(conv3dTiledFits({ ...profile, shaderF16: false }, half)).toBe(false);
     expect(() => conv3dTiledFits(profile, { bm: 48, bn: 64, bk: 16, tm: 8, tn: 8 })).toThrow(RangeError);
   });
 });

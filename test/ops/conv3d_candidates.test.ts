@@ -268,7 +268,6 @@ describe('the class half', () => {
     expect(offered({ shaderF16: true })).toEqual([
       'half split-k 2',
       'half tiled 64×64×16 8×8',
-      'half tiled 64×64×32 8×8',
       'half tiled 128×128×16 8×8',
       'half tiled 32×32×32 4×4',
     ]);

@@ -1,0 +1,31 @@
+/** @file What the candidates of the accuracy class `half` share: their weights, and where they stand among the others. */
+
+import type { DeviceProfile } from '../core/kernel.ts';
+import { packHalves } from '../kernels/conv3d.ts';
+import type { PackedWeights } from './conv3d_weights.ts';
+
+/**
+ * The same weights in 16 bits. None for states: what is being trained lies on the device in f32, and rounding it in every run
+ * would cost what it saves.
+ */
+export function halfWeights({ argument }: PackedWeights): PackedWeights | undefined {
+  if (argument.from !== 'constant') return undefined;
+  return {
+    argument: {
+      ...argument,
+      layout: `half ${argument.layout}`,
+      make(parameters) {
+        const values = argument.make(parameters);
+        return values instanceof Uint16Array ? values : packHalves(values);
+      },
+    },
+    packs: [],
+    prepare: () => [],
+  };
+}
+
+/**
+ * The rank of a candidate whose sibling in f32 has `rank`. On a GPU, before it: the same products for half the traffic. A
+ * processor has no narrower loads to gain from and converts in software: behind everything else, for those who ask by name.
+ */
+export const halfRank = (profile: DeviceProfile, rank: number): number => (profile.software ? 400 + rank : rank - 4);
