@@ -48,7 +48,7 @@ export const velocityOf = (parameter: string): string => `optimizer/${parameter}
 /** Where gradients of several batches are added up. */
 export const gradientSumOf = (parameter: string): string => `optimizer/${parameter}/gradient`;
 
-/** Forward, backward, norm, clipping and update in one graph. */
+/** Forward, backward, norm, clipping and update in one graph, which keeps the names of the model's values. */
 export function trainingGraph(model: Graph, training: TrainingOptions, optimiser: OptimiserOptions): Graph {
   const { builder, byParameter } = differentiate(model, training);
   appendUpdate(builder, byParameter, optimiser);
@@ -92,7 +92,8 @@ function differentiate(model: Graph, training: TrainingOptions): { builder: Grap
   const forward = prune(fuseRelu(withStates(model, training)));
   const { builder, copy, to } = startRewrite(forward);
   for (const node of forward.nodes) copy(node);
-  const logits = builder.name(TRAINING_OUTPUTS.logits, to(namedLogits(forward)));
+  const logits = to(namedLogits(forward));
+  for (const [name, value] of forward.names) builder.name(name, to(value));
   const targets = builder.input(TRAINING_INPUTS.targets, builder.shapeOf(logits));
   const loss = builder.name(TRAINING_OUTPUTS.loss, builder.add('crossEntropy', 'Loss', {}, [logits, targets])[0]!);
   const names = trainedParameters(model, training);
@@ -104,7 +105,10 @@ function differentiate(model: Graph, training: TrainingOptions): { builder: Grap
     names.map(([name, shape]) => builder.state(name, shape)),
     training.recompute ? { keep: new Set([...forward.names.values()].map(to)) } : {},
   );
-  return { builder, byParameter: names.map(([name], i) => [name, found[i]!]) };
+  const byParameter = names.map(([name], i) => [name, found[i]!] as const);
+  // In the order in which they are computed.
+  for (const [name, gradient] of [...byParameter].reverse()) builder.name(`gradient of ${name}`, gradient);
+  return { builder, byParameter };
 }
 
 function namedLogits(graph: Graph): ValueId {

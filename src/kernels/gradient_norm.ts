@@ -5,7 +5,7 @@
  *              tree in workgroup memory ─▶ one value per workgroup, all gradients' in one workspace
  *   total      one workgroup over all of them, in a fixed order
  *
- * No atomics: the same bits in every run.
+ * Gradients that are not finite have the factor 0, at which sgd_update changes nothing. No atomics: the same bits in every run.
  */
 
 import type { Kernel } from '../core/kernel.ts';
@@ -85,7 +85,9 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   ${TREE}
   if (lane == 0u) {
     let norm = sqrt(shared_sums[0]);
-    y[0] = vec4f(norm, min(1, p.clip / (norm + 1e-6)), 0, 0);
+    // False for infinities and for what is no number.
+    let finite = norm <= 3.4028234e38;
+    y[0] = vec4f(norm, select(0, min(1, p.clip / (norm + 1e-6)), finite), 0, 0);
   }
 }`,
   });

@@ -1,6 +1,7 @@
 /**
  * @file Stochastic gradient descent with momentum and L2 decay, in place, as PyTorch has it:
- * g = scale·dw + decay·w, v = momentum·v + g, w −= rate·v. Bound by memory: 3 reads and 2 writes per value.
+ * g = scale·dw + decay·w, v = momentum·v + g, w −= rate·v. At scale 0 (gradients that are not finite) nothing changes. Bound by
+ * memory: 3 reads and 2 writes per value.
  */
 
 import type { Kernel } from '../core/kernel.ts';
@@ -27,7 +28,7 @@ export function sgdUpdate({ parameter, gradient, momentum, weightDecay }: SgdUpd
     storage: ['parameter', 'velocity', 'gradient', 'norm', 'schedule'].map((name) => storage(name)),
     workgroups: denseGrid(denseCount(parameter)),
     body: denseMain({
-      setup: 'let scale = norm[0].y;\n  let rate = schedule[0].x;',
+      setup: 'let scale = norm[0].y;\n  let rate = schedule[0].x;\n  if (scale == 0) { return; }',
       each: /* wgsl */ `let w = parameter[i];
     let v = p.momentum * velocity[i] + (scale * gradient[p.gradient_base + i] + p.weight_decay * w);
     velocity[i] = v;

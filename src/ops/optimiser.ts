@@ -35,7 +35,10 @@ export interface GradientNormAttributes {
   readonly clip: number;
 }
 
-/** Inputs: gradients, any number. Output [2]: the L2 norm of all of them together, and min(1, clip / (norm + 1e-6)). */
+/**
+ * Inputs: gradients, any number. Output [2]: the L2 norm of all of them together, and min(1, clip / (norm + 1e-6)), or 0 where
+ * the norm is not finite.
+ */
 export const gradientNorm: Operator<GradientNormAttributes> = {
   type: 'gradientNorm',
   infer({ clip }, inputs) {

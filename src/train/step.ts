@@ -52,9 +52,11 @@ const BITS_24 = 2 ** 24;
 
 export class TrainingStep {
   private batches = 0;
+  private latest: Readonly<Record<string, HostTensor>> = {};
 
   private constructor(
     readonly gpu: Gpu,
+    private readonly graph: Graph,
     private readonly parameters: DeviceParameters,
     private readonly device: DeviceState,
     private readonly frozen: ReadonlyMap<string, FloatTensor>,
@@ -97,7 +99,7 @@ export class TrainingStep {
         ? await compile(updateGraph(model, options, options), constants, { ...shared, outputs: [norm] })
         : undefined;
       const frozen = new Map([...parameters].filter(([name]) => !state.names.includes(name)));
-      return new TrainingStep(gpu, constants, state, frozen, batch, update, options);
+      return new TrainingStep(gpu, graph, constants, state, frozen, batch, update, options);
     } catch (error) {
       state.dispose();
       constants.dispose();
@@ -112,20 +114,14 @@ export class TrainingStep {
   async run(inputs: Readonly<Record<string, HostTensor>>, schedule: Schedule): Promise<StepResult> {
     const { accumulate = 1, seed } = this.options;
     const last = ++this.batches % accumulate === 0;
-    const outputs = this.batch.run({
+    const count = schedule.step * accumulate + (this.batches % accumulate);
+    this.latest = {
       ...inputs,
       [TRAINING_INPUTS.lossScale]: floatTensor([1], [1 / accumulate]),
       [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]),
-      [TRAINING_INPUTS.random]: floatTensor(
-        [4],
-        [
-          seed % BITS_24,
-          Math.floor(seed / BITS_24) % BITS_24,
-          schedule.step * accumulate + (this.batches % accumulate),
-          0,
-        ],
-      ),
-    });
+      [TRAINING_INPUTS.random]: floatTensor([4], [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, count, 0]),
+    };
+    const outputs = this.batch.run(this.latest);
     const updated = last
       ? this.update?.run({ [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]) })
       : undefined;
@@ -146,12 +142,27 @@ export class TrainingStep {
     }
   }
 
-  /** The first state with a value that is not a number or infinite. */
+  /**
+   * The name of the first tensor with a value that is not a number or infinite: of the states, else of the latest batch's inputs,
+   * end points and gradients, in the order in which they are computed. A step whose gradients are not finite changes no parameter, so this can be
+   * asked afterwards.
+   */
   async firstNonFinite(): Promise<string | undefined> {
-    for (const [name, { data }] of await this.device.read()) {
-      if (!data.every(Number.isFinite)) return name;
+    const broken = (tensors: Iterable<readonly [string, HostTensor]>): string | undefined => {
+      for (const [name, { data }] of tensors)
+        if (data instanceof Float32Array && !data.every(Number.isFinite)) return name;
+      return undefined;
+    };
+    const statistics = (name: string): boolean => /\/(mean|variance)$/.test(name);
+    const states = [...(await this.device.read())];
+    const found = broken(states.filter(([name]) => !statistics(name))) ?? broken(Object.entries(this.latest));
+    if (found !== undefined || Object.keys(this.latest).length === 0) return found;
+    const forward = await compile(this.graph, this.parameters, { state: this.device });
+    try {
+      return broken(Object.entries(await forward.run(this.latest))) ?? broken(states);
+    } finally {
+      forward.dispose();
     }
-    return undefined;
   }
 
   /** Times every node of a batch once. */

@@ -109,4 +109,21 @@ describe('a training step', () => {
     expect(await step.firstNonFinite()).toBeUndefined();
     step.dispose();
   });
+
+  it('changes no parameter where gradients are not finite, and says where that began', async () => {
+    const step = await create();
+    const { clip, targets } = tinyBatch(0);
+    await step.run({ clip, targets }, { learningRate: 0.1, step: 0 });
+    const before = await step.state();
+    // Too large to be squared: the variance of the first layer overflows, and its gradient is no number.
+    const huge = { ...clip, data: clip.data.map((value) => value * 1e30) };
+    const { norm } = await step.run({ clip: huge, targets }, { learningRate: 0.1, step: 1 });
+    expect(norm).toBeNaN();
+    const after = await step.state();
+    for (const name of ['stem/weights', 'optimizer/stem/weights/velocity']) {
+      expect(after.get(name), name).toEqual(before.get(name));
+    }
+    expect(await step.firstNonFinite()).toMatch(/^gradient of stem\//);
+    step.dispose();
+  });
 });
