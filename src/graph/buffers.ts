@@ -32,7 +32,7 @@ export class PlanBuffers {
   ) {}
 
   /** @throws GraphError when a tensor is larger than a buffer of the device may be; GpuOutOfMemoryError */
-  static create(
+  static async create(
     gpu: Gpu,
     storages: readonly Storage[],
     nodes: readonly Scratch[],
@@ -48,10 +48,17 @@ export class PlanBuffers {
     };
     const firstWorkspace = nodes.map(({ step, candidate }) => append(activations, candidate.workspaces, step));
     const firstPack = nodes.map(({ step, candidate }) => append(packs, candidate.packs ?? [], step));
-    return gpu.checked('Arena', () => {
-      const arenas = [activations, packs].map((allocations) => arenaOf(gpu, allocations)) as [Arena, Arena];
-      return new PlanBuffers(...arenas, places, firstWorkspace, firstPack, state);
-    });
+    const made: Arena[] = [];
+    try {
+      await gpu.checked('Arena', () => {
+        for (const allocations of [activations, packs]) made.push(arenaOf(gpu, allocations));
+      });
+    } catch (error) {
+      for (const arena of made) arena.dispose();
+      throw error;
+    }
+    const [first, second] = made as [Arena, Arena];
+    return new PlanBuffers(first, second, places, firstWorkspace, firstPack, state);
   }
 
   /** A storage, or the part of it from `offset` on. Bytes. */

@@ -70,8 +70,8 @@ const configuration = object({
   /** Clips in a step; `accumulate` such batches make an update. */
   batch: v.optional(whole(1), 8),
   accumulate: v.optional(whole(1), 1),
-  /** Compute activations twice instead of keeping all of them: less memory, more time. */
-  recompute: v.optional(flag, false),
+  /** Compute activations twice instead of keeping all of them: less memory, more time. `auto` does so where memory runs out. */
+  recompute: v.optional(v.union([flag, v.literal('auto')], 'must be true, false or "auto"'), 'auto'),
   /** Those of a run from a model or from random numbers, where left out. */
   stages: v.exactOptional(listOf(stage, 'stages')),
   /** Passes over the training clips in the last stage, instead of what the stage says. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { dirname, relative } from 'node:path';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { GpuOutOfMemoryError } from '../gpu/errors.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import type { ModelSpec } from '../i3d/spec.ts';
 import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
@@ -20,7 +21,7 @@ import { type PreparedSet, prepareClips, type SkippedClip } from './prepare.ts';
 import { Sampler } from './sampler.ts';
 import { batchNormMode, type PlannedStage, planStages, totalSteps, trainsParameter } from './stages.ts';
 import type { Start } from './start.ts';
-import { TrainingStep } from './step.ts';
+import { TrainingStep, type TrainingStepOptions } from './step.ts';
 
 /** Who wants to know what is going on. */
 export interface RunObserver {
@@ -95,7 +96,7 @@ export async function trainStream(
     stages,
     accumulate: config.accumulate,
     start: from,
-    open: async (stage, state) => TrainingStep.create(await context.gpu(), ...stepOf(stage, state, spec, context)),
+    open: (stage, state) => openStep(stepOf(stage, state, spec, context), context),
     batch: async (index) => {
       const { clip, geometry, targets } = await sampler.batch(index);
       return { clip, geometry, targets };
@@ -126,14 +127,28 @@ function describe({ spec, from }: Start, stages: PlannedStage[], done: number, {
   return { spec, from, stages, steps: totalSteps(stages), done, clips: counts };
 }
 
+/** Where memory runs out, activations are computed twice instead of being kept. */
+async function openStep(
+  [graph, parameters, options]: ReturnType<typeof stepOf>,
+  { config, gpu, observer }: RunContext,
+): Promise<TrainingStep> {
+  try {
+    return await TrainingStep.create(await gpu(), graph, parameters, options);
+  } catch (error) {
+    if (config.recompute !== 'auto' || !(error instanceof GpuOutOfMemoryError)) throw error;
+    observer.onWarning('The activations do not fit into the memory of the GPU: most are computed twice instead.');
+    return TrainingStep.create(await gpu(), graph, parameters, { ...options, recompute: true });
+  }
+}
+
 /** What a stage's `TrainingStep` is made from. */
 function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, { config, tuning }: RunContext) {
   const { batch, dropout, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
-  const options = {
+  const options: TrainingStepOptions = {
     trainable: (name: string) => trainsParameter(stage, name),
     batchNorm: batchNormMode(config),
     statisticsMomentum,
-    recompute,
+    recompute: recompute === true,
     momentum: optimiser.momentum,
     weightDecay: optimiser.weightDecay,
     // Batch norm's factors and biases are not what overfits.
