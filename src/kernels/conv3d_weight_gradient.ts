@@ -27,8 +27,17 @@ export interface Conv3dWeightGradientProblem {
   readonly groups: number;
   /** Parts that K is cut into. Every part is written, those without a pixel with zeros. */
   readonly parts: number;
-  /** Where the first one goes, where a node needs several dispatches. */
-  readonly firstPart: number;
+  /** Several problems of the same sizes, whose parts follow each other; one where left out. */
+  readonly batches?: WeightGradientBatches;
+  /** Adds to what the parts' sums hold instead of replacing it: the work goes on where another dispatch stopped. */
+  readonly accumulate?: boolean;
+}
+
+export interface WeightGradientBatches {
+  readonly count: number;
+  /** From one to the next, in vec4. */
+  readonly xStride: number;
+  readonly dyStride: number;
 }
 
 /** Those of the convolution, whose output is dy here; `per_part` counts what the kernel walks. */
@@ -36,9 +45,25 @@ export const WeightGradientParams = struct('Conv3dWeightGradient', {
   ...Conv3dParams.fields,
   rows4: 'u32',
   parts: 'u32',
-  first_part: 'u32',
   per_part: 'u32',
+  batches: 'u32',
+  x_batch: 'u32',
+  y_batch: 'u32',
+  accumulate: 'u32',
 });
+
+/**
+ * `add_sum(at, value)`: where a part's sums go, in vec4. Every kernel has `index` as the number of a part, counted over the
+ * batches, and stays away from those past the last one.
+ */
+export const SUM_FUNCTION = /* wgsl */ `
+fn add_sum(at: u32, value: vec4f) {
+  if (p.accumulate == 0u) { sums[at] = value; } else { sums[at] += value; }
+}`;
+
+/** Parts of all batches: what the grid covers. */
+export const weightGradientParts = ({ parts, batches }: Conv3dWeightGradientProblem): number =>
+  parts * (batches?.count ?? 1);
 
 /** Rows of M in vec4. */
 export const weightGradientRows4 = ({ x, kernel, groups }: Conv3dWeightGradientProblem): number =>
@@ -53,12 +78,15 @@ export function weightGradientValues(
   problem: Conv3dWeightGradientProblem,
   unit: number,
 ): Parameters<typeof WeightGradientParams.pack>[0] {
-  const { dy, parts, firstPart } = problem;
+  const { dy, parts, batches, accumulate = false } = problem;
   return {
     ...conv3dValues({ ...problem, outputs: [dy], relu: false }),
     rows4: weightGradientRows4(problem),
     parts,
-    first_part: firstPart,
     per_part: divideUp(divideUp(pixelsOf(dy), unit), parts),
+    batches: batches?.count ?? 1,
+    x_batch: batches?.xStride ?? 0,
+    y_batch: batches?.dyStride ?? 0,
+    accumulate: accumulate ? 1 : 0,
   };
 }

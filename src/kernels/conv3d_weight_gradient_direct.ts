@@ -11,7 +11,9 @@ import type { Kernel } from '../core/kernel.ts';
 import { PIXEL_FUNCTIONS } from './conv3d.ts';
 import {
   type Conv3dWeightGradientProblem,
+  SUM_FUNCTION,
   WeightGradientParams,
+  weightGradientParts,
   weightGradientRows4,
   weightGradientValues,
 } from './conv3d_weight_gradient.ts';
@@ -23,8 +25,8 @@ const WORKGROUP = 64;
 /** Bindings: x as `array<f32>`, dy, sums. */
 export function conv3dWeightGradientDirect(problem: Conv3dWeightGradientProblem): Kernel {
   const grouped = problem.groups > 1;
-  const threads = problem.parts * 4 * weightGradientRows4(problem) * vec4s(problem.dy.shape[4]);
-  const load = (i: number): string => `x[4u * u32(a) + first[${i}]],`;
+  const threads = weightGradientParts(problem) * 4 * weightGradientRows4(problem) * vec4s(problem.dy.shape[4]);
+  const load = (i: number): string => `x[4u * (u32(a) + x_batch) + first[${i}]],`;
   return kernel({
     name: grouped ? 'conv3d_weight_gradient direct grouped' : 'conv3d_weight_gradient direct',
     params: WeightGradientParams,
@@ -33,6 +35,7 @@ export function conv3dWeightGradientDirect(problem: Conv3dWeightGradientProblem)
     workgroups: foldGrid(divideUp(threads, WORKGROUP)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
+${SUM_FUNCTION}
 
 @compute @workgroup_size(${WORKGROUP})
 fn main(
@@ -43,8 +46,11 @@ fn main(
   let index = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   let oc4 = index % p.cout4;
   let row = index / p.cout4 % (4u * p.rows4);
-  let part = index / p.cout4 / (4u * p.rows4);
-  if (part >= p.parts) { return; }
+  let sum = index / p.cout4 / (4u * p.rows4);
+  if (sum >= p.parts * p.batches) { return; }
+  let part = sum % p.parts;
+  let x_batch = sum / p.parts * p.x_batch;
+  let d_column = p.y0_base + sum / p.parts * p.y_batch + oc4;
   let inner = p.cin / p.groups;
   let padded = (inner + 3u) / 4u * 4u;
   let tap = row / padded;
@@ -60,11 +66,11 @@ fn main(
   for (var pixel = part * p.per_part; pixel < end; pixel++) {
     let a = address(corner(pixel), at);
     if (a >= 0) {
-      let v = ${grouped ? `vec4f(\n        ${repeat(4, load, '\n        ')}\n      )` : 'x[4u * u32(a) + c]'};
-      acc += v * dy[p.y0_base + pixel * p.y0_stride + oc4];
+      let v = ${grouped ? `vec4f(\n        ${repeat(4, load, '\n        ')}\n      )` : 'x[4u * (u32(a) + x_batch) + c]'};
+      acc += v * dy[d_column + pixel * p.y0_stride];
     }
   }
-  sums[((p.first_part + part) * 4u * p.rows4 + row) * p.cout4 + oc4] = acc;
+  add_sum((sum * 4u * p.rows4 + row) * p.cout4 + oc4, acc);
 }`,
   });
 }

@@ -18,7 +18,9 @@
 import type { Kernel } from '../core/kernel.ts';
 import {
   type Conv3dWeightGradientProblem,
+  SUM_FUNCTION,
   WeightGradientParams,
+  weightGradientParts,
   weightGradientValues,
 } from './conv3d_weight_gradient.ts';
 import { vec4s } from './view.ts';
@@ -61,9 +63,14 @@ export function conv3dWeightGradientSlide(problem: Conv3dWeightGradientProblem, 
     params: WeightGradientParams,
     values,
     storage: [storage('x'), storage('dy'), storage('sums')],
-    workgroups: foldGrid(divideUp(slideSlots(problem), width) * problem.parts, divideUp(values.cout4, width)),
+    workgroups: foldGrid(
+      divideUp(slideSlots(problem), width) * weightGradientParts(problem),
+      divideUp(values.cout4, width),
+    ),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
+${SUM_FUNCTION}
+
 fn d_value(line: u32, w: i32) -> vec4f {
   let inside = w >= 0 && w < i32(p.y_w);
   return select(vec4f(0), dy[line + u32(select(0, w, inside)) * p.y0_stride], inside);
@@ -78,18 +85,20 @@ fn main(
   let index = workgroup.x + workgroup.z * grid.x;
   let slots = u32(p.kernel_t * p.kernel_h) * p.cin4;
   let tiles = (slots + ${width - 1}u) / ${width}u;
-  let part = index / tiles;
-  if (part >= p.parts) { return; }
+  let sum = index / tiles;
+  if (sum >= p.parts * p.batches) { return; }
+  let batch = sum / p.parts;
+  let part = sum % p.parts;
   let first_slot = index % tiles * ${width}u;
   let own = lane % ${width}u;
   let quad = lane / ${width}u;
   let oc4 = workgroup.y * ${width}u + own;
   // Lanes past the last channel or slot read the last one's and store nothing.
-  let d_column = p.y0_base + min(oc4, p.cout4 - 1u);
+  let d_column = p.y0_base + batch * p.y_batch + min(oc4, p.cout4 - 1u);
   let slot = min(first_slot + own, slots - 1u);
   let tap_t = i32(slot / p.cin4) / p.kernel_h - p.pad_t;
   let tap_h = i32(slot / p.cin4) % p.kernel_h - p.pad_h;
-  let c = p.x_base + slot % p.cin4;
+  let c = p.x_base + batch * p.x_batch + slot % p.cin4;
   ${lines(sums, (i) => `var acc${i} = vec4f(0);`)}
   let rows = p.pixels / p.y_w;
   let end = min((part + 1u) * p.per_part, rows);
@@ -114,12 +123,12 @@ fn main(
   // A loop over an array, used nowhere else: written out, the stores are most of the text and of the time to compile it.
   var totals = array<vec4f, ${sums}>(${repeat(sums, (i) => `acc${i}`, ', ')});
   if (oc4 >= p.cout4) { return; }
-  let to = ((p.first_part + part) * ${lanes / width}u + quad) * 4u * p.rows4;
+  let to = (sum * ${lanes / width}u + quad) * 4u * p.rows4;
   let count = min(slots - first_slot, ${width}u) * ${4 * taps}u;
   for (var i = 0u; i < count; i++) {
     let slot = first_slot + i / ${4 * taps}u;
     let row = (slot / p.cin4 * ${taps}u + i / 4u % ${taps}u) * p.cin4 + slot % p.cin4;
-    sums[(to + 4u * row + i % 4u) * p.cout4 + oc4] = totals[i];
+    add_sum((to + 4u * row + i % 4u) * p.cout4 + oc4, totals[i]);
   }
 }`,
   });

@@ -29,7 +29,9 @@
 import type { Kernel } from '../core/kernel.ts';
 import {
   type Conv3dWeightGradientProblem,
+  SUM_FUNCTION,
   WeightGradientParams,
+  weightGradientParts,
   weightGradientValues,
 } from './conv3d_weight_gradient.ts';
 import { divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
@@ -62,7 +64,7 @@ export function conv3dWeightGradientSubgroup(
   const row = (m: number): string => /* wgsl */ `let row${m} = min(first_row + ${m * width}u + slot, p.rows4 - 1u);
   let tap${m} = row${m} / p.cin4;
   let at${m} = vec3i(vec3u(tap${m} / (size.z * size.y), tap${m} / size.z % size.y, tap${m} % size.z)) - pad;
-  let c${m} = p.x_base + row${m} % p.cin4;`;
+  let c${m} = p.x_base + batch * p.x_batch + row${m} % p.cin4;`;
   const inputRow = (m: number): string => /* wgsl */ `let t${m} = frame * p.stride_t + at${m}.x;
     let h${m} = h * p.stride_h + at${m}.y;
     let inside${m} = t${m} >= 0 && t${m} < p.x_t && h${m} >= 0 && h${m} < p.x_h;
@@ -82,9 +84,11 @@ export function conv3dWeightGradientSubgroup(
     params: WeightGradientParams,
     values,
     storage: [storage('x'), storage('dy'), storage('sums')],
-    workgroups: foldGrid(rowTiles * problem.parts, divideUp(values.cout4, width)),
+    workgroups: foldGrid(rowTiles * weightGradientParts(problem), divideUp(values.cout4, width)),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
+${SUM_FUNCTION}
+
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
@@ -93,14 +97,16 @@ fn main(
 ) {
   let index = workgroup.x + workgroup.z * grid.x;
   let row_tiles = (p.rows4 + ${width * vectors - 1}u) / ${width * vectors}u;
-  let part = index / row_tiles;
-  if (part >= p.parts) { return; }
+  let sum = index / row_tiles;
+  if (sum >= p.parts * p.batches) { return; }
+  let batch = sum / p.parts;
+  let part = sum % p.parts;
   let first_row = index % row_tiles * ${width * vectors}u;
   let slot = lane % ${width}u;
   let quad = lane / ${width}u;
   let oc4 = workgroup.y * ${width}u + slot;
   // Lanes past the last channel or row read the last one's and store nothing.
-  let d_column = p.y0_base + min(oc4, p.cout4 - 1u);
+  let d_column = p.y0_base + batch * p.y_batch + min(oc4, p.cout4 - 1u);
   let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
   let pad = vec3i(p.pad_t, p.pad_h, p.pad_w);
   ${lines(vectors, row)}
@@ -134,9 +140,9 @@ fn main(
   // A loop over an array, used nowhere else: written out, the stores are most of the text and of the time to compile it.
   var totals = array<vec4f, ${sums}>(${repeat(sums, (i) => `acc${i}`, ', ')});
   if (oc4 >= p.cout4) { return; }
-  let to = ((p.first_part + part) * ${lanes / width}u + quad) * 4u * p.rows4;
+  let to = (sum * ${lanes / width}u + quad) * 4u * p.rows4;
   let count = min(4u * (p.rows4 - first_row), ${sums}u);
-  for (var i = 0u; i < count; i++) { sums[(to + 4u * first_row + i) * p.cout4 + oc4] = totals[i]; }
+  for (var i = 0u; i < count; i++) { add_sum((to + 4u * first_row + i) * p.cout4 + oc4, totals[i]); }
 }`,
   });
 }

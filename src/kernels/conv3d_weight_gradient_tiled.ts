@@ -22,7 +22,9 @@ import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { PIXEL_FUNCTIONS } from './conv3d.ts';
 import {
   type Conv3dWeightGradientProblem,
+  SUM_FUNCTION,
   WeightGradientParams,
+  weightGradientParts,
   weightGradientValues,
 } from './conv3d_weight_gradient.ts';
 import { divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
@@ -76,9 +78,10 @@ export function conv3dWeightGradientTiled(problem: Conv3dWeightGradientProblem, 
     params: WeightGradientParams,
     values,
     storage: [storage('x'), storage('dy'), storage('sums')],
-    workgroups: foldGrid(divideUp(values.rows4, bm4) * divideUp(values.cout4, bn4) * problem.parts),
+    workgroups: foldGrid(divideUp(values.rows4, bm4) * divideUp(values.cout4, bn4) * weightGradientParts(problem)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
+${SUM_FUNCTION}
 
 var<workgroup> corners: array<vec4i, ${bk}>;
 var<workgroup> x_tile: array<vec4f, ${bk * bm4}>;
@@ -95,7 +98,7 @@ fn d_values(pixel: u32, column: u32) -> vec4f {
 }
 
 fn store(row4: u32, r: u32, oc4: u32, part: u32, value: vec4f) {
-  if (row4 < p.rows4 && oc4 < p.cout4) { sums[((part * p.rows4 + row4) * 4u + r) * p.cout4 + oc4] = value; }
+  if (row4 < p.rows4 && oc4 < p.cout4) { add_sum(((part * p.rows4 + row4) * 4u + r) * p.cout4 + oc4, value); }
 }
 
 @compute @workgroup_size(${threads})
@@ -107,8 +110,11 @@ fn main(
   let tiles_m = (p.rows4 + ${bm4 - 1}u) / ${bm4}u;
   let tiles_n = (p.cout4 + ${bn4 - 1}u) / ${bn4}u;
   let index = workgroup.x + workgroup.z * grid.x;
-  let part = index / (tiles_m * tiles_n);
-  if (part >= p.parts) { return; }
+  let sum = index / (tiles_m * tiles_n);
+  if (sum >= p.parts * p.batches) { return; }
+  let part = sum % p.parts;
+  let x_batch = sum / p.parts * p.x_batch;
+  let y_batch = sum / p.parts * p.y_batch;
   let first_row4 = index % (tiles_m * tiles_n) / tiles_n * ${bm4}u;
   let first_oc4 = index % tiles_n * ${bn4}u;
   let begin = min(part * p.per_part * ${bk}u, p.pixels);
@@ -116,13 +122,13 @@ fn main(
 
   // What this thread stages. Tails read the last row or channel again, which is not stored.
   let x_row = min(first_row4 + thread % ${bm4}u, p.rows4 - 1u);
-  let c = x_row % p.cin4;
+  let c = x_batch + x_row % p.cin4;
   let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
   let at = x_row / p.cin4;
   let tap = vec3i(vec3u(at / (size.z * size.y), at / size.z % size.y, at % size.z));
   let x_pixel = thread / ${bm4}u;
   let d_pixel = thread / ${bn4}u;
-  let d_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
+  let d_column = y_batch + min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
   let own = thread % ${bk}u;
   ${lines(xLoads, (i) => `var x_next${i} = x_values(corner(min(begin + x_pixel + ${i * xPixels}u, p.pixels - 1u)), tap, c);`)}
   ${lines(dLoads, (i) => `var d_next${i} = d_values(begin + d_pixel + ${i * dPixels}u, d_column);`)}
@@ -149,7 +155,7 @@ fn main(
       ${outputs((i, r, j) => `acc${4 * i + r}_${j} += v${i}[${r}] * d${j};`, 6)}
     }
   }
-  ${outputs((i, r, j) => `store(first_row4 + row + ${i * rows}u, ${r}u, first_oc4 + column + ${j * columns}u, p.first_part + part, acc${4 * i + r}_${j});`)}
+  ${outputs((i, r, j) => `store(first_row4 + row + ${i * rows}u, ${r}u, first_oc4 + column + ${j * columns}u, sum, acc${4 * i + r}_${j});`)}
 }`,
   });
 }

@@ -19,9 +19,10 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
-import { type Conv3dProblem, conv3dValues } from './conv3d.ts';
+import { type Conv3dProblem, conv3dValues, type Triple } from './conv3d.ts';
 import { cube, flatten, StraightLine, winogradLabel } from './conv3d_winograd_code.ts';
-import { transformsOf, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
+import { type Matrix, transformsOf, transpose, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
+import { type View, vec4s } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
 
 /** Strides and bases of x in scalars. */
@@ -45,41 +46,93 @@ const InputParams = struct('WinogradInput', {
 
 /** Stage 1. Bindings: x, v, both as `array<f32>`. */
 export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
-  const { x, padding, stride } = problem;
-  const step = stride[1];
-  const layout = winogradLayoutOf(problem, tile);
-  const transforms = transformsOf(tile);
-  const sizes = transforms.map((transform) => transform?.input.length ?? 1);
+  const step = problem.stride[1];
+  const { inputRows: rows, inputFrames: frames, tilesH, tilesW, cin4 } = winogradLayoutOf(problem, tile);
+  return tileTransform({
+    name: `conv3d_winograd input ${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
+    x: problem.x,
+    padding: problem.padding,
+    step,
+    tile,
+    matrices: transformsOf(tile).map((transform) => transform?.input),
+    layout: { rows, frames, tilesH, tilesW, lanes: 4 * cin4 },
+    workgroupSize,
+  });
+}
+
+/**
+ * A dy Aᵀ, which the gradient by the weights multiplies with the transformed input (conv3d_winograd_weight_gradient.ts): tiles
+ * of dy as they lie side by side, each made as large as a tile of the input.
+ *
+ * Bindings: dy, d, both as `array<f32>`. Of `tile`, the taps over time must stay in the product.
+ */
+export function conv3dWinogradOutputGradient(dy: View, tile: WinogradTile, workgroupSize = 128): Kernel {
+  const [samples, frames, height, width, channels] = dy.shape;
+  const [tilesH, tilesW] = [Math.ceil(height / tile.hw), Math.ceil(width / tile.hw)];
+  return tileTransform({
+    name: `conv3d_winograd output gradient ${winogradLabel(tile)}`,
+    x: dy,
+    padding: [0, 0, 0],
+    step: 1,
+    tile,
+    matrices: transformsOf(tile).map((transform) => transform && transpose(transform.output)),
+    layout: { rows: samples * frames * tilesH * tilesW, frames, tilesH, tilesW, lanes: 4 * vec4s(channels) },
+    workgroupSize,
+  });
+}
+
+interface TileTransform {
+  readonly name: string;
+  readonly x: View;
+  readonly padding: Triple;
+  /** Phases per axis, see winogradApplies. */
+  readonly step: number;
+  readonly tile: WinogradTile;
+  /** Along T, H, W: values of the transformed tile by values of x; undefined where nothing is done. */
+  readonly matrices: readonly (Matrix | undefined)[];
+  readonly layout: {
+    readonly rows: number;
+    readonly frames: number;
+    readonly tilesH: number;
+    readonly tilesW: number;
+    readonly lanes: number;
+  };
+  readonly workgroupSize: number;
+}
+
+/** Tiles of x, times a matrix along each axis: [batch][sample, tile, frame][channels]. */
+function tileTransform({ name, x, padding, step, tile, matrices, layout, workgroupSize }: TileTransform): Kernel {
+  const sizes = matrices.map((matrix) => matrix?.[0]?.length ?? 1);
   const [deep, high, wide] = sizes as [number, number, number];
+  const batches = matrices.reduce((product, matrix) => product * (matrix?.length ?? 1), 1);
   const loads = cube(sizes, (t, h, w) => `load(row_${t}_${h}, column_${w}, channel)`);
   const code = new StraightLine();
-  const result = transforms.reduce(
-    (values, transform, axis) => (transform ? code.apply(values, axis, transform.input) : values),
+  const result = matrices.reduce(
+    (values, matrix, axis) => (matrix ? code.apply(values, axis, matrix) : values),
     code.name(loads, 'd'),
   );
-  const lanes = 4 * layout.cin4;
   return kernel({
-    name: `conv3d_winograd input ${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
+    name,
     params: InputParams,
     values: {
-      rows: layout.inputRows,
-      lanes,
+      rows: layout.rows,
+      lanes: layout.lanes,
       x_base: 4 * x.base,
       x_stride: 4 * x.stride,
       x_t: x.shape[1],
       x_h: x.shape[2],
       x_w: x.shape[3],
-      frames: layout.inputFrames,
+      frames: layout.frames,
       tiles_h: layout.tilesH,
       tiles_w: layout.tilesW,
       pad_t: padding[0],
       pad_h: padding[1],
       pad_w: padding[2],
       cin: x.shape[4],
-      batches: layout.batches,
+      batches,
     },
     storage: [storage('x', 'array<f32>'), storage('v', 'array<f32>')],
-    workgroups: foldGrid(divideUp(layout.inputRows * lanes, workgroupSize)),
+    workgroups: foldGrid(divideUp(layout.rows * layout.lanes, workgroupSize)),
     body: /* wgsl */ `
 // The first pixel of a row, or −1 in the padding.
 fn row_start(sample: u32, frame: i32, row: i32) -> i32 {
@@ -115,7 +168,7 @@ fn main(
   ${code.lines.join('\n  ')}
   let batch = p.rows * p.lanes;
   // As a loop: written out, the stores are half of the text and of the time to compile it.
-  var values = array<f32, ${layout.batches}>(${flatten(result).join(', ')});
+  var values = array<f32, ${batches}>(${flatten(result).join(', ')});
   for (var b = 0u; b < p.batches; b++) { v[index + b * batch] = values[b]; }
 }`,
   });

@@ -291,3 +291,5 @@ function phaseTaps(kernel: Triple, stride: number, phase: number, sizes: readonl
 function kronecker(a: Matrix, b: Matrix): Matrix {
   return a.flatMap((rowA) => b.map((rowB) => rowA.flatMap((x) => rowB.map((y) => x * y))));
 }
+
+export const transpose = (matrix: Matrix): Matrix => matrix[0]!.map((_, column) => matrix.map((row) => row[column]!));

@@ -8,21 +8,11 @@ import type { DeviceProfile } from '../core/kernel.ts';
 import { type Conv3dWeightGradientProblem, weightGradientPartBytes } from '../kernels/conv3d_weight_gradient.ts';
 import { conv3dWeightGradientSum } from '../kernels/conv3d_weight_gradient_sum.ts';
 import { pixelsOf, type View } from '../kernels/view.ts';
-import { type WeightGradientKind, weightGradientKinds } from './conv3d_weight_gradient_kinds.ts';
+import type { RankedCandidate } from './conv3d_family.ts';
+import { partsOf, type WeightGradientNode, weightGradientKinds } from './conv3d_weight_gradient_kinds.ts';
+import { winogradWeightGradientCandidates } from './conv3d_weight_gradient_winograd.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from './operator.ts';
-import { splitWindows, type WindowGeometry } from './window.ts';
-
-export interface WeightGradientNode {
-  readonly geometry: WindowGeometry;
-  readonly groups: number;
-}
-
-/** Workgroups of 64 threads that fill a GPU: eight for each of 130 multiprocessors. */
-const GPU_FILLED = 1040;
-/** Workgroups that keep all cores of a processor busy to the end. */
-const PROCESSOR_FILLED = 64;
-/** Bytes of all parts' sums. */
-const SUMS_BUDGET = 64 * 2 ** 20;
+import { splitWindows } from './window.ts';
 
 /** Inputs of the node: x, dy. Output: dW. */
 export function weightGradientCandidates(
@@ -36,50 +26,33 @@ export function weightGradientCandidates(
   const pieces = splitWindows(geometry, x, [dy], profile.maxStorageBinding, profile.bindingAlignment);
   const whole = pieces.map((piece): Conv3dWeightGradientProblem => {
     const { kernel, stride } = geometry;
-    const rest = { kernel, stride, padding: piece.padding, groups, parts: 1, firstPart: 0 };
+    const rest = { kernel, stride, padding: piece.padding, groups, parts: 1 };
     return inLongRows({ x: piece.x, dy: piece.outputs[0]!, ...rest });
   });
   const sums: Argument = { from: 'workspace', index: 0 };
-  return weightGradientKinds(whole[0]!, profile).flatMap((kind): Candidate[] => {
-    let parts = 0;
-    const problems = whole.map((problem): Conv3dWeightGradientProblem => {
-      const cut = { ...problem, parts: partsOf(kind, problem, pieces.length, profile), firstPart: parts };
-      parts += cut.parts;
-      return cut;
-    });
-    const bytes = parts * kind.sums * weightGradientPartBytes(whole[0]!);
-    if (bytes > profile.maxStorageBinding) return [];
+  const exact = weightGradientKinds(whole[0]!, profile).map((kind): RankedCandidate => {
+    const parts = partsOf(kind, whole[0]!, profile);
     const addUp = () => conv3dWeightGradientSum({ dw, cin: x.view.shape[4] / groups, parts: parts * kind.sums });
-    return [
-      {
+    return {
+      rank: kind.rank,
+      candidate: {
         name: kind.name,
         accuracy: 'exact',
-        workspaces: [bytes],
+        workspaces: [parts * kind.sums * weightGradientPartBytes(whole[0]!)],
         lower: () => [
-          ...problems.map((problem, i) => {
+          ...whole.map((problem, i) => {
             const { input, outputArgs } = pieces[i]!;
             const gradient = { ...outputArgs[0]!, from: 'input', index: 1 } as Argument;
-            return { kernel: kind.kernel(problem), args: [input, gradient, sums] };
+            return { kernel: kind.kernel({ ...problem, parts, accumulate: i > 0 }), args: [input, gradient, sums] };
           }),
           { kernel: addUp(), args: [sums, { from: 'output', index: 0 }] },
         ],
       },
-    ];
+    };
   });
-}
-
-/** How many parts keep the device busy and are worth their sums' memory. */
-function partsOf(
-  kind: WeightGradientKind,
-  problem: Conv3dWeightGradientProblem,
-  pieces: number,
-  profile: DeviceProfile,
-): number {
-  const enough = profile.software ? PROCESSOR_FILLED : GPU_FILLED;
-  const wanted = Math.ceil(enough / kind.workgroups / pieces / kind.sums);
-  const worthwhile = Math.floor(pixelsOf(problem.dy) / kind.fewest / kind.sums);
-  const affordable = Math.floor(SUMS_BUDGET / (weightGradientPartBytes(problem) * kind.sums * pieces));
-  return Math.max(1, Math.min(wanted, worthwhile, affordable));
+  return [...exact, ...winogradWeightGradientCandidates({ geometry, groups }, { inputs, outputs }, profile)]
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ candidate }) => candidate);
 }
 
 /** Longest row of pixels, where rows can be chosen. */

@@ -4,7 +4,11 @@
  */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
-import { type Conv3dWeightGradientProblem, weightGradientRows4 } from '../kernels/conv3d_weight_gradient.ts';
+import {
+  type Conv3dWeightGradientProblem,
+  weightGradientPartBytes,
+  weightGradientRows4,
+} from '../kernels/conv3d_weight_gradient.ts';
 import { conv3dWeightGradientDirect } from '../kernels/conv3d_weight_gradient_direct.ts';
 import {
   conv3dWeightGradientSlide,
@@ -21,7 +25,13 @@ import {
   weightGradientTileFits,
 } from '../kernels/conv3d_weight_gradient_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
-import { vec4s } from '../kernels/view.ts';
+import { pixelsOf, vec4s } from '../kernels/view.ts';
+import type { WindowGeometry } from './window.ts';
+
+export interface WeightGradientNode {
+  readonly geometry: WindowGeometry;
+  readonly groups: number;
+}
 
 /** A kernel for the parts' sums. */
 export interface WeightGradientKind {
@@ -130,12 +140,10 @@ function narrowKinds(problem: Conv3dWeightGradientProblem, profile: DeviceProfil
     if (stride[2] !== 1 || columns === 1 || !possible(slide)) return false;
     return slide.quads ? columns <= WIDEST_QUAD_SLIDE : columns <= WIDEST_SLIDE;
   }).map(({ rate, ...slide }): WeightGradientKind => {
-    // A wide window has products enough without a second pixel.
-    const full = columns > WIDEST_SLIDE && slide.pixels > 1 ? rate / 2 : rate;
     const { quads, pixels } = slide;
     return {
       name: `slide ${quads ? 'quads ' : ''}${pixels}`,
-      ...common(quads, slideSlots(problem), width(quads), full * used(x.shape[3], pixels)),
+      ...common(quads, slideSlots(problem), width(quads), rate * used(x.shape[3], pixels)),
       kernel: (part) => conv3dWeightGradientSlide(part, { lanes, ...slide }),
     };
   });
@@ -151,4 +159,29 @@ function narrowKinds(problem: Conv3dWeightGradientProblem, profile: DeviceProfil
     };
   });
   return [...slides, ...subgroups];
+}
+
+/** Workgroups of 64 threads that fill a GPU: eight for each of 130 multiprocessors. */
+const GPU_FILLED = 1040;
+/** Workgroups that keep all cores of a processor busy to the end. */
+const PROCESSOR_FILLED = 64;
+/** Bytes of all parts' sums. */
+const SUMS_BUDGET = 64 * 2 ** 20;
+
+/**
+ * How many parts keep the device busy and are worth their sums' memory.
+ * @param batches Problems that a dispatch computes.
+ */
+export function partsOf(
+  kind: WeightGradientKind,
+  problem: Conv3dWeightGradientProblem,
+  profile: DeviceProfile,
+  batches = 1,
+): number {
+  const enough = profile.software ? PROCESSOR_FILLED : GPU_FILLED;
+  const wanted = Math.ceil(enough / (kind.workgroups * batches) / kind.sums);
+  const worthwhile = Math.floor(pixelsOf(problem.dy) / kind.fewest / kind.sums);
+  const budget = Math.min(SUMS_BUDGET, profile.maxStorageBinding);
+  const affordable = Math.floor(budget / (weightGradientPartBytes(problem) * kind.sums * batches));
+  return Math.max(1, Math.min(wanted, worthwhile, affordable));
 }

@@ -110,7 +110,7 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     expect(conv3dWeightGradient.infer(attributes, types)[0]!.shape).toEqual(weightShape);
     for (const candidate of conv3dWeightGradient.candidates(attributes, io, profile())) {
       const [dw] = await runCandidate(gpu(), candidate, io, [x.data, dy.data], test.limit);
-      closeTo(dw!, expected.dw, candidate.name);
+      closeTo(dw!, expected.dw, candidate.name, toleranceOf(candidate));
     }
   });
 
@@ -178,7 +178,7 @@ describeWithShared('the gradients that PyTorch gives', ['golden/ops.json'], (pat
     const geometry = { kernel, stride, padding: pad, groups };
     for (const candidate of conv3dWeightGradient.candidates(geometry, byWeights, profile)) {
       const [dw] = await runCandidate(gpu(), candidate, byWeights, [x, dy]);
-      closeTo(dw!, channelsInside(test.grads.w.value, weightShape), candidate.name);
+      closeTo(dw!, channelsInside(test.grads.w.value, weightShape), candidate.name, toleranceOf(candidate));
     }
     const byInput: NodeOperands = { inputs: [operands.dy, operands.w], outputs: [operands.x] };
     const size = shape.slice(1, 4) as unknown as Triple;
