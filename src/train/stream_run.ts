@@ -181,7 +181,7 @@ async function evaluateNow(
 
 /** Everything that the bits of a stream depend on. */
 function recipeOf(config: TrainConfig, spec: ModelSpec, stages: readonly PlannedStage[], set: PreparedSet) {
-  const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, ...rest } = config;
+  const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, recompute, ...rest } = config;
   const clips = set.clips.map(({ path, label, split, frames }) => [
     relative(dirname(set.source), path),
     label,
