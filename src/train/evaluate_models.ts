@@ -13,6 +13,8 @@ import { prepareClips, type SkippedClip } from './prepare.ts';
 export interface EvaluateModelsOptions {
   /** The test clips where left out and there are any, else all. */
   readonly split?: Split | 'all' | undefined;
+  /** Of more clips than these, as many are taken, evenly spread; all where left out. */
+  readonly most?: number | undefined;
   /** Windows of a clip. */
   readonly windows: number;
   readonly caches: ClipCaches;
@@ -32,10 +34,13 @@ export interface ModelsEvaluation {
 export async function evaluateModels(
   models: Models,
   set: ClipSet,
-  { caches, gpu, onClips, onSkip, ...options }: EvaluateModelsOptions,
+  { caches, gpu, most, onClips, onSkip, ...options }: EvaluateModelsOptions,
 ): Promise<ModelsEvaluation> {
   const split = options.split ?? (set.clips.some((clip) => clip.split === 'test') ? 'test' : 'all');
-  const clips = set.clips.filter((clip) => split === 'all' || clip.split === split);
+  const clips = spread(
+    set.clips.filter((clip) => split === 'all' || clip.split === split),
+    most,
+  );
   if (clips.length === 0) {
     throw new InputError(`${set.source} has no ${split} clips; choose another split, or name some in a CSV.`);
   }
@@ -59,4 +64,10 @@ export async function evaluateModels(
     });
   }
   return { split, evaluation: evaluate(scores, set.classes.length), skipped: [...skipped.values()] };
+}
+
+/** At most so many items, evenly spread. */
+function spread<T>(items: readonly T[], most = Number.POSITIVE_INFINITY): readonly T[] {
+  if (items.length <= most) return items;
+  return Array.from({ length: most }, (_, i) => items[Math.floor((i * items.length) / most)]!);
 }

@@ -25,11 +25,14 @@ export interface RunResult {
   readonly streams: Partial<Record<Stream, StreamPlan>>;
   /** Where the run was stopped by its signal; nothing was evaluated then. */
   readonly interrupted?: { readonly stream: Stream; readonly step: number } | undefined;
-  /** On the test clips, or on all where there are none. */
+  /** On the test clips, or on some of those trained on where there are none. */
   readonly result?: ModelsEvaluation;
   readonly skipped: readonly SkippedClip[];
   readonly metrics: readonly MetricsLine[];
 }
+
+/** Without test clips, what a model has made of those that it was trained on is shown by so many of them. */
+const MOST_TRAINING_CLIPS = 200;
 
 /** @throws InputError for what is wrong with the configuration, the clips or the folder; I3dError when training diverges. */
 export async function runTraining({ resume, ...options }: RunOptions): Promise<RunResult> {
@@ -79,7 +82,8 @@ export async function runTraining({ resume, ...options }: RunOptions): Promise<R
   );
   const { windows } = config.evaluate;
   const { onClips } = observer;
-  return { ...outcome(), result: await evaluateModels(models, set, { ...options, windows, onClips, onSkip }) };
+  const most = set.clips.some(({ split }) => split === 'test') ? undefined : MOST_TRAINING_CLIPS;
+  return { ...outcome(), result: await evaluateModels(models, set, { ...options, windows, most, onClips, onSkip }) };
 }
 
 /** @throws InputError when the folder holds a run that is not to be resumed. */
