@@ -20,6 +20,8 @@ export interface EvaluateModelsOptions {
   readonly caches: ClipCaches;
   gpu(): Promise<Gpu>;
   readonly tuning?: TuningTable | undefined;
+  /** Aborted, `evaluateModels` throws its reason. */
+  readonly signal?: AbortSignal | undefined;
   onClips?(what: string, done: number, total: number): void;
   onSkip?(clip: SkippedClip): void;
 }
@@ -56,6 +58,7 @@ export async function evaluateModels(
         if (!skipped.has(clip.path)) onSkip?.(clip);
         skipped.set(clip.path, clip);
       },
+      signal: options.signal,
     });
     scores[stream] = await scoreClips(await gpu(), { spec, parameters }, prepared, cache, {
       ...options,

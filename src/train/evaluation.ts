@@ -50,6 +50,8 @@ export interface ScoreOptions {
   readonly batch?: number;
   readonly tuning?: TuningTable | undefined;
   readonly onProgress?: ((done: number) => void) | undefined;
+  /** Aborted, `scoreClips` throws its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The clips of a split as a model sees them, in the order of the set. */
@@ -58,7 +60,7 @@ export async function scoreClips(
   { spec, parameters }: Pick<Model, 'spec' | 'parameters'>,
   set: PreparedSet,
   cache: ClipCache,
-  { split, windows, batch = 4, tuning, onProgress }: ScoreOptions,
+  { split, windows, batch = 4, tuning, onProgress, signal }: ScoreOptions,
 ): Promise<ScoredClip[]> {
   const device = new DeviceParameters(gpu, parameters);
   try {
@@ -69,6 +71,7 @@ export async function scoreClips(
     try {
       const byClip = new Map<number, Float64Array[]>();
       for await (const { clip, geometry, clips } of evaluationBatches(set, cache, { ...spec, batch, windows, split })) {
+        signal?.throwIfAborted();
         const { logits } = await plan.run({ clip, geometry });
         for (const [row, index] of clips.entries()) {
           const scores = softmax(logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes));

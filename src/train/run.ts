@@ -6,14 +6,14 @@ import { InputError } from '../core/errors.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { explainWriteError } from '../io/atomic.ts';
 import { type Checkpoint, checkpointPath, readCheckpoint } from './checkpoint.ts';
-import { checkTrainable, readClipSet } from './clip_set.ts';
+import { type ClipSet, checkTrainable, readClipSet } from './clip_set.ts';
 import type { TrainConfig } from './config.ts';
 import { evaluateModels, type ModelsEvaluation } from './evaluate_models.ts';
 import { MetricsFile, type MetricsLine } from './metrics.ts';
-import { MODEL_FILES, readModelFile, saveModelFile } from './model_files.ts';
+import { MODEL_FILES, type Models, readModelFile, saveModelFile } from './model_files.ts';
 import type { SkippedClip } from './prepare.ts';
 import { type Start, startOf } from './start.ts';
-import { type RunContext, type StreamPlan, trainStream } from './stream_run.ts';
+import { type RunContext, type RunObserver, type StreamPlan, trainStream } from './stream_run.ts';
 
 export interface RunOptions extends Omit<RunContext, 'metrics'> {
   /** Go on where an earlier run of the same configuration was left. */
@@ -80,10 +80,27 @@ export async function runTraining({ resume, ...options }: RunOptions): Promise<R
   const models = Object.fromEntries(
     await Promise.all(streams.map(async (name) => [name, await readModelFile(join(config.out, MODEL_FILES[name]))])),
   );
+  return { ...outcome(), ...(await evaluateRun(models, set, options, onSkip, plans)) };
+}
+
+/** How good the models are; undefined, with where the run stands, when it is stopped meanwhile. */
+async function evaluateRun(
+  models: Models,
+  set: ClipSet,
+  { config, observer, signal, ...options }: Omit<RunContext, 'metrics'>,
+  onSkip: RunObserver['onSkip'],
+  plans: RunResult['streams'],
+): Promise<Pick<RunResult, 'result' | 'interrupted'>> {
   const { windows } = config.evaluate;
   const { onClips } = observer;
   const most = set.clips.some(({ split }) => split === 'test') ? undefined : MOST_TRAINING_CLIPS;
-  return { ...outcome(), result: await evaluateModels(models, set, { ...options, windows, most, onClips, onSkip }) };
+  try {
+    return { result: await evaluateModels(models, set, { ...options, windows, most, signal, onClips, onSkip }) };
+  } catch (error) {
+    const last = Object.values(plans).at(-1);
+    if (!signal?.aborted || error !== signal.reason || !last) throw error;
+    return { interrupted: { stream: last.spec.stream, step: last.steps } };
+  }
 }
 
 /** @throws InputError when the folder holds a run that is not to be resumed. */
