@@ -37,10 +37,15 @@ export interface Conv3dSubgroupTile {
   readonly lanes: number;
   /** Input pixels that each lane loads: 2 to 4. */
   readonly pixelsPerLane: number;
+  /**
+   * Outputs that the shader has; as many as the problem has where left out. One shader for all numbers of outputs is compiled
+   * once. Those that a problem does not have are never written, but something must be bound to them.
+   */
+  readonly outputs?: number;
 }
 
 export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile): Kernel {
-  const { lanes, pixelsPerLane } = tile;
+  const { lanes, pixelsPerLane, outputs = problem.outputs.length } = tile;
   const pixels = lanes * pixelsPerLane;
   const values = conv3dValues(problem);
   const tiles = divideUp(pixelsOf(problem.outputs[0]!), pixels);
@@ -53,12 +58,12 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
     name: `conv3d_subgroup ${pixels}×${4 * lanes}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length),
+    storage: conv3dBindings(outputs),
     workgroups: foldGrid(tiles, divideUp(values.cout4, lanes)),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs.length)}
+${storeFunction(outputs)}
 
 @compute @workgroup_size(${lanes})
 fn main(

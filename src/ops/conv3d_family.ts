@@ -93,10 +93,26 @@ export interface Member {
   readonly name: string;
   /** It reads weights in 16 bits. */
   readonly half?: boolean;
+  /** Outputs that its kernel has, whatever the node has; as many as the node where left out. See `spareOutputs`. */
+  readonly outputs?: number;
   applies(groups: number, profile: DeviceProfile): boolean;
   /** @param cout Output channels. */
   rank(profile: DeviceProfile, cout: number): number;
   kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
+}
+
+/**
+ * What is bound to the outputs that a member's kernel has and the node has not: a few bytes of scratch memory each, since two
+ * writable bindings may not overlap.
+ * @param first Index of the first such workspace.
+ */
+export function spareOutputs(
+  member: Member,
+  outputs: readonly Operand[],
+  first = 0,
+): { readonly workspaces: readonly number[]; readonly args: readonly Argument[] } {
+  const workspaces = new Array<number>(Math.max(0, (member.outputs ?? 0) - outputs.length)).fill(16);
+  return { workspaces, args: workspaces.map((_, i) => ({ from: 'workspace', index: first + i })) };
 }
 
 /**

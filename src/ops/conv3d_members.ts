@@ -1,12 +1,13 @@
 /** @file The kernels that compute a convolution in one dispatch. To add one: write it in `src/kernels/`, list it here, measure it. */
 
+import { MAX_OUTPUTS } from '../kernels/conv3d.ts';
 import { conv3dDirect } from '../kernels/conv3d_direct.ts';
 import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
 import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits, tileLabel } from '../kernels/conv3d_tiled.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
-import { type Convolution, type Member, problemOf, type RankedCandidate } from './conv3d_family.ts';
+import { type Convolution, type Member, problemOf, type RankedCandidate, spareOutputs } from './conv3d_family.ts';
 import { halfRank } from './conv3d_half.ts';
 import type { Candidate } from './operator.ts';
 import { splitWindows } from './window.ts';
@@ -15,7 +16,10 @@ const subgroupMember = (pixelsPerLane: number, rank: number): Member => ({
   name: `subgroup ${pixelsPerLane}`,
   applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
   rank: (profile) => (profile.software ? rank : 50 + rank),
-  kernel: (problem, profile) => conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane }),
+  // One shader for one and for three outputs: it is compiled in the driver's one thread, at the first run.
+  outputs: MAX_OUTPUTS,
+  kernel: (problem, profile) =>
+    conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, outputs: MAX_OUTPUTS }),
 });
 
 /** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
@@ -86,16 +90,17 @@ export function memberCandidates(conv: Convolution): RankedCandidate[] {
   return MEMBERS.filter((member) => member.applies(groups, profile)).flatMap((member): RankedCandidate[] => {
     const weights = member.half ? conv.halfWeights : conv.packedWeights;
     if (!weights) return [];
+    const spare = spareOutputs(member, outputs);
     const candidate: Candidate = {
       name: member.name,
       accuracy: member.half ? 'half' : 'exact',
-      workspaces: [],
+      workspaces: spare.workspaces,
       packs: weights.packs,
       lower: () => [
         ...weights.prepare(),
         ...parts.map((part) => ({
           kernel: member.kernel(problemOf(conv, part), profile),
-          args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs],
+          args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs, ...spare.args],
         })),
       ],
     };

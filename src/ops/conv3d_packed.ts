@@ -5,7 +5,7 @@
 
 import { conv3dStemPack, packedProblem, packedShape } from '../kernels/conv3d_stem.ts';
 import { denseView, pixelsOf, vec4s } from '../kernels/view.ts';
-import { type Convolution, problemOf, type RankedCandidate } from './conv3d_family.ts';
+import { type Convolution, problemOf, type RankedCandidate, spareOutputs } from './conv3d_family.ts';
 import { MEMBERS } from './conv3d_members.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import type { Argument } from './operator.ts';
@@ -46,29 +46,31 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
   });
   if (!split) return [];
   const weights = conv.weights.packed(kt * kh, kw * cin);
-  return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile)).map((member) => ({
-    // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
-    rank: member.rank(profile, conv.cout) + (profile.software ? -20 : 20),
-    candidate: {
-      name: `packed ${member.name}`,
-      accuracy: 'exact',
-      workspaces: split.workspaces,
-      packs: weights.packs,
-      lower: () => [
-        ...weights.prepare(),
-        ...split.parts.flatMap((part) => {
-          const problem = problemOf(conv, part);
-          const view = packed(part.x.shape[0], part.x.shape[1]);
-          const workspace: Argument = { from: 'workspace', index: 0 };
-          return [
-            { kernel: conv3dStemPack(problem, view), args: [part.input, workspace] },
-            {
-              kernel: member.kernel(packedProblem(problem, view), profile),
-              args: [workspace, weights.argument, conv.biasArgument, ...part.outputArgs],
-            },
-          ];
-        }),
-      ],
-    },
-  }));
+  return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile))
+    .map((member) => ({ member, spare: spareOutputs(member, outputs, split.workspaces.length) }))
+    .map(({ member, spare }) => ({
+      // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
+      rank: member.rank(profile, conv.cout) + (profile.software ? -20 : 20),
+      candidate: {
+        name: `packed ${member.name}`,
+        accuracy: 'exact',
+        workspaces: [...split.workspaces, ...spare.workspaces],
+        packs: weights.packs,
+        lower: () => [
+          ...weights.prepare(),
+          ...split.parts.flatMap((part) => {
+            const problem = problemOf(conv, part);
+            const view = packed(part.x.shape[0], part.x.shape[1]);
+            const workspace: Argument = { from: 'workspace', index: 0 };
+            return [
+              { kernel: conv3dStemPack(problem, view), args: [part.input, workspace] },
+              {
+                kernel: member.kernel(packedProblem(problem, view), profile),
+                args: [workspace, weights.argument, conv.biasArgument, ...part.outputArgs, ...spare.args],
+              },
+            ];
+          }),
+        ],
+      },
+    }));
 }
