@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from '../../src/ops/conv3d_gradient.ts';
+import { channelSum } from '../../src/ops/normalisation.ts';
 import type { Candidate, NodeOperands } from '../../src/ops/operator.ts';
 import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';
 import { operand, parameter, runCandidate } from '../candidates.ts';
@@ -179,6 +180,11 @@ describeWithShared('the gradients that PyTorch gives', ['golden/ops.json'], (pat
     for (const candidate of conv3dWeightGradient.candidates(geometry, byWeights, profile)) {
       const [dw] = await runCandidate(gpu(), candidate, byWeights, [x, dy]);
       closeTo(dw!, channelsInside(test.grads.w.value, weightShape), candidate.name, toleranceOf(candidate));
+    }
+    const byBias: NodeOperands = { inputs: [operands.dy], outputs: [operand([cout])] };
+    for (const candidate of channelSum.candidates({}, byBias, profile)) {
+      const [db] = await runCandidate(gpu(), candidate, byBias, [dy]);
+      closeTo(db!, test.grads.b.value, `bias, ${candidate.name}`);
     }
     const byInput: NodeOperands = { inputs: [operands.dy, operands.w], outputs: [operands.x] };
     const size = shape.slice(1, 4) as unknown as Triple;
