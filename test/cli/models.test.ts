@@ -134,7 +134,7 @@ test('inspect shows what a model takes and tells apart; convert keeps it', async
   const file = at('both', 'flow.safetensors');
   const { stdout } = await i3d(['inspect', file]);
   expect(stdout).toContain('flow.safetensors: a model, inception-4 × 0.12, flow, 3 classes');
-  expect(stdout).toContain('clips: 12 × 56×56 of a short side of 64, flow ±8 px (fast)\n');
+  expect(stdout).toContain('clips: 12 × 56×56 of a short side of 64, flow ±8 px (fast) at 12.5 Hz\n');
   expect(stdout).toContain('classes: wave one hand, wave both, jump\ncommand: i3d train clips\n');
   const json = JSON.parse((await i3d(['inspect', file, '--json'])).stdout);
   expect(json.model).toEqual({ spec: models.flow.spec, classes, notes: models.flow.notes });
