@@ -28,8 +28,8 @@ function defaultStages(pretrained: boolean): Stage[] {
     return [{ ...common, name: 'all', trains: 'all', epochs: 60, atLeast: 1_200, atMost: 16_000, learningRate: 0.05 }];
   }
   return [
-    { ...common, name: 'head', trains: 'head', epochs: 10, atLeast: 400, atMost: 2_000, learningRate: 0.1 },
-    { ...common, name: 'all', trains: 'all', epochs: 30, atLeast: 600, atMost: 8_000, learningRate: 0.02 },
+    { ...common, name: 'head', trains: 'head', epochs: 10, atLeast: 400, atMost: 2_000, learningRate: 0.03 },
+    { ...common, name: 'all', trains: 'all', epochs: 30, atLeast: 600, atMost: 8_000, learningRate: 0.01 },
   ];
 }
 
