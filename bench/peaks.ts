@@ -6,6 +6,7 @@
 
 import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
+import { wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { type ProbeCopyTile, probeCopy } from '../src/kernels/probe_copy.ts';
 import { type ProbeFmaTile, probeFma, probeFmaBytes, probeFmaFlops } from '../src/kernels/probe_fma.ts';
@@ -73,7 +74,7 @@ async function fmaThroughput(gpu: Gpu, tile: ProbeFmaTile, repeats: number): Pro
   const buffer = gpu.createBuffer('probe', size, BufferUsage.STORAGE);
   const at = async (iterations: number): Promise<{ ms: number; flops: number }> => {
     const problem = { workgroups, iterations };
-    const step = { kernel: probeFma(problem, tile), buffers: [{ buffer, offset: 0, size: buffer.size }] };
+    const step = { kernel: probeFma(problem, tile), resources: [wholeBuffer(buffer)] };
     const program = await Program.create(gpu, step.kernel.name, [step]);
     try {
       const { best } = await timeProgram(gpu, program, { repeats, batchMs: 1 });
@@ -102,9 +103,7 @@ async function copyBandwidth(gpu: Gpu, tile: ProbeCopyTile, repeats: number): Pr
   const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
   const buffers = [gpu.createBuffer('copy: from', size, usage), gpu.createBuffer('copy: to', size, usage)];
   const kernel = probeCopy(size / 16, tile);
-  const program = await Program.create(gpu, kernel.name, [
-    { kernel, buffers: buffers.map((buffer) => ({ buffer, offset: 0, size })) },
-  ]);
+  const program = await Program.create(gpu, kernel.name, [{ kernel, resources: buffers.map(wholeBuffer) }]);
   try {
     const { best } = await timeProgram(gpu, program, { repeats });
     return (2 * size) / best / 1e6;

@@ -3,13 +3,15 @@
 import type { FloatTensor } from '../src/core/tensor.ts';
 import { floatTensor, sizeOf } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { type BufferRange, Program } from '../src/gpu/program.ts';
+import { Program } from '../src/gpu/program.ts';
+import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { operatorOf } from '../src/graph/graph.ts';
 import { denseView, vec4s } from '../src/kernels/view.ts';
 import {
   type Argument,
   type Candidate,
+  type ConstantArgument,
   type NodeOperands,
   type Operand,
   storedBytes,
@@ -72,7 +74,7 @@ export class Workbench {
   }
 
   async run(candidate: Candidate, options: TimingOptions): Promise<Trial> {
-    const made: GPUBuffer[] = [];
+    const made: Resource[] = [];
     const { name, accuracy } = candidate;
     try {
       const start = performance.now();
@@ -90,7 +92,7 @@ export class Workbench {
       const problem = error instanceof Error ? error.message : String(error);
       return { candidate: name, accuracy, error: Number.NaN, compileMs: Number.NaN, timing: undefined, problem };
     } finally {
-      for (const buffer of made) this.gpu.destroyBuffer(buffer);
+      for (const resource of made) this.gpu.destroyResource(resource);
     }
   }
 
@@ -98,41 +100,40 @@ export class Workbench {
     for (const buffer of [...this.inputs, ...this.outputs]) if (buffer) this.gpu.destroyBuffer(buffer);
   }
 
-  private compile(candidate: Candidate, made: GPUBuffer[]): Promise<Program> {
-    const keep = (buffer: GPUBuffer): GPUBuffer => {
-      made.push(buffer);
-      return buffer;
+  private compile(candidate: Candidate, made: Resource[]): Promise<Program> {
+    const keep = <T extends Resource>(resource: T): T => {
+      made.push(resource);
+      return resource;
     };
     const scratch = (sizes: readonly number[], what: string) =>
-      sizes.map((size, i) => keep(this.gpu.createBuffer(`${what} ${i}`, size, BufferUsage.STORAGE)));
+      sizes.map(
+        (size, i) => keep(wholeBuffer(this.gpu.createBuffer(`${what} ${i}`, size, BufferUsage.STORAGE))).buffer,
+      );
     const buffers = {
       input: this.inputs,
       output: this.outputs,
       workspace: scratch(candidate.workspaces, 'workspace'),
       packed: scratch(candidate.packs ?? [], 'packed'),
     };
-    const constants = new Map<string, GPUBuffer>();
-    const constant = (argument: Extract<Argument, { from: 'constant' }>): GPUBuffer => {
+    const constants = new Map<string, Resource>();
+    const constant = (argument: ConstantArgument): Resource => {
       const key = `${argument.layout} ${argument.inputs.join()}`;
       const known = constants.get(key);
       if (known) return known;
       const tensors = argument.inputs.map(
         (i): FloatTensor => floatTensor(this.subject.inputs[i]!.shape, this.data[i]!),
       );
-      const buffer = keep(this.gpu.upload(key, argument.make(tensors), BufferUsage.STORAGE));
-      constants.set(key, buffer);
-      return buffer;
+      const resource = keep(this.gpu.uploadConstant(key, argument.make(tensors), argument.texels));
+      constants.set(key, resource);
+      return resource;
     };
-    const resolve = (argument: Argument): BufferRange => {
-      if (argument.from === 'constant') {
-        const buffer = constant(argument);
-        return { buffer, offset: 0, size: buffer.size };
-      }
+    const resolve = (argument: Argument): Resource => {
+      if (argument.from === 'constant') return constant(argument);
       const { from, index, offset = 0, size } = argument;
       const buffer = buffers[from][index]!;
       return { buffer, offset, size: size ?? buffer.size - offset };
     };
-    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, buffers: args.map(resolve) }));
+    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
     return Program.create(this.gpu, candidate.name, steps);
   }
 

@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { floatTensor, type Shape } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
+import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { denseView, pixelsOf, type View, vec4s } from '../src/kernels/view.ts';
 import { type Candidate, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
@@ -40,12 +41,13 @@ export async function runCandidate(
   data: readonly Float32Array[],
   limit = Number.POSITIVE_INFINITY,
 ): Promise<Float32Array[]> {
-  const made: GPUBuffer[] = [];
-  const upload = (values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer => {
-    const buffer = gpu.upload(candidate.name, values, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
-    made.push(buffer);
-    return buffer;
+  const made: Resource[] = [];
+  const keep = <T extends Resource>(resource: T): T => {
+    made.push(resource);
+    return resource;
   };
+  const upload = (values: Float32Array<ArrayBuffer>): GPUBuffer =>
+    keep(wholeBuffer(gpu.upload(candidate.name, values, BufferUsage.STORAGE | BufferUsage.COPY_SRC))).buffer;
   const scratch = (sizes: readonly number[]): GPUBuffer[] =>
     sizes.map((bytes) => upload(new Float32Array(bytes / 4).fill(Number.NaN)));
   const tensors = inputs.map(({ type }, i) => floatTensor(type.shape, data[i]!));
@@ -57,10 +59,10 @@ export async function runCandidate(
   };
   const steps = candidate.lower().map(({ kernel, args }) => ({
     kernel,
-    buffers: args.map((argument, i) => {
+    resources: args.map((argument, i): Resource => {
       if (argument.from === 'constant') {
-        const buffer = upload(argument.make(argument.inputs.map((index) => tensors[index]!)));
-        return { buffer, offset: 0, size: buffer.size };
+        const values = argument.make(argument.inputs.map((index) => tensors[index]!));
+        return keep(gpu.uploadConstant(candidate.name, values, argument.texels));
       }
       const buffer = buffers[argument.from][argument.index]!;
       const offset = argument.offset ?? 0;
@@ -79,8 +81,8 @@ export async function runCandidate(
       const encoder = gpu.device.createCommandEncoder();
       program.encode(encoder);
       const copies = buffers.output.map((buffer) => {
-        const copy = gpu.createBuffer('copy', buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
-        made.push(copy);
+        const usage = BufferUsage.MAP_READ | BufferUsage.COPY_DST;
+        const copy = keep(wholeBuffer(gpu.createBuffer('copy', buffer.size, usage))).buffer;
         encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
         return copy;
       });
@@ -94,7 +96,7 @@ export async function runCandidate(
     return results;
   } finally {
     program.dispose();
-    for (const buffer of made) gpu.destroyBuffer(buffer);
+    for (const resource of made) gpu.destroyResource(resource);
   }
 }
 

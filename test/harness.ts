@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import type { Kernel } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
+import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { pixelsOf, type View, vec4s } from '../src/kernels/view.ts';
 import { type NodeGpuOptions, openGpu } from '../src/node.ts';
@@ -45,36 +46,43 @@ const SLACK = 4;
 
 /** The outputs, N T H W C, dense, by binding name. */
 export async function runKernel(gpu: Gpu, kernel: Kernel, run: KernelRun): Promise<Record<string, Float32Array>> {
-  const made: GPUBuffer[] = [];
+  const made: Resource[] = [];
   const upload = (name: string, data: Words): GPUBuffer => {
     const buffer = gpu.upload(name, data, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
-    made.push(buffer);
+    made.push(wholeBuffer(buffer));
     return buffer;
   };
   const outputs = Object.entries(run.outputs).map(([name, output]) => {
     const activation = 'view' in output ? output : { view: output, data: undefined };
     return { name, ...activation, buffer: upload(name, pack(activation.view, activation.data, MARKER)) };
   });
-  const inputs = Object.entries(run.inputs).map(([name, input]) => ({
-    name,
-    buffer: upload(name, 'view' in input ? pack(input.view, input.data, Number.NaN) : input),
-  }));
-  const byName = new Map([...inputs, ...outputs].map(({ name, buffer }) => [name, buffer]));
-  const buffers = kernel.bindings
+  const inTexels = new Set(kernel.bindings.filter(({ kind }) => kind === 'texels').map(({ name }) => name));
+  const inputs = Object.entries(run.inputs).map(([name, input]) => {
+    const data = 'view' in input ? pack(input.view, input.data, Number.NaN) : input;
+    if (!inTexels.has(name)) return { name, resource: wholeBuffer(upload(name, data)) };
+    const texels = gpu.uploadConstant(name, data as Float32Array<ArrayBuffer>, true);
+    made.push(texels);
+    return { name, resource: texels };
+  });
+  const byName = new Map<string, Resource>([
+    ...inputs.map(({ name, resource }) => [name, resource] as const),
+    ...outputs.map(({ name, buffer }) => [name, wholeBuffer(buffer)] as const),
+  ]);
+  const resources = kernel.bindings
     .filter((binding) => binding.kind !== 'uniform')
     .map(({ name }) => {
-      const buffer = byName.get(name);
-      if (!buffer) throw new Error(`Nothing was given for binding ${name} of ${kernel.name}.`);
-      return { buffer, offset: 0, size: buffer.size };
+      const resource = byName.get(name);
+      if (!resource) throw new Error(`Nothing was given for binding ${name} of ${kernel.name}.`);
+      return resource;
     });
-  const program = await Program.create(gpu, kernel.name, [{ kernel, buffers }]);
+  const program = await Program.create(gpu, kernel.name, [{ kernel, resources }]);
   try {
     const read = await gpu.checked(kernel.name, () => {
       const encoder = gpu.device.createCommandEncoder();
       program.encode(encoder);
       const staging = outputs.map(({ name, buffer }) => {
         const copy = gpu.createBuffer(name, buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
-        made.push(copy);
+        made.push(wholeBuffer(copy));
         encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
         return copy;
       });
@@ -89,7 +97,7 @@ export async function runKernel(gpu: Gpu, kernel: Kernel, run: KernelRun): Promi
     return results;
   } finally {
     program.dispose();
-    for (const buffer of made) gpu.destroyBuffer(buffer);
+    for (const resource of made) gpu.destroyResource(resource);
   }
 }
 

@@ -85,7 +85,7 @@ export async function runOperator<K extends OperatorType>(
     const buffer = buffers[argument.from][argument.index]!;
     return { buffer, offset: argument.offset ?? 0, size: argument.size ?? buffer.size };
   };
-  const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, buffers: args.map(range) }));
+  const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(range) }));
   const program = await Program.create(gpu, type, steps);
   try {
     const staging = await gpu.checked(type, () => {

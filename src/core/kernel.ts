@@ -1,19 +1,29 @@
 /** @file What a compute kernel is, without a device: kernels are written against this, devices compile it. */
 
 /**
- * How a kernel sees a buffer. `constant` is read-only storage (weights); `storage` is read and written: activations share
- * one arena, and WebGPU wants every binding of a buffer in one dispatch to have the same access, reads included.
+ * How a kernel sees memory. `constant` is a read-only buffer (weights); `storage` is read and written: activations share one
+ * arena, and WebGPU wants every binding of a buffer in one dispatch to have the same access, reads included. `texels` is a
+ * read-only list of vec4f in a texture: row after row of TEXEL_COLUMNS texels, 32-bit floats.
  */
-export type BindingKind = 'uniform' | 'constant' | 'storage';
+export type BindingKind = 'uniform' | 'constant' | 'storage' | 'texels';
+
+/**
+ * Texels in a row of a texture that holds a list. Few, since the last row is filled up; 8192 rows, which every device allows,
+ * hold 128 MiB.
+ */
+export const TEXEL_COLUMNS = 1024;
 
 export interface Binding {
   readonly name: string;
   readonly kind: BindingKind;
-  /** The WGSL store type, such as `array<vec4f>`. */
+  /** The WGSL type of the variable, such as `array<vec4f>`. */
   readonly type: string;
 }
 
 export type Workgroups = readonly [x: number, y: number, z: number];
+
+/** Bytes of the texture that holds a list of so many vec4f. */
+export const texelBytes = (count: number): number => 16 * TEXEL_COLUMNS * Math.max(1, Math.ceil(count / TEXEL_COLUMNS));
 
 /** A shader with its bindings, all in group 0, numbered in order. Equal `wgsl` means the same pipeline. */
 export interface Kernel {
@@ -41,6 +51,8 @@ export interface DeviceProfile {
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
   readonly shaderF16: boolean;
+  /** Kernels may read from storage textures, that is, have `texels`. */
+  readonly texels: boolean;
   readonly timestamps: boolean;
   /** Bytes. */
   readonly maxWorkgroupStorage: number;

@@ -4,6 +4,7 @@ import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
+import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { flowGrey } from '../kernels/flow_grey.ts';
 import { resolveOptions, type Tvl1Options } from './options.ts';
@@ -96,8 +97,8 @@ export class RgbFlow {
     const tvl1 = await Tvl1.create(gpu, size, settings);
     const bytes = size.width * size.height * 3 * (size.pairs + 1);
     const rgb = gpu.createBuffer('flow: rgb', bytes, BufferUsage.STORAGE | BufferUsage.COPY_DST);
-    const buffers = [rgb, tvl1.frames].map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
-    const grey = await Program.create(gpu, 'flow: grey', [{ kernel: flowGrey(size, size.pairs + 1), buffers }]);
+    const step = { kernel: flowGrey(size, size.pairs + 1), resources: [rgb, tvl1.frames].map(wholeBuffer) };
+    const grey = await Program.create(gpu, 'flow: grey', [step]);
     return new RgbFlow(gpu, tvl1, rgb, grey);
   }
 

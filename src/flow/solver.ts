@@ -5,6 +5,7 @@
 
 import type { Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
+import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { type Extent, frameBytes, SLOT_WORDS, stateBytes } from '../kernels/tvl1_layout.ts';
 import type { Tvl1Options } from './options.ts';
@@ -74,8 +75,7 @@ export class Solver {
       return made;
     });
     const steps = plan.steps.map(({ kernel, on }): Step => {
-      const ranges = on.map((name) => buffers.get(name)!).map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
-      return { kernel, buffers: ranges };
+      return { kernel, resources: on.map((name) => wholeBuffer(buffers.get(name)!)) };
     });
     const program = await Program.create(gpu, 'flow', steps);
     const kernels = plan.steps.map(({ kernel }) => kernel.name);

@@ -4,6 +4,7 @@ import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
+import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { flowStream } from '../kernels/flow_stream.ts';
 import { denseView, pixelsOf } from '../kernels/view.ts';
@@ -54,8 +55,7 @@ export async function flowToStream(gpu: Gpu, flow: FloatTensor, options: FlowStr
     const to = gpu.createBuffer('flow stream', pixelsOf(y) * 16, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
     const staging = gpu.createBuffer('flow stream (read)', to.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
     const kernel = flowStream({ flow: { height, width }, y, resized, crop, bound, quantise, rescale });
-    const buffers = [from, to].map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
-    const program = await Program.create(gpu, 'flow stream', [{ kernel, buffers }]);
+    const program = await Program.create(gpu, 'flow stream', [{ kernel, resources: [from, to].map(wholeBuffer) }]);
     await gpu.checked('Flow stream', () => {
       const encoder = gpu.device.createCommandEncoder();
       program.encode(encoder);

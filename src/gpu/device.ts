@@ -4,10 +4,11 @@
  * in `dispose`.
  */
 
-import type { DeviceProfile } from '../core/kernel.ts';
+import { type DeviceProfile, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
 import { AdapterError, DeviceLostError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
-import { BufferUsage, MapMode } from './usage.ts';
+import { type Resource, type Texels, wholeBuffer } from './resource.ts';
+import { BufferUsage, MapMode, TEXEL_FORMAT, TextureUsage } from './usage.ts';
 
 export interface GpuOptions {
   readonly powerPreference?: GPUPowerPreference;
@@ -18,7 +19,7 @@ export interface GpuOptions {
    * `{ maxStorageBufferBindingSize: 16 << 20 }`.
    */
   readonly limits?: Readonly<Partial<Record<LimitName, number>>>;
-  /** Leave these features out although the adapter has them, such as `subgroups`. */
+  /** Leave these features, of the device or of WGSL, out although the adapter has them, such as `subgroups`. */
   readonly withoutFeatures?: readonly string[];
   /** Wraps every wait for the device. For Dawn in Node, which would poll all the while; see patience.ts. */
   readonly whileWaiting?: <T>(wait: Promise<T>) => Promise<T>;
@@ -44,12 +45,15 @@ const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
 /** WebGPU promises this alignment for every adapter; using it everywhere keeps memory plans the same on all of them. */
 const BINDING_ALIGNMENT = 256;
 
+/** The language feature with which shaders read storage textures. */
+const READ_STORAGE_TEXTURES = 'readonly_and_readwrite_storage_textures';
+
 export class Gpu {
   /** Rejects with DeviceLostError when the device goes away; never settles after `dispose`. */
   readonly lost: Promise<never>;
   readonly pipelines: PipelineCache;
-  private readonly buffers = new Map<GPUBuffer, number>();
-  private bytes = 0;
+  /** Bytes of each live one. */
+  private readonly memory = new Map<GPUBuffer | GPUTexture, number>();
   private disposed = false;
 
   private constructor(
@@ -92,18 +96,19 @@ export class Gpu {
       requiredFeatures: features as GPUFeatureName[],
       requiredLimits,
     });
+    const language = [...(gpu.wgslLanguageFeatures ?? [])].filter((f) => !options.withoutFeatures?.includes(f));
     return new Gpu(
       gpu,
       device,
       adapter,
-      describe(adapter, device, requiredLimits as Record<LimitName, number>),
+      describe(adapter, device, language, requiredLimits as Record<LimitName, number>),
       options.whileWaiting ?? ((wait) => wait),
     );
   }
 
-  /** Bytes of all live buffers that were made here. */
+  /** Bytes of all live buffers and textures that were made here. */
   get allocatedBytes(): number {
-    return this.bytes;
+    return [...this.memory.values()].reduce((sum, size) => sum + size, 0);
   }
 
   createBuffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
@@ -114,17 +119,31 @@ export class Gpu {
       );
     }
     const buffer = this.device.createBuffer({ label, size: padded, usage });
-    this.buffers.set(buffer, padded);
-    this.bytes += padded;
+    this.memory.set(buffer, padded);
     return buffer;
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
-    const size = this.buffers.get(buffer);
-    if (size === undefined) return;
-    this.buffers.delete(buffer);
-    this.bytes -= size;
-    buffer.destroy();
+    this.destroy(buffer);
+  }
+
+  destroyResource(resource: Resource): void {
+    this.destroy('texture' in resource ? resource.texture : resource.buffer);
+  }
+
+  /** A texture for a list of `count` vec4f. */
+  createTexels(label: string, count: number, usage: GPUTextureUsageFlags): Texels {
+    const size = texelBytes(count);
+    const rows = size / 16 / TEXEL_COLUMNS;
+    const limit = this.device.limits.maxTextureDimension2D;
+    if (rows > limit) {
+      throw new GpuOutOfMemoryError(
+        `Texture ${label} needs ${rows} rows of ${TEXEL_COLUMNS} texels and this device allows ${limit}.`,
+      );
+    }
+    const texture = this.device.createTexture({ label, size: [TEXEL_COLUMNS, rows], format: TEXEL_FORMAT, usage });
+    this.memory.set(texture, size);
+    return { texture, view: texture.createView(), size };
   }
 
   /** A buffer filled with `data`, for weights and uniforms. */
@@ -132,6 +151,31 @@ export class Gpu {
     const buffer = this.createBuffer(label, data.byteLength, usage | BufferUsage.COPY_DST);
     this.device.queue.writeBuffer(buffer, 0, data);
     return buffer;
+  }
+
+  /** What kernels read and nothing writes: a buffer, or a list of vec4f in a texture for `texels`. */
+  uploadConstant(label: string, data: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>, texels = false): Resource {
+    if (!texels) return wholeBuffer(this.upload(label, data, BufferUsage.STORAGE));
+    if (data instanceof Float32Array) return this.uploadTexels(label, data);
+    throw new GpuValidationError(`Texels ${label} hold 32-bit floats.`);
+  }
+
+  private uploadTexels(label: string, data: Float32Array<ArrayBuffer>): Texels {
+    const count = Math.ceil(data.length / 4);
+    const texels = this.createTexels(label, count, TextureUsage.STORAGE_BINDING | TextureUsage.COPY_DST);
+    const { texture } = texels;
+    const bytesPerRow = 16 * TEXEL_COLUMNS;
+    const rows = Math.floor(count / TEXEL_COLUMNS);
+    const rest = count % TEXEL_COLUMNS;
+    const { queue } = this.device;
+    if (rows > 0) queue.writeTexture({ texture }, data, { bytesPerRow }, [TEXEL_COLUMNS, rows]);
+    if (rest > 0) {
+      const start = rows * TEXEL_COLUMNS * 4;
+      const last = new Float32Array(4 * rest);
+      last.set(data.subarray(start));
+      queue.writeTexture({ texture, origin: [0, rows] }, last, {}, [rest, 1]);
+    }
+    return texels;
   }
 
   /**
@@ -169,17 +213,26 @@ export class Gpu {
     return copy;
   }
 
-  /** Frees every buffer and the device. Afterwards nothing keeps the process alive. */
+  /** Frees every buffer, every texture and the device. Afterwards nothing keeps the process alive. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    for (const buffer of [...this.buffers.keys()]) this.destroyBuffer(buffer);
+    for (const resource of [...this.memory.keys()]) this.destroy(resource);
     this.pipelines.clear();
     this.device.destroy();
   }
+
+  private destroy(resource: GPUBuffer | GPUTexture): void {
+    if (this.memory.delete(resource)) resource.destroy();
+  }
 }
 
-function describe(adapter: GPUAdapter, device: GPUDevice, limits: Record<LimitName, number>): DeviceProfile {
+function describe(
+  adapter: GPUAdapter,
+  device: GPUDevice,
+  language: readonly string[],
+  limits: Record<LimitName, number>,
+): DeviceProfile {
   const { info } = adapter;
   const subgroups = device.features.has('subgroups');
   return {
@@ -191,6 +244,7 @@ function describe(adapter: GPUAdapter, device: GPUDevice, limits: Record<LimitNa
     subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 0) : 0,
     subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 0) : 0,
     shaderF16: device.features.has('shader-f16'),
+    texels: language.includes(READ_STORAGE_TEXTURES),
     timestamps: device.features.has('timestamp-query'),
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
     maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,

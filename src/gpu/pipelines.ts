@@ -5,17 +5,18 @@
 
 import type { BindingKind, Kernel } from '../core/kernel.ts';
 import { GpuValidationError, KernelCompileError } from './errors.ts';
-import { ShaderStage } from './usage.ts';
+import { ShaderStage, TEXEL_FORMAT } from './usage.ts';
 
 export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
 
-const BUFFER_TYPE: Record<BindingKind, GPUBufferBindingType> = {
-  uniform: 'uniform',
-  constant: 'read-only-storage',
-  storage: 'storage',
+const BINDING_LAYOUT: Record<BindingKind, Pick<GPUBindGroupLayoutEntry, 'buffer' | 'storageTexture'>> = {
+  uniform: { buffer: { type: 'uniform' } },
+  constant: { buffer: { type: 'read-only-storage' } },
+  storage: { buffer: { type: 'storage' } },
+  texels: { storageTexture: { access: 'read-only', format: TEXEL_FORMAT } },
 };
 
 export class PipelineCache {
@@ -53,7 +54,7 @@ export class PipelineCache {
       entries: kernel.bindings.map((binding, i) => ({
         binding: i,
         visibility: ShaderStage.COMPUTE,
-        buffer: { type: BUFFER_TYPE[binding.kind] },
+        ...BINDING_LAYOUT[binding.kind],
       })),
     });
     const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });

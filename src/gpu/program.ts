@@ -6,20 +6,14 @@
 import type { Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
 import { GpuValidationError } from './errors.ts';
+import type { BufferRange, Resource } from './resource.ts';
 import { TimestampRecorder } from './timestamps.ts';
 import { BufferUsage } from './usage.ts';
 
-/** A part of a buffer; `offset` is a multiple of the device's binding alignment. Bytes. */
-export interface BufferRange {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** One dispatch: a kernel and what its storage bindings are bound to, in their order. */
+/** One dispatch: a kernel and what its bindings, all but the uniforms, are bound to, in their order. */
 export interface Step {
   readonly kernel: Kernel;
-  readonly buffers: readonly BufferRange[];
+  readonly resources: readonly Resource[];
 }
 
 interface CompiledStep {
@@ -133,18 +127,22 @@ function layUniforms(steps: readonly Step[], alignment: number): { data: ArrayBu
 }
 
 function bindEntries(step: Step, uniforms: BufferRange): GPUBindGroupEntry[] {
-  const { kernel, buffers } = step;
-  const storage = kernel.bindings.filter((binding) => binding.kind !== 'uniform').length;
-  if (storage !== buffers.length) {
+  const { kernel, resources } = step;
+  const wanted = kernel.bindings.filter((binding) => binding.kind !== 'uniform').length;
+  if (wanted !== resources.length) {
     throw new GpuValidationError(
-      `Kernel ${kernel.name} has ${storage} storage bindings and was given ${buffers.length} buffers.`,
+      `Kernel ${kernel.name} has ${wanted} bindings besides its uniforms and was given ${resources.length} resources.`,
     );
   }
   let next = 0;
-  return kernel.bindings.map((binding, i) => ({
-    binding: i,
-    resource: binding.kind === 'uniform' ? uniforms : buffers[next++]!,
-  }));
+  return kernel.bindings.map(({ name, kind }, i) => {
+    if (kind === 'uniform') return { binding: i, resource: uniforms };
+    const resource = resources[next++]!;
+    if ((kind === 'texels') !== 'view' in resource) {
+      throw new GpuValidationError(`Kernel ${kernel.name} wants ${kind} for ${name} and was given something else.`);
+    }
+    return { binding: i, resource: 'view' in resource ? resource.view : resource };
+  });
 }
 
 function checkedWorkgroups(kernel: Kernel, limit: number): Kernel['workgroups'] {

@@ -10,5 +10,10 @@ export const BufferUsage = {
   QUERY_RESOLVE: 0x0200,
 } as const;
 
+export const TextureUsage = { COPY_DST: 0x02, STORAGE_BINDING: 0x08 } as const;
+
+/** Of textures that hold lists of vec4f. */
+export const TEXEL_FORMAT = 'rgba32float';
+
 export const ShaderStage = { COMPUTE: 0x4 } as const;
 export const MapMode = { READ: 0x1 } as const;

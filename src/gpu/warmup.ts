@@ -4,11 +4,11 @@
  * thread while the host still prepares weights.
  */
 
-import type { Kernel } from '../core/kernel.ts';
+import type { BindingKind, Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
-import { BufferUsage } from './usage.ts';
+import { BufferUsage, TextureUsage } from './usage.ts';
 
-/** Bytes of each stand-in buffer. Accesses beyond it are clamped, as WebGPU promises. */
+/** Bytes of each stand-in buffer. Accesses beyond it are clamped, as WebGPU promises; so are those beyond a texture. */
 const STAND_IN = 1024;
 
 /**
@@ -21,15 +21,15 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
   const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
+  const texels = distinct.some(hasTexels) ? gpu.createTexels('warm-up', 1, TextureUsage.STORAGE_BINDING) : undefined;
   try {
     await gpu.checked('Warm-up', () => {
       const encoder = gpu.device.createCommandEncoder({ label: 'warm-up' });
       const pass = encoder.beginComputePass();
       distinct.forEach((kernel, i) => {
-        const entries = kernel.bindings.map(({ kind }, binding) => ({
-          binding,
-          resource: { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! },
-        }));
+        const standIn = (kind: BindingKind, binding: number) =>
+          kind === 'texels' ? texels!.view : { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
+        const entries = kernel.bindings.map(({ kind }, binding) => ({ binding, resource: standIn(kind, binding) }));
         pass.setPipeline(compiled[i]!.pipeline);
         pass.setBindGroup(0, gpu.device.createBindGroup({ layout: compiled[i]!.layout, entries }));
         pass.dispatchWorkgroups(1);
@@ -40,5 +40,8 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   } finally {
     // Destroying is allowed while the work is in flight.
     for (const buffer of [...buffers, ...uniforms]) gpu.destroyBuffer(buffer);
+    if (texels) gpu.destroyResource(texels);
   }
 }
+
+const hasTexels = ({ bindings }: Kernel): boolean => bindings.some(({ kind }) => kind === 'texels');

@@ -1,7 +1,7 @@
 /** @file The arena on the device: planned offsets over one or, where a device limits the size of buffers, several buffers. */
 
 import type { Gpu } from '../gpu/device.ts';
-import type { BufferRange } from '../gpu/program.ts';
+import type { BufferRange } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import type { MemoryPlan } from './memory.ts';
 

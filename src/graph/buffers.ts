@@ -6,7 +6,7 @@
 
 import { GraphError } from '../core/errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { BufferRange } from '../gpu/program.ts';
+import type { BufferRange } from '../gpu/resource.ts';
 import type { Candidate } from '../ops/operator.ts';
 import { Arena } from './arena.ts';
 import { type Allocation, planMemory } from './memory.ts';

@@ -3,6 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { Program, type Step } from '../gpu/program.ts';
+import type { Resource } from '../gpu/resource.ts';
 import { warmUp } from '../gpu/warmup.ts';
 import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
@@ -60,11 +61,8 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     const rows: PlanRow[] = [];
     const known = parameterValues(prepared);
     lowered.forEach((entry, i) => {
-      const resolve = (argument: Argument) => {
-        if (argument.from === 'constant') {
-          const buffer = parameters.buffer(evaluator, argument, entry.node.inputs);
-          return { buffer, offset: 0, size: buffer.size };
-        }
+      const resolve = (argument: Argument): Resource => {
+        if (argument.from === 'constant') return parameters.constant(evaluator, argument, entry.node.inputs);
         const { from, index, offset, size } = argument;
         const value = (from === 'input' ? entry.node.inputs : entry.node.outputs)[index]!;
         const range =
@@ -79,7 +77,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
         return range;
       };
       rows.push(describe(prepared, known, entry, steps.length));
-      for (const { kernel, args } of entry.dispatches) steps.push({ kernel, buffers: args.map(resolve) });
+      for (const { kernel, args } of entry.dispatches) steps.push({ kernel, resources: args.map(resolve) });
     });
     const program = await Program.create(gpu, 'plan', steps);
     return new Plan(gpu, prepared, storage, buffers, program, rows, parameters);

@@ -7,12 +7,12 @@ import { GraphError } from '../core/errors.ts';
 import { toFloat32 } from '../core/half.ts';
 import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { BufferUsage } from '../gpu/usage.ts';
-import type { Argument } from '../ops/operator.ts';
+import type { Resource } from '../gpu/resource.ts';
+import type { ConstantArgument } from '../ops/operator.ts';
 import { type Graph, operatorOf, producers, type ValueId } from './graph.ts';
 
 export class DeviceParameters {
-  private readonly buffers = new Map<string, GPUBuffer>();
+  private readonly resources = new Map<string, Resource>();
 
   /** @param tensors Parameters by the names that the graph has for them. */
   constructor(
@@ -22,7 +22,7 @@ export class DeviceParameters {
 
   /** Bytes on the device. */
   get bytes(): number {
-    return [...this.buffers.values()].reduce((sum, buffer) => sum + buffer.size, 0);
+    return [...this.resources.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** @throws GraphError that names the first parameter of the graph that is missing or has another shape. */
@@ -44,26 +44,22 @@ export class DeviceParameters {
     return new ParameterEvaluator(graph, this.tensors);
   }
 
-  /** The buffer of a packed constant, made on first use. */
-  buffer(
-    evaluator: ParameterEvaluator,
-    argument: Extract<Argument, { from: 'constant' }>,
-    inputs: readonly ValueId[],
-  ): GPUBuffer {
+  /** A packed constant, made on first use. */
+  constant(evaluator: ParameterEvaluator, argument: ConstantArgument, inputs: readonly ValueId[]): Resource {
     const sources = argument.inputs.map((index) => inputs[index]!);
     const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
-    let buffer = this.buffers.get(key);
-    if (!buffer) {
+    let resource = this.resources.get(key);
+    if (!resource) {
       const data = argument.make(sources.map((value) => evaluator.value(value)));
-      buffer = this.gpu.upload(key.slice(0, 100), data, BufferUsage.STORAGE);
-      this.buffers.set(key, buffer);
+      resource = this.gpu.uploadConstant(key.slice(0, 100), data, argument.texels);
+      this.resources.set(key, resource);
     }
-    return buffer;
+    return resource;
   }
 
   dispose(): void {
-    for (const buffer of this.buffers.values()) this.gpu.destroyBuffer(buffer);
-    this.buffers.clear();
+    for (const resource of this.resources.values()) this.gpu.destroyResource(resource);
+    this.resources.clear();
   }
 }
 

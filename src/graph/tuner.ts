@@ -3,9 +3,10 @@
 import type { HostTensor } from '../core/tensor.ts';
 import type { TuningRecord, TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { type BufferRange, Program } from '../gpu/program.ts';
+import { Program } from '../gpu/program.ts';
+import type { Resource } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import type { Candidate } from '../ops/operator.ts';
+import type { Argument, Candidate } from '../ops/operator.ts';
 import type { Graph } from './graph.ts';
 import { allowedCandidates, type ChoiceNode, type ChoiceOptions, nodesToRun, tuningKey } from './lower.ts';
 import { DeviceParameters, type ParameterEvaluator } from './parameters.ts';
@@ -103,22 +104,20 @@ class CandidateBench {
 
   /** Median milliseconds, or the first time where that exceeds `limit`. */
   async time(candidate: Candidate, repeats: number, limit: number): Promise<number> {
-    const workspaces = candidate.workspaces.map((size) =>
-      this.gpu.createBuffer('workspace', size, BufferUsage.STORAGE),
-    );
-    const steps = candidate.lower().map(({ kernel, args }) => ({
-      kernel,
-      buffers: args.map((argument): BufferRange => {
-        if (argument.from === 'constant') {
-          return whole(this.parameters.buffer(this.evaluator, argument, this.entry.node.inputs));
-        }
-        const { index, offset = 0 } = argument;
-        const operands = argument.from === 'output' ? this.entry.operands.outputs : this.entry.operands.inputs;
-        const buffer =
-          argument.from === 'workspace' ? workspaces[index]! : this.storages.get(operands[index]!.storage)!;
-        return { buffer, offset, size: argument.size ?? buffer.size - offset };
-      }),
-    }));
+    const scratch = (sizes: readonly number[] = []) =>
+      sizes.map((size) => this.gpu.createBuffer('scratch', size, BufferUsage.STORAGE));
+    const made = { workspace: scratch(candidate.workspaces), packed: scratch(candidate.packs) };
+    const { node, operands } = this.entry;
+    const resolve = (argument: Argument): Resource => {
+      if (argument.from === 'constant') return this.parameters.constant(this.evaluator, argument, node.inputs);
+      const { from, index, offset = 0 } = argument;
+      const buffer =
+        from === 'workspace' || from === 'packed'
+          ? made[from][index]!
+          : this.storages.get(operands[`${from}s`][index]!.storage)!;
+      return { buffer, offset, size: argument.size ?? buffer.size - offset };
+    };
+    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
     const program = await Program.create(this.gpu, candidate.name, steps);
     try {
       // The first run compiles the shader on drivers that put it off.
@@ -131,7 +130,7 @@ class CandidateBench {
       return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
     } finally {
       program.dispose();
-      for (const buffer of workspaces) this.gpu.destroyBuffer(buffer);
+      for (const buffer of [...made.workspace, ...made.packed]) this.gpu.destroyBuffer(buffer);
     }
   }
 
@@ -140,5 +139,3 @@ class CandidateBench {
     this.parameters.dispose();
   }
 }
-
-const whole = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });

@@ -118,18 +118,14 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
   };
 }
 
-/** x, weights (vec4 of 32 or of 16 bits), bias, then the outputs. */
-export function conv3dBindings(outputs: number, weights: 'vec4f' | 'vec4h' = 'vec4f'): Binding[] {
-  return [
-    storage('x'),
-    constant('weights', `array<${weights}>`),
-    constant('bias'),
-    ...Array.from({ length: outputs }, (_, i) => storage(`y${i}`)),
-  ];
+/** x, weights (vec4 of 32 or of 16 bits in a buffer where nothing is said), bias, then the outputs. */
+export function conv3dBindings(outputs: number, weights: Binding = constant('weights')): Binding[] {
+  return [storage('x'), weights, constant('bias'), ...Array.from({ length: outputs }, (_, i) => storage(`y${i}`))];
 }
 
 /**
- * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a floor) and the choice of the output. Guards both tails.
+ * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a floor) and the choice of the output; guards both tails. Kernels that
+ * store many pixels of the same channels read the bias once, `bias_of(oc4)`, and take `store_with(pixel, oc4, value, bias)`.
  */
 export function storeFunction(outputs: number): string {
   const write = (i: number): string => {
@@ -142,10 +138,18 @@ export function storeFunction(outputs: number): string {
     '',
   );
   return /* wgsl */ `
-fn store(pixel: u32, oc4: u32, value: vec4f) {
+fn bias_of(oc4: u32) -> vec4f {
+  return bias[min(oc4, p.cout4 - 1u)];
+}
+
+fn store_with(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
   if (pixel >= p.pixels || oc4 >= p.cout4) { return; }
-  let v = max(value + bias[oc4], vec4f(p.floor));
+  let v = max(value + bias, vec4f(p.floor));
   ${chain}
+}
+
+fn store(pixel: u32, oc4: u32, value: vec4f) {
+  store_with(pixel, oc4, value, bias_of(oc4));
 }`;
 }
 
@@ -191,6 +195,34 @@ export function packWeights(weights: Float32Array, taps: number, cin: number, co
     }
   }
   return packed;
+}
+
+/**
+ * Packed weights cut into panels of `lanes` vec4 of output channels, each of which a workgroup reads from start to end:
+ * [groups][panel][rows][up to `lanes`]. The last panel of a group is as narrow as what is left, so nothing is added.
+ * @param packed [groups][rows][cout4] vec4
+ */
+export function packPanels(
+  packed: Float32Array,
+  groups: number,
+  cout4: number,
+  lanes: number,
+): Float32Array<ArrayBuffer> {
+  const panels = new Float32Array(packed.length);
+  const size = packed.length / groups;
+  const rows = size / (4 * cout4);
+  let at = 0;
+  for (let group = 0; group < groups; group++) {
+    for (let first = 0; first < cout4; first += lanes) {
+      const width = 4 * Math.min(lanes, cout4 - first);
+      for (let row = 0; row < rows; row++) {
+        const from = group * size + 4 * (row * cout4 + first);
+        panels.set(packed.subarray(from, from + width), at);
+        at += width;
+      }
+    }
+  }
+  return panels;
 }
 
 /** Packed weights in 16 bits; those beyond the range of f16 become its largest value, as activations do (tile_product.ts). */

@@ -28,7 +28,7 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
-import { broadcastProduct } from './subgroup.ts';
+import { broadcastProducts, laneWeights, type WeightsIn } from './subgroup.ts';
 import { pixelsOf } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -42,23 +42,26 @@ export interface Conv3dSubgroupTile {
    * once. Those that a problem does not have are never written, but something must be bound to them.
    */
   readonly outputs?: number;
+  /** `buffer` where left out. */
+  readonly weightsIn?: WeightsIn;
 }
 
 export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile): Kernel {
-  const { lanes, pixelsPerLane, outputs = problem.outputs.length } = tile;
+  const { lanes, pixelsPerLane, outputs = problem.outputs.length, weightsIn = 'buffer' } = tile;
   const pixels = lanes * pixelsPerLane;
+  const weights = laneWeights(weightsIn, lanes);
   const values = conv3dValues(problem);
   const tiles = divideUp(pixelsOf(problem.outputs[0]!), pixels);
   const perLoad = (i: number): string => /* wgsl */ `
         { // pixels ${i * lanes} … ${(i + 1) * lanes - 1}
           let v = select(vec4f(0), x[u32(max(a${i}, 0)) + c], a${i} >= 0);
-          ${repeat(lanes, (r) => broadcastProduct('v', i * lanes + r, r), '\n          ')}
+          ${broadcastProducts('v', i * lanes, lanes).join('\n          ')}
         }`;
   return kernel({
-    name: `conv3d_subgroup ${pixels}×${4 * lanes}`,
+    name: `conv3d_subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixels}×${4 * lanes}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(outputs),
+    storage: conv3dBindings(outputs, weights.binding),
     workgroups: foldGrid(tiles, divideUp(values.cout4, lanes)),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
@@ -73,29 +76,24 @@ fn main(
 ) {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u;
   let oc4 = workgroup.y * ${lanes}u + lane;
-  // Lanes past the last channel read the last one's weights and store nothing.
-  let w_column = min(oc4, p.cout4 - 1u);
+  ${weights.begin('0u', '(4u * p.cin4 * u32(p.kernel_t * p.kernel_h * p.kernel_w))')}
   ${repeat(pixelsPerLane, (i) => `let corner${i} = corner(min(first + ${i * lanes}u + lane, p.pixels - 1u));`)}
   ${repeat(pixels, (i) => `var acc${i} = vec4f(0);`)}
-  var w_row = 0u;
   for (var kt = 0; kt < p.kernel_t; kt++) {
   for (var kh = 0; kh < p.kernel_h; kh++) {
   for (var kw = 0; kw < p.kernel_w; kw++) {
       let tap = vec3i(kt, kh, kw);
       ${repeat(pixelsPerLane, (i) => `let a${i} = address(corner${i}, tap);`)}
       for (var c = 0u; c < p.cin4; c++) {
-        let w0 = weights[(w_row + 0u) * p.cout4 + w_column];
-        let w1 = weights[(w_row + 1u) * p.cout4 + w_column];
-        let w2 = weights[(w_row + 2u) * p.cout4 + w_column];
-        let w3 = weights[(w_row + 3u) * p.cout4 + w_column];
-        w_row += 4u;
+        ${weights.load}
         ${repeat(pixelsPerLane, perLoad, '')}
       }
   }}}
   // A loop over an array, used nowhere else: written out, the stores are most of the text and of the time to compile it.
   var sums = array<vec4f, ${pixels}>(${repeat(pixels, (i) => `acc${i}`, ', ')});
   let count = min(max(p.pixels, first) - first, ${pixels}u);
-  for (var i = 0u; i < count; i++) { store(first + i, oc4, sums[i]); }
+  let b = bias_of(oc4);
+  for (var i = 0u; i < count; i++) { store_with(first + i, oc4, sums[i], b); }
 }`,
   });
 }

@@ -41,7 +41,7 @@ import {
 } from './conv3d.ts';
 import { tileElement, tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
-import { divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
+import { constant, divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
 /**
  * 64×64×16 with 8×8 per thread (64 threads, 9 KB) runs everywhere; 128×128×8 with 8×8 (256 threads, 10 KB) suits layers with
@@ -134,7 +134,7 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
     name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length, element.vec4),
+    storage: conv3dBindings(problem.outputs.length, constant('weights', `array<${element.vec4}>`)),
     workgroups: foldGrid(tiles),
     enable: element.enable,
     body: /* wgsl */ `

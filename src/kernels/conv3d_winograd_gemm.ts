@@ -13,10 +13,10 @@
  * run along the rows first, so that a tile of weights stays in the cache.
  */
 
-import type { Kernel } from '../core/kernel.ts';
+import type { Binding, Kernel } from '../core/kernel.ts';
 import type { WinogradLayout } from './conv3d_winograd_math.ts';
-import { broadcastProduct } from './subgroup.ts';
-import { constant, divideUp, kernel, repeat, storage, struct } from './wgsl.ts';
+import { broadcastProducts, laneWeights, type WeightsIn } from './subgroup.ts';
+import { divideUp, kernel, repeat, storage, struct } from './wgsl.ts';
 
 export const WinogradGemmParams = struct('WinogradGemm', {
   rows: 'u32',
@@ -41,7 +41,7 @@ export const winogradGemmValues = (layout: WinogradLayout): Parameters<typeof Wi
 });
 
 /** v, weights, u. */
-export const WINOGRAD_GEMM_BINDINGS = [storage('v'), constant('weights'), storage('u')];
+export const winogradGemmBindings = (weights: Binding): Binding[] => [storage('v'), weights, storage('u')];
 
 /** `start(row)`: where the row of V begins within its batch. */
 export const WINOGRAD_ROW_FUNCTION = /* wgsl */ `
@@ -54,21 +54,25 @@ export interface WinogradGemmTile {
   readonly lanes: number;
   /** Rows of V that each lane loads: 1 to 4. */
   readonly rowsPerLane: number;
+  /** `buffer` where left out. */
+  readonly weightsIn?: WeightsIn;
 }
 
 /** Bindings: v, weights, u. */
-export function conv3dWinogradGemm(layout: WinogradLayout, { lanes, rowsPerLane }: WinogradGemmTile): Kernel {
+export function conv3dWinogradGemm(layout: WinogradLayout, tile: WinogradGemmTile): Kernel {
+  const { lanes, rowsPerLane, weightsIn = 'buffer' } = tile;
   const rows = lanes * rowsPerLane;
+  const weights = laneWeights(weightsIn, lanes);
   const perLoad = (i: number): string => /* wgsl */ `
     {
       let value = v[start${i} + k];
-      ${repeat(lanes, (r) => broadcastProduct('value', i * lanes + r, r), '\n      ')}
+      ${broadcastProducts('value', i * lanes, lanes).join('\n      ')}
     }`;
   return kernel({
-    name: `conv3d_winograd gemm ${rows}×${4 * lanes}`,
+    name: `conv3d_winograd gemm ${weightsIn === 'panels' ? 'panels ' : ''}${rows}×${4 * lanes}`,
     params: WinogradGemmParams,
     values: winogradGemmValues(layout),
-    storage: WINOGRAD_GEMM_BINDINGS,
+    storage: winogradGemmBindings(weights.binding),
     workgroups: [divideUp(layout.outputRows, rows), divideUp(layout.cout4, lanes), layout.batches],
     enable: 'enable subgroups;',
     body: /* wgsl */ `
@@ -78,18 +82,12 @@ ${WINOGRAD_ROW_FUNCTION}
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let first = workgroup.x * ${rows}u;
   let oc4 = workgroup.y * ${lanes}u + lane;
-  // Lanes past the last channel read the last one's weights and store nothing.
-  let w_column = min(oc4, p.cout4 - 1u);
   let v_batch = workgroup.z * p.input_rows * p.cin4;
   ${repeat(rowsPerLane, (i) => `let start${i} = v_batch + start(min(first + ${i * lanes}u + lane, p.rows - 1u));`, '\n  ')}
   ${repeat(rows, (i) => `var acc${i} = vec4f(0);`, '\n  ')}
-  var w_at = workgroup.z * p.k4 * 4u * p.cout4 + w_column;
+  ${weights.begin('workgroup.z', '(4u * p.k4)')}
   for (var k = 0u; k < p.k4; k++) {
-    let w0 = weights[w_at];
-    let w1 = weights[w_at + p.cout4];
-    let w2 = weights[w_at + 2u * p.cout4];
-    let w3 = weights[w_at + 3u * p.cout4];
-    w_at += 4u * p.cout4;
+    ${weights.load}
     ${repeat(rowsPerLane, perLoad, '').trim()}
   }
   if (oc4 >= p.cout4) { return; }

@@ -9,14 +9,14 @@
 import type { Kernel } from '../core/kernel.ts';
 import type { Conv3dTiledTile } from './conv3d_tiled.ts';
 import {
-  WINOGRAD_GEMM_BINDINGS,
   WINOGRAD_ROW_FUNCTION,
   WinogradGemmParams,
+  winogradGemmBindings,
   winogradGemmValues,
 } from './conv3d_winograd_gemm.ts';
 import type { WinogradLayout } from './conv3d_winograd_math.ts';
 import { tileProduct } from './tile_product.ts';
-import { divideUp, kernel, repeat } from './wgsl.ts';
+import { constant, divideUp, kernel, repeat } from './wgsl.ts';
 
 /** Bindings: v, weights, u. The tile must divide evenly among its threads, see conv3dTiledFits. */
 export function conv3dWinogradTiled(layout: WinogradLayout, { bm, bn, bk, tm, tn }: Conv3dTiledTile): Kernel {
@@ -35,7 +35,7 @@ export function conv3dWinogradTiled(layout: WinogradLayout, { bm, bn, bk, tm, tn
     name: `conv3d_winograd tiled ${bm}×${bn}×${bk}/${tm}×${tn}`,
     params: WinogradGemmParams,
     values: winogradGemmValues(layout),
-    storage: WINOGRAD_GEMM_BINDINGS,
+    storage: winogradGemmBindings(constant('weights')),
     workgroups: [divideUp(layout.outputRows, bm), divideUp(layout.cout4, bn4), layout.batches],
     body: /* wgsl */ `
 ${WINOGRAD_ROW_FUNCTION}

@@ -3,7 +3,7 @@
  * declaration), binding declarations, and folding a long grid into WebGPU's three dimensions.
  */
 
-import type { Binding, Kernel, Workgroups } from '../core/kernel.ts';
+import { type Binding, type Kernel, TEXEL_COLUMNS, type Workgroups } from '../core/kernel.ts';
 
 type FieldType = 'u32' | 'i32' | 'f32';
 
@@ -53,25 +53,46 @@ export function kernel<F extends Record<string, FieldType>>(source: {
   readonly body: string;
 }): Kernel {
   const bindings: Binding[] = [{ name: 'p', kind: 'uniform', type: source.params.name }, ...source.storage];
+  const hasTexels = bindings.some(({ kind }) => kind === 'texels');
+  const directives = [source.enable, hasTexels ? READ_TEXELS : ''].filter(Boolean);
   return {
     name: source.name,
-    wgsl: `${source.enable ? `${source.enable}\n` : ''}${source.params.wgsl}\n${declare(bindings)}\n${source.body.trim()}\n`,
+    wgsl: `${[...directives, source.params.wgsl, declare(bindings), source.body.trim()].join('\n')}\n`,
     bindings,
     uniforms: source.params.pack(source.values),
     workgroups: source.workgroups,
   };
 }
 
-const ADDRESS_SPACE = { uniform: 'uniform', constant: 'storage, read', storage: 'storage, read_write' } as const;
+const READ_TEXELS = 'requires readonly_and_readwrite_storage_textures;';
+
+const ADDRESS_SPACE = {
+  uniform: '<uniform>',
+  constant: '<storage, read>',
+  storage: '<storage, read_write>',
+  texels: '',
+} as const;
 
 function declare(bindings: readonly Binding[]): string {
   return bindings
-    .map(({ name, kind, type }, i) => `@group(0) @binding(${i}) var<${ADDRESS_SPACE[kind]}> ${name}: ${type};`)
+    .map(({ name, kind, type }, i) => {
+      const variable = `@group(0) @binding(${i}) var${ADDRESS_SPACE[kind]} ${name}: ${type};`;
+      return kind === 'texels' ? `${variable}\n${texelFunction(name)}` : variable;
+    })
     .join('\n');
 }
 
+const texelFunction = (name: string): string =>
+  `fn ${name}_at(i: u32) -> vec4f { return textureLoad(${name}, vec2u(i % ${TEXEL_COLUMNS}u, i / ${TEXEL_COLUMNS}u)); }`;
+
 export const storage = (name: string, type = 'array<vec4f>'): Binding => ({ name, kind: 'storage', type });
 export const constant = (name: string, type = 'array<vec4f>'): Binding => ({ name, kind: 'constant', type });
+/** A list of vec4f in a texture; `name_at(i)` reads element i. */
+export const texels = (name: string): Binding => ({
+  name,
+  kind: 'texels',
+  type: 'texture_storage_2d<rgba32float, read>',
+});
 
 /** WebGPU promises this many workgroups in each dimension on every adapter. */
 export const MAX_GRID = 65535;

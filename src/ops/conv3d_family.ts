@@ -3,8 +3,15 @@
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { type Conv3dProblem, packChannels } from '../kernels/conv3d.ts';
+import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { halfWeights } from './conv3d_half.ts';
-import { type ConvolutionWeights, forwardWeights, type PackedWeights, turnedWeights } from './conv3d_weights.ts';
+import {
+  type ConvolutionWeights,
+  forwardWeights,
+  type PackedWeights,
+  panelWeights,
+  turnedWeights,
+} from './conv3d_weights.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from './operator.ts';
 import type { Part, WindowGeometry } from './window.ts';
 
@@ -82,6 +89,18 @@ export function problemOf({ geometry, groups, relu }: Convolution, part: Part): 
   };
 }
 
+/** Weights as a member wants them, from packed ones; undefined where there are none of that kind for this node and device. */
+export function memberWeights(
+  { weights: kind }: Member,
+  { profile, cout, halfWeights: halves }: Convolution,
+  packed: PackedWeights,
+): PackedWeights | undefined {
+  if (kind === undefined) return packed;
+  if (kind === 'half') return halves;
+  const lanes = fixedNarrowSubgroup(profile);
+  return lanes !== undefined && profile.texels ? panelWeights(packed, 1, cout, lanes) : undefined;
+}
+
 /** Candidates are tried in the order of their ranks, lowest first. */
 export interface RankedCandidate {
   readonly rank: number;
@@ -91,8 +110,8 @@ export interface RankedCandidate {
 /** A kernel that computes any convolution within its conditions by itself. */
 export interface Member {
   readonly name: string;
-  /** It reads weights in 16 bits. */
-  readonly half?: boolean;
+  /** How it wants its weights: packed where left out, in 16 bits, or in panels for the device's narrow subgroups. */
+  readonly weights?: 'half' | 'panels';
   /** Outputs that its kernel has, whatever the node has; as many as the node where left out. See `spareOutputs`. */
   readonly outputs?: number;
   applies(groups: number, profile: DeviceProfile): boolean;

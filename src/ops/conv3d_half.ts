@@ -2,27 +2,14 @@
 
 import type { DeviceProfile } from '../core/kernel.ts';
 import { packHalves } from '../kernels/conv3d.ts';
-import type { PackedWeights } from './conv3d_weights.ts';
+import { type PackedWeights, repacked } from './conv3d_weights.ts';
 
 /**
  * The same weights in 16 bits. None for states: what is being trained lies on the device in f32, and rounding it in every run
  * would cost what it saves.
  */
-export function halfWeights({ argument }: PackedWeights): PackedWeights | undefined {
-  if (argument.from !== 'constant') return undefined;
-  return {
-    argument: {
-      ...argument,
-      layout: `half ${argument.layout}`,
-      make(parameters) {
-        const values = argument.make(parameters);
-        return values instanceof Uint16Array ? values : packHalves(values);
-      },
-    },
-    packs: [],
-    prepare: () => [],
-  };
-}
+export const halfWeights = (weights: PackedWeights): PackedWeights | undefined =>
+  repacked(weights, 'half', (values) => packHalves(values));
 
 /**
  * The rank of a candidate whose sibling in f32 has `rank`. On a GPU, before it: the same products for half the traffic. A

@@ -6,20 +6,28 @@ import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
 import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits, tileLabel } from '../kernels/conv3d_tiled.ts';
-import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
-import { type Convolution, type Member, problemOf, type RankedCandidate, spareOutputs } from './conv3d_family.ts';
+import { fixedNarrowSubgroup, type WeightsIn } from '../kernels/subgroup.ts';
+import {
+  type Convolution,
+  type Member,
+  memberWeights,
+  problemOf,
+  type RankedCandidate,
+  spareOutputs,
+} from './conv3d_family.ts';
 import { halfRank } from './conv3d_half.ts';
 import type { Candidate } from './operator.ts';
 import { splitWindows } from './window.ts';
 
-const subgroupMember = (pixelsPerLane: number, rank: number): Member => ({
-  name: `subgroup ${pixelsPerLane}`,
+const subgroupMember = (pixelsPerLane: number, rank: number, weightsIn: WeightsIn): Member => ({
+  name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixelsPerLane}`,
+  ...(weightsIn === 'panels' ? { weights: 'panels' } : {}),
   applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
   rank: (profile) => (profile.software ? rank : 50 + rank),
   // One shader for one and for three outputs: it is compiled in the driver's one thread, at the first run.
   outputs: MAX_OUTPUTS,
   kernel: (problem, profile) =>
-    conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, outputs: MAX_OUTPUTS }),
+    conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, outputs: MAX_OUTPUTS, weightsIn }),
 });
 
 /** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
@@ -53,7 +61,7 @@ const halfTiledMember = (rank: number, tile: Conv3dTiledTile): Member => {
   return {
     ...member,
     name: `half ${member.name}`,
-    half: true,
+    weights: 'half',
     rank: (profile, cout) => halfRank(profile, member.rank(profile, cout)),
   };
 };
@@ -66,9 +74,11 @@ const registerMember = (pixelsPerLane: number, vectorsPerLane: number, rank: num
 });
 
 export const MEMBERS: readonly Member[] = [
-  subgroupMember(3, 0),
-  subgroupMember(2, 1),
-  subgroupMember(4, 2),
+  subgroupMember(3, -3, 'panels'),
+  subgroupMember(2, -2, 'panels'),
+  subgroupMember(3, 0, 'buffer'),
+  subgroupMember(2, 1, 'buffer'),
+  subgroupMember(4, 2, 'buffer'),
   narrowMember(1, 20),
   narrowMember(2, 27),
   narrowMember(4, 37),
@@ -88,12 +98,12 @@ export function memberCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups, x, outputs, profile } = conv;
   const parts = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
   return MEMBERS.filter((member) => member.applies(groups, profile)).flatMap((member): RankedCandidate[] => {
-    const weights = member.half ? conv.halfWeights : conv.packedWeights;
+    const weights = memberWeights(member, conv, conv.packedWeights);
     if (!weights) return [];
     const spare = spareOutputs(member, outputs);
     const candidate: Candidate = {
       name: member.name,
-      accuracy: member.half ? 'half' : 'exact',
+      accuracy: member.weights === 'half' ? 'half' : 'exact',
       workspaces: spare.workspaces,
       packs: weights.packs,
       lower: () => [

@@ -5,10 +5,10 @@
 
 import { conv3dStemPack, packedProblem, packedShape } from '../kernels/conv3d_stem.ts';
 import { denseView, pixelsOf, vec4s } from '../kernels/view.ts';
-import { type Convolution, problemOf, type RankedCandidate, spareOutputs } from './conv3d_family.ts';
+import { type Convolution, memberWeights, problemOf, type RankedCandidate, spareOutputs } from './conv3d_family.ts';
 import { MEMBERS } from './conv3d_members.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
-import type { Argument } from './operator.ts';
+import type { Argument, Candidate } from './operator.ts';
 
 /** From more channels on, packing saves nothing worth a copy of x. */
 const FEW_CHANNELS = 4;
@@ -18,6 +18,8 @@ const PACKED_BYTES = 40 * 2 ** 20;
 
 /** Which of the family's kernels are worth a try on what packing leaves. */
 const PACKED = [
+  'subgroup panels 3',
+  'subgroup panels 2',
   'subgroup 3',
   'subgroup 2',
   'narrow 8×3',
@@ -45,32 +47,33 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
     step: 1,
   });
   if (!split) return [];
-  const weights = conv.weights.packed(kt * kh, kw * cin);
-  return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile))
-    .map((member) => ({ member, spare: spareOutputs(member, outputs, split.workspaces.length) }))
-    .map(({ member, spare }) => ({
-      // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
-      rank: member.rank(profile, conv.cout) + (profile.software ? -20 : 20),
-      candidate: {
-        name: `packed ${member.name}`,
-        accuracy: 'exact',
-        workspaces: [...split.workspaces, ...spare.workspaces],
-        packs: weights.packs,
-        lower: () => [
-          ...weights.prepare(),
-          ...split.parts.flatMap((part) => {
-            const problem = problemOf(conv, part);
-            const view = packed(part.x.shape[0], part.x.shape[1]);
-            const workspace: Argument = { from: 'workspace', index: 0 };
-            return [
-              { kernel: conv3dStemPack(problem, view), args: [part.input, workspace] },
-              {
-                kernel: member.kernel(packedProblem(problem, view), profile),
-                args: [workspace, weights.argument, conv.biasArgument, ...part.outputArgs, ...spare.args],
-              },
-            ];
-          }),
-        ],
-      },
-    }));
+  const packedWeights = conv.weights.packed(kt * kh, kw * cin);
+  return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile)).flatMap((member) => {
+    const weights = memberWeights(member, conv, packedWeights);
+    if (!weights) return [];
+    const spare = spareOutputs(member, outputs, split.workspaces.length);
+    const candidate: Candidate = {
+      name: `packed ${member.name}`,
+      accuracy: 'exact',
+      workspaces: [...split.workspaces, ...spare.workspaces],
+      packs: weights.packs,
+      lower: () => [
+        ...weights.prepare(),
+        ...split.parts.flatMap((part) => {
+          const problem = problemOf(conv, part);
+          const view = packed(part.x.shape[0], part.x.shape[1]);
+          const workspace: Argument = { from: 'workspace', index: 0 };
+          return [
+            { kernel: conv3dStemPack(problem, view), args: [part.input, workspace] },
+            {
+              kernel: member.kernel(packedProblem(problem, view), profile),
+              args: [workspace, weights.argument, conv.biasArgument, ...part.outputArgs, ...spare.args],
+            },
+          ];
+        }),
+      ],
+    };
+    // The tiled kernel walks K as one run, so few channels cost it little; on a GPU packing is for the tuner to try.
+    return [{ rank: member.rank(profile, conv.cout) + (profile.software ? -20 : 20), candidate }];
+  });
 }

@@ -5,7 +5,7 @@
 
 import { GraphError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
-import { packWeights } from '../kernels/conv3d.ts';
+import { packPanels, packWeights } from '../kernels/conv3d.ts';
 import { conv3dPack, packedWeightsBytes } from '../kernels/conv3d_pack.ts';
 import { conv3dTurn, turnWeights } from '../kernels/conv3d_turn.ts';
 import { type WinogradTile, winogradWeights } from '../kernels/conv3d_winograd_math.ts';
@@ -15,7 +15,7 @@ import {
   winogradWeightsBytes,
 } from '../kernels/conv3d_winograd_weights.ts';
 import { vec4s } from '../kernels/view.ts';
-import type { Argument, LoweredDispatch, Operand } from './operator.ts';
+import type { Argument, ConstantArgument, LoweredDispatch, Operand } from './operator.ts';
 
 /** Weights as the kernels of a candidate read them, and what has to run before. */
 export interface PackedWeights {
@@ -25,6 +25,35 @@ export interface PackedWeights {
   /** Dispatches that come before the candidate's own. */
   readonly prepare: () => readonly LoweredDispatch[];
 }
+
+/** Weights that are known on the host in another layout; undefined for states, which are packed on the device, if at all. */
+export function repacked(
+  { argument }: PackedWeights,
+  name: string,
+  repack: (values: Float32Array) => ReturnType<ConstantArgument['make']>,
+  texels = false,
+): PackedWeights | undefined {
+  if (argument.from !== 'constant') return undefined;
+  return {
+    argument: {
+      ...argument,
+      layout: `${name} of ${argument.layout}`,
+      texels,
+      make: (parameters) => repack(argument.make(parameters) as Float32Array),
+    },
+    packs: [],
+    prepare: () => [],
+  };
+}
+
+/** The same weights cut into panels for subgroups of `lanes` lanes, in a texture. None for states. */
+export const panelWeights = (
+  weights: PackedWeights,
+  groups: number,
+  cout: number,
+  lanes: number,
+): PackedWeights | undefined =>
+  repacked(weights, `panels of ${lanes}`, (values) => packPanels(values, groups, vec4s(cout), lanes), true);
 
 /** What the transform of a convolution's weights depends on; the channels are those of the convolution at hand. */
 export type WinogradSizes = Omit<WinogradWeightsProblem, 'turned'>;

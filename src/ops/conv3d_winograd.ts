@@ -15,14 +15,16 @@ import {
   winogradLayoutOf,
 } from '../kernels/conv3d_winograd_math.ts';
 import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
-import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
+import { fixedNarrowSubgroup, type WeightsIn } from '../kernels/subgroup.ts';
 import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
+import { type PackedWeights, panelWeights } from './conv3d_weights.ts';
 
 /** A way of computing the matrix products. */
 interface Gemm {
   readonly name: string;
   readonly rank: number;
+  readonly weights: PackedWeights;
   kernel(layout: WinogradLayout): Kernel;
 }
 
@@ -35,18 +37,21 @@ const GPU_TILES: readonly Conv3dTiledTile[] = [
 const gemmWork = (rows: number, lanes: number, rowsPerLane: number): number =>
   Math.ceil(rows / (lanes * rowsPerLane)) * (2 + rowsPerLane);
 
-/** Best first for products of so many rows. */
-function gemms({ profile }: Convolution, rows: number): Gemm[] {
+/** Best first for products of so many rows in so many batches. */
+function gemms({ profile, cout }: Convolution, rows: number, batches: number, weights: PackedWeights): Gemm[] {
   const lanes = fixedNarrowSubgroup(profile);
   const found: Gemm[] = [];
   if (lanes) {
     const byWork = [3, 2, 1].sort((a, b) => gemmWork(rows, lanes, a) - gemmWork(rows, lanes, b));
+    const panels = profile.texels ? panelWeights(weights, batches, cout, lanes) : undefined;
     for (const [i, rowsPerLane] of byWork.entries()) {
-      found.push({
-        name: `subgroup ${rowsPerLane}`,
-        rank: (profile.software ? 0 : 50) + i,
-        kernel: (layout) => conv3dWinogradGemm(layout, { lanes, rowsPerLane }),
-      });
+      const rank = (profile.software ? 0 : 50) + i;
+      const gemm = (weightsIn: WeightsIn) => (layout: WinogradLayout) =>
+        conv3dWinogradGemm(layout, { lanes, rowsPerLane, weightsIn });
+      if (panels) {
+        found.push({ name: `subgroup panels ${rowsPerLane}`, rank: rank - 3, weights: panels, kernel: gemm('panels') });
+      }
+      found.push({ name: `subgroup ${rowsPerLane}`, rank, weights, kernel: gemm('buffer') });
     }
   }
   for (const [i, tile] of GPU_TILES.entries()) {
@@ -54,6 +59,7 @@ function gemms({ profile }: Convolution, rows: number): Gemm[] {
     found.push({
       name: `tiled ${tile.bm}×${tile.bn}×${tile.bk} ${tile.tm}×${tile.tn}`,
       rank: (profile.software ? 100 : 0) + i,
+      weights,
       kernel: (layout) => conv3dWinogradTiled(layout, tile),
     });
   }
@@ -129,13 +135,13 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
   const split = splitForWorkspace(geometry, x, outputs, profile, sizes, limits);
   if (!split) return [];
-  const weights = conv.weights.winograd({ kernel, stride, cin, cout }, tile);
+  const transformed = conv.weights.winograd({ kernel, stride, cin, cout }, tile);
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
-  const rows = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile).outputRows;
-  return gemms(conv, rows).map((gemm) => ({
-    rank: rank + gemm.rank,
+  const { outputRows, batches } = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile);
+  return gemms(conv, outputRows, batches, transformed).map(({ name, rank: ownRank, weights, kernel: product }) => ({
+    rank: rank + ownRank,
     candidate: {
-      name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${gemm.name}`,
+      name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${name}`,
       accuracy: 'fast',
       workspaces: split.workspaces,
       packs: weights.packs,
@@ -145,7 +151,7 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
           const problem = problemOf(conv, part);
           return [
             { kernel: conv3dWinogradInput(problem, tile), args: [part.input, v!] },
-            { kernel: gemm.kernel(winogradLayoutOf(problem, tile)), args: [v!, weights.argument, u!] },
+            { kernel: product(winogradLayoutOf(problem, tile)), args: [v!, weights.argument, u!] },
             { kernel: conv3dWinogradOutput(problem, tile), args: [u!, conv.biasArgument, ...part.outputArgs] },
           ];
         }),

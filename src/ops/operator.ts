@@ -48,15 +48,20 @@ export type Argument =
       readonly offset?: number;
       readonly size?: number;
     }
-  | {
-      readonly from: 'constant';
-      /** Together with the parameters it is made from, says whether two constants are the same. */
-      readonly layout: string;
-      /** Indices of the inputs, all parameters, that `make` gets. */
-      readonly inputs: readonly number[];
-      /** f32 as the kernels read them, or the bits of f16. */
-      readonly make: (parameters: readonly FloatTensor[]) => Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-    };
+  | ConstantArgument;
+
+/** What follows from parameters alone: made on the host and uploaded once. */
+export interface ConstantArgument {
+  readonly from: 'constant';
+  /** Together with the parameters it is made from, says whether two constants are the same. */
+  readonly layout: string;
+  /** Indices of the inputs, all parameters, that `make` gets. */
+  readonly inputs: readonly number[];
+  /** It goes into a texture, for a `texels` binding: f32 only. */
+  readonly texels?: boolean;
+  /** f32 as the kernels read them, or the bits of f16. */
+  make(parameters: readonly FloatTensor[]): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+}
 
 export interface LoweredDispatch {
   readonly kernel: Kernel;

@@ -3,6 +3,7 @@
 import type { Kernel } from '../../src/core/kernel.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { Program } from '../../src/gpu/program.ts';
+import { wholeBuffer } from '../../src/gpu/resource.ts';
 import { BufferUsage } from '../../src/gpu/usage.ts';
 import { planeOf, quadsOf } from '../../src/kernels/tvl1_layout.ts';
 import { type Picture, picture } from './reference.ts';
@@ -18,14 +19,11 @@ export async function runSteps(
   const names = Object.keys(buffers);
   const made = names.map((name) => gpu.upload(name, buffers[name]!, BufferUsage.STORAGE | BufferUsage.COPY_SRC));
   const staging = made.map((b) => gpu.createBuffer('read', b.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST));
-  const range = (name: string) => {
-    const buffer = made[names.indexOf(name)]!;
-    return { buffer, offset: 0, size: buffer.size };
-  };
+  const range = (name: string) => wholeBuffer(made[names.indexOf(name)]!);
   const program = await Program.create(
     gpu,
     'steps',
-    steps.map(({ kernel, on }) => ({ kernel, buffers: on.map(range) })),
+    steps.map(({ kernel, on }) => ({ kernel, resources: on.map(range) })),
   );
   await gpu.checked('steps', () => {
     const encoder = gpu.device.createCommandEncoder();

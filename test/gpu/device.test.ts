@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { TEXEL_COLUMNS } from '../../src/core/kernel.ts';
 import { Gpu } from '../../src/gpu/device.ts';
 import {
   AdapterError,
@@ -10,10 +11,12 @@ import {
   KernelCompileError,
 } from '../../src/gpu/errors.ts';
 import { Program } from '../../src/gpu/program.ts';
+import { wholeBuffer } from '../../src/gpu/resource.ts';
 import { BufferUsage } from '../../src/gpu/usage.ts';
-import { kernel, storage, struct } from '../../src/kernels/wgsl.ts';
+import { denseView } from '../../src/kernels/view.ts';
+import { divideUp, kernel, storage, struct, texels } from '../../src/kernels/wgsl.ts';
 import { openGpu } from '../../src/node.ts';
-import { testGpu } from '../harness.ts';
+import { runKernel, testGpu } from '../harness.ts';
 
 const gpu = testGpu();
 const Params = struct('Params', { factor: 'f32' });
@@ -21,6 +24,19 @@ const Params = struct('Params', { factor: 'f32' });
 const scale = (body: string, workgroups: readonly [number, number, number] = [1, 1, 1]) =>
   kernel({ name: 'scale', params: Params, values: { factor: 3 }, storage: [storage('x')], workgroups, body });
 const GOOD = '@compute @workgroup_size(1) fn main(@builtin(workgroup_id) at: vec3u) { x[at.x] *= p.factor; }';
+
+const Count = struct('Count', { count: 'u32' });
+const copyTexels = (count: number) =>
+  kernel({
+    name: 'copy',
+    params: Count,
+    values: { count },
+    storage: [texels('x'), storage('y')],
+    workgroups: [divideUp(count, 64), 1, 1],
+    body: `@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) at: vec3u) {
+  if (at.x < p.count) { y[at.x] = x_at(at.x); }
+}`,
+  });
 
 describe('Gpu', () => {
   it('requests what the adapter offers', () => {
@@ -33,10 +49,11 @@ describe('Gpu', () => {
   it('respects the limits and features that a test takes away', async () => {
     const small = await openGpu({
       limits: { maxStorageBufferBindingSize: 1 << 20 },
-      withoutFeatures: ['subgroups', 'timestamp-query'],
+      withoutFeatures: ['subgroups', 'timestamp-query', 'readonly_and_readwrite_storage_textures'],
     });
     expect(small.profile).toMatchObject({
       maxStorageBinding: 1 << 20,
+      texels: false,
       subgroups: false,
       subgroupMaxSize: 0,
       timestamps: false,
@@ -104,8 +121,8 @@ describe('Program', () => {
     const x = gpu().upload('x', new Float32Array([1, 2, 3, 4]), BufferUsage.STORAGE | BufferUsage.COPY_SRC);
     const range = { buffer: x, offset: 0, size: 16 };
     const program = await Program.create(gpu(), 'test', [
-      { kernel: scale(GOOD), buffers: [range] },
-      { kernel: scale(GOOD), buffers: [range] },
+      { kernel: scale(GOOD), resources: [range] },
+      { kernel: scale(GOOD), resources: [range] },
     ]);
     const times = await program.profile();
     expect(times).toHaveLength(2);
@@ -139,11 +156,32 @@ describe('Program', () => {
   });
 
   it('refuses a grid that WebGPU does not allow, and too few buffers', async () => {
-    await expect(Program.create(gpu(), 'test', [{ kernel: scale(GOOD, [65_536, 1, 1]), buffers: [] }])).rejects.toThrow(
-      'Kernel scale wants 65536×1×1 workgroups; each must be 1 to 65535.',
+    await expect(
+      Program.create(gpu(), 'test', [{ kernel: scale(GOOD, [65_536, 1, 1]), resources: [] }]),
+    ).rejects.toThrow('Kernel scale wants 65536×1×1 workgroups; each must be 1 to 65535.');
+    await expect(Program.create(gpu(), 'test', [{ kernel: scale(GOOD), resources: [] }])).rejects.toThrow(
+      'Kernel scale has 1 bindings besides its uniforms and was given 0 resources.',
     );
-    await expect(Program.create(gpu(), 'test', [{ kernel: scale(GOOD), buffers: [] }])).rejects.toThrow(
-      'Kernel scale has 1 storage bindings and was given 0 buffers.',
+  });
+
+  it('refuses a buffer where a kernel reads texels, and f16 in a texture', async () => {
+    const y = wholeBuffer(gpu().createBuffer('y', 64, BufferUsage.STORAGE));
+    const step = { kernel: copyTexels(1), resources: [y, y] };
+    await expect(Program.create(gpu(), 'test', [step])).rejects.toThrow(
+      'Kernel copy wants texels for x and was given something else.',
     );
+    gpu().destroyResource(y);
+    expect(() => gpu().uploadConstant('x', new Uint16Array(8), true)).toThrow('Texels x hold 32-bit floats.');
+  });
+
+  it.each([1, TEXEL_COLUMNS, 2 * TEXEL_COLUMNS + 3])('reads a list of %i vec4f from a texture', async (count) => {
+    const values = Float32Array.from({ length: 4 * count }, (_, i) => i + 0.5);
+    const before = gpu().allocatedBytes;
+    const { y } = await runKernel(gpu(), copyTexels(count), {
+      inputs: { x: values },
+      outputs: { y: denseView([1, 1, 1, count, 4]) },
+    });
+    expect(y).toEqual(values);
+    expect(gpu().allocatedBytes).toBe(before);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
-import { type Conv3dProblem, packChannels, packHalves, packWeights } from '../../src/kernels/conv3d.ts';
+import { type Conv3dProblem, packChannels, packHalves, packPanels, packWeights } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
@@ -310,3 +310,16 @@ function view(shape: Shape5, sliced: boolean): View {
 function channelRange({ shape, data }: Volume, first: number, count: number): number[] {
   return Array.from(data).filter((_, i) => i % shape[4] >= first && i % shape[4] < first + count);
 }
+
+describe('packPanels', () => {
+  it('puts what a workgroup reads into one run, and narrows the last panel', () => {
+    // 2 groups of 2 rows of 3 vec4; values say group, row, vec4.
+    const packed = Float32Array.from({ length: 2 * 2 * 3 * 4 }, (_, i) => {
+      const [vector, at] = [i >> 2, i & 3];
+      return at === 0 ? 100 * Math.floor(vector / 6) + 10 * (Math.floor(vector / 3) % 2) + (vector % 3) : 0;
+    });
+    const first = (values: Float32Array) => [...values].filter((_, i) => i % 4 === 0);
+    expect(first(packPanels(packed, 2, 3, 2))).toEqual([0, 1, 10, 11, 2, 12, 100, 101, 110, 111, 102, 112]);
+    expect(packPanels(packed, 2, 3, 3)).toEqual(packed);
+  });
+});

@@ -206,24 +206,27 @@ describe('the first candidate', () => {
     return candidates.find((candidate) => classes.indexOf(candidate.accuracy) <= classes.indexOf(accuracy))!.name;
   };
 
+  const PROCESSOR = { software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 };
+
   it.each([
-    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'fast', 'winograd 1×4×4 subgroup 3'],
-    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'exact', 'subgroup 3'],
-    ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'fast', 'subgroup 3'],
-    ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'exact', 'subgroup 3'],
-    ['3×3×3 on few channels', [1, 8, 28, 28, 4], 64, cube, 'fast', 'subgroup 3'],
-    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'fast', 'winograd 1×4×4 subgroup 3'],
-    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'exact', 'packed subgroup 3'],
-    ['1×1×1', [1, 8, 28, 28, 192], 176, {}, 'fast', 'subgroup 3'],
+    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'fast', 'winograd 1×4×4 subgroup panels 3'],
+    ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'exact', 'subgroup panels 3'],
+    ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'fast', 'subgroup panels 3'],
+    ['late 3×3×3', [1, 2, 7, 7, 160], 320, cube, 'exact', 'subgroup panels 3'],
+    ['3×3×3 on few channels', [1, 8, 28, 28, 4], 64, cube, 'fast', 'subgroup panels 3'],
+    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'fast', 'winograd 1×4×4 subgroup panels 3'],
+    ['the stem', [1, 16, 224, 224, 3], 64, stem, 'exact', 'packed subgroup panels 3'],
+    ['1×1×1', [1, 8, 28, 28, 192], 176, {}, 'fast', 'subgroup panels 3'],
   ] as const)('on a processor: %s, %j → %i', (_, x, cout, window, accuracy, name) => {
-    const processor = { software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 };
-    expect(first(processor, x, cout, window, accuracy)).toBe(name);
+    expect(first(PROCESSOR, x, cout, window, accuracy)).toBe(name);
+    // Where shaders cannot read textures, the weights are in a buffer.
+    expect(first({ ...PROCESSOR, texels: false }, x, cout, window, accuracy)).toBe(name.replace('panels ', ''));
   });
 
   it('on a processor is the same in the class half: conversions cost it more than they save', () => {
-    const processor = { software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8, shaderF16: true };
-    expect(first(processor, [1, 8, 56, 56, 64], 192, cube, 'half')).toBe('winograd 1×4×4 subgroup 3');
-    expect(first(processor, [1, 8, 28, 28, 192], 176, {}, 'half')).toBe('subgroup 3');
+    const processor = { ...PROCESSOR, shaderF16: true };
+    expect(first(processor, [1, 8, 56, 56, 64], 192, cube, 'half')).toBe('winograd 1×4×4 subgroup panels 3');
+    expect(first(processor, [1, 8, 28, 28, 192], 176, {}, 'half')).toBe('subgroup panels 3');
   });
 
   it('on a processor without subgroups is the register tile', () => {
@@ -289,6 +292,7 @@ const GPU: DeviceProfile = {
   subgroupMinSize: 32,
   subgroupMaxSize: 32,
   shaderF16: false,
+  texels: true,
   timestamps: true,
   maxWorkgroupStorage: 32_768,
   maxInvocationsPerWorkgroup: 1024,
