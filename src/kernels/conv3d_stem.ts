@@ -85,12 +85,17 @@ export function conv3dStemPack(
     storage: [storage('x', 'array<f32>'), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(packed) * c4, workgroupSize)),
     body: /* wgsl */ `
-// Lane \`lane\` of the packed pixel whose window starts at column \`left\` of the row that starts at pixel \`row\`.
-fn value(row: u32, left: i32, lane: u32) -> f32 {
-  let column = left + i32(lane / p.cin);
-  let inside = lane < p.lanes && column >= 0 && column < p.x_w;
-  let pixel = row + u32(clamp(column, 0, p.x_w - 1));
-  return select(0.0, x[p.x_base + pixel * p.x_stride + lane % p.cin], inside);
+// Channel \`at.y\` of column \`at.x\` of the row that starts at pixel \`row\`; lanes past the window are zero.
+fn value(row: u32, at: vec2i, lane: u32) -> f32 {
+  let inside = lane < p.lanes && at.x >= 0 && at.x < p.x_w;
+  let pixel = row + u32(clamp(at.x, 0, p.x_w - 1));
+  return select(0.0, x[p.x_base + pixel * p.x_stride + u32(at.y)], inside);
+}
+
+// The next channel, or the first one of the next column: a division for every lane would take half of the time.
+fn next(at: vec2i) -> vec2i {
+  let channel = at.y + 1;
+  return select(vec2i(at.x, channel), vec2i(at.x + 1, 0), channel == i32(p.cin));
 }
 
 @compute @workgroup_size(${workgroupSize})
@@ -106,8 +111,12 @@ fn main(
   let row = pixel / p.y_w * u32(p.x_w);
   let left = i32(pixel % p.y_w) * p.stride_w - p.pad_w;
   let lane = 4u * c;
+  let at0 = vec2i(left + i32(lane / p.cin), i32(lane % p.cin));
+  let at1 = next(at0);
+  let at2 = next(at1);
+  let at3 = next(at2);
   y[p.y_base + pixel * p.y_stride + c] =
-    vec4f(value(row, left, lane), value(row, left, lane + 1u), value(row, left, lane + 2u), value(row, left, lane + 3u));
+    vec4f(value(row, at0, lane), value(row, at1, lane + 1u), value(row, at2, lane + 2u), value(row, at3, lane + 3u));
 }`,
   });
 }

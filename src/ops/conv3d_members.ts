@@ -19,19 +19,21 @@ import { halfRank } from './conv3d_half.ts';
 import type { Candidate } from './operator.ts';
 import { splitWindows } from './window.ts';
 
-const subgroupMember = (pixelsPerLane: number, rank: number, weightsIn: WeightsIn): Member => ({
+/** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
+const SUBGROUP_RATE = { panels: 60, buffer: 45 };
+const SUBGROUP_RANK = { panels: -3, buffer: 0 };
+
+/** @param place Its place among the members of its kind. */
+const subgroupMember = (pixelsPerLane: number, place: number, weightsIn: WeightsIn): Member => ({
   name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixelsPerLane}`,
   ...(weightsIn === 'panels' ? { weights: 'panels' } : {}),
   applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
-  rank: (profile) => (profile.software ? rank : 50 + rank),
+  rank: (profile) => (profile.software ? 0 : 50) + SUBGROUP_RANK[weightsIn] + place,
   // One shader for one and for three outputs: it is compiled in the driver's one thread, at the first run.
   outputs: MAX_OUTPUTS,
   kernel: (problem, profile) =>
     conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, outputs: MAX_OUTPUTS, weightsIn }),
 });
-
-/** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
-const SUBGROUP_RATE = 45;
 
 /** Best where `vectors` vec4 divide the output channels and the tile of `subgroup` would be half empty. */
 const narrowMember = (vectors: number, rate: number): Member => {
@@ -41,8 +43,10 @@ const narrowMember = (vectors: number, rate: number): Member => {
     applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
     rank(profile, cout) {
       const lanes = fixedNarrowSubgroup(profile)!;
-      const gain = (rate * used(cout, 4 * vectors)) / (SUBGROUP_RATE * used(cout, 4 * lanes));
-      return (profile.software ? 0 : 50) + (gain > 1.1 ? 1 / gain - 1 : 5 + vectors);
+      const own = rate * used(cout, 4 * vectors);
+      const gain = (weightsIn: WeightsIn): number => own / (SUBGROUP_RATE[weightsIn] * used(cout, 4 * lanes));
+      const beaten = (['panels', 'buffer'] as const).find((weightsIn) => gain(weightsIn) > 1.1);
+      return (profile.software ? 0 : 50) + (beaten ? SUBGROUP_RANK[beaten] + 1 / gain(beaten) - 1 : 5 + vectors);
     },
     kernel: (problem, profile) =>
       conv3dNarrow(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane: 3, vectors }),
@@ -74,8 +78,8 @@ const registerMember = (pixelsPerLane: number, vectorsPerLane: number, rank: num
 });
 
 export const MEMBERS: readonly Member[] = [
-  subgroupMember(3, -3, 'panels'),
-  subgroupMember(2, -2, 'panels'),
+  subgroupMember(3, 0, 'panels'),
+  subgroupMember(2, 1, 'panels'),
   subgroupMember(3, 0, 'buffer'),
   subgroupMember(2, 1, 'buffer'),
   subgroupMember(4, 2, 'buffer'),
