@@ -1,12 +1,13 @@
 /** @file The kernels that compute a convolution in one dispatch. To add one: write it in `src/kernels/`, list it here, measure it. */
 
+import type { DeviceProfile } from '../core/kernel.ts';
 import { MAX_OUTPUTS } from '../kernels/conv3d.ts';
 import { conv3dDirect } from '../kernels/conv3d_direct.ts';
 import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
 import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits, tileLabel } from '../kernels/conv3d_tiled.ts';
-import { fixedNarrowSubgroup, type WeightsIn } from '../kernels/subgroup.ts';
+import { fixedNarrowSubgroup, type WeightsIn, weightsOrder } from '../kernels/subgroup.ts';
 import {
   type Convolution,
   type Member,
@@ -21,14 +22,17 @@ import { splitWindows } from './window.ts';
 
 /** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
 const SUBGROUP_RATE = { panels: 60, buffer: 45 };
-const SUBGROUP_RANK = { panels: -3, buffer: 0 };
+
+/** Three tiles each, one kind after the other. */
+const subgroupRank = (profile: DeviceProfile, weightsIn: WeightsIn): number =>
+  3 * (weightsOrder(profile).indexOf(weightsIn) - 1);
 
 /** @param place Its place among the members of its kind. */
 const subgroupMember = (pixelsPerLane: number, place: number, weightsIn: WeightsIn): Member => ({
   name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixelsPerLane}`,
   ...(weightsIn === 'panels' ? { weights: 'panels' } : {}),
   applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
-  rank: (profile) => (profile.software ? 0 : 50) + SUBGROUP_RANK[weightsIn] + place,
+  rank: (profile) => (profile.software ? 0 : 50) + subgroupRank(profile, weightsIn) + place,
   // One shader for one and for three outputs: it is compiled in the driver's one thread, at the first run.
   outputs: MAX_OUTPUTS,
   kernel: (problem, profile) =>
@@ -45,8 +49,10 @@ const narrowMember = (vectors: number, rate: number): Member => {
       const lanes = fixedNarrowSubgroup(profile)!;
       const own = rate * used(cout, 4 * vectors);
       const gain = (weightsIn: WeightsIn): number => own / (SUBGROUP_RATE[weightsIn] * used(cout, 4 * lanes));
-      const beaten = (['panels', 'buffer'] as const).find((weightsIn) => gain(weightsIn) > 1.1);
-      return (profile.software ? 0 : 50) + (beaten ? SUBGROUP_RANK[beaten] + 1 / gain(beaten) - 1 : 5 + vectors);
+      const beaten = weightsOrder(profile).find((weightsIn) => gain(weightsIn) > 1.1);
+      return (
+        (profile.software ? 0 : 50) + (beaten ? subgroupRank(profile, beaten) + 1 / gain(beaten) - 1 : 5 + vectors)
+      );
     },
     kernel: (problem, profile) =>
       conv3dNarrow(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane: 3, vectors }),

@@ -15,7 +15,7 @@ import {
   winogradLayoutOf,
 } from '../kernels/conv3d_winograd_math.ts';
 import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
-import { fixedNarrowSubgroup, type WeightsIn } from '../kernels/subgroup.ts';
+import { fixedNarrowSubgroup, weightsOrder } from '../kernels/subgroup.ts';
 import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import { type PackedWeights, panelWeights } from './conv3d_weights.ts';
@@ -43,15 +43,17 @@ function gemms({ profile, cout }: Convolution, rows: number, batches: number, we
   const found: Gemm[] = [];
   if (lanes) {
     const byWork = [3, 2, 1].sort((a, b) => gemmWork(rows, lanes, a) - gemmWork(rows, lanes, b));
-    const panels = profile.texels ? panelWeights(weights, batches, cout, lanes) : undefined;
-    for (const [i, rowsPerLane] of byWork.entries()) {
-      const rank = (profile.software ? 0 : 50) + i;
-      const gemm = (weightsIn: WeightsIn) => (layout: WinogradLayout) =>
-        conv3dWinogradGemm(layout, { lanes, rowsPerLane, weightsIn });
-      if (panels) {
-        found.push({ name: `subgroup panels ${rowsPerLane}`, rank: rank - 3, weights: panels, kernel: gemm('panels') });
+    const panels = panelWeights(weights, batches, cout, lanes);
+    for (const [order, weightsIn] of weightsOrder(profile).entries()) {
+      if (weightsIn === 'panels' && !panels) continue;
+      for (const [i, rowsPerLane] of byWork.entries()) {
+        found.push({
+          name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${rowsPerLane}`,
+          rank: (profile.software ? 0 : 50) + byWork.length * (order - 1) + i,
+          weights: weightsIn === 'panels' ? panels! : weights,
+          kernel: (layout) => conv3dWinogradGemm(layout, { lanes, rowsPerLane, weightsIn }),
+        });
       }
-      found.push({ name: `subgroup ${rowsPerLane}`, rank, weights, kernel: gemm('buffer') });
     }
   }
   for (const [i, tile] of GPU_TILES.entries()) {
