@@ -6,6 +6,7 @@ import { I3dStream, type StreamNetwork } from '../i3d/classifier.ts';
 import { cutOut, type I3dInput } from '../i3d/frames.ts';
 import { averageLogits, type FusionMode, fuse, topK } from '../i3d/scores.ts';
 import type { FlowSource } from './flow-source.ts';
+import { OneAhead } from './one-ahead.ts';
 import type { DeviceFlags } from './options.ts';
 import type { Classification } from './result.ts';
 import type { Session } from './session.ts';
@@ -51,25 +52,29 @@ export async function recognise(
   };
   const windows: [start: number, frames: number][] = [];
   const logits: Record<Stream, Float32Array[]> = { rgb: [], flow: [] };
+  // The network sees a window while the next one is decoded and its flow computed; no more than two are held.
+  const ahead = new OneAhead();
   try {
     for await (const window of source.windows()) {
       const { start, frames, clip, region } = window;
       const what = `frames ${start} to ${start + frames - 1}`;
       const { rgb, flow } = networks;
       const motion = flow ? await flow.source.of(window) : undefined;
-      if (rgb) {
-        const stream = await open('rgb', rgb);
-        session.progress.say(`RGB, ${what}`);
-        logits.rgb.push(await stream.logits(filled(cut(cutOut(clip, region), frames), options.fill)));
-      }
-      if (flow && motion) {
-        const stream = await open('flow', flow.network);
-        session.progress.say(`flow, ${what}`);
-        logits.flow.push(await stream.logits(filled(motion, options.fill)));
-      }
+      const [streamOfRgb, streamOfFlow] = [rgb && (await open('rgb', rgb)), flow && (await open('flow', flow.network))];
+      await ahead.next(async () => {
+        const seen = [
+          streamOfRgb?.logits(filled(cut(cutOut(clip, region), frames), options.fill)),
+          motion && streamOfFlow?.logits(filled(motion, options.fill)),
+        ];
+        session.progress.say(`${[rgb && 'RGB', flow && 'flow'].filter(Boolean).join(' and ')}, ${what}`);
+        const [ofRgb, ofFlow] = await Promise.all(seen);
+        if (ofRgb) logits.rgb.push(ofRgb);
+        if (ofFlow) logits.flow.push(ofFlow);
+      });
       options.onWindow?.(window, motion);
       windows.push([start, frames]);
     }
+    await ahead.finish();
     for (const stream of Object.values(streams)) {
       session.spent.compile += stream.spent.compile / 1000;
       session.spent.run += stream.spent.run / 1000;
@@ -93,6 +98,7 @@ export async function recognise(
       seconds: session.spent,
     };
   } finally {
+    await ahead.settle();
     for (const stream of Object.values(streams)) stream.dispose();
   }
 }

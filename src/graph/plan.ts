@@ -126,6 +126,11 @@ export class Plan {
     return results;
   }
 
+  /** Waits for all runs that were asked for, whatever becomes of them. */
+  async idle(): Promise<void> {
+    await Promise.all(this.staging.map(({ free }) => free));
+  }
+
   /** Runs the plan once with whatever its inputs hold, and times every node. */
   async profile(): Promise<ProfiledRow[]> {
     const times = await this.program.profile();

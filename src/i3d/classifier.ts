@@ -42,11 +42,14 @@ const KEPT_PLANS = 2;
 
 /**
  * The weights of one stream on a device. Plans are compiled for the sizes that come and kept for the next clip; all of
- * them share the weights. Calls queue up behind each other.
+ * them share the weights. Calls start in their order; the next clip is uploaded while the device computes the one before, so
+ * a caller who prepares clips meanwhile keeps it busy.
  */
 export class I3dStream {
-  /** Milliseconds that compiling and running took so far. */
+  /** Milliseconds so far in which it compiled and in which at least one run was under way. */
   readonly spent = { compile: 0, run: 0 };
+  private running = 0;
+  private busySince = 0;
   private readonly parameters: DeviceParameters;
   private readonly compileOptions: CompileOptions;
   /** By size, the least recently used first. */
@@ -81,10 +84,10 @@ export class I3dStream {
   }
 
   /** Both at once. Throws as `logits` does. */
-  run(clip: I3dInput, window?: Window): Promise<I3dResult> {
-    const turn = this.queue.then(() => this.execute(clip, window));
+  async run(clip: I3dInput, window?: Window): Promise<I3dResult> {
+    const turn = this.queue.then(() => this.start(clip, window));
     this.queue = turn.catch(() => undefined);
-    return turn;
+    return (await turn).result;
   }
 
   /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
@@ -94,20 +97,31 @@ export class I3dStream {
     return turn;
   }
 
+  /** Not while calls are under way: their results would be lost. */
   dispose(): void {
     for (const plan of this.plans.values()) plan.dispose();
     this.plans.clear();
     this.parameters.dispose();
   }
 
-  private async execute(clip: I3dInput, window: Window | undefined): Promise<I3dResult> {
+  /** Hands a clip to its plan; the object around the result keeps a caller's turn from lasting until it is there. */
+  private async start(clip: I3dInput, window: Window | undefined): Promise<{ readonly result: Promise<I3dResult> }> {
     const input = window ? cut(clip, window) : clip;
     const plan = await this.planFor(input);
-    const start = performance.now();
-    const batch = { ...input, shape: [1, ...input.shape] };
-    const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch });
-    this.spent.run += performance.now() - start;
-    return { logits: results[I3D_OUTPUTS.logits]!.data, features: results[I3D_OUTPUTS.features]!.data };
+    const result = this.execute(plan, input);
+    result.catch(() => undefined);
+    return { result };
+  }
+
+  private async execute(plan: Plan, input: I3dInput): Promise<I3dResult> {
+    if (this.running++ === 0) this.busySince = performance.now();
+    try {
+      const batch = { ...input, shape: [1, ...input.shape] };
+      const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch });
+      return { logits: results[I3D_OUTPUTS.logits]!.data, features: results[I3D_OUTPUTS.features]!.data };
+    } finally {
+      if (--this.running === 0) this.spent.run += performance.now() - this.busySince;
+    }
   }
 
   private async planFor({ dtype, shape }: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
@@ -121,6 +135,7 @@ export class I3dStream {
       for (const [oldest, displaced] of this.plans) {
         if (this.plans.size < KEPT_PLANS) break;
         this.plans.delete(oldest);
+        await displaced.idle();
         displaced.dispose();
       }
       plan = await compile(graph, this.parameters, this.compileOptions);

@@ -55,6 +55,14 @@ describeWithShared(
           1e-6,
         );
 
+        // Calls that overlap, with a change of size in between: each gets its own result.
+        const windows = [0, 1, 2, 0].map((start) => ({ start, frames: start === 2 ? 12 : 16 }));
+        const overlapping = await Promise.all(windows.map((part) => rgb.logits(frames, part)));
+        expect(overlapping[0]).toEqual(seen.logits);
+        expect(overlapping[3]).toEqual(seen.logits);
+        expect(overlapping[1]).toEqual(await rgb.logits(frames, windows[1]));
+        expect(overlapping[1]).not.toEqual(seen.logits);
+
         const { data } = array(flowPath) as FloatTensor;
         const scaled = data.map((pixels) => Math.max(-20, Math.min(20, pixels)) / 20);
         const moved = await flow.logits({ dtype: 'f32', shape: [16, 224, 224, 2], data: scaled });
