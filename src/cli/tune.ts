@@ -58,10 +58,9 @@ async function run(flags: TuneFlags, session: Session): Promise<string> {
         open = total - done;
         session.progress.count(`tuning ${bar(done, total)} ${node.split(' + ')[0]}, ${candidate}:`, done, total);
       },
+      onRecord: (record) => store.add(record),
       ...(flags.accuracy === undefined ? {} : { accuracy: flags.accuracy }),
     });
-    // Kept as soon as measured: an interrupted run loses at most one stream.
-    await store.add(found);
     left += open;
     Object.assign(records, found);
   }

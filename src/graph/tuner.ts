@@ -20,6 +20,8 @@ export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning'> 
   /** Nodes that are not reached within this time keep the best guess. Milliseconds; no bound where left out. */
   readonly budget?: number;
   readonly onProgress?: (progress: TuneProgress) => void;
+  /** Gets each problem's record as soon as it is measured, so that nothing is lost where the run ends early. */
+  readonly onRecord?: (record: TuningTable) => Promise<void> | void;
   readonly signal?: AbortSignal;
 }
 
@@ -78,6 +80,7 @@ export async function tune(
     } finally {
       bench.dispose();
     }
+    await options.onRecord?.({ [key]: records[key]! });
     done++;
     report('');
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,11 +27,14 @@ describe('tune', () => {
     const tensors = formulaParameters(graph);
     const before = gpu().allocatedBytes;
     const seen: string[] = [];
+    const kept = {};
     const records = await tune(graph, gpu(), tensors, {
       accuracy: 'exact',
       repeats: 1,
       onProgress: ({ candidate }) => seen.push(candidate),
+      onRecord: (record) => void Object.assign(kept, record),
     });
+    expect(kept).toEqual(records);
     expect(gpu().allocatedBytes).toBe(before);
     const [key] = Object.keys(records);
     expect(Object.keys(records)).toHaveLength(1);
@@ -69,5 +72,19 @@ describe('fileTuning', () => {
     expect(JSON.parse(await readFile(path, 'utf8'))).toHaveProperty('b.ms', 2);
     await writeFile(path, '{"a": {"candid');
     expect(await store.load()).toEqual({});
+  });
+
+  it('loses nothing where several add at once, nor to a lock that was left behind', async () => {
+    const path = join(folder, 'shared', 'tuning.json');
+    const names = Array.from({ length: 12 }, (_, i) => `problem ${i}`);
+    await Promise.all(names.map((name) => fileTuning(path).add({ [name]: { candidate: 'direct', ms: 1 } })));
+    expect(Object.keys(await fileTuning(path).load()).sort()).toEqual([...names].sort());
+
+    const old = new Date(Date.now() - 60_000);
+    await writeFile(`${path}.lock`, '');
+    await utimes(`${path}.lock`, old, old);
+    await fileTuning(path).add({ last: { candidate: 'direct', ms: 1 } });
+    expect(await fileTuning(path).load()).toHaveProperty('last');
+    expect(await readdir(join(folder, 'shared'))).toEqual(['tuning.json']);
   });
 });
