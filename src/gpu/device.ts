@@ -7,7 +7,7 @@
 import { type DeviceProfile, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
 import { AdapterError, DeviceLostError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
-import { type Resource, type Texels, wholeBuffer } from './resource.ts';
+import { type Resource, Texels, wholeBuffer } from './resource.ts';
 import { BufferUsage, MapMode, TEXEL_FORMAT, TextureUsage } from './usage.ts';
 
 export interface GpuOptions {
@@ -128,7 +128,7 @@ export class Gpu {
   }
 
   destroyResource(resource: Resource): void {
-    this.destroy('texture' in resource ? resource.texture : resource.buffer);
+    this.destroy(resource instanceof Texels ? resource.texture : resource.buffer);
   }
 
   /** A texture for a list of `count` vec4f. */
@@ -143,7 +143,7 @@ export class Gpu {
     }
     const texture = this.device.createTexture({ label, size: [TEXEL_COLUMNS, rows], format: TEXEL_FORMAT, usage });
     this.memory.set(texture, size);
-    return { texture, view: texture.createView(), size };
+    return new Texels(texture, size);
   }
 
   /** A buffer filled with `data`, for weights and uniforms. */

@@ -6,7 +6,7 @@
 import type { Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
 import { GpuValidationError } from './errors.ts';
-import type { BufferRange, Resource } from './resource.ts';
+import { type BufferRange, type Resource, Texels } from './resource.ts';
 import { TimestampRecorder } from './timestamps.ts';
 import { BufferUsage } from './usage.ts';
 
@@ -138,10 +138,10 @@ function bindEntries(step: Step, uniforms: BufferRange): GPUBindGroupEntry[] {
   return kernel.bindings.map(({ name, kind }, i) => {
     if (kind === 'uniform') return { binding: i, resource: uniforms };
     const resource = resources[next++]!;
-    if ((kind === 'texels') !== 'view' in resource) {
+    if ((kind === 'texels') !== resource instanceof Texels) {
       throw new GpuValidationError(`Kernel ${kernel.name} wants ${kind} for ${name} and was given something else.`);
     }
-    return { binding: i, resource: 'view' in resource ? resource.view : resource };
+    return { binding: i, resource: resource instanceof Texels ? resource.view : resource };
   });
 }
 

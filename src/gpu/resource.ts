@@ -8,11 +8,20 @@ export interface BufferRange {
 }
 
 /** A list of vec4f in a texture, rows of TEXEL_COLUMNS. */
-export interface Texels {
-  readonly texture: GPUTexture;
-  readonly view: GPUTextureView;
-  /** Bytes, the filled-up last row included. */
-  readonly size: number;
+export class Texels {
+  private made: GPUTextureView | undefined;
+
+  constructor(
+    readonly texture: GPUTexture,
+    /** Bytes, the filled-up last row included. */
+    readonly size: number,
+  ) {}
+
+  /** Made when it is first bound: Mesa's llvmpipe makes it wait for all work before, compiling included. */
+  get view(): GPUTextureView {
+    this.made ??= this.texture.createView();
+    return this.made;
+  }
 }
 
 /** `texels` are bound to a texture, all other bindings to a part of a buffer. */
