@@ -125,7 +125,8 @@ export function conv3dBindings(outputs: number, weights: Binding = constant('wei
 
 /**
  * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a floor) and the choice of the output; guards both tails. Kernels that
- * store many pixels of the same channels read the bias once, `bias_of(oc4)`, and take `store_with(pixel, oc4, value, bias)`.
+ * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
+ * `store_inside(pixel, oc4, value, bias)`.
  */
 export function storeFunction(outputs: number): string {
   const write = (i: number): string => {
@@ -142,14 +143,13 @@ fn bias_of(oc4: u32) -> vec4f {
   return bias[min(oc4, p.cout4 - 1u)];
 }
 
-fn store_with(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
-  if (pixel >= p.pixels || oc4 >= p.cout4) { return; }
+fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
   let v = max(value + bias, vec4f(p.floor));
   ${chain}
 }
 
 fn store(pixel: u32, oc4: u32, value: vec4f) {
-  store_with(pixel, oc4, value, bias_of(oc4));
+  if (pixel < p.pixels && oc4 < p.cout4) { store_inside(pixel, oc4, value, bias[oc4]); }
 }`;
 }
 

@@ -91,9 +91,9 @@ fn main(
   }}}
   // A loop over an array, used nowhere else: written out, the stores are most of the text and of the time to compile it.
   var sums = array<vec4f, ${pixels}>(${repeat(pixels, (i) => `acc${i}`, ', ')});
-  let count = min(max(p.pixels, first) - first, ${pixels}u);
+  let count = select(0u, min(max(p.pixels, first) - first, ${pixels}u), oc4 < p.cout4);
   let b = bias_of(oc4);
-  for (var i = 0u; i < count; i++) { store_with(first + i, oc4, sums[i], b); }
+  for (var i = 0u; i < count; i++) { store_inside(first + i, oc4, sums[i], b); }
 }`,
   });
 }

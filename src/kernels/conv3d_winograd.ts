@@ -20,10 +20,16 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { type Conv3dProblem, conv3dValues, type Triple } from './conv3d.ts';
-import { cube, flatten, StraightLine, winogradLabel } from './conv3d_winograd_code.ts';
-import { type Matrix, transformsOf, transpose, type WinogradTile, winogradLayoutOf } from './conv3d_winograd_math.ts';
+import { flatten, rowTransform, winogradLabel } from './conv3d_winograd_code.ts';
+import {
+  type AxisMatrices,
+  axisMatrices,
+  transpose,
+  type WinogradTile,
+  winogradLayoutOf,
+} from './conv3d_winograd_math.ts';
 import { type View, vec4s } from './view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
+import { constant, divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from './wgsl.ts';
 
 /** Strides and bases of x in scalars. */
 const InputParams = struct('WinogradInput', {
@@ -42,10 +48,16 @@ const InputParams = struct('WinogradInput', {
   pad_w: 'i32',
   cin: 'u32',
   batches: 'u32',
+  tile_rows: 'u32',
 });
 
 /** Stage 1. Bindings: x, v, both as `array<f32>`. */
-export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
+export function conv3dWinogradInput(
+  problem: Conv3dProblem,
+  tile: WinogradTile,
+  loop: LoopBound,
+  workgroupSize = 128,
+): Kernel {
   const step = problem.stride[1];
   const { inputRows: rows, inputFrames: frames, tilesH, tilesW, cin4 } = winogradLayoutOf(problem, tile);
   return tileTransform({
@@ -54,7 +66,8 @@ export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, 
     padding: problem.padding,
     step,
     tile,
-    matrices: transformsOf(tile).map((transform) => transform?.input),
+    matrices: axisMatrices(tile, ({ input }) => input),
+    loop,
     layout: { rows, frames, tilesH, tilesW, lanes: 4 * cin4 },
     workgroupSize,
   });
@@ -66,7 +79,12 @@ export function conv3dWinogradInput(problem: Conv3dProblem, tile: WinogradTile, 
  *
  * Bindings: dy, d, both as `array<f32>`. Of `tile`, the taps over time must stay in the product.
  */
-export function conv3dWinogradOutputGradient(dy: View, tile: WinogradTile, workgroupSize = 128): Kernel {
+export function conv3dWinogradOutputGradient(
+  dy: View,
+  tile: WinogradTile,
+  loop: LoopBound,
+  workgroupSize = 128,
+): Kernel {
   const [samples, frames, height, width, channels] = dy.shape;
   const [tilesH, tilesW] = [Math.ceil(height / tile.hw), Math.ceil(width / tile.hw)];
   return tileTransform({
@@ -75,7 +93,8 @@ export function conv3dWinogradOutputGradient(dy: View, tile: WinogradTile, workg
     padding: [0, 0, 0],
     step: 1,
     tile,
-    matrices: transformsOf(tile).map((transform) => transform && transpose(transform.output)),
+    matrices: axisMatrices(tile, ({ output }) => transpose(output)),
+    loop,
     layout: { rows: samples * frames * tilesH * tilesW, frames, tilesH, tilesW, lanes: 4 * vec4s(channels) },
     workgroupSize,
   });
@@ -88,8 +107,9 @@ interface TileTransform {
   /** Phases per axis, see winogradApplies. */
   readonly step: number;
   readonly tile: WinogradTile;
-  /** Along T, H, W: values of the transformed tile by values of x; undefined where nothing is done. */
-  readonly matrices: readonly (Matrix | undefined)[];
+  /** Along T, H, W: values of the transformed tile by values of x. */
+  readonly matrices: AxisMatrices;
+  readonly loop: LoopBound;
   readonly layout: {
     readonly rows: number;
     readonly frames: number;
@@ -101,15 +121,14 @@ interface TileTransform {
 }
 
 /** Tiles of x, times a matrix along each axis: [batch][sample, tile, frame][channels]. */
-function tileTransform({ name, x, padding, step, tile, matrices, layout, workgroupSize }: TileTransform): Kernel {
-  const sizes = matrices.map((matrix) => matrix?.[0]?.length ?? 1);
-  const [deep, high, wide] = sizes as [number, number, number];
+function tileTransform({ name, x, padding, step, tile, matrices, loop, layout, workgroupSize }: TileTransform): Kernel {
+  const [frames, rows] = [matrices[0]?.[0]?.length ?? 1, matrices[1][0]!.length];
   const batches = matrices.reduce((product, matrix) => product * (matrix?.length ?? 1), 1);
-  const loads = cube(sizes, (t, h, w) => `load(row_${t}_${h}, column_${w}, channel)`);
-  const code = new StraightLine();
-  const result = matrices.reduce(
-    (values, matrix, axis) => (matrix ? code.apply(values, axis, matrix) : values),
-    code.name(loads, 'd'),
+  const { code, result } = rowTransform(
+    matrices,
+    loop,
+    (t, w) => `load(row_${t}, w + ${step * w}, channel)`,
+    repeat(frames, (t) => `let row_${t} = row_start(sample, t + ${t}, h + ${step} * i32(r));`, ' '),
   );
   return kernel({
     name,
@@ -130,6 +149,7 @@ function tileTransform({ name, x, padding, step, tile, matrices, layout, workgro
       pad_w: padding[2],
       cin: x.shape[4],
       batches,
+      tile_rows: rows,
     },
     storage: [storage('x', 'array<f32>'), storage('v', 'array<f32>')],
     workgroups: foldGrid(divideUp(layout.rows * layout.lanes, workgroupSize)),
@@ -163,9 +183,7 @@ fn main(
   ${step > 1 ? PHASES(step) : WITHOUT_PHASES}
   let h = i32(tile / p.tiles_w % p.tiles_h) * ${step * tile.hw} - p.pad_h + phase_h;
   let w = i32(tile % p.tiles_w) * ${step * tile.hw} - p.pad_w + phase_w;
-  ${repeat(deep, (i) => repeat(high, (j) => `let row_${i}_${j} = row_start(sample, t + ${i}, h + ${step * j});`, '\n  '), '\n  ')}
-  ${repeat(wide, (k) => `let column_${k} = w + ${step * k};`, '\n  ')}
-  ${code.lines.join('\n  ')}
+  ${code}
   let batch = p.rows * p.lanes;
   // As a loop: written out, the stores are half of the text and of the time to compile it.
   var values = array<f32, ${batches}>(${flatten(result).join(', ')});
@@ -203,22 +221,26 @@ const OutputParams = struct('WinogradOutput', {
   y1_end: 'u32',
   y2_base: 'u32',
   y2_stride: 'u32',
+  tile_rows: 'u32',
 });
 
 /** Stage 3, with the epilogue: bias, ReLU, the choice of the output. Bindings: u, bias, the outputs, all as `array<f32>`. */
-export function conv3dWinogradOutput(problem: Conv3dProblem, tile: WinogradTile, workgroupSize = 128): Kernel {
+export function conv3dWinogradOutput(
+  problem: Conv3dProblem,
+  tile: WinogradTile,
+  loop: LoopBound,
+  workgroupSize = 128,
+): Kernel {
   const { outputs } = problem;
   const layout = winogradLayoutOf(problem, tile);
-  const transforms = transformsOf(tile);
-  const sizes = transforms.map((transform) => transform?.output[0]?.length ?? 1);
+  const matrices = axisMatrices(tile, ({ output }) => output);
+  const [rows, columns] = [matrices[1][0]!.length, matrices[2][0]!.length];
   const lanes = 4 * layout.cout4;
   const values = conv3dValues(problem);
-  const code = new StraightLine();
-  let batch = 0;
-  const loads = cube(sizes, () => `u[index + ${batch++}u * batch]`);
-  const result = transforms.reduce(
-    (current, transform, axis) => (transform ? code.apply(current, axis, transform.output) : current),
-    code.name(loads, 'm'),
+  const { code, result } = rowTransform(
+    matrices,
+    loop,
+    (t, w) => `u[index + (${t * rows * columns + w}u + ${columns}u * r) * batch]`,
   );
   const stores = result.flatMap((plane, i) =>
     plane.flatMap((row, j) => row.map((value, k) => `store(pixel, origin, vec3u(${i}, ${j}, ${k}), c, ${value} + b);`)),
@@ -248,6 +270,7 @@ export function conv3dWinogradOutput(problem: Conv3dProblem, tile: WinogradTile,
       y1_end: 4 * values.y1_end,
       y2_base: 4 * values.y2_base,
       y2_stride: 4 * values.y2_stride,
+      tile_rows: rows,
     },
     storage: [
       storage('u', 'array<f32>'),
@@ -278,7 +301,7 @@ fn main(
   let origin = vec3u(row % p.frames, tile / p.tiles_w % p.tiles_h, tile % p.tiles_w) * vec3u(${tile.t}, ${tile.hw}, ${tile.hw});
   let pixel = ((sample * p.y_t + origin.x) * p.y_h + origin.y) * p.y_w + origin.z;
   let batch = p.rows * p.lanes;
-  ${code.lines.join('\n  ')}
+  ${code}
   let b = bias[c];
   ${stores.join('\n  ')}
 }`,

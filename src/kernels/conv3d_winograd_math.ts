@@ -19,7 +19,7 @@ export interface WinogradTile {
 
 export type Matrix = readonly (readonly number[])[];
 
-interface Transform {
+export interface Transform {
   readonly input: Matrix;
   readonly filter: Matrix;
   readonly output: Matrix;
@@ -138,6 +138,15 @@ const TRANSFORMS: Readonly<Record<string, Transform>> = {
 export function transformsOf({ t, hw, taps }: WinogradTile): readonly [Transform | undefined, Transform, Transform] {
   const square = transform(hw, taps);
   return [t === 1 ? undefined : transform(t, 3), square, square];
+}
+
+/** Matrices along T, H and W; nothing is done along T without one. */
+export type AxisMatrices = readonly [Matrix | undefined, Matrix, Matrix];
+
+/** One of the matrices of each axis's transform. */
+export function axisMatrices(tile: WinogradTile, matrix: (transform: Transform) => Matrix): AxisMatrices {
+  const [time, height, width] = transformsOf(tile);
+  return [time && matrix(time), matrix(height), matrix(width)];
 }
 
 function transform(outputs: number, taps: number): Transform {

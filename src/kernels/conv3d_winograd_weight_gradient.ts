@@ -19,10 +19,10 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import type { Triple } from './conv3d.ts';
-import { cube, StraightLine, winogradLabel } from './conv3d_winograd_code.ts';
-import { transformsOf, transpose, type WinogradTile } from './conv3d_winograd_math.ts';
+import { rowTransform, winogradLabel } from './conv3d_winograd_code.ts';
+import { axisMatrices, transpose, type WinogradTile } from './conv3d_winograd_math.ts';
 import { type View, vec4s } from './view.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
+import { divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from './wgsl.ts';
 
 export interface WinogradWeightGradientProblem {
   /** kt × kh × kw × Cin × Cout, as a view whose pixels are the rows. */
@@ -46,26 +46,28 @@ const Params = struct('WinogradWeightGradient', {
   kernel_w: 'u32',
   y_base: 'u32',
   y_stride: 'u32',
+  tile_rows: 'u32',
 });
 
 /** Bindings: sums, dw, both as `array<f32>`. */
 export function conv3dWinogradWeightGradient(
   { dw, kernel: window, stride, cin, parts }: WinogradWeightGradientProblem,
   tile: WinogradTile,
+  loop: LoopBound,
   workgroupSize = 64,
 ): Kernel {
   const step = stride[1];
   const lanes = 4 * vec4s(cin * step * step);
   const columns = 4 * vec4s(dw.shape[4]);
-  const transforms = transformsOf(tile);
-  const sizes = transforms.map((transform) => transform?.filter.length ?? 1);
-  const batches = sizes.reduce((product, size) => product * size, 1);
-  const code = new StraightLine();
-  let batch = 0;
-  const result = transforms.reduce(
-    (values, transform, axis) => (transform ? code.apply(values, axis, transpose(transform.filter)) : values),
-    cube(sizes, () => `m${batch++}`),
-  );
+  const matrices = axisMatrices(tile, ({ filter }) => transpose(filter));
+  const [rows, width] = [matrices[1][0]!.length, matrices[2][0]!.length];
+  // A row of S, summed over the parts.
+  const sumRow = `${repeat(width, (w) => `var m${w} = 0.0;`, ' ')}
+    for (var part = 0u; part < p.parts; part++) {
+      let at = index + part * p.part_size + r * ${width}u * batch;
+      ${repeat(width, (w) => `m${w} += sums[at + ${w}u * batch];`, '\n      ')}
+    }`;
+  const { code, result } = rowTransform(matrices, loop, (_, w) => `m${w}`, sumRow);
   const stores = result[0]!.flatMap((row, h) =>
     row.map((value, w) => `store(row, ${h * step}u + phase_h, ${w * step}u + phase_w, column, ${value});`),
   );
@@ -83,6 +85,7 @@ export function conv3dWinogradWeightGradient(
       kernel_w: window[2],
       y_base: 4 * dw.base,
       y_stride: 4 * dw.stride,
+      tile_rows: rows,
     },
     storage: [storage('sums', 'array<f32>'), storage('dw', 'array<f32>')],
     workgroups: foldGrid(divideUp(window[0] * lanes * columns, workgroupSize)),
@@ -109,14 +112,8 @@ fn main(
   let phase_w = phase % ${step}u;
   // Tap over time and input channel.
   let row = vec2u(index / p.columns / p.lanes, lane % p.cin);
-  ${repeat(batches, (i) => `var m${i} = 0.0;`, ' ')}
-  var at = index;
   let batch = p.parts * p.part_size;
-  for (var part = 0u; part < p.parts; part++) {
-    ${repeat(batches, (i) => `m${i} += sums[at + ${i}u * batch];`, '\n    ')}
-    at += p.part_size;
-  }
-  ${code.lines.join('\n  ')}
+  ${code}
   ${stores.join('\n  ')}
 }`,
   });

@@ -15,10 +15,10 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import type { Triple } from './conv3d.ts';
-import { cube, flatten, StraightLine, winogradLabel } from './conv3d_winograd_code.ts';
-import { transformsOf, type WinogradTile } from './conv3d_winograd_math.ts';
+import { flatten, rowTransform, winogradLabel } from './conv3d_winograd_code.ts';
+import { axisMatrices, transformsOf, type WinogradTile } from './conv3d_winograd_math.ts';
 import { vec4s } from './view.ts';
-import { constant, divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
+import { constant, divideUp, foldGrid, kernel, type LoopBound, storage, struct } from './wgsl.ts';
 
 export interface WinogradWeightsProblem {
   /** Of the convolution that the weights are transformed for. */
@@ -69,23 +69,24 @@ const Params = struct('WinogradWeights', {
   tap_w: 'i32',
   row: 'i32',
   column: 'i32',
+  tile_rows: 'u32',
 });
 
 /** Bindings: weights (a state) and packed, both as `array<f32>`. */
-export function conv3dWinogradWeights(problem: WinogradWeightsProblem, tile: WinogradTile, workgroupSize = 64): Kernel {
+export function conv3dWinogradWeights(
+  problem: WinogradWeightsProblem,
+  tile: WinogradTile,
+  loop: LoopBound,
+  workgroupSize = 64,
+): Kernel {
   const { kernel: window, stride, cin, cout, turned } = problem;
   const { batches, taps, lanes, columns } = layoutOf(problem, tile);
   const step = stride[1];
-  const transforms = transformsOf(tile);
-  const sizes = transforms.map((transform) => transform?.filter[0]?.length ?? 1);
-  const code = new StraightLine();
-  const loads = cube(
-    sizes,
-    (t, h, w) => `load(at + ${t} * p.tap_t, ${h * step} + phase_h, ${w * step} + phase_w, inside)`,
-  );
-  const result = transforms.reduce(
-    (values, transform, axis) => (transform ? code.apply(values, axis, transform.filter) : values),
-    code.name(loads, 'g'),
+  const matrices = axisMatrices(tile, ({ filter }) => filter);
+  const { code, result } = rowTransform(
+    matrices,
+    loop,
+    (t, w) => `load(at + ${t} * p.tap_t, ${step} * i32(r) + phase_h, ${step * w} + phase_w, inside)`,
   );
   // A row of the state, and how far apart its taps are.
   const width = 4 * vec4s(turned ? cin : cout);
@@ -109,6 +110,7 @@ export function conv3dWinogradWeights(problem: WinogradWeightsProblem, tile: Win
       tap_w: sign * tapW,
       row: turned ? 1 : width,
       column: turned ? width : 1,
+      tile_rows: matrices[1][0]!.length,
     },
     storage: [constant('weights', 'array<f32>'), storage('packed', 'array<f32>')],
     workgroups: foldGrid(divideUp(taps * lanes * columns, workgroupSize)),
@@ -135,7 +137,7 @@ fn main(
   let phase_w = phase % ${step};
   let inside = phase < ${step * step} && column < p.cout;
   let at = p.base + i32(tap) * p.tap_t + i32(lane % p.cin) * p.row + i32(column) * p.column;
-  ${code.lines.join('\n  ')}
+  ${code}
   // As a loop: written out, the stores are half of the text and of the time to compile it.
   var values = array<f32, ${batches}>(${flatten(result).join(', ')});
   for (var b = 0u; b < ${batches}u; b++) { packed[index + b * p.count] = values[b]; }

@@ -16,7 +16,7 @@
 import type { Kernel } from '../core/kernel.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 import { vec4s } from './view.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
+import { divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from './wgsl.ts';
 
 const Params = struct('Pool3dSweep', {
   threads: 'u32',
@@ -37,6 +37,7 @@ const Params = struct('Pool3dSweep', {
   pad_t: 'i32',
   pad_h: 'i32',
   pad_w: 'i32',
+  rows: 'i32',
 });
 
 export interface Pool3dSweepTile {
@@ -44,6 +45,8 @@ export interface Pool3dSweepTile {
   /** Output frames per thread. */
   readonly span: number;
   readonly workgroupSize: number;
+  /** Of the loop over the three rows of a window. */
+  readonly loop: LoopBound;
 }
 
 /** Stride 1, 3×3×3, maximum, and every window reaches into the input. */
@@ -53,7 +56,7 @@ export function pool3dSweepFits({ x, y, kernel: window, stride, padding, mode }:
   return mode === 'max' && window.every((k) => k === 3) && stride.every((s) => s === 1) && [0, 1, 2].every(reaches);
 }
 
-export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSize }: Pool3dSweepTile): Kernel {
+export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSize, loop }: Pool3dSweepTile): Kernel {
   const { x, y, padding } = problem;
   const [samples, frames, rows, width] = y.shape;
   const c4 = vec4s(y.shape[4]);
@@ -82,6 +85,7 @@ export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSi
       pad_t: padding[0],
       pad_h: padding[1],
       pad_w: padding[2],
+      rows: 3,
     },
     storage: [storage('x'), storage('y')],
     workgroups: foldGrid(divideUp(threads, workgroupSize)),
@@ -109,7 +113,7 @@ fn main(
   for (var t = begin - 2; t < end; t++) {
     ${repeat(columns, (j) => `a${j} = b${j}; b${j} = c${j}; c${j} = LOWEST;`, '\n    ')}
     let frame = (sample * p.x_t + clamp(t + 2 - p.pad_t, 0, p.x_t - 1)) * p.x_h;
-    for (var r = 0; r < 3; r++) {
+    for (var r = 0; r < ${loop === 'uniform' ? 'p.rows' : '3'}; r++) {
       let at = p.x_base + u32((frame + clamp(row + r - p.pad_h, 0, p.x_h - 1)) * p.x_w) * p.x_stride + c;
       ${repeat(columns + 2, (i) => `let v${i} = x[at + x${i}];`, '\n      ')}
       ${repeat(columns, (j) => `c${j} = max(c${j}, max(v${j}, max(v${j + 1}, v${j + 2})));`, '\n      ')}

@@ -3,7 +3,7 @@
  * declaration), binding declarations, and folding a long grid into WebGPU's three dimensions.
  */
 
-import { type Binding, type Kernel, TEXEL_COLUMNS, type Workgroups } from '../core/kernel.ts';
+import { type Binding, type DeviceProfile, type Kernel, TEXEL_COLUMNS, type Workgroups } from '../core/kernel.ts';
 
 type FieldType = 'u32' | 'i32' | 'f32';
 
@@ -107,6 +107,15 @@ export function foldGrid(count: number, y = 1): Workgroups {
   const folds = divideUp(count, MAX_GRID);
   return [divideUp(count, folds), y, folds];
 }
+
+/**
+ * What ends a short loop whose body is long. A `constant` lets compilers unroll it, which suits GPUs. They cannot unroll up to a
+ * `uniform`, which is what software drivers need: they take seconds for long shaders, and their caches are small.
+ */
+export type LoopBound = 'constant' | 'uniform';
+
+export const loopBound = ({ software }: Pick<DeviceProfile, 'software'>): LoopBound =>
+  software ? 'uniform' : 'constant';
 
 /** Lines for `i` = 0 … count − 1, for code that must be written out, such as named accumulators. */
 export function repeat(count: number, line: (i: number) => string, separator = '\n'): string {

@@ -48,7 +48,7 @@ export function convolution(
   const x = inputs[0]!;
   const cin = x.view.shape[4];
   const cout = outputs.reduce((sum, { view }) => sum + view.shape[4], 0);
-  const weights = (node.turned ? turnedWeights : forwardWeights)(inputs[1]!);
+  const weights = (node.turned ? turnedWeights : forwardWeights)(inputs[1]!, profile);
   const packedWeights = weights.packed(sizeOf(node.geometry.kernel), cin / node.groups);
   return {
     ...node,

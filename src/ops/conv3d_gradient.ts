@@ -112,8 +112,8 @@ export const conv3dInputGradient: Operator<InputGradientAttributes> = {
     const taps = sizeOf(kernel);
     const weights =
       groups === 1
-        ? turnedWeights(io.inputs[1]!).packed(taps, dy.view.shape[4])
-        : forwardWeights(io.inputs[1]!).packed(taps, inner);
+        ? turnedWeights(io.inputs[1]!, profile).packed(taps, dy.view.shape[4])
+        : forwardWeights(io.inputs[1]!, profile).packed(taps, inner);
     const problem = { dy: dy.view, dx: dx.view, kernel, stride, padding: before, groups };
     return [
       {

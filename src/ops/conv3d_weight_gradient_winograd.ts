@@ -15,6 +15,7 @@ import {
 } from '../kernels/conv3d_winograd_math.ts';
 import { conv3dWinogradWeightGradient } from '../kernels/conv3d_winograd_weight_gradient.ts';
 import { denseView, pixelsOf, type View } from '../kernels/view.ts';
+import { loopBound } from '../kernels/wgsl.ts';
 import { type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import {
@@ -62,6 +63,7 @@ function candidatesOf(
   };
   const split = splitForWorkspace(geometry, x, [dy], profile, sizes, { budget: WORKSPACE_BUDGET, step: 1 });
   if (!split) return [];
+  const loop = loopBound(profile);
   const products = split.parts.map((part) => productOf(geometry, tile, part));
   const first = products[0]!;
   const batches = first.batches!.count;
@@ -84,12 +86,12 @@ function candidatesOf(
           ...split.parts.flatMap((part, i) => {
             const gradient = { ...part.outputArgs[0]!, from: 'input', index: 1 } as Argument;
             return [
-              { kernel: conv3dWinogradInput(frameByFrame(geometry, part), tile), args: [part.input, v] },
-              { kernel: conv3dWinogradOutputGradient(part.outputs[0]!, tile), args: [gradient, d] },
+              { kernel: conv3dWinogradInput(frameByFrame(geometry, part), tile, loop), args: [part.input, v] },
+              { kernel: conv3dWinogradOutputGradient(part.outputs[0]!, tile, loop), args: [gradient, d] },
               { kernel: kind.kernel({ ...products[i]!, parts, accumulate: i > 0 }), args: [v, d, sums] },
             ];
           }),
-          { kernel: conv3dWinogradWeightGradient(back, tile), args: [sums, { from: 'output', index: 0 }] },
+          { kernel: conv3dWinogradWeightGradient(back, tile, loop), args: [sums, { from: 'output', index: 0 }] },
         ],
       },
     ];

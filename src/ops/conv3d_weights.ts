@@ -4,6 +4,7 @@
  */
 
 import { GraphError } from '../core/errors.ts';
+import type { DeviceProfile } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { packPanels, packWeights } from '../kernels/conv3d.ts';
 import { conv3dPack, packedWeightsBytes } from '../kernels/conv3d_pack.ts';
@@ -15,6 +16,7 @@ import {
   winogradWeightsBytes,
 } from '../kernels/conv3d_winograd_weights.ts';
 import { vec4s } from '../kernels/view.ts';
+import { type LoopBound, loopBound } from '../kernels/wgsl.ts';
 import type { Argument, ConstantArgument, LoweredDispatch, Operand } from './operator.ts';
 
 /** Weights as the kernels of a candidate read them, and what has to run before. */
@@ -79,13 +81,13 @@ function expectState({ view, type }: Operand): void {
 }
 
 /** Weights [taps][Cin of a group][Cout] for the convolution itself. */
-export function forwardWeights(weights: Operand): ConvolutionWeights {
+export function forwardWeights(weights: Operand, profile: DeviceProfile): ConvolutionWeights {
   const cout = weights.type.shape.at(-1)!;
   if (weights.storage < 0) return hostWeights('', cout, (values) => values);
   expectState(weights);
   return {
     trained: true,
-    winograd: (sizes, tile) => winogradOnDevice({ ...sizes, turned: false }, tile),
+    winograd: (sizes, tile) => winogradOnDevice({ ...sizes, turned: false }, tile, loopBound(profile)),
     packed(groups, rows) {
       if (rows % 4 === 0) return { argument: INPUT, packs: [], prepare: () => [] };
       const problem = { groups, rows, cout };
@@ -99,7 +101,7 @@ export function forwardWeights(weights: Operand): ConvolutionWeights {
 }
 
 /** The same weights for the convolution of dy that gives the gradient by x: taps reversed, channels swapped. One group. */
-export function turnedWeights(weights: Operand): ConvolutionWeights {
+export function turnedWeights(weights: Operand, profile: DeviceProfile): ConvolutionWeights {
   const { shape } = weights.type;
   const [cin, cout] = shape.slice(-2) as [number, number];
   const taps = sizeOf(shape.slice(0, -2));
@@ -107,7 +109,7 @@ export function turnedWeights(weights: Operand): ConvolutionWeights {
   expectState(weights);
   return {
     trained: true,
-    winograd: (sizes, tile) => winogradOnDevice({ ...sizes, turned: true }, tile),
+    winograd: (sizes, tile) => winogradOnDevice({ ...sizes, turned: true }, tile, loopBound(profile)),
     packed: (groups, rows) => ({
       argument: PACKED,
       packs: [packedWeightsBytes({ groups, rows, cout: cin })],
@@ -116,11 +118,11 @@ export function turnedWeights(weights: Operand): ConvolutionWeights {
   };
 }
 
-function winogradOnDevice(problem: WinogradWeightsProblem, tile: WinogradTile): PackedWeights {
+function winogradOnDevice(problem: WinogradWeightsProblem, tile: WinogradTile, loop: LoopBound): PackedWeights {
   return {
     argument: PACKED,
     packs: [winogradWeightsBytes(problem, tile)],
-    prepare: () => [{ kernel: conv3dWinogradWeights(problem, tile), args: [INPUT, PACKED] }],
+    prepare: () => [{ kernel: conv3dWinogradWeights(problem, tile, loop), args: [INPUT, PACKED] }],
   };
 }
 

@@ -16,6 +16,7 @@ import {
 } from '../kernels/conv3d_winograd_math.ts';
 import { conv3dWinogradTiled } from '../kernels/conv3d_winograd_tiled.ts';
 import { fixedNarrowSubgroup, weightsOrder } from '../kernels/subgroup.ts';
+import { loopBound } from '../kernels/wgsl.ts';
 import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import { type PackedWeights, panelWeights } from './conv3d_weights.ts';
@@ -139,6 +140,7 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   if (!split) return [];
   const transformed = conv.weights.winograd({ kernel, stride, cin, cout }, tile);
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
+  const loop = loopBound(profile);
   const { outputRows, batches } = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile);
   return gemms(conv, outputRows, batches, transformed).map(({ name, rank: ownRank, weights, kernel: product }) => ({
     rank: rank + ownRank,
@@ -152,9 +154,9 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
         ...split.parts.flatMap((part) => {
           const problem = problemOf(conv, part);
           return [
-            { kernel: conv3dWinogradInput(problem, tile), args: [part.input, v!] },
+            { kernel: conv3dWinogradInput(problem, tile, loop), args: [part.input, v!] },
             { kernel: product(winogradLayoutOf(problem, tile)), args: [v!, weights.argument, u!] },
-            { kernel: conv3dWinogradOutput(problem, tile), args: [u!, conv.biasArgument, ...part.outputArgs] },
+            { kernel: conv3dWinogradOutput(problem, tile, loop), args: [u!, conv.biasArgument, ...part.outputArgs] },
           ];
         }),
       ],

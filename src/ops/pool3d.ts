@@ -4,6 +4,7 @@ import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { type Pool3dProblem, pool3d as pool3dKernel } from '../kernels/pool3d.ts';
 import { pool3dSweep, pool3dSweepFits } from '../kernels/pool3d_sweep.ts';
+import { loopBound } from '../kernels/wgsl.ts';
 import { type Candidate, expectVolume, f32, type Operator, storedBytes } from './operator.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './window.ts';
 
@@ -41,7 +42,12 @@ export const pool3d: Operator<Pool3dAttributes> = {
       lower: () => problems.map(({ problem, args }) => ({ kernel: make(problem), args })),
     });
     // A sweep over all frames reads least; GPUs need more threads than that leaves.
-    const sweep = { columns: 2, span: profile.software ? Number.MAX_SAFE_INTEGER : 4, workgroupSize: 64 };
+    const sweep = {
+      columns: 2,
+      span: profile.software ? Number.MAX_SAFE_INTEGER : 4,
+      workgroupSize: 64,
+      loop: loopBound(profile),
+    };
     return [
       ...(problems.every(({ problem }) => pool3dSweepFits(problem))
         ? [candidate('sweep', (problem) => pool3dSweep(problem, sweep))]

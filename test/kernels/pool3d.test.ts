@@ -99,7 +99,10 @@ describe('pool3dSweep', () => {
     const views = { x: view(shape, sliced), y: view([...y, shape[4]], sliced) };
     expect(pool3dSweepFits({ ...views, ...problem })).toBe(true);
     const data = fill('sweep', sizeOf5(shape)).map((value) => value - 2);
-    const kernel = pool3dSweep({ ...views, ...problem }, { columns, span, workgroupSize: 64 });
+    const kernel = pool3dSweep(
+      { ...views, ...problem },
+      { columns, span, workgroupSize: 64, loop: columns === 1 ? 'constant' : 'uniform' },
+    );
     const result = await runKernel(gpu(), kernel, { inputs: { x: { view: views.x, data } }, outputs: { y: views.y } });
     expectClose(result.y!, pool3d({ shape, data }, views.y.shape, problem).data, 0);
   });

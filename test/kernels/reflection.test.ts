@@ -164,7 +164,7 @@ const KERNELS: readonly Kernel[] = [
   conv3dInputGradient({ dy: y, dx: x, ...window, groups: 1 }),
   pool3d({ x, y, ...window, mode: 'max' }),
   pool3d({ x, y, ...window, mode: 'average' }),
-  pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64 }),
+  pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64, loop: 'uniform' }),
   affine({ x, y, relu: false }),
   relu({ x, y }),
   add({ a: x, b: x, y, relu: true }),
