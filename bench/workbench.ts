@@ -6,6 +6,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
+import { DeviceConstants } from '../src/graph/constants.ts';
 import { operatorOf } from '../src/graph/graph.ts';
 import { denseView, vec4s } from '../src/kernels/view.ts';
 import {
@@ -75,10 +76,11 @@ export class Workbench {
 
   async run(candidate: Candidate, options: TimingOptions): Promise<Trial> {
     const made: Resource[] = [];
+    const constants = new DeviceConstants(this.gpu);
     const { name, accuracy } = candidate;
     try {
       const start = performance.now();
-      const program = await this.compile(candidate, made);
+      const program = await this.compile(candidate, constants, made);
       const compileMs = performance.now() - start;
       try {
         const results = await this.results(program);
@@ -92,6 +94,7 @@ export class Workbench {
       const problem = error instanceof Error ? error.message : String(error);
       return { candidate: name, accuracy, error: Number.NaN, compileMs: Number.NaN, timing: undefined, problem };
     } finally {
+      constants.dispose();
       for (const resource of made) this.gpu.destroyResource(resource);
     }
   }
@@ -100,7 +103,7 @@ export class Workbench {
     for (const buffer of [...this.inputs, ...this.outputs]) if (buffer) this.gpu.destroyBuffer(buffer);
   }
 
-  private compile(candidate: Candidate, made: Resource[]): Promise<Program> {
+  private async compile(candidate: Candidate, constants: DeviceConstants, made: Resource[]): Promise<Program> {
     const keep = <T extends Resource>(resource: T): T => {
       made.push(resource);
       return resource;
@@ -115,18 +118,10 @@ export class Workbench {
       workspace: scratch(candidate.workspaces, 'workspace'),
       packed: scratch(candidate.packs ?? [], 'packed'),
     };
-    const constants = new Map<string, Resource>();
-    const constant = (argument: ConstantArgument): Resource => {
-      const key = `${argument.layout} ${argument.inputs.join()}`;
-      const known = constants.get(key);
-      if (known) return known;
-      const tensors = argument.inputs.map(
-        (i): FloatTensor => floatTensor(this.subject.inputs[i]!.shape, this.data[i]!),
-      );
-      const resource = keep(this.gpu.uploadConstant(key, argument.make(tensors), argument.texels));
-      constants.set(key, resource);
-      return resource;
-    };
+    const tensors = (indices: readonly number[]): FloatTensor[] =>
+      indices.map((i) => floatTensor(this.subject.inputs[i]!.shape, this.data[i]!));
+    const constant = (argument: ConstantArgument): Resource =>
+      constants.get(`${argument.layout} ${argument.inputs.join()}`, argument, () => tensors(argument.inputs));
     const resolve = (argument: Argument): Resource => {
       if (argument.from === 'constant') return constant(argument);
       const { from, index, offset = 0, size } = argument;
@@ -134,6 +129,7 @@ export class Workbench {
       return { buffer, offset, size: size ?? buffer.size - offset };
     };
     const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
+    await constants.settle();
     return Program.create(this.gpu, candidate.name, steps);
   }
 

@@ -9,6 +9,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
+import { DeviceConstants } from '../src/graph/constants.ts';
 import { denseView, pixelsOf, type View, vec4s } from '../src/kernels/view.ts';
 import { type Candidate, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
 
@@ -42,6 +43,7 @@ export async function runCandidate(
   limit = Number.POSITIVE_INFINITY,
 ): Promise<Float32Array[]> {
   const made: Resource[] = [];
+  const constants = new DeviceConstants(gpu);
   const keep = <T extends Resource>(resource: T): T => {
     made.push(resource);
     return resource;
@@ -61,8 +63,8 @@ export async function runCandidate(
     kernel,
     resources: args.map((argument, i): Resource => {
       if (argument.from === 'constant') {
-        const values = argument.make(argument.inputs.map((index) => tensors[index]!));
-        return keep(gpu.uploadConstant(candidate.name, values, argument.texels));
+        const key = `${argument.layout} ${argument.inputs.join()}`;
+        return constants.get(key, argument, () => argument.inputs.map((index) => tensors[index]!));
       }
       const buffer = buffers[argument.from][argument.index]!;
       const offset = argument.offset ?? 0;
@@ -75,6 +77,7 @@ export async function runCandidate(
       return range;
     }),
   }));
+  await constants.settle();
   const program = await Program.create(gpu, candidate.name, steps);
   try {
     const staging = await gpu.checked(candidate.name, () => {
@@ -96,6 +99,7 @@ export async function runCandidate(
     return results;
   } finally {
     program.dispose();
+    constants.dispose();
     for (const resource of made) gpu.destroyResource(resource);
   }
 }

@@ -22,6 +22,15 @@ export class Texels {
     this.made ??= this.texture.createView();
     return this.made;
   }
+
+  /** Fills the texture with the contents of `from`, which is at least as large. */
+  encodeCopy(encoder: GPUCommandEncoder, from: GPUBuffer): void {
+    const { texture } = this;
+    encoder.copyBufferToTexture({ buffer: from, bytesPerRow: 16 * texture.width }, { texture }, [
+      texture.width,
+      texture.height,
+    ]);
+  }
 }
 
 /** `texels` are bound to a texture, all other bindings to a part of a buffer. */

@@ -1,6 +1,7 @@
 /** @file From a graph to a plan: passes, choice of kernels, memory, pipelines. */
 
 import { GraphError } from '../core/errors.ts';
+import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
@@ -46,10 +47,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     return { ...entry, candidate, dispatches: candidate.lower() };
   });
 
-  await warmUp(
-    gpu,
-    lowered.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)),
-  );
+  await warmUp(gpu, lowered.flatMap(({ dispatches }) => dispatches).flatMap(kernelsOf));
 
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));
   const scratch = lowered.map(({ node, candidate }) => ({ step: nodeIndex.get(node)!, candidate }));
@@ -79,6 +77,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
       rows.push(describe(prepared, known, entry, steps.length));
       for (const { kernel, args } of entry.dispatches) steps.push({ kernel, resources: args.map(resolve) });
     });
+    await parameters.settle();
     const program = await Program.create(gpu, 'plan', steps);
     return new Plan(gpu, prepared, storage, buffers, program, rows, parameters);
   } catch (error) {
@@ -86,6 +85,12 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     throw error;
   }
 }
+
+/** A dispatch's kernel and those that compute its constants. */
+const kernelsOf = ({ kernel, args }: LoweredDispatch): Kernel[] => [
+  kernel,
+  ...args.flatMap((argument) => (argument.from === 'constant' && argument.prepare ? [argument.prepare.kernel()] : [])),
+];
 
 function checkStates(graph: Graph, state: DeviceState | undefined): void {
   if (state) state.check(graph);

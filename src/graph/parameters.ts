@@ -9,20 +9,23 @@ import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../co
 import type { Gpu } from '../gpu/device.ts';
 import type { Resource } from '../gpu/resource.ts';
 import type { ConstantArgument } from '../ops/operator.ts';
+import { DeviceConstants } from './constants.ts';
 import { type Graph, operatorOf, producers, type ValueId } from './graph.ts';
 
 export class DeviceParameters {
-  private readonly resources = new Map<string, Resource>();
+  private readonly constants: DeviceConstants;
 
   /** @param tensors Parameters by the names that the graph has for them. */
   constructor(
     readonly gpu: Gpu,
     private readonly tensors: ReadonlyMap<string, HostTensor>,
-  ) {}
+  ) {
+    this.constants = new DeviceConstants(gpu);
+  }
 
   /** Bytes on the device. */
   get bytes(): number {
-    return [...this.resources.values()].reduce((sum, { size }) => sum + size, 0);
+    return this.constants.bytes;
   }
 
   /** @throws GraphError that names the first parameter of the graph that is missing or has another shape. */
@@ -44,22 +47,23 @@ export class DeviceParameters {
     return new ParameterEvaluator(graph, this.tensors);
   }
 
-  /** A packed constant, made on first use. */
+  /** A packed constant, made on first use. Nothing may run on it before `settle`. */
   constant(evaluator: ParameterEvaluator, argument: ConstantArgument, inputs: readonly ValueId[]): Resource {
     const sources = argument.inputs.map((index) => inputs[index]!);
     const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
-    let resource = this.resources.get(key);
-    if (!resource) {
-      const data = argument.make(sources.map((value) => evaluator.value(value)));
-      resource = this.gpu.uploadConstant(key.slice(0, 100), data, argument.texels);
-      this.resources.set(key, resource);
-    }
-    return resource;
+    return this.constants.get(key, argument, () => sources.map((value) => evaluator.value(value)));
+  }
+
+  /**
+   * Computes those constants that the device has to compute.
+   * @throws KernelCompileError, GpuOutOfMemoryError
+   */
+  settle(): Promise<void> {
+    return this.constants.settle();
   }
 
   dispose(): void {
-    for (const resource of this.resources.values()) this.gpu.destroyResource(resource);
-    this.resources.clear();
+    this.constants.dispose();
   }
 }
 

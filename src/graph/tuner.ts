@@ -121,6 +121,7 @@ class CandidateBench {
       return { buffer, offset, size: argument.size ?? buffer.size - offset };
     };
     const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
+    await this.parameters.settle();
     const program = await Program.create(this.gpu, candidate.name, steps);
     try {
       // The first run compiles the shader on drivers that put it off.

@@ -177,6 +177,10 @@ export interface WinogradShape {
   readonly stride: Triple;
 }
 
+/** Values of a transformed tile. */
+export const winogradBatches = (tile: WinogradTile): number =>
+  transformsOf(tile).reduce((product, transform) => product * (transform?.input.length ?? 1), 1);
+
 /** Sizes of the three stages. */
 export interface WinogradLayout {
   /** Values of a transformed tile, each the row of a matrix product of its own: 16, 36 or 64. */
@@ -207,7 +211,7 @@ export function winogradLayout(shape: WinogradShape, tile: WinogradTile): Winogr
   const { x, y, cout, kernel, stride } = shape;
   const [cin4, cout4] = [vec4s(x[4] * stride[1] ** 2), vec4s(cout)];
   const direct = tile.t === 1;
-  const batches = transformsOf(tile).reduce((product, transform) => product * (transform?.input.length ?? 1), 1);
+  const batches = winogradBatches(tile);
   const [tilesH, tilesW] = [Math.ceil(y[2] / tile.hw), Math.ceil(y[3] / tile.hw)];
   const outputFrames = Math.ceil(y[1] / tile.t);
   const inputFrames = direct ? (outputFrames - 1) * stride[0] + kernel[0] : outputFrames;

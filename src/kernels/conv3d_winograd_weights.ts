@@ -1,5 +1,6 @@
 /**
- * @file Winograd convolution: the weights' transform G g Gᵀ on the device, for weights that are being trained.
+ * @file Winograd convolution: the weights' transform G g Gᵀ on the device: in every run for weights that are being trained, once
+ * for all others that are large, which the host would take seconds for.
  *
  *   state      [kt][kh][kw][Cin] rows of Cout channels (up to a multiple of 4)
  *   transform  [batch][tap over time][phase × Cin, up to a multiple of 4] of Cout (up to a multiple of 4), as
@@ -16,7 +17,7 @@
 import type { Kernel } from '../core/kernel.ts';
 import type { Triple } from './conv3d.ts';
 import { flatten, rowTransform, winogradLabel } from './conv3d_winograd_code.ts';
-import { axisMatrices, transformsOf, type WinogradTile } from './conv3d_winograd_math.ts';
+import { axisMatrices, type WinogradTile, winogradBatches } from './conv3d_winograd_math.ts';
 import { vec4s } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, type LoopBound, storage, struct } from './wgsl.ts';
 
@@ -40,7 +41,7 @@ interface Layout {
 
 function layoutOf({ kernel, stride, cin, cout }: WinogradWeightsProblem, tile: WinogradTile): Layout {
   return {
-    batches: transformsOf(tile).reduce((product, transform) => product * (transform?.filter.length ?? 1), 1),
+    batches: winogradBatches(tile),
     taps: tile.t === 1 ? kernel[0] : 1,
     lanes: 4 * vec4s(cin * stride[1] ** 2),
     columns: 4 * vec4s(cout),
@@ -70,13 +71,20 @@ const Params = struct('WinogradWeights', {
   row: 'i32',
   column: 'i32',
   tile_rows: 'u32',
+  batches: 'u32',
 });
+
+export interface WinogradWeightsOptions {
+  readonly loop: LoopBound;
+  /** Panels of so many vec4 (`packPanels`) instead of rows of all output channels. */
+  readonly panels?: number | undefined;
+}
 
 /** Bindings: weights (a state) and packed, both as `array<f32>`. */
 export function conv3dWinogradWeights(
   problem: WinogradWeightsProblem,
   tile: WinogradTile,
-  loop: LoopBound,
+  { loop, panels }: WinogradWeightsOptions,
   workgroupSize = 64,
 ): Kernel {
   const { kernel: window, stride, cin, cout, turned } = problem;
@@ -93,7 +101,7 @@ export function conv3dWinogradWeights(
   const tapW = (turned ? cout : cin) * width;
   const sign = turned ? -1 : 1;
   return kernel({
-    name: `conv3d_winograd weights ${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
+    name: `conv3d_winograd weights ${panels === undefined ? '' : 'panels '}${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
     params: Params,
     values: {
       count: taps * lanes * columns,
@@ -111,6 +119,7 @@ export function conv3dWinogradWeights(
       row: turned ? 1 : width,
       column: turned ? width : 1,
       tile_rows: matrices[1][0]!.length,
+      batches,
     },
     storage: [constant('weights', 'array<f32>'), storage('packed', 'array<f32>')],
     workgroups: foldGrid(divideUp(taps * lanes * columns, workgroupSize)),
@@ -140,7 +149,12 @@ fn main(
   ${code}
   // As a loop: written out, the stores are half of the text and of the time to compile it.
   var values = array<f32, ${batches}>(${flatten(result).join(', ')});
-  for (var b = 0u; b < ${batches}u; b++) { packed[index + b * p.count] = values[b]; }
+  ${panels === undefined ? 'let to = index;' : PANEL_ADDRESS(panels)}
+  for (var b = 0u; b < p.batches; b++) { packed[to + b * p.count] = values[b]; }
 }`,
   });
 }
+
+const PANEL_ADDRESS = (panels: number): string => /* wgsl */ `let panel = column / ${4 * panels}u * ${4 * panels}u;
+  let width = min(${4 * panels}u, p.columns - panel);
+  let to = panel * p.taps * p.lanes + (tap * p.lanes + lane) * width + column - panel;`;

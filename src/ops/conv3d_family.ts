@@ -98,7 +98,7 @@ export function memberWeights(
   if (kind === undefined) return packed;
   if (kind === 'half') return halves;
   const lanes = fixedNarrowSubgroup(profile);
-  return lanes !== undefined && profile.texels ? panelWeights(packed, 1, cout, lanes) : undefined;
+  return lanes !== undefined && profile.texels ? panelWeights(packed, cout, lanes) : undefined;
 }
 
 /** Candidates are tried in the order of their ranks, lowest first. */

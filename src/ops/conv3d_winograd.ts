@@ -4,7 +4,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
-import { type Conv3dTiledTile, conv3dTiledFits } from '../kernels/conv3d_tiled.ts';
+import { type Conv3dTiledTile, conv3dTiledFits, tileLabel } from '../kernels/conv3d_tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../kernels/conv3d_winograd.ts';
 import { conv3dWinogradGemm } from '../kernels/conv3d_winograd_gemm.ts';
 import {
@@ -19,7 +19,7 @@ import { fixedNarrowSubgroup, weightsOrder } from '../kernels/subgroup.ts';
 import { loopBound } from '../kernels/wgsl.ts';
 import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './conv3d_family.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
-import { type PackedWeights, panelWeights } from './conv3d_weights.ts';
+import type { PackedWeights } from './conv3d_weights.ts';
 
 /** A way of computing the matrix products. */
 interface Gemm {
@@ -38,32 +38,34 @@ const GPU_TILES: readonly Conv3dTiledTile[] = [
 const gemmWork = (rows: number, lanes: number, rowsPerLane: number): number =>
   Math.ceil(rows / (lanes * rowsPerLane)) * (2 + rowsPerLane);
 
-/** Best first for products of so many rows in so many batches. */
-function gemms({ profile, cout }: Convolution, rows: number, batches: number, weights: PackedWeights): Gemm[] {
+/** Best first for products of so many rows. */
+function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: WinogradTile, rows: number): Gemm[] {
+  const sizes = { kernel: geometry.kernel, stride: geometry.stride, cin, cout };
+  const rowsOfChannels = weights.winograd(sizes, tile);
   const lanes = fixedNarrowSubgroup(profile);
   const found: Gemm[] = [];
   if (lanes) {
     const byWork = [3, 2, 1].sort((a, b) => gemmWork(rows, lanes, a) - gemmWork(rows, lanes, b));
-    const panels = panelWeights(weights, batches, cout, lanes);
+    const panels = weights.winogradPanels(sizes, tile, lanes);
     for (const [order, weightsIn] of weightsOrder(profile).entries()) {
       if (weightsIn === 'panels' && !panels) continue;
       for (const [i, rowsPerLane] of byWork.entries()) {
         found.push({
           name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${rowsPerLane}`,
           rank: (profile.software ? 0 : 50) + byWork.length * (order - 1) + i,
-          weights: weightsIn === 'panels' ? panels! : weights,
+          weights: weightsIn === 'panels' ? panels! : rowsOfChannels,
           kernel: (layout) => conv3dWinogradGemm(layout, { lanes, rowsPerLane, weightsIn }),
         });
       }
     }
   }
-  for (const [i, tile] of GPU_TILES.entries()) {
-    if (!conv3dTiledFits(profile, tile)) continue;
+  for (const [i, gpuTile] of GPU_TILES.entries()) {
+    if (!conv3dTiledFits(profile, gpuTile)) continue;
     found.push({
-      name: `tiled ${tile.bm}×${tile.bn}×${tile.bk} ${tile.tm}×${tile.tn}`,
+      name: `tiled ${tileLabel(gpuTile)}`,
       rank: (profile.software ? 100 : 0) + i,
-      weights,
-      kernel: (layout) => conv3dWinogradTiled(layout, tile),
+      weights: rowsOfChannels,
+      kernel: (layout) => conv3dWinogradTiled(layout, gpuTile),
     });
   }
   return found;
@@ -125,7 +127,7 @@ export function winogradCandidates(conv: Convolution): RankedCandidate[] {
 }
 
 function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): RankedCandidate[] {
-  const { geometry, x, outputs, profile, cin, cout } = conv;
+  const { geometry, x, outputs, profile, cout } = conv;
   const { kernel, stride } = geometry;
   const sizes = (samples: number, inputFrames: number, outputFrames: number): number[] => {
     const frames = (shape: typeof x.view.shape, count: number) =>
@@ -138,11 +140,10 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
   const split = splitForWorkspace(geometry, x, outputs, profile, sizes, limits);
   if (!split) return [];
-  const transformed = conv.weights.winograd({ kernel, stride, cin, cout }, tile);
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
   const loop = loopBound(profile);
-  const { outputRows, batches } = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile);
-  return gemms(conv, outputRows, batches, transformed).map(({ name, rank: ownRank, weights, kernel: product }) => ({
+  const { outputRows } = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile);
+  return gemms(conv, tile, outputRows).map(({ name, rank: ownRank, weights, kernel: product }) => ({
     rank: rank + ownRank,
     candidate: {
       name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${name}`,

@@ -59,8 +59,17 @@ export interface ConstantArgument {
   readonly inputs: readonly number[];
   /** It goes into a texture, for a `texels` binding: f32 only. */
   readonly texels?: boolean;
-  /** f32 as the kernels read them, or the bits of f16. */
+  /** f32 as the kernels read them, or the bits of f16; with `prepare`, what that kernel reads. */
   make(parameters: readonly FloatTensor[]): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+  /** The device computes it, once, from what `make` gives: for constants much larger than what they follow from. */
+  readonly prepare?: Preparation;
+}
+
+/** A kernel of two bindings: what there is, read, and what is made of it, written. */
+export interface Preparation {
+  kernel(): Kernel;
+  /** Of the result. */
+  readonly bytes: number;
 }
 
 export interface LoweredDispatch {
