@@ -111,14 +111,14 @@ export class Gpu {
     return [...this.memory.values()].reduce((sum, size) => sum + size, 0);
   }
 
-  createBuffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
+  createBuffer(label: string, size: number, usage: GPUBufferUsageFlags, mappedAtCreation = false): GPUBuffer {
     const padded = Math.max(16, Math.ceil(size / 16) * 16);
     if (padded > this.profile.maxBufferSize) {
       throw new GpuOutOfMemoryError(
         `Buffer ${label} needs ${padded} bytes and this device allows ${this.profile.maxBufferSize} for one buffer.`,
       );
     }
-    const buffer = this.device.createBuffer({ label, size: padded, usage });
+    const buffer = this.device.createBuffer({ label, size: padded, usage, mappedAtCreation });
     this.memory.set(buffer, padded);
     return buffer;
   }

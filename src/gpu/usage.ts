@@ -16,4 +16,4 @@ export const TextureUsage = { COPY_DST: 0x02, STORAGE_BINDING: 0x08 } as const;
 export const TEXEL_FORMAT = 'rgba32float';
 
 export const ShaderStage = { COMPUTE: 0x4 } as const;
-export const MapMode = { READ: 0x1 } as const;
+export const MapMode = { READ: 0x1, WRITE: 0x2 } as const;

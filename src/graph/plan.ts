@@ -16,13 +16,15 @@ import {
 } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Program } from '../gpu/program.ts';
+import { UploadBuffer } from '../gpu/upload.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import type { View } from '../kernels/view.ts';
+import { storedBytes, type TensorType } from '../ops/operator.ts';
 import type { PlanBuffers } from './buffers.ts';
-import type { Graph, ValueId } from './graph.ts';
+import type { Graph } from './graph.ts';
 import type { DeviceParameters } from './parameters.ts';
 import type { StorageMap } from './storage.ts';
-import { pad, unpad } from './stored.ts';
+import { pad, padInto, unpad } from './stored.ts';
 
 /** One node of a plan. */
 export interface PlanRow {
@@ -53,7 +55,7 @@ export interface PlanMemory {
   readonly parameters: number;
   /** Parameters in training and what the optimiser keeps of them. */
   readonly states: number;
-  /** For reading results back. */
+  /** On the host's side, for inputs and for reading results back. */
   readonly staging: number;
 }
 
@@ -65,6 +67,17 @@ interface OutputCopy {
   readonly stagingOffset: number;
 }
 
+interface InputCopy {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly view: View;
+  readonly storage: number;
+  /** In the buffer for uploads. */
+  readonly from: number;
+  /** Bytes, a multiple of 4. */
+  readonly size: number;
+}
+
 interface StagingSlot {
   readonly buffer: GPUBuffer;
   /** Settles when the results of the run that uses it have been read. */
@@ -74,7 +87,8 @@ interface StagingSlot {
 export class Plan {
   private readonly staging: readonly [StagingSlot, StagingSlot];
   private readonly outputs: readonly OutputCopy[];
-  private readonly inputs: ReadonlyMap<string, ValueId>;
+  private readonly inputs: readonly InputCopy[];
+  private readonly upload: UploadBuffer;
   private readonly batches: readonly (readonly [from: number, to: number])[];
   private runs = 0;
   private submitted: Promise<unknown> = Promise.resolve();
@@ -88,10 +102,16 @@ export class Plan {
     readonly rows: readonly PlanRow[],
     private readonly parameters: DeviceParameters,
   ) {
-    this.inputs = new Map(
-      graph.values.flatMap(({ source }, id) => (source.kind === 'input' ? [[source.name, id]] : [])),
-    );
     this.batches = batchDispatches(rows, program.dispatchCount);
+    let from = 0;
+    this.inputs = graph.values.flatMap(({ source, type }, id): InputCopy[] => {
+      if (source.kind !== 'input') return [];
+      const { storage: index, view } = storage.placements[id]!;
+      const copy = { name: source.name, type, view, storage: index, from, size: storedBytes(type) };
+      from += Math.ceil(copy.size / 16) * 16;
+      return [copy];
+    });
+    this.upload = new UploadBuffer(gpu, 'inputs', from);
     let offset = 0;
     this.outputs = [...graph.names].map(([name, value]) => {
       const { storage: index, view } = storage.placements[value]!;
@@ -146,7 +166,7 @@ export class Plan {
       lowerBound: this.buffers.lowerBound,
       parameters: this.parameters.bytes,
       states: this.buffers.stateBytes,
-      staging: this.staging.reduce((sum, { buffer }) => sum + buffer.size, 0),
+      staging: this.staging.reduce((sum, { buffer }) => sum + buffer.size, this.upload.size),
     };
   }
 
@@ -163,12 +183,13 @@ export class Plan {
     this.program.dispose();
     this.buffers.dispose();
     for (const { buffer } of this.staging) this.gpu.destroyBuffer(buffer);
+    this.upload.dispose();
   }
 
   private submit(inputs: Readonly<Record<string, HostTensor>>, staging: GPUBuffer): Promise<void> {
     const { device } = this.gpu;
     return this.gpu.checked('Run', () => {
-      for (const [name, value] of this.inputs) this.uploadInput(value, inputs[name]!);
+      this.uploadInputs(inputs);
       let encoder = device.createCommandEncoder({ label: 'plan' });
       for (const [from, to] of this.batches) {
         if (from > 0) {
@@ -196,30 +217,40 @@ export class Plan {
   }
 
   private checkInputs(inputs: Readonly<Record<string, HostTensor>>): void {
-    for (const [name, value] of this.inputs) this.checkInput(name, value, inputs[name]);
-  }
-
-  private checkInput(name: string, value: ValueId, tensor: HostTensor | undefined): void {
-    const { type } = this.graph.values[value]!;
-    if (!tensor) throw new GraphError(`Input ${name} (${type.dtype} ${formatShape(type.shape)}) is missing.`);
-    if (
-      tensor.dtype !== type.dtype ||
-      !sameShape(tensor.shape, type.shape) ||
-      tensor.data.length !== sizeOf(type.shape)
-    ) {
-      throw new GraphError(
-        `Input ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}; the plan takes ${type.dtype} ${formatShape(type.shape)}.`,
-      );
+    for (const { name, type } of this.inputs) {
+      const tensor = inputs[name];
+      if (!tensor) throw new GraphError(`Input ${name} (${type.dtype} ${formatShape(type.shape)}) is missing.`);
+      if (
+        tensor.dtype !== type.dtype ||
+        !sameShape(tensor.shape, type.shape) ||
+        tensor.data.length !== sizeOf(type.shape)
+      ) {
+        throw new GraphError(
+          `Input ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}; the plan takes ${type.dtype} ${formatShape(type.shape)}.`,
+        );
+      }
     }
   }
 
-  private uploadInput(value: ValueId, tensor: HostTensor): void {
-    const { type } = this.graph.values[value]!;
-    const placement = this.storage.placements[value]!;
-    const { buffer, offset } = this.buffers.storage(placement.storage);
-    const bytes =
-      type.dtype === 'u8' ? padBytes(tensor.data as Uint8Array) : pad(tensor.data as Float32Array, placement.view);
-    this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
+  private uploadInputs(inputs: Readonly<Record<string, HostTensor>>): void {
+    const memory = this.upload.memory();
+    for (const { name, type, view, storage, from, size } of this.inputs) {
+      const { data } = inputs[name]!;
+      if (!memory) {
+        // The run before has not begun; this one takes memory of its own.
+        const { buffer, offset } = this.buffers.storage(storage);
+        const bytes = type.dtype === 'u8' ? padBytes(data as Uint8Array) : pad(data as Float32Array, view);
+        this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
+      } else if (type.dtype === 'u8') new Uint8Array(memory, from, size).set(data as Uint8Array);
+      else padInto(new Float32Array(memory, from, size / 4), data as Float32Array, view);
+    }
+    if (!memory) return;
+    this.upload.submit(
+      this.inputs.map(({ storage, from, size }) => {
+        const { buffer, offset } = this.buffers.storage(storage);
+        return { from, buffer, offset, size };
+      }),
+    );
   }
 }
 

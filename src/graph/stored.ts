@@ -2,16 +2,25 @@
 
 import { pixelsOf, type View, vec4s } from '../kernels/view.ts';
 
-/** Channels-last values to rows padded to a multiple of 4 channels, the padding zero. */
+/** Writes channels-last values to `stored` as rows padded to a multiple of 4 channels; the padding stays what it is there. */
+export function padInto(stored: Float32Array, values: Float32Array, view: View): void {
+  const channels = view.shape[4];
+  if (channels % 4 === 0) {
+    stored.set(values);
+    return;
+  }
+  const width = 4 * vec4s(channels);
+  for (let c = 0; c < channels; c++) {
+    for (let from = c, to = c; from < values.length; from += channels, to += width) stored[to] = values[from]!;
+  }
+}
+
+/** Channels-last values as rows padded to a multiple of 4 channels, the padding zero. */
 export function pad(values: Float32Array, view: View): Float32Array<ArrayBuffer> {
   const channels = view.shape[4];
   if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
-  const width = 4 * vec4s(channels);
-  const pixels = pixelsOf(view);
-  const padded = new Float32Array(pixels * width);
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    for (let c = 0; c < channels; c++) padded[pixel * width + c] = values[pixel * channels + c]!;
-  }
+  const padded = new Float32Array(pixelsOf(view) * 4 * vec4s(channels));
+  padInto(padded, values, view);
   return padded;
 }
 
