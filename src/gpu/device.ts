@@ -4,9 +4,10 @@
  * in `dispose`.
  */
 
-import type { DeviceProfile } from '../core/kernel.ts';
+import type { DeviceProfile, SubgroupMatrices } from '../core/kernel.ts';
 import { AdapterError, DeviceLostError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
+import { describeSubgroupMatrices, SUBGROUP_MATRIX } from './subgroup_matrix.ts';
 import { BufferUsage, MapMode } from './usage.ts';
 
 export interface GpuOptions {
@@ -39,7 +40,7 @@ const LIMITS = [
 export type LimitName = (typeof LIMITS)[number];
 
 /** Used where the adapter has them; every kernel that needs one has a substitute that does not. */
-const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX] as const;
 
 /** WebGPU promises this alignment for every adapter; using it everywhere keeps memory plans the same on all of them. */
 const BINDING_ALIGNMENT = 256;
@@ -92,11 +93,12 @@ export class Gpu {
       requiredFeatures: features as GPUFeatureName[],
       requiredLimits,
     });
+    const matrices = await describeSubgroupMatrices(adapter.info, device);
     return new Gpu(
       gpu,
       device,
       adapter,
-      describe(adapter, device, requiredLimits as Record<LimitName, number>),
+      describe(adapter, device, requiredLimits as Record<LimitName, number>, matrices),
       options.whileWaiting ?? ((wait) => wait),
     );
   }
@@ -179,7 +181,12 @@ export class Gpu {
   }
 }
 
-function describe(adapter: GPUAdapter, device: GPUDevice, limits: Record<LimitName, number>): DeviceProfile {
+function describe(
+  adapter: GPUAdapter,
+  device: GPUDevice,
+  limits: Record<LimitName, number>,
+  subgroupMatrix: SubgroupMatrices | undefined,
+): DeviceProfile {
   const { info } = adapter;
   const subgroups = device.features.has('subgroups');
   return {
@@ -191,6 +198,7 @@ function describe(adapter: GPUAdapter, device: GPUDevice, limits: Record<LimitNa
     subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 0) : 0,
     subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 0) : 0,
     shaderF16: device.features.has('shader-f16'),
+    subgroupMatrix,
     timestamps: device.features.has('timestamp-query'),
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
     maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
