@@ -39,7 +39,8 @@ const numbers =
 
 /** Runs with a device that is disposed of afterwards. */
 async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
-  const gpu = await openGpu();
+  const { experimental = false } = program.opts<{ experimental?: boolean }>();
+  const gpu = await openGpu({ experimental });
   try {
     return await body(gpu);
   } finally {
@@ -47,9 +48,9 @@ async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
   }
 }
 
-const program = new Command('bench').description(
-  'Throughput of kernels, models and flow, beside the peak measured in the same run.',
-);
+const program = new Command('bench')
+  .description('Throughput of kernels, models and flow, beside the peak measured in the same run.')
+  .option('--experimental', 'with experimental features of WebGPU: the matrix units of GPUs');
 
 const command = (name: string, repeats: number): Command =>
   program

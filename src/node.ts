@@ -31,6 +31,8 @@ export type { RunObserver, StreamPlan } from './train/stream_run.ts';
 export interface NodeGpuOptions extends GpuOptions {
   /** Dawn's own flags, such as `backend=vulkan`, `adapter=llvmpipe` or `enable-dawn-features=allow_unsafe_apis`. */
   readonly dawnFlags?: readonly string[];
+  /** Use features that Dawn calls experimental, where the adapter has them: subgroup matrices. */
+  readonly experimental?: boolean;
 }
 
 /**
@@ -45,14 +47,22 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new AdapterError(`Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`);
   }
-  // Quantised time stamps (65 µs) are a browser's protection against pages; here they would only blur profiles.
-  const flags = ['disable-dawn-features=timestamp_quantization', ...(options.dawnFlags ?? [])];
   try {
-    return await Gpu.create(dawn.create(flags), { whileWaiting: new Patience().during, ...options });
+    return await Gpu.create(dawn.create(flagsOf(options)), { whileWaiting: new Patience().during, ...options });
   } catch (error) {
     if (error instanceof I3dError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     const asked = options.dawnFlags?.length ? ` with ${options.dawnFlags.join(' ')}` : '';
     throw new AdapterError(`Dawn cannot open an adapter${asked}: ${reason}.`, { cause: error });
   }
+}
+
+function flagsOf({ dawnFlags = [], experimental = false }: NodeGpuOptions): string[] {
+  // Quantised time stamps (65 µs) are a browser's protection against pages; here they would only blur profiles.
+  const flags = ['disable-dawn-features=timestamp_quantization', ...dawnFlags];
+  if (!experimental) return flags;
+  // Of two flags with one name Dawn takes the last.
+  const name = 'enable-dawn-features=';
+  const enabled = dawnFlags.filter((flag) => flag.startsWith(name)).map((flag) => flag.slice(name.length));
+  return [...flags, `${name}${[...enabled, 'allow_unsafe_apis'].join(',')}`];
 }

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { I3dError } from '../core/errors.ts';
+import type { SubgroupMatrices } from '../core/kernel.ts';
 import { floatTensor } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { GraphBuilder } from '../graph/builder.ts';
@@ -24,6 +25,7 @@ interface Adapter {
   readonly software: boolean;
   readonly features: readonly string[];
   readonly subgroupSizes: readonly [min: number, max: number] | null;
+  readonly subgroupMatrix: SubgroupMatrices | null;
   readonly limits: Readonly<Record<string, number>>;
   /** Milliseconds of a small convolution, its compilation included; null where it gave a wrong result. */
   readonly trialMs: number | null;
@@ -49,7 +51,7 @@ export function addDoctor(program: Command): Command {
   addDeviceOptions(command);
   return command.action(async (flags: DoctorFlags) => {
     const report = await examine(flags);
-    process.stdout.write(`${flags.json ? JSON.stringify(report) : toText(report)}\n`);
+    process.stdout.write(`${flags.json ? JSON.stringify(report) : toText(report, flags.experimental)}\n`);
     if (report.missing.some(({ required }) => required)) process.exitCode = 1;
   });
 }
@@ -102,6 +104,7 @@ async function describe(gpu: Gpu): Promise<Adapter> {
     software: profile.software,
     features: [...adapter.features].sort(),
     subgroupSizes: profile.subgroups ? [profile.subgroupMinSize, profile.subgroupMaxSize] : null,
+    subgroupMatrix: profile.subgroupMatrix ?? null,
     limits: {
       maxStorageBufferBindingSize: profile.maxStorageBinding,
       maxBufferSize: profile.maxBufferSize,
@@ -130,7 +133,7 @@ async function trial(gpu: Gpu): Promise<number | null> {
   return y!.data.every((value) => Math.abs(value - 216) < 0.01) ? Math.round(ms * 10) / 10 : null;
 }
 
-function toText(report: Report): string {
+function toText(report: Report, experimental = false): string {
   const { adapter } = report;
   const rows: string[][] = [
     ['i3d-webgpu', report.package],
@@ -146,6 +149,7 @@ function toText(report: Report): string {
       ['  vendor', `${adapter.vendor}, ${adapter.architecture}`],
       ['  trial', trialMs === null ? 'wrong result' : `a small convolution is right (${trialMs} ms)`],
       ['  subgroups', sizes ? `yes, ${sizes} lanes` : 'no'],
+      ['  subgroup matrices', matrices(adapter.subgroupMatrix, experimental)],
       ['  16-bit floats', has('shader-f16')],
       ['  time stamps', has('timestamp-query')],
       ...Object.entries(adapter.limits).map(([name, value]) => [
@@ -162,7 +166,14 @@ function toText(report: Report): string {
   return lines.join('\n');
 }
 
-const SHOWN = new Set(['shader-f16', 'subgroups', 'timestamp-query']);
+/** `yes (M×N×K): f16 → f32 16×16×16`. */
+function matrices(found: SubgroupMatrices | null, asked: boolean): string {
+  if (!found) return asked ? 'no' : 'not asked for (--experimental)';
+  const configs = found.configs.map((c) => `${c.componentType} → ${c.resultComponentType} ${c.M}×${c.N}×${c.K}`);
+  return `yes (M×N×K): ${configs.join(', ') || 'no shapes'}`;
+}
+
+const SHOWN = new Set(['shader-f16', 'subgroups', 'timestamp-query', 'chromium-experimental-subgroup-matrix']);
 
 /** Limits are powers of two: `128 MiB`. */
 function binary(bytes: number): string {

@@ -54,6 +54,7 @@ export function addClipOptions(command: Command, frames: string): Command {
 
 export interface DeviceFlags {
   readonly adapter?: string;
+  readonly experimental?: boolean;
   readonly accuracy?: 'exact' | 'fast' | 'half';
   readonly kernel?: string;
 }
@@ -62,6 +63,7 @@ export interface DeviceFlags {
 export function addDeviceOptions(command: Command): Command {
   return command
     .option('--adapter <name>', 'take the adapter whose name contains this')
+    .option('--experimental', 'use experimental features of WebGPU: the matrix units of GPUs')
     .addOption(
       new Option('--accuracy <level>', 'how far kernels may trade accuracy for speed').choices([
         'exact',

@@ -22,8 +22,9 @@ export class Session {
   gpu(): Promise<Gpu> {
     this.opened ??= this.time('prepare', () => {
       this.progress.say('opening the adapter');
-      const { adapter } = this.flags;
-      return withQuietLibraries(() => openGpu(adapter === undefined ? {} : { dawnFlags: [`adapter=${adapter}`] }));
+      const { adapter, experimental = false } = this.flags;
+      const dawnFlags = adapter === undefined ? [] : [`adapter=${adapter}`];
+      return withQuietLibraries(() => openGpu({ dawnFlags, experimental }));
     });
     return this.opened;
   }

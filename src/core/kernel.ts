@@ -39,6 +39,28 @@ export interface Kernel {
 /** Whether results may differ from float32 direct convolution, and how far (relative error of the logits). */
 export type Accuracy = 'exact' | 'fast' | 'half';
 
+/** Matrices that a device can multiply, shared by the lanes of a subgroup: M×K times K×N, added to M×N. */
+export interface SubgroupMatrixConfig {
+  /** Of both factors: `f32`, `f16`, `u32`, `i32`, `u8` or `i8`. */
+  readonly componentType: string;
+  /** Of the sum. */
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/**
+ * How loads and stores say whether a matrix lies in memory by rows or by columns: as an argument of their `template`, or, in
+ * older versions of Dawn, as one more `boolean` argument. The extension is experimental and changes.
+ */
+export type SubgroupMatrixDialect = 'template' | 'boolean';
+
+export interface SubgroupMatrices {
+  readonly dialect: SubgroupMatrixDialect;
+  readonly configs: readonly SubgroupMatrixConfig[];
+}
+
 /** The facts about an adapter that the choice of a kernel may rest on. Plain data, so that it can be made up in tests. */
 export interface DeviceProfile {
   readonly vendor: string;
@@ -53,6 +75,8 @@ export interface DeviceProfile {
   readonly shaderF16: boolean;
   /** Kernels may read from storage textures, that is, have `texels`. */
   readonly texels: boolean;
+  /** Missing where the device has none, or nobody asked for experimental features. */
+  readonly subgroupMatrix?: SubgroupMatrices | undefined;
   readonly timestamps: boolean;
   /** Bytes. */
   readonly maxWorkgroupStorage: number;

@@ -4,10 +4,11 @@
  * in `dispose`.
  */
 
-import { type DeviceProfile, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
+import { type DeviceProfile, type SubgroupMatrices, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
 import { AdapterError, DeviceLostError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 import { type Resource, Texels, wholeBuffer } from './resource.ts';
+import { describeSubgroupMatrices, SUBGROUP_MATRIX } from './subgroup_matrix.ts';
 import { BufferUsage, MapMode, TEXEL_FORMAT, TextureUsage } from './usage.ts';
 
 export interface GpuOptions {
@@ -40,7 +41,7 @@ const LIMITS = [
 export type LimitName = (typeof LIMITS)[number];
 
 /** Used where the adapter has them; every kernel that needs one has a substitute that does not. */
-const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX] as const;
 
 /** WebGPU promises this alignment for every adapter; using it everywhere keeps memory plans the same on all of them. */
 const BINDING_ALIGNMENT = 256;
@@ -97,11 +98,12 @@ export class Gpu {
       requiredLimits,
     });
     const language = [...(gpu.wgslLanguageFeatures ?? [])].filter((f) => !options.withoutFeatures?.includes(f));
+    const subgroupMatrix = await describeSubgroupMatrices(adapter.info, device);
     return new Gpu(
       gpu,
       device,
       adapter,
-      describe(adapter, device, language, requiredLimits as Record<LimitName, number>),
+      describe(adapter, device, requiredLimits as Record<LimitName, number>, { language, subgroupMatrix }),
       options.whileWaiting ?? ((wait) => wait),
     );
   }
@@ -230,8 +232,8 @@ export class Gpu {
 function describe(
   adapter: GPUAdapter,
   device: GPUDevice,
-  language: readonly string[],
   limits: Record<LimitName, number>,
+  { language, subgroupMatrix }: { language: readonly string[]; subgroupMatrix: SubgroupMatrices | undefined },
 ): DeviceProfile {
   const { info } = adapter;
   const subgroups = device.features.has('subgroups');
@@ -245,6 +247,7 @@ function describe(
     subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 0) : 0,
     shaderF16: device.features.has('shader-f16'),
     texels: language.includes(READ_STORAGE_TEXTURES),
+    subgroupMatrix,
     timestamps: device.features.has('timestamp-query'),
     maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
     maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,

@@ -18,12 +18,7 @@
  * of x_tile is one vec4 longer than bk, so that rows start in different banks. No transposition: a vec4 of x holds 4 steps of
  * K for one pixel, and x is read from memory as it lies.
  *
- * K is walked as one run over taps × channels, not tap by tap: a step may end one tap and begin the next, so the 3 channels
- * of a network's first layer fill a step of 16 with 4 taps instead of leaving it three quarters empty. A thread always
- * stages the same rows, whose corners stay in registers; it knows its tap and computes addresses only when the tap changes.
- *
- * Workgroups are numbered in bands of 8 tiles of pixels × all tiles of channels, so that those which run together share
- * pixels and weights in the L2 cache.
+ * Who loads what, and how K and the workgroups are numbered: see conv3d_staging.ts.
  *
  * `half`: weights come as f16, and both tiles hold f16: half the traffic of the weights, and half the workgroup memory, so
  * twice as deep or wide a tile fits. x stays f32 in memory and is converted when it is staged; values are converted back in
@@ -39,6 +34,7 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
+import { bandedTile, divides, type Staging, stagingCode, stagingFunctions, stagingOf } from './conv3d_staging.ts';
 import { tileElement, tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
@@ -62,19 +58,11 @@ export interface Conv3dTiledTile {
   readonly half?: boolean;
 }
 
-/** Tiles of pixels in a band. */
-const BAND = 8;
-
-interface Layout {
+interface Layout extends Staging {
   /** Threads along the pixels and along the channels. */
   readonly rows: number;
   readonly columns: number;
   readonly threads: number;
-  /** vec4 that each thread stages per step, and how many pixels or rows of K all threads stage at once. */
-  readonly xLoads: number;
-  readonly xStride: number;
-  readonly wLoads: number;
-  readonly wStride: number;
   readonly xTile: number;
   readonly wTile: number;
 }
@@ -82,20 +70,15 @@ interface Layout {
 function layoutOf({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
   const [rows, columns] = [bm / tm, bn / tn];
   const threads = rows * columns;
-  const [xStride, wStride] = [threads / (bk / 4), threads / (bn / 4)];
   const layout = {
+    ...stagingOf({ bm, bn, bk, threads }),
     rows,
     columns,
     threads,
-    xStride,
-    wStride,
-    xLoads: bm / xStride,
-    wLoads: bk / wStride,
     xTile: bm * (bk / 4 + 1),
     wTile: bk * (bn / 4),
   };
-  const whole = [bk / 4, bn / 4, tn / 4, ...Object.values(layout)].every((n) => Number.isInteger(n) && n >= 1);
-  if (!whole) {
+  if (!divides([bk / 4, bn / 4, tn / 4, ...Object.values(layout)])) {
     throw new RangeError(
       `Tile ${bm}×${bn}×${bk} with ${tm}×${tn} per thread does not divide evenly among its threads.`,
     );
@@ -121,7 +104,8 @@ export const tileLabel = ({ bm, bn, bk, tm, tn }: Conv3dTiledTile, separator = '
 /** @throws RangeError when the tile does not divide evenly among its threads. */
 export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kernel {
   const { bm, bn, bk, tm, tn } = tile;
-  const { rows, columns, threads, xLoads, xStride, wLoads, wStride, xTile, wTile } = layoutOf(tile);
+  const { rows, columns, threads, xLoads, xStride, wLoads, xTile, wTile } = layoutOf(tile);
+  const staging = stagingCode({ bm, bn, bk, threads });
   const element = tileElement(tile.half);
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const values = conv3dValues(problem);
@@ -140,50 +124,22 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
 ${storeFunction(problem.outputs.length)}
+${stagingFunctions(element)}
 
 var<workgroup> x_tile: array<${element.vec4}, ${xTile}>;
 var<workgroup> w_tile: array<${element.vec4}, ${wTile}>;
-
-// Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
-fn source(origin: vec4i, tap: u32) -> i32 {
-  let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
-  let at = vec3u(tap / (size.z * size.y), tap / size.z % size.y, tap % size.z);
-  return select(-1, address(origin, vec3i(at)), at.x < size.x);
-}
-
-fn pixel_values(start: i32, c: u32) -> ${element.vec4} {
-  return ${element.stage('select(vec4f(0), x[u32(max(start, 0)) + c], start >= 0)')};
-}
 
 @compute @workgroup_size(${threads})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) thread: u32,
-) {
-  let tiles_m = (p.pixels + ${bm - 1}u) / ${bm}u;
-  let tiles_n = (p.cout4 + ${bn4 - 1}u) / ${bn4}u;
-  let tile = workgroup.x + workgroup.z * grid.x;
-  if (tile >= tiles_m * tiles_n) { return; }
-  let band = tile / (${BAND}u * tiles_n) * ${BAND}u;
-  let in_band = tile % (${BAND}u * tiles_n);
-  let band_height = min(tiles_m - band, ${BAND}u);
-  let first_pixel = (band + in_band % band_height) * ${bm}u;
-  let first_oc4 = in_band / band_height * ${bn4}u;
+) {${bandedTile(tile)}
 
-  // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
-  // not stored.
   let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
   let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
+${staging.start}
   let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
-  ${lines(xLoads, (i) => `let corner${i} = corner(min(first_pixel + thread / ${bk4}u + ${i * xStride}u, p.pixels - 1u));`)}
-  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
-  var w_row = thread / ${bn4}u;
-  var tap = thread % ${bk4}u / p.cin4;
-  var c = thread % ${bk4}u % p.cin4;
-  ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
-  ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
-  ${lines(wLoads, (i) => `var w_next${i} = weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column];`)}
 
   let row = thread / ${columns}u;
   let column = thread % ${columns}u;
@@ -194,15 +150,7 @@ fn main(
     ${lines(wLoads, (i) => `w_tile[thread + ${i * threads}u] = w_next${i};`, 4)}
     workgroupBarrier();
     if (step + 1u < steps) {
-      c += ${bk4}u;
-      if (c >= p.cin4) {
-        tap += c / p.cin4;
-        c %= p.cin4;
-        ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
-      }
-      w_row += ${bk}u;
-      ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
-      ${lines(wLoads, (i) => `w_next${i} = weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column];`, 6)}
+      ${staging.next}
     }
     ${tileProduct({ element, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
   }

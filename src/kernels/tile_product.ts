@@ -6,6 +6,7 @@ import { repeat } from './wgsl.ts';
 /** What a tile in workgroup memory holds: vec4 as they lie in memory, or of 16 bits, which take half of it. */
 export interface TileElement {
   readonly vec4: 'vec4f' | 'vec4h';
+  readonly scalar: 'f32' | 'f16';
   readonly bytes: 16 | 8;
   /** Directives that the kernel needs. */
   readonly enable: string;
@@ -17,6 +18,7 @@ export interface TileElement {
 
 const SINGLE: TileElement = {
   vec4: 'vec4f',
+  scalar: 'f32',
   bytes: 16,
   enable: '',
   stage: (value) => value,
@@ -29,6 +31,7 @@ const SINGLE: TileElement = {
  */
 const HALF: TileElement = {
   vec4: 'vec4h',
+  scalar: 'f16',
   bytes: 8,
   enable: 'enable f16;',
   stage: (value) => `vec4h(clamp(${value}, vec4f(-${HALF_MAX}), vec4f(${HALF_MAX})))`,

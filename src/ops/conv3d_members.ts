@@ -3,11 +3,13 @@
 import type { DeviceProfile } from '../core/kernel.ts';
 import { MAX_OUTPUTS } from '../kernels/conv3d.ts';
 import { conv3dDirect } from '../kernels/conv3d_direct.ts';
+import { type Conv3dMatrixTile, conv3dMatrix, conv3dMatrixFits, matrixTileLabel } from '../kernels/conv3d_matrix.ts';
 import { conv3dNarrow } from '../kernels/conv3d_narrow.ts';
 import { conv3dRegister } from '../kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../kernels/conv3d_subgroup.ts';
 import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits, tileLabel } from '../kernels/conv3d_tiled.ts';
 import { fixedNarrowSubgroup, type WeightsIn, weightsOrder } from '../kernels/subgroup.ts';
+import { MATRIX_DIALECTS } from '../kernels/subgroup_matrix.ts';
 import {
   type Convolution,
   type Member,
@@ -76,6 +78,25 @@ const halfTiledMember = (rank: number, tile: Conv3dTiledTile): Member => {
   };
 };
 
+/**
+ * Before the tiled kernels of either class; behind Winograd in f32, which has a quarter of the products, and behind split-K,
+ * which fills a GPU. All of that is a guess.
+ */
+const matrixMember = (rank: number, tile: Conv3dMatrixTile): Member => ({
+  name: `${tile.half ? 'half ' : ''}matrix ${matrixTileLabel(tile)}`,
+  ...(tile.half ? { weights: 'half' } : {}),
+  applies: (groups, profile) => groups === 1 && !profile.software && conv3dMatrixFits(profile, tile),
+  rank: () => rank,
+  kernel: (problem, { subgroupMaxSize, subgroupMatrix }) =>
+    conv3dMatrix(problem, tile, { lanes: subgroupMaxSize, dialect: MATRIX_DIALECTS[subgroupMatrix!.dialect] }),
+});
+
+/** Shapes of f16 that are added up in f32: NVIDIA's and AMD's, and Intel's. */
+const HALF_16 = { M: 16, N: 16, K: 16, half: true } as const;
+const HALF_8 = { M: 8, N: 16, K: 16, half: true } as const;
+/** Apple's; in f16 its units add up in f16, too. */
+const SINGLE_8 = { M: 8, N: 8, K: 8 } as const;
+
 const registerMember = (pixelsPerLane: number, vectorsPerLane: number, rank: number): Member => ({
   name: `register ${pixelsPerLane}×${4 * vectorsPerLane}`,
   applies: (groups) => groups === 1,
@@ -100,6 +121,13 @@ export const MEMBERS: readonly Member[] = [
   halfTiledMember(0, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
   halfTiledMember(1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 }),
   halfTiledMember(2, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4 }),
+  matrixMember(-9, { bm: 64, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_16 }),
+  matrixMember(-8, { bm: 128, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_16 }),
+  matrixMember(-7, { bm: 32, bn: 32, bk: 32, rows: 2, columns: 2, ...HALF_16 }),
+  matrixMember(-9, { bm: 64, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_8 }),
+  matrixMember(-7, { bm: 32, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_8 }),
+  matrixMember(-6, { bm: 64, bn: 64, bk: 16, rows: 2, columns: 2, ...SINGLE_8 }),
+  matrixMember(-5, { bm: 32, bn: 32, bk: 16, rows: 1, columns: 2, ...SINGLE_8 }),
   registerMember(4, 2, 0),
   { name: 'direct', applies: () => true, rank: () => 100, kernel: (problem) => conv3dDirect(problem) },
 ];

@@ -54,6 +54,7 @@ describe('doctor', () => {
     const report = JSON.parse(await run('doctor', '--json'));
     expect(report.adapter.name).not.toBe('');
     expect(report.adapter.trialMs).toBeGreaterThan(0);
+    expect(report.adapter.subgroupMatrix).toBeNull();
     expect(report.adapter.limits.maxStorageBufferBindingSize).toBeGreaterThan(1 << 20);
     expect(report.ffmpeg).toContain('node-av');
     expect(report.missing.filter(({ required }: { required: boolean }) => required)).toEqual([]);

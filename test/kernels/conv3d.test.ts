@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { type Conv3dProblem, packChannels, packHalves, packPanels, packWeights } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
+import { conv3dMatrix, matrixTileLabel } from '../../src/kernels/conv3d_matrix.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d_register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d_subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../../src/kernels/conv3d_tiled.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/view.ts';
+import { emulatedMatrices, emulatesMatrices } from '../emulated_matrix.ts';
 import { fill } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
 import { conv3d } from '../reference/conv3d.ts';
@@ -154,6 +156,29 @@ interface Member {
   kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
 }
 
+interface MatrixOptions {
+  readonly half?: boolean;
+  /** The device says that subgroups may be so many times as large as they are. */
+  readonly larger?: number;
+}
+
+/** The kernel of subgroup matrices, run on matrices that ordinary subgroups emulate. */
+function matrixMember(
+  [bm, bn, bk]: Triple,
+  [rows, columns]: readonly [number, number],
+  [M, N, K]: Triple,
+  { half = false, larger = 1 }: MatrixOptions = {},
+): Member {
+  const tile = { bm, bn, bk, rows, columns, M, N, K, half };
+  return {
+    name: `matrix ${half ? 'half ' : ''}${matrixTileLabel(tile)}${larger > 1 ? ', idle subgroups' : ''}`,
+    half,
+    applies: (profile) => emulatesMatrices(profile) && (profile.shaderF16 || !half),
+    kernel: (problem, { subgroupMaxSize }) =>
+      conv3dMatrix(problem, tile, { lanes: larger * subgroupMaxSize, dialect: emulatedMatrices(subgroupMaxSize) }),
+  };
+}
+
 const MEMBERS: readonly Member[] = [
   { name: 'direct', kernel: conv3dDirect },
   { name: 'register', kernel: (problem) => conv3dRegister(problem, { lanes: 8, pixelsPerLane: 3, vectorsPerLane: 2 }) },
@@ -170,6 +195,12 @@ const MEMBERS: readonly Member[] = [
     applies: ({ shaderF16 }) => shaderF16,
     kernel: (problem) => conv3dTiled(problem, { bm: 32, bn: 16, bk: 8, tm: 4, tn: 4, half: true }),
   },
+  // Small tiles: a software adapter compiles a step of 64×64×32 for half a minute.
+  matrixMember([32, 32, 16], [2, 2], [8, 8, 8]),
+  matrixMember([16, 32, 8], [2, 1], [8, 16, 8]),
+  matrixMember([16, 16, 8], [1, 2], [16, 8, 8], { larger: 2 }),
+  matrixMember([32, 32, 16], [2, 2], [16, 16, 16], { half: true }),
+  matrixMember([32, 32, 16], [2, 2], [8, 16, 16], { half: true }),
 ];
 
 const gpu = testGpu();
@@ -230,34 +261,38 @@ describe('conv3d', () => {
     );
   });
 
-  it('takes what f16 cannot hold for the largest value that it can', async ({ skip }) => {
-    skip(!gpu().profile.shaderF16, 'this adapter has no f16');
-    const shape: Shape5 = [1, 1, 1, 6, 1];
-    const problem: Conv3dProblem = {
-      x: denseView(shape),
-      outputs: [denseView(shape)],
-      kernel: [1, 1, 1],
-      stride: [1, 1, 1],
-      padding: [0, 0, 0],
-      groups: 1,
-      relu: false,
-    };
-    const run = async (x: number[], weight: number) => {
-      const { y0 } = await runKernel(gpu(), conv3dTiled(problem, { bm: 32, bn: 16, bk: 8, tm: 4, tn: 4, half: true }), {
-        inputs: {
-          x: { view: problem.x, data: Float32Array.from(x) },
-          weights: packHalves(packWeights(Float32Array.of(weight), 1, 1, 1)),
-          bias: packChannels(Float32Array.of(0)),
-        },
-        outputs: { y0: problem.outputs[0]! },
-      });
-      return [...y0!];
-    };
-    // The product and the sum are f32: 2 · 65504 is not infinite.
-    const x = [65504, 1e5, 3e38, -65519, -1e9, 1];
-    expect(await run(x, 2)).toEqual([131008, 131008, 131008, -131008, -131008, 2]);
-    expect(await run([1, -1, 2, 0, 0.5, -2], 1e6)).toEqual([65504, -65504, 131008, 0, 32752, -131008]);
-  });
+  it.for(MEMBERS.filter(({ half }) => half))(
+    '$name takes what f16 cannot hold for the largest value that it can',
+    async (member, { skip }) => {
+      const { profile } = gpu();
+      skip(member.applies?.(profile) === false, 'this adapter has no f16');
+      const shape: Shape5 = [1, 1, 1, 6, 1];
+      const problem: Conv3dProblem = {
+        x: denseView(shape),
+        outputs: [denseView(shape)],
+        kernel: [1, 1, 1],
+        stride: [1, 1, 1],
+        padding: [0, 0, 0],
+        groups: 1,
+        relu: false,
+      };
+      const run = async (x: number[], weight: number) => {
+        const { y0 } = await runKernel(gpu(), member.kernel(problem, profile), {
+          inputs: {
+            x: { view: problem.x, data: Float32Array.from(x) },
+            weights: packHalves(packWeights(Float32Array.of(weight), 1, 1, 1)),
+            bias: packChannels(Float32Array.of(0)),
+          },
+          outputs: { y0: problem.outputs[0]! },
+        });
+        return [...y0!];
+      };
+      // The product and the sum are f32: 2 · 65504 is not infinite.
+      const x = [65504, 1e5, 3e38, -65519, -1e9, 1];
+      expect(await run(x, 2)).toEqual([131008, 131008, 131008, -131008, -131008, 2]);
+      expect(await run([1, -1, 2, 0, 0.5, -2], 1e6)).toEqual([65504, -65504, 131008, 0, 32752, -131008]);
+    },
+  );
 
   it('knows which tiles a device can run', () => {
     const profile = { ...gpu().profile, maxWorkgroupStorage: 16_384, maxInvocationsPerWorkgroup: 256 };

@@ -12,6 +12,7 @@ import { augmentClip } from '../../src/kernels/augment_clip.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d_direct.ts';
 import { conv3dInputGradient } from '../../src/kernels/conv3d_input_gradient.ts';
+import { conv3dMatrix } from '../../src/kernels/conv3d_matrix.ts';
 import { conv3dPack } from '../../src/kernels/conv3d_pack.ts';
 import { conv3dTurn } from '../../src/kernels/conv3d_turn.ts';
 import { copyChannels } from '../../src/kernels/copy_channels.ts';
@@ -23,6 +24,7 @@ import { probeCopy } from '../../src/kernels/probe_copy.ts';
 import { relu } from '../../src/kernels/relu.ts';
 import { softmax } from '../../src/kernels/softmax.ts';
 import { denseView } from '../../src/kernels/view.ts';
+import { emulatedMatrices } from '../emulated_matrix.ts';
 
 const x = denseView([1, 2, 7, 7, 8]);
 const y = denseView([1, 2, 7, 7, 8]);
@@ -150,11 +152,19 @@ function flowKernels(): Kernel[] {
   );
 }
 
+/** With the types that stand for subgroup matrices in tests: the parser does not know those of Dawn. */
+function matrixKernels(): Kernel[] {
+  const tile = { bm: 32, bn: 32, bk: 16, rows: 2, columns: 2, M: 8, N: 8, K: 8 };
+  const device = { lanes: 8, dialect: emulatedMatrices(8) };
+  return [conv3dMatrix(problem, tile, device), conv3dMatrix(three, { ...tile, half: true }, device)];
+}
+
 const KERNELS: readonly Kernel[] = [
   ...convolutionKernels(),
   ...gradientKernels(),
   ...trainingKernels(),
   ...flowKernels(),
+  ...matrixKernels(),
   flowGrey({ width: 7, height: 5 }, 2),
   probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
   conv3dDirect(three),

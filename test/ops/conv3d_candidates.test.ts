@@ -8,6 +8,7 @@ import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window
 import { operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
+import { APPLE, INTEL, NVIDIA } from '../matrix_devices.ts';
 import { conv3d } from '../reference/conv3d.ts';
 import { type Shape5, sizeOf5 } from '../reference/volume.ts';
 
@@ -157,7 +158,8 @@ const CASES: readonly Case[] = [
 /** Relative to the largest output. Winograd's is measured and documented in docs/kernels.md. */
 const TOLERANCE = { exact: 1e-5, fast: 3e-5, half: 1e-3 } as const;
 
-const gpu = testGpu();
+/** Where the adapter has matrix units, their kernels are among the candidates. */
+const gpu = testGpu({ experimental: true });
 
 describe.each(CASES)('$name', (test) => {
   const profile = (): DeviceProfile => ({
@@ -199,13 +201,6 @@ describe.each(CASES)('$name', (test) => {
 describe('the first candidate', () => {
   const cube = { kernel: [3, 3, 3] } as const;
   const stem = { kernel: [7, 7, 7], stride: [2, 2, 2] } as const;
-  const first = (profile: Partial<DeviceProfile>, x: Shape5, cout: number, window: Partial<Case>, accuracy: string) => {
-    const { node, io } = operands({ name: 'choice', x, channels: [cout], kernel: [1, 1, 1], has: [], ...window });
-    const candidates = conv3dCandidates(node, io, { ...GPU, ...profile });
-    const classes = ['exact', 'fast', 'half'];
-    return candidates.find((candidate) => classes.indexOf(candidate.accuracy) <= classes.indexOf(accuracy))!.name;
-  };
-
   const PROCESSOR = { vendor: 'mesa', software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 };
 
   it.each([
@@ -258,6 +253,40 @@ describe('the first candidate', () => {
   });
 });
 
+describe('on a GPU with matrix units, the first candidate', () => {
+  const pointwise = [[1, 8, 28, 28, 192], 176, {}] as const;
+
+  it.each([
+    ['NVIDIA, class half', NVIDIA, 'half', 'half matrix 64×64×32 16×16×16'],
+    ['Intel, class half', INTEL, 'half', 'half matrix 64×64×32 8×16×16'],
+    // Its units add up f16 in f16, which no class allows; f32 they multiply as f32.
+    ['Apple, class half', APPLE, 'half', 'matrix 64×64×16 8×8×8'],
+    ['Apple, class exact', APPLE, 'exact', 'matrix 64×64×16 8×8×8'],
+    ['NVIDIA, class exact', NVIDIA, 'exact', 'tiled 64×64×16 8×8'],
+    ['NVIDIA without its shapes', { ...NVIDIA, subgroupMatrix: undefined }, 'half', 'half tiled 64×64×16 8×8'],
+    ['NVIDIA, little memory', { ...NVIDIA, maxWorkgroupStorage: 16_384 }, 'half', 'half matrix 32×32×32 16×16×16'],
+  ] as const)('for %s', (_, profile, accuracy, name) => {
+    expect(first(profile, ...pointwise, accuracy)).toBe(name);
+  });
+
+  it('is Winograd for many 3×3×3, split-K for few pixels', () => {
+    const wide = first(NVIDIA, [1, 8, 56, 56, 64], 192, { kernel: [3, 3, 3] }, 'half');
+    expect(wide).toBe('winograd 1×4×4 tiled 64×64×16 8×8');
+    expect(first(NVIDIA, [1, 2, 7, 7, 832], 448, {}, 'half')).toBe('half split-k 3');
+  });
+
+  it('is none of theirs on software adapters, and with groups', () => {
+    const names = (profile: Partial<DeviceProfile>, groups = 1) => {
+      const { node, io } = operands({ name: 'none', x: [1, 2, 7, 7, 8], channels: [8], kernel: [1, 1, 1], has: [] });
+      const found = conv3dCandidates({ ...node, groups }, io, { ...GPU, ...profile });
+      return found.map(({ name }) => name).filter((name) => name.includes('matrix'));
+    };
+    expect(names(APPLE)).toHaveLength(2);
+    expect(names({ ...APPLE, software: true })).toEqual([]);
+    expect(names(APPLE, 2)).toEqual([]);
+  });
+});
+
 describe('the class half', () => {
   const offered = (profile: Partial<DeviceProfile>, more: Partial<ConvolutionNode> = {}, trained = false) => {
     const { node, io } = operands(
@@ -303,6 +332,20 @@ const GPU: DeviceProfile = {
   maxBufferSize: 2 ** 31,
   bindingAlignment: 256,
 };
+
+/** The name of the first candidate that is accurate enough. */
+function first(
+  profile: Partial<DeviceProfile>,
+  x: Shape5,
+  cout: number,
+  window: Partial<Case>,
+  accuracy: string,
+): string {
+  const { node, io } = operands({ name: 'choice', x, channels: [cout], kernel: [1, 1, 1], has: [], ...window });
+  const candidates = conv3dCandidates(node, io, { ...GPU, ...profile });
+  const classes = ['exact', 'fast', 'half'];
+  return candidates.find((candidate) => classes.indexOf(candidate.accuracy) <= classes.indexOf(accuracy))!.name;
+}
 
 /** @param trained The weights and the bias are states. */
 function operands(test: Case, trained = false) {

@@ -1,0 +1,65 @@
+/**
+ * @file A dialect of subgroup matrices for adapters that have none: the same operations on ordinary values of ordinary
+ * subgroups, so that a kernel can run where only its text can be compiled otherwise. Lane l holds rows l, l + lanes, … of a
+ * matrix; for each element of a right matrix, the lane that holds its row tells it to all others.
+ */
+
+import type { DeviceProfile } from '../src/core/kernel.ts';
+import type { MatrixDialect } from '../src/kernels/subgroup_matrix.ts';
+
+/** Whether subgroups have one size, which an emulated matrix is cut by. */
+export const emulatesMatrices = ({ subgroups, subgroupMinSize, subgroupMaxSize }: DeviceProfile): boolean =>
+  subgroups && subgroupMinSize === subgroupMaxSize;
+
+/** @param lanes Lanes of a subgroup */
+export const emulatedMatrices =
+  (lanes: number): MatrixDialect =>
+  ({ M, N, K, source, target }) => {
+    const rowsOf = (rows: number): number => Math.ceil(rows / lanes);
+    const declare = (name: string, rows: number, columns: number): string =>
+      `alias ${name} = array<array<f32, ${columns}>, ${rowsOf(rows)}>;`;
+    /** `body` for every element of this lane, `i`, `c`, at `at` in memory. */
+    const each = (rows: number, columns: number, body: string): string => /* wgsl */ `
+  // How many lanes come before this one.
+  let lane = subgroupExclusiveAdd(1u);
+  for (var i = 0u; i < ${rowsOf(rows)}u; i++) {
+    let row = i * ${lanes}u + lane;
+    if (row < ${rows}u) {
+      for (var c = 0u; c < ${columns}u; c++) { let at = offset + row * stride + c; ${body} }
+    }
+  }`;
+    const load = (name: string, rows: number, columns: number): string => /* wgsl */ `
+fn load_${name}(offset: u32, stride: u32) -> ${name} {
+  var matrix: ${name};${each(rows, columns, `matrix[i][c] = f32(${source}[at]);`)}
+  return matrix;
+}`;
+    return {
+      enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
+      declarations: /* wgsl */ `
+${declare('Left', M, K)}
+${declare('Right', K, N)}
+${declare('Result', M, N)}
+${load('Left', M, K)}
+${load('Right', K, N)}
+
+fn store_result(offset: u32, value: Result, stride: u32) {
+  var matrix = value;${each(M, N, `${target}[at] = matrix[i][c];`)}
+}
+
+fn multiply_add(left: Left, right: Right, result: Result) -> Result {
+  var a = left;
+  var b = right;
+  var sum = result;
+  for (var k = 0u; k < ${K}u; k++) {
+    for (var c = 0u; c < ${N}u; c++) {
+      let factor = subgroupShuffle(b[k / ${lanes}u][c], k % ${lanes}u);
+      for (var i = 0u; i < ${rowsOf(M)}u; i++) { sum[i][c] += a[i][k] * factor; }
+    }
+  }
+  return sum;
+}`,
+      load: (type, offset, stride) => `load_${type}(${offset}, ${stride}u)`,
+      store: (offset, result, stride) => `store_result(${offset}, ${result}, ${stride}u)`,
+      multiplyAdd: (left, right, sum) => `multiply_add(${left}, ${right}, ${sum})`,
+    };
+  };
