@@ -27,7 +27,7 @@ export * from './gpu/device.ts';
 export * from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
-export { type CompileOptions, compile } from './graph/compile.ts';
+export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';

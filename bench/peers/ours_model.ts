@@ -1,7 +1,7 @@
 /** @file This engine's I3D as a contender, in a process of its own like the others. Arguments: stream, frames, size, accuracy. */
 
 import type { Accuracy } from '../../src/core/kernel.ts';
-import { compile } from '../../src/graph/compile.ts';
+import { compile, compileKernels } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import type { Stream } from '../../src/i3d/architecture.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/model.ts';
@@ -14,8 +14,11 @@ await serve(async () => {
   const shape = { stream, frames: Number(frames), size: Number(size) };
   const gpu = await openGpu();
   const graph = modelGraph(shape);
+  const options = { outputs: [I3D_OUTPUTS.logits], accuracy };
+  // Drivers go on compiling while the parameters are made, as they do in `classify` while weights are read.
+  await compileKernels(graph, gpu, options);
   const parameters = new DeviceParameters(gpu, madeUpParameters(graph));
-  const plan = await compile(graph, parameters, { outputs: [I3D_OUTPUTS.logits], accuracy });
+  const plan = await compile(graph, parameters, options);
   const inputs = { clip: madeUpClip(shape) };
   return {
     version: `i3d-webgpu ${accuracy}`,

@@ -4,7 +4,10 @@ import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import { type PresetName, presets } from '../flow/index.ts';
 import type { Stream } from '../i3d/architecture.ts';
+import { I3dStream } from '../i3d/classifier.ts';
+import { KINETICS_400 } from '../i3d/labels.ts';
 import { checkFusionWeights, type FusionMode } from '../i3d/scores.ts';
+import { modelSpec } from '../i3d/spec.ts';
 import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
 import { NOMINAL_FPS } from './arrays.ts';
 import { openClipReader } from './clip-reader.ts';
@@ -111,9 +114,11 @@ export async function classify(
   const source = await openSource(input, chosen, stored, flags, session);
   try {
     session.progress.say('reading weights');
+    const compiling = compileAhead(chosen, source, flags, session);
     const load = (stream: Stream) =>
       streams.has(stream) ? session.time('prepare', () => chosen.load(stream)) : undefined;
     const [rgb, flow] = [await load('rgb'), await load('flow')];
+    await compiling;
     const { classes } = (rgb ?? flow)!.spec;
     if (flow && flow.spec.classes !== classes) {
       throw new InputError(
@@ -145,6 +150,31 @@ export async function classify(
     return result;
   } finally {
     await source.close();
+  }
+}
+
+/**
+ * Compiles the kernels of I3D while its weights are read; models are small and already there. What may be wrong with the clip or
+ * the device shows where the clip is seen.
+ */
+async function compileAhead(
+  { rule, streams }: ChosenNetworks,
+  { width, height }: WindowSource,
+  flags: ClassifyFlags,
+  session: Session,
+): Promise<void> {
+  if (rule.trained) return;
+  const stream = streams.has('rgb') ? 'rgb' : 'flow';
+  const spec = modelSpec({ architecture: 'i3d', stream, classes: KINETICS_400.length });
+  const frames = flags.frames ?? rule.frames;
+  const input =
+    stream === 'rgb'
+      ? ({ dtype: 'u8', shape: [frames, height, width, 3] } as const)
+      : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
+  try {
+    await I3dStream.compileAhead(await session.gpu(), spec, input, { ...flags, tuning: await session.tuning() });
+  } catch {
+    // It is only ahead of time.
   }
 }
 

@@ -21,6 +21,7 @@ const BINDING_LAYOUT: Record<BindingKind, Pick<GPUBindGroupLayoutEntry, 'buffer'
 
 export class PipelineCache {
   private readonly compiled = new Map<string, Promise<CompiledKernel>>();
+  private readonly used = new Set<string>();
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -42,8 +43,15 @@ export class PipelineCache {
     return entry;
   }
 
+  /** True the first time that it is asked for a shader. */
+  isFirstUse(wgsl: string): boolean {
+    const before = this.used.size;
+    return this.used.add(wgsl).size > before;
+  }
+
   clear(): void {
     this.compiled.clear();
+    this.used.clear();
   }
 
   private async compile(kernel: Kernel): Promise<CompiledKernel> {

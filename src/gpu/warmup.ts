@@ -12,11 +12,14 @@ import { BufferUsage, TextureUsage } from './usage.ts';
 const STAND_IN = 1024;
 
 /**
- * Submits one workgroup of each distinct kernel, on buffers that nobody reads, and returns once they are on their way.
+ * Submits one workgroup of each distinct kernel that has not run here yet, on buffers that nobody reads, and returns once they
+ * are on their way.
  * @throws KernelCompileError
  */
 export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void> {
-  const distinct = [...new Map([...kernels].map((kernel) => [kernel.wgsl, kernel])).values()];
+  const all = new Map([...kernels].map((kernel) => [kernel.wgsl, kernel]));
+  const distinct = [...all.values()].filter(({ wgsl }) => gpu.pipelines.isFirstUse(wgsl));
+  if (distinct.length === 0) return;
   const compiled = await Promise.all(distinct.map((kernel) => gpu.pipelines.get(kernel)));
   const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));

@@ -1,8 +1,9 @@
 /** @file From a graph to a plan: passes, choice of kernels, memory, pipelines. */
 
 import { GraphError } from '../core/errors.ts';
-import type { Kernel } from '../core/kernel.ts';
+import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { warmUp } from '../gpu/warmup.ts';
@@ -14,7 +15,7 @@ import type { DeviceParameters } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
 import type { DeviceState } from './state.ts';
-import { assignStorage } from './storage.ts';
+import { assignStorage, type StorageMap } from './storage.ts';
 
 export interface CompileOptions extends ChoiceOptions {
   /** Names of the values that runs return; all named ones where left out. */
@@ -38,16 +39,10 @@ interface LoweredNode extends ChoiceNode {
 export async function compile(graph: Graph, parameters: DeviceParameters, options: CompileOptions = {}): Promise<Plan> {
   const { gpu } = parameters;
   const { profile } = gpu;
-  const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()], options.optimise ?? true);
+  const { prepared, storage, lowered } = lower(graph, profile, options);
   parameters.check(prepared);
   checkStates(prepared, options.state);
-  const storage = assignStorage(prepared);
-  const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
-    const candidate = chooseCandidate(entry, profile, options);
-    return { ...entry, candidate, dispatches: candidate.lower() };
-  });
-
-  await warmUp(gpu, lowered.flatMap(({ dispatches }) => dispatches).flatMap(kernelsOf));
+  await warmUp(gpu, kernelsOf(lowered));
 
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));
   const scratch = lowered.map(({ node, candidate }) => ({ step: nodeIndex.get(node)!, candidate }));
@@ -86,11 +81,42 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
   }
 }
 
-/** A dispatch's kernel and those that compute its constants. */
-const kernelsOf = ({ kernel, args }: LoweredDispatch): Kernel[] => [
-  kernel,
-  ...args.flatMap((argument) => (argument.from === 'constant' && argument.prepare ? [argument.prepare.kernel()] : [])),
-];
+/**
+ * Compiles the kernels that `compile` will want for this graph, or one like it: sizes are uniforms, so other frame sizes mostly
+ * have the same ones. For callers who wait for something else meanwhile, such as the parameters.
+ * @throws GraphError, KernelCompileError
+ */
+export async function compileKernels(graph: Graph, gpu: Gpu, options: CompileOptions = {}): Promise<void> {
+  await warmUp(gpu, kernelsOf(lower(graph, gpu.profile, options).lowered));
+}
+
+interface LoweredGraph {
+  readonly prepared: Graph;
+  readonly storage: StorageMap;
+  readonly lowered: readonly LoweredNode[];
+}
+
+function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): LoweredGraph {
+  const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()], options.optimise ?? true);
+  const storage = assignStorage(prepared);
+  const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
+    const candidate = chooseCandidate(entry, profile, options);
+    return { ...entry, candidate, dispatches: candidate.lower() };
+  });
+  return { prepared, storage, lowered };
+}
+
+/** Those of the dispatches, and those that compute constants. */
+function kernelsOf(lowered: readonly LoweredNode[]): Kernel[] {
+  return lowered
+    .flatMap(({ dispatches }) => dispatches)
+    .flatMap(({ kernel, args }) => [
+      kernel,
+      ...args.flatMap((argument) =>
+        argument.from === 'constant' && argument.prepare ? [argument.prepare.kernel()] : [],
+      ),
+    ]);
+}
 
 function checkStates(graph: Graph, state: DeviceState | undefined): void {
   if (state) state.check(graph);

@@ -5,7 +5,7 @@ import type { Accuracy } from '../core/kernel.ts';
 import { type FloatTensor, formatShape } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { type CompileOptions, compile } from '../graph/compile.ts';
+import { type CompileOptions, compile, compileKernels } from '../graph/compile.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
@@ -37,6 +37,13 @@ export interface I3dResult {
   readonly features: Float32Array;
 }
 
+const compileOptions = ({ accuracy, kernel, tuning }: I3dStreamOptions): CompileOptions => ({
+  outputs: [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
+  ...(accuracy === undefined ? {} : { accuracy }),
+  ...(kernel === undefined ? {} : { kernel }),
+  ...(tuning === undefined ? {} : { tuning }),
+});
+
 /** Plans that are kept: the length that most windows have, and the shorter rest of a clip. */
 const KEPT_PLANS = 2;
 
@@ -59,15 +66,24 @@ export class I3dStream {
   constructor(
     readonly gpu: Gpu,
     readonly network: StreamNetwork,
-    { accuracy, kernel, tuning }: I3dStreamOptions = {},
+    options: I3dStreamOptions = {},
   ) {
     this.parameters = new DeviceParameters(gpu, network.parameters);
-    this.compileOptions = {
-      outputs: [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
-      ...(accuracy === undefined ? {} : { accuracy }),
-      ...(kernel === undefined ? {} : { kernel }),
-      ...(tuning === undefined ? {} : { tuning }),
-    };
+    this.compileOptions = compileOptions(options);
+  }
+
+  /**
+   * Compiles the kernels of a network for clips of about this size, for instance while its weights are being read: on some
+   * devices that takes longer than a clip.
+   * @throws InputError when such clips do not suit the network; GraphError, KernelCompileError
+   */
+  static async compileAhead(
+    gpu: Gpu,
+    spec: ModelSpec,
+    input: Pick<I3dInput, 'dtype' | 'shape'>,
+    options: I3dStreamOptions = {},
+  ): Promise<void> {
+    await compileKernels(streamGraph(spec, input), gpu, compileOptions(options));
   }
 
   /**
@@ -129,7 +145,7 @@ export class I3dStream {
     let plan = this.plans.get(key);
     if (plan) this.plans.delete(key);
     else {
-      const graph = this.graph(dtype, shape);
+      const graph = streamGraph(this.network.spec, { dtype, shape });
       const start = performance.now();
       // Before the new one takes its memory.
       for (const [oldest, displaced] of this.plans) {
@@ -144,26 +160,26 @@ export class I3dStream {
     this.plans.set(key, plan);
     return plan;
   }
+}
 
-  private graph(dtype: I3dInput['dtype'], shape: readonly number[]): Graph {
-    const { spec } = this.network;
-    const { channels, classes, shortSide, size: crop } = spec;
-    const [frames = 0, height = 0, width = 0, depth] = shape;
-    const wanted = dtype === 'u8' ? 3 : channels;
-    if (shape.length !== 4 || depth !== wanted || channels !== wanted) {
-      throw new InputError(
-        `These weights take clips T×H×W×${channels}${channels === 3 ? '' : ' (float32)'}; this one is ${dtype} ${formatShape(shape)}.`,
-      );
-    }
-    const size = { frames, height, width };
-    return dtype === 'u8'
-      ? networkGraphOnFrames(
-          networkOf(spec),
-          { ...size, classes },
-          preprocessGeometry(height, width, { shortSide, crop }),
-        )
-      : networkGraph(networkOf(spec), { ...size, channels, classes });
+/** @throws InputError when clips like this do not suit the network. */
+function streamGraph(spec: ModelSpec, { dtype, shape }: Pick<I3dInput, 'dtype' | 'shape'>): Graph {
+  const { channels, classes, shortSide, size: crop } = spec;
+  const [frames = 0, height = 0, width = 0, depth] = shape;
+  const wanted = dtype === 'u8' ? 3 : channels;
+  if (shape.length !== 4 || depth !== wanted || channels !== wanted) {
+    throw new InputError(
+      `These weights take clips T×H×W×${channels}${channels === 3 ? '' : ' (float32)'}; this one is ${dtype} ${formatShape(shape)}.`,
+    );
   }
+  const size = { frames, height, width };
+  return dtype === 'u8'
+    ? networkGraphOnFrames(
+        networkOf(spec),
+        { ...size, classes },
+        preprocessGeometry(height, width, { shortSide, crop }),
+      )
+    : networkGraph(networkOf(spec), { ...size, channels, classes });
 }
 
 /** The frames of a window, without copying them. */
