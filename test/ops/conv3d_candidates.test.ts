@@ -86,6 +86,8 @@ const CASES: readonly Case[] = [
     has: WINOGRAD,
   },
   { name: 'many rows and channels', x: [1, 4, 13, 14, 36], channels: [70], kernel: [3, 3, 3], has: WINOGRAD },
+  // Of F(4×4) they are large enough for that.
+  { name: 'weights that the device transforms', x: [1, 2, 5, 6, 69], channels: [73], kernel: [3, 3, 3], has: WINOGRAD },
   {
     name: 'stride 2',
     x: [1, 7, 13, 7, 17],

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { floatTensor } from '../../src/core/tensor.ts';
+import { Program } from '../../src/gpu/program.ts';
+import { type Resource, Texels, wholeBuffer } from '../../src/gpu/resource.ts';
+import { BufferUsage } from '../../src/gpu/usage.ts';
+import { DeviceConstants } from '../../src/graph/constants.ts';
+import { constant, kernel, storage, struct, texels } from '../../src/kernels/wgsl.ts';
+import type { ConstantArgument } from '../../src/ops/operator.ts';
+import { testGpu } from '../harness.ts';
+
+const gpu = testGpu();
+const Params = struct('Twice', { count: 'u32' });
+const VALUES = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+
+/** Writes what there is twice, once as it is and once negative. */
+const twice = () =>
+  kernel({
+    name: 'twice',
+    params: Params,
+    values: { count: VALUES.length / 4 },
+    storage: [constant('x'), storage('y')],
+    workgroups: [1, 1, 1],
+    body: `@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
+  if (i < p.count) { y[i] = x[i]; y[i + p.count] = -x[i]; }
+}`,
+  });
+
+const argument = (more: Partial<ConstantArgument> = {}): ConstantArgument => ({
+  from: 'constant',
+  layout: 'twice',
+  inputs: [0],
+  make: ([x]) => x!.data as Float32Array<ArrayBuffer>,
+  prepare: { kernel: twice, bytes: 8 * VALUES.length },
+  ...more,
+});
+
+const EXPECTED = Float32Array.of(...VALUES, ...VALUES.map((value) => -value));
+const parameters = () => [floatTensor([8], VALUES)];
+
+/** The values of a constant, as a kernel reads them. */
+async function read(resource: Resource): Promise<Float32Array> {
+  const inTexels = resource instanceof Texels;
+  const copy = kernel({
+    name: 'read',
+    params: Params,
+    values: { count: EXPECTED.length / 4 },
+    storage: [inTexels ? texels('x') : constant('x'), storage('y')],
+    workgroups: [1, 1, 1],
+    body: `@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
+  if (i < p.count) { y[i] = ${inTexels ? 'x_at(i)' : 'x[i]'}; }
+}`,
+  });
+  const y = gpu().createBuffer('y', EXPECTED.byteLength, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
+  const staging = gpu().createBuffer('read', y.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+  const program = await Program.create(gpu(), 'read', [{ kernel: copy, resources: [resource, wholeBuffer(y)] }]);
+  const encoder = gpu().device.createCommandEncoder();
+  program.encode(encoder);
+  encoder.copyBufferToBuffer(y, 0, staging, 0, y.size);
+  gpu().device.queue.submit([encoder.finish()]);
+  const values = new Float32Array(await gpu().read(staging, y.size));
+  program.dispose();
+  for (const buffer of [y, staging]) gpu().destroyBuffer(buffer);
+  return values;
+}
+
+describe('DeviceConstants', () => {
+  it('computes constants on the device, once, and leaves nothing of what they were made from', async () => {
+    const before = gpu().allocatedBytes;
+    const constants = new DeviceConstants(gpu());
+    let made = 0;
+    const counted = () => {
+      made++;
+      return parameters();
+    };
+    const first = constants.get('buffer', argument(), counted);
+    expect(constants.get('buffer', argument(), counted)).toBe(first);
+    expect(made).toBe(1);
+    constants.get('other', argument({ prepare: { kernel: twice, bytes: 80 } }), counted);
+    await constants.settle();
+    await constants.settle();
+    expect(constants.bytes).toBe(64 + 80);
+    expect(gpu().allocatedBytes).toBe(before + constants.bytes);
+    constants.dispose();
+    expect(gpu().allocatedBytes).toBe(before);
+  });
+
+  it('may be disposed of before anything was computed', () => {
+    const before = gpu().allocatedBytes;
+    const constants = new DeviceConstants(gpu());
+    constants.get('texels', argument({ texels: true }), parameters);
+    constants.dispose();
+    expect(gpu().allocatedBytes).toBe(before);
+  });
+
+  it.each([{ inTexels: false }, { inTexels: true }])('hold what the kernel wrote: %o', async ({ inTexels }) => {
+    const constants = new DeviceConstants(gpu());
+    const resource = constants.get('x', argument({ texels: inTexels }), parameters);
+    expect(resource instanceof Texels).toBe(inTexels);
+    await constants.settle();
+    expect(await read(resource)).toEqual(EXPECTED);
+    constants.dispose();
+  });
+});
