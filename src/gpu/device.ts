@@ -208,11 +208,18 @@ export class Gpu {
   }
 
   /** The contents of a MAP_READ buffer, copied out. */
-  async read(buffer: GPUBuffer, size: number): Promise<ArrayBuffer> {
+  read(buffer: GPUBuffer, size: number): Promise<ArrayBuffer> {
+    return this.readWith(buffer, size, (contents) => contents.slice(0));
+  }
+
+  /** What `take` makes of the contents of a MAP_READ buffer; they are gone when it returns. */
+  async readWith<T>(buffer: GPUBuffer, size: number, take: (contents: ArrayBuffer) => T): Promise<T> {
     await this.whileWaiting(Promise.race([buffer.mapAsync(MapMode.READ, 0, size), this.lost]));
-    const copy = buffer.getMappedRange(0, size).slice(0);
-    buffer.unmap();
-    return copy;
+    try {
+      return take(buffer.getMappedRange(0, size));
+    } finally {
+      buffer.unmap();
+    }
   }
 
   /** Frees every buffer, every texture and the device. Afterwards nothing keeps the process alive. */

@@ -206,13 +206,14 @@ export class Plan {
     });
   }
 
-  private async readResults(staging: GPUBuffer): Promise<Record<string, FloatTensor>> {
-    const results = await this.gpu.read(staging, staging.size);
-    return Object.fromEntries(
-      this.outputs.map(({ name, shape, view, storage, stagingOffset }) => {
-        const stored = new Float32Array(results, stagingOffset, this.storage.storages[storage]!.size / 4);
-        return [name, floatTensor(shape, unpad(stored, view))];
-      }),
+  private readResults(staging: GPUBuffer): Promise<Record<string, FloatTensor>> {
+    return this.gpu.readWith(staging, staging.size, (results) =>
+      Object.fromEntries(
+        this.outputs.map(({ name, shape, view, storage, stagingOffset }) => {
+          const stored = new Float32Array(results, stagingOffset, this.storage.storages[storage]!.size / 4);
+          return [name, floatTensor(shape, unpad(stored, view))];
+        }),
+      ),
     );
   }
 
