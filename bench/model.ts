@@ -4,7 +4,7 @@ import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { compile } from '../src/graph/compile.ts';
 import { DeviceParameters } from '../src/graph/parameters.ts';
-import type { PlanMemory, ProfiledRow } from '../src/graph/plan.ts';
+import type { Plan, PlanMemory, ProfiledRow } from '../src/graph/plan.ts';
 import type { Stream } from '../src/i3d/architecture.ts';
 import { I3D_OUTPUTS } from '../src/i3d/model.ts';
 import { compiled } from './compiled.ts';
@@ -42,6 +42,9 @@ export interface ModelRecord extends Origin {
   readonly gflops: number;
   readonly peakGflops: number;
   readonly peakShare: number;
+  /** Of all convolutions together, by the time that each takes: medians over `PROFILES` profiles. */
+  readonly convolutionGflops: number;
+  readonly convolutionShare: number;
   /** Packing and upload of the weights, pipelines, memory. */
   readonly compileMs: number;
   /** The first run after that. */
@@ -55,7 +58,7 @@ export interface ModelRecord extends Origin {
 }
 
 /** Before the peak is known. */
-type TimedModel = Omit<ModelRecord, 'peakGflops' | 'peakShare'>;
+type TimedModel = Omit<ModelRecord, 'peakGflops' | 'peakShare' | 'convolutionShare'>;
 
 export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<ModelRecord[]> {
   progress('Measuring the peak …');
@@ -75,7 +78,12 @@ export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<Model
   progress('Measuring the peak again …');
   const peaks = await remeasurePeaks(gpu, before);
   const records = timed.map((record): ModelRecord => {
-    return { ...record, peakGflops: peaks.gflops, peakShare: record.gflops / peaks.gflops };
+    return {
+      ...record,
+      peakGflops: peaks.gflops,
+      peakShare: record.gflops / peaks.gflops,
+      convolutionShare: record.convolutionGflops / peaks.gflops,
+    };
   });
   progress('');
   print(
@@ -124,6 +132,7 @@ async function runModel(
       const times: number[] = [];
       for (let i = 0; i < Math.max(3, repeats); i++) times.push((await timed(() => plan.run(inputs)))[1]);
       const ms = median(times);
+      const rows = await medianProfile(plan);
       const record: TimedModel = {
         model: `i3d-${stream}`,
         frames,
@@ -131,6 +140,7 @@ async function runModel(
         accuracy,
         ms,
         gflops: plan.flops / ms / 1e6,
+        convolutionGflops: throughput(rows.filter(({ op }) => op === 'conv3d')),
         ...originOf(gpu),
         bestMs: Math.min(...times),
         runs: times.length,
@@ -140,13 +150,28 @@ async function runModel(
         memory: { ...plan.memory, allocated: gpu.allocatedBytes },
         ...(kernel === undefined ? {} : { kernel }),
       };
-      return { record, rows: profile ? await plan.profile() : undefined };
+      return { record, rows: profile ? rows : undefined };
     } finally {
       plan.dispose();
     }
   } finally {
     parameters.dispose();
   }
+}
+
+const PROFILES = 3;
+
+/** Every node with the median of its times. */
+async function medianProfile(plan: Plan): Promise<ProfiledRow[]> {
+  const profiles: ProfiledRow[][] = [];
+  while (profiles.length < PROFILES) profiles.push(await plan.profile());
+  return profiles[0]!.map((row, i) => ({ ...row, ms: median(profiles.map((rows) => rows[i]!.ms)) }));
+}
+
+/** 10⁹ operations in a second of the nodes' own time. */
+function throughput(rows: readonly ProfiledRow[]): number {
+  const sum = (of: 'flops' | 'ms') => rows.reduce((total, row) => total + row[of], 0);
+  return sum('flops') / sum('ms') / 1e6;
 }
 
 function modelTable(records: readonly ModelRecord[]): string {
@@ -156,6 +181,8 @@ function modelTable(records: readonly ModelRecord[]): string {
       'accuracy',
       'ms',
       'GFLOP/s',
+      'of peak',
+      'convolutions',
       'of peak',
       'compile ms',
       'first ms',
@@ -170,6 +197,8 @@ function modelTable(records: readonly ModelRecord[]): string {
       digits(record.ms),
       digits(record.gflops),
       percent(record.peakShare),
+      digits(record.convolutionGflops),
+      percent(record.convolutionShare),
       digits(record.compileMs),
       digits(record.firstMs),
       record.coldMs === undefined ? '' : digits(record.coldMs),
