@@ -56,6 +56,7 @@ export class Gpu {
   /** Bytes of each live one. */
   private readonly memory = new Map<GPUBuffer | GPUTexture, number>();
   private disposed = false;
+  private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
     /** Held only to be kept alive: Dawn's instance must outlive its devices. */
@@ -204,7 +205,20 @@ export class Gpu {
 
   /** Waits for all submitted work. */
   async idle(): Promise<void> {
-    await this.whileWaiting(Promise.race([this.device.queue.onSubmittedWorkDone(), this.lost]));
+    await this.waitFor(this.device.queue.onSubmittedWorkDone());
+  }
+
+  /** Does `work`, which submits to the queue, when all work given here before has done so: plans that share states depend on the order. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    // A failure is its caller's to handle; the next ones go on.
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** The result of something that the device does; rejects when the device goes away. */
+  waitFor<T>(wait: Promise<T>): Promise<T> {
+    return this.whileWaiting(Promise.race([wait, this.lost]));
   }
 
   /** The contents of a MAP_READ buffer, copied out. */
@@ -214,7 +228,7 @@ export class Gpu {
 
   /** What `take` makes of the contents of a MAP_READ buffer; they are gone when it returns. */
   async readWith<T>(buffer: GPUBuffer, size: number, take: (contents: ArrayBuffer) => T): Promise<T> {
-    await this.whileWaiting(Promise.race([buffer.mapAsync(MapMode.READ, 0, size), this.lost]));
+    await this.waitFor(buffer.mapAsync(MapMode.READ, 0, size));
     try {
       return take(buffer.getMappedRange(0, size));
     } finally {

@@ -6,51 +6,74 @@
 import type { Gpu } from './device.ts';
 import { BufferUsage, MapMode } from './usage.ts';
 
-/** Where a part of an upload goes. Bytes, multiples of 4. */
-export interface UploadCopy {
-  readonly from: number;
+/** What goes to a range of a buffer. Bytes. */
+export interface Upload {
   readonly buffer: GPUBuffer;
+  /** A multiple of 4, as is `size`. */
   readonly offset: number;
   readonly size: number;
+  /** Writes the bytes from `from`, a multiple of 256, on to all of `target`. */
+  fill(target: Uint8Array<ArrayBuffer>, from: number): void;
 }
 
-/** Memory that the host writes and the device copies from; mapped whenever the device does not read it. */
-export class UploadBuffer {
-  private readonly buffer: GPUBuffer;
-  private mapped = true;
+/** All memory, and how many pieces are under way at a time. Bytes. */
+const MEMORY = 8 * 2 ** 20;
+const SLOTS = 4;
 
+/** Memory that the host writes and the device copies from. */
+interface Slot {
+  readonly buffer: GPUBuffer;
+  /** Settles when the host may write. */
+  mapped: Promise<unknown>;
+}
+
+export class UploadRing {
+  private readonly slots: readonly Slot[];
+  private readonly slotSize: number;
+  private next = 0;
+
+  /** @param size Bytes of all that is uploaded at a time; larger than the ring, it goes piece by piece. */
   constructor(
     private readonly gpu: Gpu,
     label: string,
-    readonly size: number,
+    size: number,
   ) {
-    this.buffer = gpu.createBuffer(label, size, BufferUsage.MAP_WRITE | BufferUsage.COPY_SRC, true);
+    this.slotSize = Math.ceil(Math.min(Math.max(size, 1), MEMORY) / SLOTS / 256) * 256;
+    this.slots = Array.from({ length: SLOTS }, () => ({
+      buffer: gpu.createBuffer(label, this.slotSize, BufferUsage.MAP_WRITE | BufferUsage.COPY_SRC, true),
+      mapped: Promise.resolve(),
+    }));
   }
 
-  /** What to write to; undefined while the device still reads what was written before. */
-  memory(): ArrayBuffer | undefined {
-    return this.mapped ? this.buffer.getMappedRange() : undefined;
+  /** Bytes. */
+  get size(): number {
+    return this.slots.length * this.slotSize;
   }
 
-  /** Submits the copies of what was written: on their own, so that the memory is free again before the work that follows is done. */
-  submit(copies: readonly UploadCopy[]): void {
-    this.buffer.unmap();
-    this.mapped = false;
-    const { queue } = this.gpu.device;
-    const encoder = this.gpu.device.createCommandEncoder({ label: 'upload' });
-    for (const { from, buffer, offset, size } of copies)
-      encoder.copyBufferToBuffer(this.buffer, from, buffer, offset, size);
-    queue.submit([encoder.finish()]);
-    this.buffer.mapAsync(MapMode.WRITE).then(
-      () => {
-        this.mapped = true;
-      },
-      // The device is gone or the buffer destroyed: whoever runs something is told.
-      () => undefined,
-    );
+  /**
+   * Submits copies of everything; what is submitted later finds it in place. Waits where the device still reads a piece that has to
+   * be written anew.
+   * @throws DeviceLostError
+   */
+  async write(uploads: readonly Upload[]): Promise<void> {
+    for (const { buffer, offset, size, fill } of uploads) {
+      for (let from = 0; from < size; from += this.slotSize) {
+        const slot = this.slots[this.next++ % this.slots.length]!;
+        await this.gpu.waitFor(slot.mapped);
+        const count = Math.min(this.slotSize, size - from);
+        fill(new Uint8Array(slot.buffer.getMappedRange(), 0, count), from);
+        slot.buffer.unmap();
+        const encoder = this.gpu.device.createCommandEncoder({ label: 'upload' });
+        encoder.copyBufferToBuffer(slot.buffer, 0, buffer, offset + from, count);
+        this.gpu.device.queue.submit([encoder.finish()]);
+        slot.mapped = slot.buffer.mapAsync(MapMode.WRITE);
+        // Seen by whoever writes next, unless the ring is gone by then.
+        slot.mapped.catch(() => undefined);
+      }
+    }
   }
 
   dispose(): void {
-    this.gpu.destroyBuffer(this.buffer);
+    for (const { buffer } of this.slots) this.gpu.destroyBuffer(buffer);
   }
 }

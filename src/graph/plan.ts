@@ -16,7 +16,7 @@ import {
 } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Program } from '../gpu/program.ts';
-import { UploadBuffer } from '../gpu/upload.ts';
+import { type Upload, UploadRing } from '../gpu/upload.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import type { View } from '../kernels/view.ts';
 import { storedBytes, type TensorType } from '../ops/operator.ts';
@@ -24,7 +24,7 @@ import type { PlanBuffers } from './buffers.ts';
 import type { Graph } from './graph.ts';
 import type { DeviceParameters } from './parameters.ts';
 import type { StorageMap } from './storage.ts';
-import { pad, padInto, unpad } from './stored.ts';
+import { padInto, unpad } from './stored.ts';
 
 /** One node of a plan. */
 export interface PlanRow {
@@ -72,10 +72,6 @@ interface InputCopy {
   readonly type: TensorType;
   readonly view: View;
   readonly storage: number;
-  /** In the buffer for uploads. */
-  readonly from: number;
-  /** Bytes, a multiple of 4. */
-  readonly size: number;
 }
 
 interface StagingSlot {
@@ -88,10 +84,9 @@ export class Plan {
   private readonly staging: readonly [StagingSlot, StagingSlot];
   private readonly outputs: readonly OutputCopy[];
   private readonly inputs: readonly InputCopy[];
-  private readonly upload: UploadBuffer;
+  private readonly upload: UploadRing;
   private readonly batches: readonly (readonly [from: number, to: number])[];
   private runs = 0;
-  private submitted: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly gpu: Gpu,
@@ -103,15 +98,13 @@ export class Plan {
     private readonly parameters: DeviceParameters,
   ) {
     this.batches = batchDispatches(rows, program.dispatchCount);
-    let from = 0;
     this.inputs = graph.values.flatMap(({ source, type }, id): InputCopy[] => {
       if (source.kind !== 'input') return [];
       const { storage: index, view } = storage.placements[id]!;
-      const copy = { name: source.name, type, view, storage: index, from, size: storedBytes(type) };
-      from += Math.ceil(copy.size / 16) * 16;
-      return [copy];
+      return [{ name: source.name, type, view, storage: index }];
     });
-    this.upload = new UploadBuffer(gpu, 'inputs', from);
+    const inputBytes = this.inputs.reduce((sum, { type }) => sum + storedBytes(type), 0);
+    this.upload = new UploadRing(gpu, 'inputs', inputBytes);
     let offset = 0;
     this.outputs = [...graph.names].map(([name, value]) => {
       const { storage: index, view } = storage.placements[value]!;
@@ -127,21 +120,22 @@ export class Plan {
   }
 
   /**
-   * Runs the plan once.
+   * Runs the plan once. Runs of plans on one device happen in the order in which they were asked for.
    * @param inputs One tensor per graph input: float32 in the shape of the graph (channels last), uint8 for frames.
    * @returns The outputs by name, float32, channels last, without padding.
    * @throws GraphError when an input is missing or has another shape; DeviceLostError.
    */
   run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, FloatTensor>> {
     const slot = this.staging[this.runs++ % 2]!;
-    const turn = Promise.all([this.submitted, slot.free]).then(() => {
+    const { buffer, free } = slot;
+    const turn = this.gpu.inTurn(async () => {
+      await free;
       this.checkInputs(inputs);
+      await this.upload.write(this.inputs.map((input) => this.uploadOf(input, inputs[input.name]!)));
       // Asked for at once: waiting for the device's word on the commands first would cost a turn of its own.
-      return { accepted: this.submit(inputs, slot.buffer), read: this.readResults(slot.buffer) };
+      return { accepted: this.submit(buffer), read: this.readResults(buffer) };
     });
     const results = turn.then(async ({ accepted, read }) => (await Promise.all([accepted, read]))[1]);
-    // A failed run is its caller's to handle; the next ones go on.
-    this.submitted = turn.catch(() => undefined);
     slot.free = turn.then(({ accepted, read }) => Promise.allSettled([accepted, read])).catch(() => undefined);
     return results;
   }
@@ -186,10 +180,9 @@ export class Plan {
     this.upload.dispose();
   }
 
-  private submit(inputs: Readonly<Record<string, HostTensor>>, staging: GPUBuffer): Promise<void> {
+  private submit(staging: GPUBuffer): Promise<void> {
     const { device } = this.gpu;
     return this.gpu.checked('Run', () => {
-      this.uploadInputs(inputs);
       let encoder = device.createCommandEncoder({ label: 'plan' });
       for (const [from, to] of this.batches) {
         if (from > 0) {
@@ -233,25 +226,23 @@ export class Plan {
     }
   }
 
-  private uploadInputs(inputs: Readonly<Record<string, HostTensor>>): void {
-    const memory = this.upload.memory();
-    for (const { name, type, view, storage, from, size } of this.inputs) {
-      const { data } = inputs[name]!;
-      if (!memory) {
-        // The run before has not begun; this one takes memory of its own.
-        const { buffer, offset } = this.buffers.storage(storage);
-        const bytes = type.dtype === 'u8' ? padBytes(data as Uint8Array) : pad(data as Float32Array, view);
-        this.gpu.device.queue.writeBuffer(buffer, offset, bytes);
-      } else if (type.dtype === 'u8') new Uint8Array(memory, from, size).set(data as Uint8Array);
-      else padInto(new Float32Array(memory, from, size / 4), data as Float32Array, view);
-    }
-    if (!memory) return;
-    this.upload.submit(
-      this.inputs.map(({ storage, from, size }) => {
-        const { buffer, offset } = this.buffers.storage(storage);
-        return { from, buffer, offset, size };
-      }),
-    );
+  private uploadOf({ type, view, storage }: InputCopy, { data }: HostTensor): Upload {
+    const { buffer, offset } = this.buffers.storage(storage);
+    return {
+      buffer,
+      offset,
+      size: storedBytes(type),
+      fill(target, from) {
+        if (type.dtype === 'u8') target.set((data as Uint8Array).subarray(from, from + target.length));
+        else
+          padInto(
+            new Float32Array(target.buffer, target.byteOffset, target.length / 4),
+            data as Float32Array,
+            view,
+            from / 4,
+          );
+      },
+    };
   }
 }
 
@@ -273,12 +264,4 @@ function batchDispatches(rows: readonly PlanRow[], count: number): [number, numb
     }
   }
   return starts.map((start, i) => [start, starts[i + 1] ?? count]);
-}
-
-/** Writes to a buffer come in multiples of 4 bytes. */
-function padBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (bytes.byteLength % 4 === 0) return bytes as Uint8Array<ArrayBuffer>;
-  const padded = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
-  padded.set(bytes);
-  return padded;
 }

@@ -2,16 +2,19 @@
 
 import { pixelsOf, type View, vec4s } from '../kernels/view.ts';
 
-/** Writes channels-last values to `stored` as rows padded to a multiple of 4 channels; the padding stays what it is there. */
-export function padInto(stored: Float32Array, values: Float32Array, view: View): void {
+/** Fills `stored` with channels-last values as rows padded by zeros to a multiple of 4 channels, from the float `from` of the rows on. */
+export function padInto(stored: Float32Array, values: Float32Array, view: View, from = 0): void {
   const channels = view.shape[4];
-  if (channels % 4 === 0) {
-    stored.set(values);
+  const width = 4 * vec4s(channels);
+  if (channels === width) {
+    stored.set(values.subarray(from, from + stored.length));
     return;
   }
-  const width = 4 * vec4s(channels);
-  for (let c = 0; c < channels; c++) {
-    for (let from = c, to = c; from < values.length; from += channels, to += width) stored[to] = values[from]!;
+  let c = from % width;
+  let next = ((from - c) / width) * channels + Math.min(c, channels);
+  for (let i = 0; i < stored.length; i++) {
+    stored[i] = c < channels ? values[next++]! : 0;
+    if (++c === width) c = 0;
   }
 }
 
