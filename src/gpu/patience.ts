@@ -17,6 +17,7 @@ const SHORTEST_PAUSE = 0.05;
 export class Patience {
   private readonly cell = new Int32Array(new SharedArrayBuffer(4));
   private waits = 0;
+  private turning = false;
   private since = 0;
   private turned = 0;
 
@@ -24,7 +25,9 @@ export class Patience {
   readonly during = async <T>(wait: Promise<T>): Promise<T> => {
     if (this.waits++ === 0) {
       this.since = this.turned = performance.now();
-      setImmediate(this.turn);
+      // The turns of a wait that has just ended go on for this one: two chains of them would pause twice.
+      if (!this.turning) setImmediate(this.turn);
+      this.turning = true;
     }
     try {
       return await wait;
@@ -34,7 +37,8 @@ export class Patience {
   };
 
   private readonly turn = (): void => {
-    if (this.waits === 0) return;
+    this.turning = this.waits > 0;
+    if (!this.turning) return;
     const now = performance.now();
     const pause = Math.min(LONGEST_PAUSE, SHARE * (now - this.since));
     // Nobody wakes it: a sleep that blocks the thread.

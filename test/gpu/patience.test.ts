@@ -28,6 +28,13 @@ describe('Patience', () => {
     expect(afterwards).toBeGreaterThan(waiting * 3);
   });
 
+  it('pauses once per turn, however many waits follow each other', async () => {
+    const { during } = new Patience();
+    const first = await turnsDuring(during(sleep(300)));
+    for (let i = 0; i < 20; i++) await during(Promise.resolve());
+    expect(await turnsDuring(during(sleep(300)))).toBeGreaterThan(first / 3);
+  });
+
   it('passes results and failures on', async () => {
     const { during } = new Patience();
     expect(await during(Promise.resolve(3))).toBe(3);
