@@ -70,7 +70,7 @@ function caseOf(node: Subject, inputs: readonly TensorType[], outputs: readonly 
 
 /** Every distinct convolution and pool of I3D as it is compiled, in the order of the model. */
 export function i3dCases(size: ModelSize): Case[] {
-  const graph = inferencePasses(modelGraph(size), [I3D_OUTPUTS.logits]);
+  const graph = inferencePasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits] });
   const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
   const found = new Map<string, Case>();
   for (const node of graph.nodes) {

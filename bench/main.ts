@@ -14,6 +14,7 @@ import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
 import { benchPeers, PEER_TASKS, type PeersOptions } from './peers.ts';
 import { digits, percent, print, table, wholeNumber } from './report.ts';
+import { benchTables, type TablesOptions } from './tables.ts';
 import { benchTrain, type TrainOptions } from './train.ts';
 
 const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
@@ -157,6 +158,27 @@ command('peers', 2)
   .action(async (options: PeersOptions & { task: PeersOptions['tasks']; accuracy: Accuracy[] }) => {
     await withGpu((gpu) => benchPeers(gpu, { ...options, tasks: options.task, accuracies: options.accuracy }));
   });
+
+program
+  .command('tables')
+  .description('choices of kernels to ship for adapters like this one: src/graph/tables')
+  .option('--frames <n>', 'frames of the clip; several with commas', numbers('--frames', 1), [16, 64])
+  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
+  .option('--stream <name>', STREAMS.join(' or '), oneOf('--stream', STREAMS), STREAMS)
+  .option('--accuracy <name>', ACCURACIES.join(', '), oneOf('--accuracy', ACCURACIES), ['exact', 'fast'])
+  .option('--repeats <n>', 'timed runs of a kernel; the median counts', wholeNumber('--repeats'), 5)
+  .option('--rounds <n>', 'a choice must win in each', wholeNumber('--rounds'), 3)
+  .option('--out <file>', 'the module to write')
+  .action(
+    async (
+      options: Omit<TablesOptions, 'streams' | 'accuracies'> & {
+        readonly stream: Stream[];
+        readonly accuracy: Accuracy[];
+      },
+    ) => {
+      await withGpu((gpu) => benchTables(gpu, { ...options, streams: options.stream, accuracies: options.accuracy }));
+    },
+  );
 
 command('lab', 5)
   .description('one convolution by one kernel, all its tiles, best first')

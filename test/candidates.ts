@@ -4,25 +4,28 @@
  */
 
 import { expect } from 'vitest';
+import { floatToHalf, halfToFloat } from '../src/core/half.ts';
 import { floatTensor, type Shape } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
-import { denseView, pixelsOf, type View, vec4s } from '../src/kernels/view.ts';
+import { denseView, pixelsOf, type View, vec4Bytes, vec4s } from '../src/kernels/view.ts';
 import { type Candidate, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
 
-const MARKER = 12345.75;
+/** f16 has it, too. */
+const MARKER = 1000.5;
 
 let nextStorage = 0;
 
 /** A tensor in memory of its own, or in the middle of a wider one. */
-export function operand(shape: Shape, sliced = false): Operand {
+export function operand(shape: Shape, sliced = false, half = false): Operand {
   const extents = viewShape(shape);
-  const view: View = sliced ? { shape: extents, stride: vec4s(extents[4]) + 3, base: 2 } : denseView(extents);
-  const storageBytes = 16 * (view.base + pixelsOf(view) * view.stride);
-  return { type: f32(shape), view, storage: nextStorage++, storageBytes };
+  const whole: View = sliced ? { shape: extents, stride: vec4s(extents[4]) + 3, base: 2 } : denseView(extents);
+  const view = half ? { ...whole, half } : whole;
+  const storageBytes = vec4Bytes(view) * (view.base + pixelsOf(view) * view.stride);
+  return { type: half ? { dtype: 'f16', shape } : f32(shape), view, storage: nextStorage++, storageBytes };
 }
 
 /** A tensor that is known on the host. */
@@ -48,14 +51,16 @@ export async function runCandidate(
     made.push(resource);
     return resource;
   };
-  const upload = (values: Float32Array<ArrayBuffer>): GPUBuffer =>
-    keep(wholeBuffer(gpu.upload(candidate.name, values, BufferUsage.STORAGE | BufferUsage.COPY_SRC))).buffer;
+  const upload = (values: Float32Array<ArrayBuffer>, { half = false }: { half?: boolean } = {}): GPUBuffer => {
+    const stored = half ? Uint16Array.from(values, floatToHalf) : values;
+    return keep(wholeBuffer(gpu.upload(candidate.name, stored, BufferUsage.STORAGE | BufferUsage.COPY_SRC))).buffer;
+  };
   const scratch = (sizes: readonly number[]): GPUBuffer[] =>
     sizes.map((bytes) => upload(new Float32Array(bytes / 4).fill(Number.NaN)));
   const tensors = inputs.map(({ type }, i) => floatTensor(type.shape, data[i]!));
   const buffers = {
-    input: inputs.map((input, i) => (input.storage < 0 ? undefined : upload(pack(input, data[i]!)))),
-    output: outputs.map(({ storageBytes }) => upload(new Float32Array(storageBytes / 4).fill(MARKER))),
+    input: inputs.map((input, i) => (input.storage < 0 ? undefined : upload(pack(input, data[i]!), input.view))),
+    output: outputs.map((output) => upload(new Float32Array(valuesOf(output)).fill(MARKER), output.view)),
     workspace: scratch(candidate.workspaces),
     packed: scratch(candidate.packs ?? []),
   };
@@ -94,7 +99,9 @@ export async function runCandidate(
     });
     const results: Float32Array[] = [];
     for (const [i, { view }] of outputs.entries()) {
-      results.push(unpack(view, new Float32Array(await gpu.read(staging[i]!, staging[i]!.size)), candidate.name));
+      const bytes = await gpu.read(staging[i]!, staging[i]!.size);
+      const stored = view.half ? Float32Array.from(new Uint16Array(bytes), halfToFloat) : new Float32Array(bytes);
+      results.push(unpack(view, stored.subarray(0, valuesOf(outputs[i]!)), candidate.name));
     }
     return results;
   } finally {
@@ -104,8 +111,12 @@ export async function runCandidate(
   }
 }
 
-function pack({ view, storageBytes }: Operand, data: Float32Array): Float32Array<ArrayBuffer> {
-  const packed = new Float32Array(storageBytes / 4).fill(Number.NaN);
+/** In an operand's storage. */
+const valuesOf = ({ storageBytes, view }: Operand): number => (4 * storageBytes) / vec4Bytes(view);
+
+function pack(operand: Operand, data: Float32Array): Float32Array<ArrayBuffer> {
+  const { view } = operand;
+  const packed = new Float32Array(valuesOf(operand)).fill(Number.NaN);
   const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
   for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
     const from = 4 * (view.base + pixel * view.stride);

@@ -10,7 +10,7 @@ import { warmUp } from '../gpu/warmup.ts';
 import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
 import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
-import { type ChoiceNode, type ChoiceOptions, chooseCandidate, nodesToRun } from './lower.ts';
+import { activationsOf, type ChoiceNode, type ChoiceOptions, chooseCandidate, nodesToRun } from './lower.ts';
 import type { DeviceParameters } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
@@ -97,7 +97,8 @@ interface LoweredGraph {
 }
 
 function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): LoweredGraph {
-  const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()], options.optimise ?? true);
+  const { outputs, optimise } = options;
+  const prepared = inferencePasses(graph, { outputs, optimise, activations: activationsOf(profile, options) });
   const storage = assignStorage(prepared);
   const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
     const candidate = chooseCandidate(entry, profile, options);

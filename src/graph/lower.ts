@@ -2,18 +2,29 @@
 
 import { GraphError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
-import type { TuningTable } from '../core/tuning.ts';
-import type { Candidate, NodeOperands, Operand } from '../ops/operator.ts';
+import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
+import type { Candidate, NodeOperands, Operand, TensorType } from '../ops/operator.ts';
 import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
 import type { StorageMap } from './storage.ts';
+import { SHIPPED_TABLES } from './tables/index.ts';
+
+/** What convolutions and pools hand each other. */
+export type Activations = 'f32' | 'f16';
 
 export interface ChoiceOptions {
   /** How far kernels may trade accuracy for speed; `fast` where left out. */
   readonly accuracy?: Accuracy;
   /** Takes the first candidate whose name starts with this, where a node has one: for research. */
   readonly kernel?: string;
-  /** Measured choices; nodes without one take the best guess for the kind of adapter. */
+  /** Choices measured on this device; nodes without one take those measured on others of its kind, else the best guess. */
   readonly tuning?: TuningTable;
+  /**
+   * In memory. `f16`, for devices with `shader-f16`, halves it and rounds to 11 bits between layers, as only the accuracy `half`
+   * may; it does so on GPUs where this is left out. States and outputs are f32 anyway.
+   */
+  readonly activations?: Activations;
+  /** Choices measured on other devices; those that come with the package where left out. */
+  readonly tables?: readonly ShippedTable[];
 }
 
 /** A node that runs on the device, with all its ways of being computed. */
@@ -46,6 +57,15 @@ export function nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePro
   });
 }
 
+/** @throws GraphError where the device has no f16. */
+export function activationsOf(profile: DeviceProfile, { accuracy, activations }: ChoiceOptions): Activations {
+  if (activations === 'f16' && !profile.shaderF16) {
+    throw new GraphError(`${profile.description} has no f16 (shader-f16); activations have to be f32.`);
+  }
+  // A processor converts in software.
+  return activations ?? (accuracy === 'half' && profile.shaderF16 && !profile.software ? 'f16' : 'f32');
+}
+
 const ACCURACY_ORDER: readonly Accuracy[] = ['exact', 'fast', 'half'];
 
 /** Candidates within an accuracy class, the best guess first. */
@@ -54,9 +74,9 @@ export function allowedCandidates({ candidates }: ChoiceNode, accuracy: Accuracy
   return candidates.filter((candidate) => ACCURACY_ORDER.indexOf(candidate.accuracy) <= limit);
 }
 
-/** Forced, else tuned, else the best guess. */
+/** Forced, else tuned here, else tuned elsewhere, else the best guess. */
 export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, options: ChoiceOptions): Candidate {
-  const { accuracy, kernel, tuning } = options;
+  const { accuracy = 'fast', kernel, tuning, tables = SHIPPED_TABLES } = options;
   const allowed = allowedCandidates(entry, accuracy);
   const forced = kernel === undefined ? undefined : entry.candidates.find(({ name }) => name.startsWith(kernel));
   if (forced) return forced;
@@ -65,8 +85,17 @@ export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, optio
     const tuned = record && allowed.find(({ name }) => name === record.candidate);
     if (tuned) return tuned;
   }
-  return allowed[0]!;
+  const shipped = tables.find((table) => isAbout(table, profile))?.choices[accuracy]?.[problemOf(entry)];
+  return allowed.find(({ name }) => name === shipped) ?? allowed[0]!;
 }
+
+/** What a node computes, on any device. */
+export function problemOf({ node, operands }: ChoiceNode): string {
+  const shapes = (list: readonly Operand[]) => list.map(({ type }) => shapeOf(type)).join(' ');
+  return `${node.op} ${JSON.stringify(node.attributes)} ${shapes(operands.inputs)} → ${shapes(operands.outputs)}`;
+}
+
+const shapeOf = ({ dtype, shape }: TensorType): string => `${dtype === 'f16' ? 'f16 ' : ''}${shape.join('×')}`;
 
 /** Adapter and driver, the node's shapes and strides, and a hash of every allowed candidate's shaders. */
 export function tuningKey(
@@ -74,7 +103,7 @@ export function tuningKey(
   allowed: readonly Candidate[],
   profile: DeviceProfile,
 ): string {
-  const shape = ({ type, view }: Operand) => `${type.shape.join('×')}@${view.stride}`;
+  const shape = ({ type, view }: Operand) => `${shapeOf(type)}@${view.stride}`;
   const shapes = `${operands.inputs.map(shape).join(' ')} → ${operands.outputs.map(shape).join(' ')}`;
   const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
   const adapter = `${profile.vendor} ${profile.architecture} ${profile.description}`;

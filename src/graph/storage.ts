@@ -44,7 +44,8 @@ export function assignStorage(graph: Graph): StorageMap {
       last: Number.NEGATIVE_INFINITY,
       ...(source.kind === 'state' ? { state: source.name } : {}),
     };
-    return { storage: storages.push(storage) - 1, view: { shape, stride: vec4s(shape[4]), base: 0 } };
+    const half = type.dtype === 'f16' ? { half: true } : {};
+    return { storage: storages.push(storage) - 1, view: { shape, stride: vec4s(shape[4]), base: 0, ...half } };
   };
 
   // Concatenations first, from the last to the first: their inputs get slices of them, whoever makes those.
@@ -57,7 +58,7 @@ export function assignStorage(graph: Graph): StorageMap {
       const shape = viewShape(graph.values[value]!.type.shape);
       placements[value] = {
         storage: whole.storage,
-        view: { shape, stride: whole.view.stride, base: whole.view.base + offset / 4 },
+        view: { ...whole.view, shape, base: whole.view.base + offset / 4 },
       };
       offset += shape[4];
     }

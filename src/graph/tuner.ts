@@ -8,12 +8,19 @@ import type { Resource } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import type { Argument, Candidate } from '../ops/operator.ts';
 import type { Graph } from './graph.ts';
-import { allowedCandidates, type ChoiceNode, type ChoiceOptions, nodesToRun, tuningKey } from './lower.ts';
+import {
+  activationsOf,
+  allowedCandidates,
+  type ChoiceNode,
+  type ChoiceOptions,
+  nodesToRun,
+  tuningKey,
+} from './lower.ts';
 import { DeviceParameters, type ParameterEvaluator } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { assignStorage } from './storage.ts';
 
-export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning'> {
+export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' | 'activations'> {
   readonly outputs?: readonly string[];
   /** Timed runs per candidate; the median counts. 3 where left out. */
   readonly repeats?: number;
@@ -46,7 +53,8 @@ export async function tune(
   tensors: ReadonlyMap<string, HostTensor>,
   options: TuneOptions = {},
 ): Promise<TuningTable> {
-  const prepared = inferencePasses(graph, options.outputs ?? [...graph.names.keys()]);
+  const activations = activationsOf(gpu.profile, options);
+  const prepared = inferencePasses(graph, { outputs: options.outputs, activations });
   const problems = new Map<string, { entry: ChoiceNode; allowed: Candidate[] }>();
   for (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
     const allowed = allowedCandidates(entry, options.accuracy);
@@ -75,7 +83,9 @@ export async function tune(
           options.repeats ?? 3,
           best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY,
         );
-        if (!best || ms < best.ms) records[key] = { candidate: candidate.name, ms };
+        // The best guess comes first.
+        const guessMs = best?.guessMs ?? ms;
+        if (!best || ms < best.ms) records[key] = { candidate: candidate.name, ms, guessMs };
       }
     } finally {
       bench.dispose();

@@ -12,8 +12,9 @@
 
 import { floatToHalf, HALF_MAX } from '../core/half.ts';
 import type { Binding } from '../core/kernel.ts';
+import { activation, elementOf } from './element.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
-import { constant, repeat, storage, struct } from './wgsl.ts';
+import { constant, repeat, struct } from './wgsl.ts';
 
 export type Triple = readonly [t: number, h: number, w: number];
 
@@ -118,24 +119,30 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
   };
 }
 
-/** x, weights (vec4 of 32 or of 16 bits in a buffer where nothing is said), bias, then the outputs. */
-export function conv3dBindings(outputs: number, weights: Binding = constant('weights')): Binding[] {
-  return [storage('x'), weights, constant('bias'), ...Array.from({ length: outputs }, (_, i) => storage(`y${i}`))];
+/** x, weights (vec4f in a buffer where nothing is said), bias, then the outputs. */
+export function conv3dBindings(
+  { x, outputs }: Pick<Conv3dProblem, 'x' | 'outputs'>,
+  weights: Binding = constant('weights'),
+): Binding[] {
+  return [activation('x', x), weights, constant('bias'), ...outputBindings(outputs)];
 }
+
+export const outputBindings = (outputs: readonly View[]): Binding[] =>
+  outputs.map((view, i) => activation(`y${i}`, view));
 
 /**
  * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a floor) and the choice of the output; guards both tails. Kernels that
  * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
  * `store_inside(pixel, oc4, value, bias)`.
  */
-export function storeFunction(outputs: number): string {
+export function storeFunction(outputs: readonly View[]): string {
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
-    return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = v;`;
+    return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = ${elementOf(outputs[i]!).narrow('v')};`;
   };
   const chain = repeat(
-    outputs,
-    (i) => (i < outputs - 1 ? `if (oc4 < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`),
+    outputs.length,
+    (i) => (i < outputs.length - 1 ? `if (oc4 < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`),
     '',
   );
   return /* wgsl */ `

@@ -19,6 +19,7 @@ import {
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
+import { type Element, elementOf } from './element.ts';
 import { pixelsOf } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -26,17 +27,18 @@ const WORKGROUP = 64;
 
 export function conv3dDirect(problem: Conv3dProblem): Kernel {
   const values = conv3dValues(problem);
+  const x = elementOf(problem.x);
   const grouped = problem.groups > 1;
   const threads = pixelsOf(problem.outputs[0]!) * values.cout4;
   return kernel({
     name: grouped ? 'conv3d_direct grouped' : 'conv3d_direct',
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length),
+    storage: conv3dBindings(problem),
     workgroups: foldGrid(divideUp(threads, WORKGROUP)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs.length)}
+${storeFunction(problem.outputs)}
 
 @compute @workgroup_size(${WORKGROUP})
 fn main(
@@ -57,7 +59,7 @@ fn main(
   for (var kw = 0; kw < p.kernel_w; kw++) {
     let a = address(origin, vec3i(kt, kh, kw));
     if (a >= 0) {
-      ${grouped ? GROUPED_TAP : TAP}
+      ${grouped ? groupedTap(x) : tap(x)}
     }
     w_row += ${grouped ? 'rows' : '4u * p.cin4'};
   }}}
@@ -66,9 +68,10 @@ fn main(
   });
 }
 
-const TAP = /* wgsl */ `
+const tap = (x: Element): string =>
+  /* wgsl */ `
       for (var c = 0u; c < p.cin4; c++) {
-        let v = x[u32(a) + c];
+        let v = ${x.widen('x[u32(a) + c]')};
         let w = (w_row + 4u * c) * p.cout4 + oc4;
         acc += v.x * weights[w];
         acc += v.y * weights[w + p.cout4];
@@ -83,11 +86,12 @@ const GROUPED_START = /* wgsl */ `
   let group = min((4u * oc4 + vec4u(0, 1, 2, 3)) / (p.cout / p.groups), vec4u(p.groups - 1u));
   let first = group * channels;`.trim();
 
-const GROUPED_TAP = /* wgsl */ `
+const groupedTap = (x: Element): string =>
+  /* wgsl */ `
       for (var c = 0u; c < channels; c++) {
         let at = first + c;
         let v = vec4f(
-          ${repeat(4, (i) => `x[u32(a) + at[${i}] / 4u][at[${i}] % 4u],`, '\n          ')}
+          ${repeat(4, (i) => `${x.widen(`x[u32(a) + at[${i}] / 4u][at[${i}] % 4u]`, 1)},`, '\n          ')}
         );
         acc += v * weights[(w_row + c) * p.cout4 + oc4];
       }`.trim();

@@ -49,8 +49,8 @@ import {
   storeFunction,
 } from './conv3d.ts';
 import { bandedTile, divides, stagingCode, stagingFunctions, stagingOf } from './conv3d_staging.ts';
+import { element } from './element.ts';
 import type { MatrixDialect, MatrixShape } from './subgroup_matrix.ts';
-import { tileElement } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -107,7 +107,7 @@ function layoutOf(tile: Conv3dMatrixTile, lanes: number): Layout | undefined {
   const [tm, tn] = [bm / rows / M, bn / columns / N];
   if (!divides([bk / 4, bn / 4, bk / K, tm, tn, ...Object.values(stagingOf({ bm, bn, bk, threads }))]))
     return undefined;
-  const bytes = tileElement(half).bytes / 4;
+  const bytes = element(half).bytes / 4;
   const [xRow, wRow, stripRow] = [bk + 16 / bytes, bn + 16 / bytes, bn + 4];
   const [xTile, strip] = [bm * xRow, rows * M * stripRow];
   const tiles = xTile + bk * wRow;
@@ -126,7 +126,7 @@ export function conv3dMatrixFits(profile: DeviceProfile, tile: Conv3dMatrixTile)
     layout.bytes <= profile.maxWorkgroupStorage &&
     (profile.subgroupMatrix?.configs ?? []).some(
       (config) =>
-        config.componentType === tileElement(half).scalar &&
+        config.componentType === element(half).scalar &&
         config.resultComponentType === 'f32' &&
         config.M === M &&
         config.N === N &&
@@ -152,9 +152,9 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
   const staged = { bm, bn, bk, threads };
   const { xLoads, xStride, wLoads, wStride } = stagingOf(staged);
   const staging = stagingCode(staged);
-  const element = tileElement(half);
+  const tileOf = element(half);
   const target = half ? 'results' : 'tiles';
-  const matrices = device.dialect({ M, N, K, component: element.scalar, source: 'tiles', target });
+  const matrices = device.dialect({ M, N, K, component: tileOf.scalar, source: 'tiles', target });
   const [bk4, bn4] = [bk / 4, bn / 4];
   const values = conv3dValues(problem);
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
@@ -173,20 +173,20 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
     name: `conv3d_matrix ${half ? 'half ' : ''}${matrixTileLabel(tile, '/')}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length, constant('weights', `array<${element.vec4}>`)),
+    storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
     workgroups: foldGrid(divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn4)),
-    enable: [element.enable, matrices.enable].filter((text) => text !== '').join('\n'),
+    enable: matrices.enable,
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs.length)}
-${stagingFunctions(element)}
+${storeFunction(problem.outputs)}
+${stagingFunctions(tileOf, problem.x)}
 
 var<workgroup> drawn: array<atomic<u32>, ${COUNTER}>;
-var<workgroup> tiles: array<${element.scalar}, ${half ? tiles : Math.max(tiles, strip)}>;
+var<workgroup> tiles: array<${tileOf.scalar}, ${half ? tiles : Math.max(tiles, strip)}>;
 ${half ? `var<workgroup> results: array<f32, ${strip}>;` : ''}
 ${matrices.declarations}
 
-fn stage(at: u32, value: ${element.vec4}) {
+fn stage(at: u32, value: ${tileOf.vec4}) {
   ${lines(4, (i) => `tiles[at + ${i}u] = value[${i}];`)}
 }
 

@@ -59,12 +59,12 @@ export function conv3dNarrow(problem: Conv3dProblem, tile: Conv3dNarrowTile): Ke
     name: `conv3d_narrow ${pixels}×${4 * vectors}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length),
+    storage: conv3dBindings(problem),
     workgroups: foldGrid(divideUp(pixelsOf(problem.outputs[0]!), pixels), divideUp(values.cout4, vectors)),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs.length)}
+${storeFunction(problem.outputs)}
 
 @compute @workgroup_size(${lanes})
 fn main(

@@ -58,11 +58,11 @@ export function conv3dRegister(problem: Conv3dProblem, tile: Conv3dRegisterTile)
     name: `conv3d_register ${pixels}×${4 * vectorsPerLane}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length),
+    storage: conv3dBindings(problem),
     workgroups: foldGrid(tiles, divideUp(values.cout4, vectorsPerLane)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs.length)}
+${storeFunction(problem.outputs)}
 
 @compute @workgroup_size(${lanes})
 fn main(

@@ -17,14 +17,15 @@ import type { Kernel } from '../core/kernel.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
-  conv3dBindings,
   conv3dValues,
+  outputBindings,
   PIXEL_FUNCTIONS,
   storeFunction,
 } from './conv3d.ts';
 import { stagingCode, stagingFunctions, stagingOf } from './conv3d_staging.ts';
 import { type Conv3dTiledTile, tileLabel } from './conv3d_tiled.ts';
-import { tileElement, tileProduct } from './tile_product.ts';
+import { activation, element } from './element.ts';
+import { tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
 
@@ -36,7 +37,7 @@ export function splitKBytes(problem: Conv3dProblem, parts: number): number {
 /** Stage 1. Bindings: x, weights, sums. The tile must divide evenly among its threads, see conv3dTiledFits. */
 export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3dTiledTile): Kernel {
   const { bm, bn, bk, tm, tn } = tile;
-  const element = tileElement(tile.half);
+  const tileOf = element(tile.half);
   const [rows, columns] = [bm / tm, bn / tn];
   const threads = rows * columns;
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
@@ -51,16 +52,15 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: Conv3dParams,
     values,
-    storage: [storage('x'), constant('weights', `array<${element.vec4}>`), storage('sums')],
-    enable: element.enable,
+    storage: [activation('x', problem.x), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
     workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn4), parts],
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${stagingFunctions(element)}
+${stagingFunctions(tileOf, problem.x)}
 
 // One vec4 longer than bk, so that rows start in different banks.
-var<workgroup> x_tile: array<${element.vec4}, ${bm * (bk4 + 1)}>;
-var<workgroup> w_tile: array<${element.vec4}, ${bk * bn4}>;
+var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
+var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
 
 fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
   if (pixel < p.pixels && oc4 < p.cout4) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
@@ -91,7 +91,7 @@ ${staging.start}
     if (step + 1u < end) {
       ${staging.next}
     }
-    ${tileProduct({ element, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
+    ${tileProduct({ element: tileOf, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
   }
   ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, workgroup.z, acc${i}_${j});`)}
 }`,
@@ -101,15 +101,14 @@ ${staging.start}
 /** Stage 2. Bindings: sums, bias, the outputs. One thread per vec4 of the output; bound by memory. */
 export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroupSize = 64): Kernel {
   const values = conv3dValues(problem);
-  const bindings = conv3dBindings(problem.outputs.length).filter(({ name }) => name !== 'x' && name !== 'weights');
   return kernel({
     name: `conv3d_splitk sum ${parts}`,
     params: Conv3dParams,
     values,
-    storage: [storage('sums'), ...bindings],
+    storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
     workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
     body: /* wgsl */ `
-${storeFunction(problem.outputs.length)}
+${storeFunction(problem.outputs)}
 
 @compute @workgroup_size(${workgroupSize})
 fn main(

@@ -16,7 +16,8 @@
  * The values of the next step wait in registers (`x_next<i>`, `w_next<i>`) while this one's are multiplied.
  */
 
-import type { TileElement } from './tile_product.ts';
+import { type Element, elementOf } from './element.ts';
+import type { View } from './view.ts';
 import { repeat } from './wgsl.ts';
 
 /** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
@@ -44,8 +45,8 @@ export function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
 /** Whether the numbers that a tile is divided into are whole. */
 export const divides = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
 
-/** `source` and `pixel_values`; for the shader beside PIXEL_FUNCTIONS. */
-export const stagingFunctions = (element: TileElement): string => /* wgsl */ `
+/** `source` and `pixel_values`, from x to a tile of `tile`; for the shader beside PIXEL_FUNCTIONS. */
+export const stagingFunctions = (tile: Element, x: View): string => /* wgsl */ `
 // Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
 fn source(origin: vec4i, tap: u32) -> i32 {
   let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
@@ -53,9 +54,17 @@ fn source(origin: vec4i, tap: u32) -> i32 {
   return select(-1, address(origin, vec3i(at)), at.x < size.x);
 }
 
-fn pixel_values(start: i32, c: u32) -> ${element.vec4} {
-  return ${element.stage('select(vec4f(0), x[u32(max(start, 0)) + c], start >= 0)')};
+fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
+  return ${staged(tile, elementOf(x))};
 }`;
+
+function staged(tile: Element, x: Element): string {
+  const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
+  const value = 'x[u32(max(start, 0)) + c]';
+  // The same 16 bits need no conversion.
+  if (tile.vec4 === x.vec4) return values(`${tile.vec4}(0)`, value);
+  return tile.narrow(values('vec4f(0)', x.widen(value)));
+}
 
 /** Tiles of pixels in a band. */
 const BAND = 8;

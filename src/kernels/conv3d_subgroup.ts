@@ -50,6 +50,7 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
   const { lanes, pixelsPerLane, outputs = problem.outputs.length, weightsIn = 'buffer' } = tile;
   const pixels = lanes * pixelsPerLane;
   const weights = laneWeights(weightsIn, lanes);
+  const views = Array.from({ length: outputs }, (_, i) => problem.outputs[i] ?? problem.outputs[0]!);
   const values = conv3dValues(problem);
   const tiles = divideUp(pixelsOf(problem.outputs[0]!), pixels);
   const perLoad = (i: number): string => /* wgsl */ `
@@ -61,12 +62,12 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
     name: `conv3d_subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixels}×${4 * lanes}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(outputs, weights.binding),
+    storage: conv3dBindings({ x: problem.x, outputs: views }, weights.binding),
     workgroups: foldGrid(tiles, divideUp(values.cout4, lanes)),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(outputs)}
+${storeFunction(views)}
 
 @compute @workgroup_size(${lanes})
 fn main(

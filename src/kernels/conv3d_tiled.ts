@@ -21,8 +21,8 @@
  * Who loads what, and how K and the workgroups are numbered: see conv3d_staging.ts.
  *
  * `half`: weights come as f16, and both tiles hold f16: half the traffic of the weights, and half the workgroup memory, so
- * twice as deep or wide a tile fits. x stays f32 in memory and is converted when it is staged; values are converted back in
- * registers, products and sums are f32.
+ * twice as deep or wide a tile fits. x is converted when it is staged, unless it is f16 in memory as well; values are converted
+ * back in registers, products and sums are f32.
  */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
@@ -35,7 +35,8 @@ import {
   storeFunction,
 } from './conv3d.ts';
 import { bandedTile, divides, type Staging, stagingCode, stagingFunctions, stagingOf } from './conv3d_staging.ts';
-import { tileElement, tileProduct } from './tile_product.ts';
+import { element } from './element.ts';
+import { tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, repeat } from './wgsl.ts';
 
@@ -89,7 +90,7 @@ function layoutOf({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
 /** Whether the tile's threads, workgroup memory and elements are within what the device offers. */
 export function conv3dTiledFits(profile: DeviceProfile, tile: Conv3dTiledTile): boolean {
   const { threads, xTile, wTile } = layoutOf(tile);
-  const { bytes } = tileElement(tile.half);
+  const { bytes } = element(tile.half);
   return (
     (profile.shaderF16 || !tile.half) &&
     threads <= profile.maxInvocationsPerWorkgroup &&
@@ -106,7 +107,7 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
   const { bm, bn, bk, tm, tn } = tile;
   const { rows, columns, threads, xLoads, xStride, wLoads, xTile, wTile } = layoutOf(tile);
   const staging = stagingCode({ bm, bn, bk, threads });
-  const element = tileElement(tile.half);
+  const tileOf = element(tile.half);
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const values = conv3dValues(problem);
   const tiles = divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn4);
@@ -118,16 +119,15 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
     name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: Conv3dParams,
     values,
-    storage: conv3dBindings(problem.outputs.length, constant('weights', `array<${element.vec4}>`)),
+    storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
     workgroups: foldGrid(tiles),
-    enable: element.enable,
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs.length)}
-${stagingFunctions(element)}
+${storeFunction(problem.outputs)}
+${stagingFunctions(tileOf, problem.x)}
 
-var<workgroup> x_tile: array<${element.vec4}, ${xTile}>;
-var<workgroup> w_tile: array<${element.vec4}, ${wTile}>;
+var<workgroup> x_tile: array<${tileOf.vec4}, ${xTile}>;
+var<workgroup> w_tile: array<${tileOf.vec4}, ${wTile}>;
 
 @compute @workgroup_size(${threads})
 fn main(
@@ -152,7 +152,7 @@ ${staging.start}
     if (step + 1u < steps) {
       ${staging.next}
     }
-    ${tileProduct({ element, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
+    ${tileProduct({ element: tileOf, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
   }
   ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, acc${i}_${j});`)}
 }`,

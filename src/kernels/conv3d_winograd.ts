@@ -28,6 +28,7 @@ import {
   type WinogradTile,
   winogradLayoutOf,
 } from './conv3d_winograd_math.ts';
+import { activation, elementOf } from './element.ts';
 import { type View, vec4s } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from './wgsl.ts';
 
@@ -51,7 +52,7 @@ const InputParams = struct('WinogradInput', {
   tile_rows: 'u32',
 });
 
-/** Stage 1. Bindings: x, v, both as `array<f32>`. */
+/** Stage 1. Bindings: x, v, as scalars. */
 export function conv3dWinogradInput(
   problem: Conv3dProblem,
   tile: WinogradTile,
@@ -151,7 +152,7 @@ function tileTransform({ name, x, padding, step, tile, matrices, loop, layout, w
       batches,
       tile_rows: rows,
     },
-    storage: [storage('x', 'array<f32>'), storage('v', 'array<f32>')],
+    storage: [activation('x', x, 'scalar'), storage('v', 'array<f32>')],
     workgroups: foldGrid(divideUp(layout.rows * layout.lanes, workgroupSize)),
     body: /* wgsl */ `
 // The first pixel of a row, or −1 in the padding.
@@ -163,7 +164,7 @@ fn row_start(sample: u32, frame: i32, row: i32) -> i32 {
 fn load(row: i32, column: i32, c: u32) -> f32 {
   let inside = row >= 0 && column >= 0 && column < p.x_w;
   let pixel = u32(max(row, 0) + clamp(column, 0, p.x_w - 1));
-  return select(0.0, x[p.x_base + pixel * p.x_stride + c], inside);
+  return select(0.0, ${elementOf(x).widen('x[p.x_base + pixel * p.x_stride + c]', 1)}, inside);
 }
 
 @compute @workgroup_size(${workgroupSize})
@@ -224,7 +225,7 @@ const OutputParams = struct('WinogradOutput', {
   tile_rows: 'u32',
 });
 
-/** Stage 3, with the epilogue: bias, ReLU, the choice of the output. Bindings: u, bias, the outputs, all as `array<f32>`. */
+/** Stage 3, with the epilogue: bias, ReLU, the choice of the output. Bindings: u, bias, the outputs, all as scalars. */
 export function conv3dWinogradOutput(
   problem: Conv3dProblem,
   tile: WinogradTile,
@@ -247,7 +248,7 @@ export function conv3dWinogradOutput(
   );
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
-    return `y${i}[p.y${i}_base + to * p.y${i}_stride + c${first}] = v;`;
+    return `y${i}[p.y${i}_base + to * p.y${i}_stride + c${first}] = ${elementOf(outputs[i]!).narrow('v', 1)};`;
   };
   return kernel({
     name: `conv3d_winograd output ${winogradLabel(tile)}`,
@@ -275,7 +276,7 @@ export function conv3dWinogradOutput(
     storage: [
       storage('u', 'array<f32>'),
       constant('bias', 'array<f32>'),
-      ...outputs.map((_, i) => storage(`y${i}`, 'array<f32>')),
+      ...outputs.map((view, i) => activation(`y${i}`, view, 'scalar')),
     ],
     workgroups: foldGrid(divideUp(layout.outputRows * lanes, workgroupSize)),
     body: /* wgsl */ `

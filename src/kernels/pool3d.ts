@@ -8,8 +8,9 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import type { Triple } from './conv3d.ts';
+import { activation, elementOf } from './element.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
+import { divideUp, foldGrid, kernel, struct } from './wgsl.ts';
 
 export interface Pool3dProblem {
   readonly x: View;
@@ -82,7 +83,7 @@ export function pool3d(problem: Pool3dProblem, workgroupSize = 64): Kernel {
       pad_h: padding[1],
       pad_w: padding[2],
     },
-    storage: [storage('x'), storage('y')],
+    storage: [activation('x', x), activation('y', y)],
     workgroups: foldGrid(divideUp(pixelsOf(y) * c4, workgroupSize)),
     body: /* wgsl */ `
 @compute @workgroup_size(${workgroupSize})
@@ -108,11 +109,11 @@ fn main(
   for (var h = begin.y; h < end.y; h++) {
   for (var w = begin.z; w < end.z; w++) {
     let at = ((i32(sample) * p.x_t + t) * p.x_h + h) * p.x_w + w;
-    let v = x[p.x_base + u32(at) * p.x_stride + c];
+    let v = ${elementOf(x).widen('x[p.x_base + u32(at) * p.x_stride + c]')};
     ${max ? 'acc = select(max(acc, v), v, empty); empty = false;' : 'acc += v;'}
   }}}
   ${max ? '' : AVERAGE}
-  y[p.y_base + pixel * p.y_stride + c] = acc;
+  y[p.y_base + pixel * p.y_stride + c] = ${elementOf(y).narrow('acc')};
 }`,
   });
 }

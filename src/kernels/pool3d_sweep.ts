@@ -14,9 +14,10 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
+import { activation, elementOf } from './element.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 import { vec4s } from './view.ts';
-import { divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from './wgsl.ts';
+import { divideUp, foldGrid, kernel, type LoopBound, repeat, struct } from './wgsl.ts';
 
 const Params = struct('Pool3dSweep', {
   threads: 'u32',
@@ -87,7 +88,7 @@ export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSi
       pad_w: padding[2],
       rows: 3,
     },
-    storage: [storage('x'), storage('y')],
+    storage: [activation('x', x), activation('y', y)],
     workgroups: foldGrid(divideUp(threads, workgroupSize)),
     body: /* wgsl */ `
 const LOWEST = vec4f(-3.4028234663852886e38);
@@ -115,12 +116,12 @@ fn main(
     let frame = (sample * p.x_t + clamp(t + 2 - p.pad_t, 0, p.x_t - 1)) * p.x_h;
     for (var r = 0; r < ${loop === 'uniform' ? 'p.rows' : '3'}; r++) {
       let at = p.x_base + u32((frame + clamp(row + r - p.pad_h, 0, p.x_h - 1)) * p.x_w) * p.x_stride + c;
-      ${repeat(columns + 2, (i) => `let v${i} = x[at + x${i}];`, '\n      ')}
+      ${repeat(columns + 2, (i) => `let v${i} = ${elementOf(x).widen(`x[at + x${i}]`)};`, '\n      ')}
       ${repeat(columns, (j) => `c${j} = max(c${j}, max(v${j}, max(v${j + 1}, v${j + 2})));`, '\n      ')}
     }
     if (t >= begin) {
       let to = p.y_base + u32(((sample * p.y_t + t) * p.y_h + row) * p.y_w + first) * p.y_stride + c;
-      ${repeat(columns, (j) => `if (first + ${j} < p.y_w) { y[to + ${j}u * p.y_stride] = max(a${j}, max(b${j}, c${j})); }`, '\n      ')}
+      ${repeat(columns, (j) => `if (first + ${j} < p.y_w) { y[to + ${j}u * p.y_stride] = ${elementOf(y).narrow(`max(a${j}, max(b${j}, c${j}))`)}; }`, '\n      ')}
     }
   }
 }`,

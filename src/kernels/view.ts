@@ -1,5 +1,5 @@
 /**
- * @file How kernels see an activation: N×T×H×W×C, channels last, padded to a multiple of 4 and read as `vec4f`. A view may
+ * @file How kernels see an activation: N×T×H×W×C, channels last, padded to a multiple of 4 and read as vec4. A view may
  * be a channel slice of a wider tensor (the branches of a Mixed module write into one buffer, so concatenation costs
  * nothing) or a range of its frames. **Padding lanes hold zero**: every kernel that writes keeps it so, and convolutions
  * rely on it.
@@ -12,7 +12,12 @@ export interface View {
   readonly stride: number;
   /** First element, counted in vec4 from the start of the binding. */
   readonly base: number;
+  /** Values of 16 bits (element.ts); of 32 where left out. */
+  readonly half?: boolean;
 }
+
+/** Bytes of a vec4. */
+export const vec4Bytes = ({ half }: Pick<View, 'half'>): 16 | 8 => (half ? 8 : 16);
 
 /** Channels in vec4, rounded up. */
 export const vec4s = (channels: number): number => Math.ceil(channels / 4);

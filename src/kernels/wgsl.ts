@@ -48,13 +48,14 @@ export function kernel<F extends Record<string, FieldType>>(source: {
   /** Storage bindings; the uniform `p` comes before them. */
   readonly storage: readonly Binding[];
   readonly workgroups: Workgroups;
-  /** Directives such as `enable subgroups;`. */
+  /** Directives such as `enable subgroups;`, but for those that bindings ask for. */
   readonly enable?: string;
   readonly body: string;
 }): Kernel {
   const bindings: Binding[] = [{ name: 'p', kind: 'uniform', type: source.params.name }, ...source.storage];
   const hasTexels = bindings.some(({ kind }) => kind === 'texels');
-  const directives = [source.enable, hasTexels ? READ_TEXELS : ''].filter(Boolean);
+  const hasHalves = bindings.some(({ type }) => /vec4h|f16/.test(type));
+  const directives = [hasHalves ? 'enable f16;' : '', source.enable, hasTexels ? READ_TEXELS : ''].filter(Boolean);
   return {
     name: source.name,
     wgsl: `${[...directives, source.params.wgsl, declare(bindings), source.body.trim()].join('\n')}\n`,

@@ -101,6 +101,10 @@ export function memberWeights(
   return lanes !== undefined && profile.texels ? panelWeights(packed, cout, lanes) : undefined;
 }
 
+/** Whether a member's kernel takes activations as they lie. */
+export const takes = ({ halves = false }: Pick<Member, 'halves'>, activations: readonly Operand[]): boolean =>
+  halves || activations.every(({ view }) => !view.half);
+
 /** Candidates are tried in the order of their ranks, lowest first. */
 export interface RankedCandidate {
   readonly rank: number;
@@ -112,6 +116,8 @@ export interface Member {
   readonly name: string;
   /** How it wants its weights: packed where left out, in 16 bits, or in panels for the device's narrow subgroups. */
   readonly weights?: 'half' | 'panels';
+  /** Reads x and writes y in f16 where they are; others are not offered there. */
+  readonly halves?: boolean;
   /** Outputs that its kernel has, whatever the node has; as many as the node where left out. See `spareOutputs`. */
   readonly outputs?: number;
   applies(groups: number, profile: DeviceProfile): boolean;

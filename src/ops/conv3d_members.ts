@@ -17,6 +17,7 @@ import {
   problemOf,
   type RankedCandidate,
   spareOutputs,
+  takes,
 } from './conv3d_family.ts';
 import { halfRank } from './conv3d_half.ts';
 import type { Candidate } from './operator.ts';
@@ -63,6 +64,7 @@ const narrowMember = (vectors: number, rate: number): Member => {
 
 const tiledMember = (rank: number, tile: Conv3dTiledTile): Member => ({
   name: `tiled ${tileLabel(tile)}`,
+  halves: true,
   applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
   rank: (profile) => (profile.software ? 50 + rank : rank),
   kernel: (problem) => conv3dTiled(problem, tile),
@@ -85,6 +87,7 @@ const halfTiledMember = (rank: number, tile: Conv3dTiledTile): Member => {
 const matrixMember = (rank: number, tile: Conv3dMatrixTile): Member => ({
   name: `${tile.half ? 'half ' : ''}matrix ${matrixTileLabel(tile)}`,
   ...(tile.half ? { weights: 'half' } : {}),
+  halves: true,
   applies: (groups, profile) => groups === 1 && !profile.software && conv3dMatrixFits(profile, tile),
   rank: () => rank,
   kernel: (problem, { subgroupMaxSize, subgroupMatrix }) =>
@@ -129,13 +132,14 @@ export const MEMBERS: readonly Member[] = [
   matrixMember(-6, { bm: 64, bn: 64, bk: 16, rows: 2, columns: 2, ...SINGLE_8 }),
   matrixMember(-5, { bm: 32, bn: 32, bk: 16, rows: 1, columns: 2, ...SINGLE_8 }),
   registerMember(4, 2, 0),
-  { name: 'direct', applies: () => true, rank: () => 100, kernel: (problem) => conv3dDirect(problem) },
+  { name: 'direct', halves: true, applies: () => true, rank: () => 100, kernel: (problem) => conv3dDirect(problem) },
 ];
 
 export function memberCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups, x, outputs, profile } = conv;
   const parts = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
-  return MEMBERS.filter((member) => member.applies(groups, profile)).flatMap((member): RankedCandidate[] => {
+  const members = MEMBERS.filter((member) => member.applies(groups, profile) && takes(member, [x, ...outputs]));
+  return members.flatMap((member): RankedCandidate[] => {
     const weights = memberWeights(member, conv, conv.packedWeights);
     if (!weights) return [];
     const spare = spareOutputs(member, outputs);

@@ -5,7 +5,14 @@
 
 import { conv3dStemPack, packedProblem, packedShape } from '../kernels/conv3d_stem.ts';
 import { denseView, pixelsOf, vec4s } from '../kernels/view.ts';
-import { type Convolution, memberWeights, problemOf, type RankedCandidate, spareOutputs } from './conv3d_family.ts';
+import {
+  type Convolution,
+  memberWeights,
+  problemOf,
+  type RankedCandidate,
+  spareOutputs,
+  takes,
+} from './conv3d_family.ts';
 import { MEMBERS } from './conv3d_members.ts';
 import { splitForWorkspace } from './conv3d_parts.ts';
 import type { Argument, Candidate } from './operator.ts';
@@ -34,7 +41,7 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, x, outputs, profile, cin, groups } = conv;
   const [kt, kh, kw] = geometry.kernel;
   const saved = vec4s(kw * cin) / (kw * vec4s(cin));
-  if (groups !== 1 || cin > FEW_CHANNELS || saved >= 1) return [];
+  if (groups !== 1 || cin > FEW_CHANNELS || saved >= 1 || x.view.half) return [];
   const columns = outputs[0]!.view.shape[3];
   const packed = (samples: number, frames: number) =>
     denseView(packedShape([samples, frames, ...x.view.shape.slice(2)] as unknown as typeof x.view.shape, kw, columns));
@@ -48,7 +55,10 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
   });
   if (!split) return [];
   const packedWeights = conv.weights.packed(kt * kh, kw * cin);
-  return MEMBERS.filter(({ name, applies }) => PACKED.includes(name) && applies(1, profile)).flatMap((member) => {
+  const members = MEMBERS.filter(
+    (member) => PACKED.includes(member.name) && member.applies(1, profile) && takes(member, outputs),
+  );
+  return members.flatMap((member) => {
     const weights = memberWeights(member, conv, packedWeights);
     if (!weights) return [];
     const spare = spareOutputs(member, outputs, split.workspaces.length);

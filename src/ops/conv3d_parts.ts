@@ -5,7 +5,7 @@
 
 import type { DeviceProfile } from '../core/kernel.ts';
 import type { Triple } from '../kernels/conv3d.ts';
-import type { View } from '../kernels/view.ts';
+import { type View, vec4Bytes } from '../kernels/view.ts';
 import type { Operand } from './operator.ts';
 import { frameRange, type Part, resolvePadding, type WindowGeometry } from './window.ts';
 
@@ -86,6 +86,7 @@ export function splitForWorkspace(
   return { parts, workspaces: each[0]!.map((_, i) => Math.max(...each.map((workspaces) => workspaces[i]!))) };
 }
 
-function rangeBytes({ shape: [, , height, width], stride }: View, frames: number): number {
-  return frames * height * width * stride * 16;
+function rangeBytes(view: View, frames: number): number {
+  const [, , height, width] = view.shape;
+  return frames * height * width * view.stride * vec4Bytes(view);
 }

@@ -6,7 +6,7 @@
 import { GraphError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import type { Triple } from '../kernels/conv3d.ts';
-import { type View, vec4s } from '../kernels/view.ts';
+import { type View, vec4Bytes, vec4s } from '../kernels/view.ts';
 import type { Argument, Candidate, Operand } from './operator.ts';
 
 /** `same` and `valid` as TensorFlow has them, or explicit amounts before and after each of T, H, W. */
@@ -182,19 +182,21 @@ export function pointwise(
 }
 
 /** Bytes from one frame of a view to the next. */
-function frameBytes({ shape: [, , height, width], stride }: View): number {
-  return height * width * stride * 16;
+function frameBytes(view: View): number {
+  const [, , height, width] = view.shape;
+  return height * width * view.stride * vec4Bytes(view);
 }
 
 /** Frames `from` … `to` of one sample as a view of its own, with the binding that covers it. */
 export function frameRange(view: View, sample: number, from: number, to: number, alignment: number) {
   const [, frames, height, width, channels] = view.shape;
-  const start = (view.base + (sample * frames + from) * height * width * view.stride) * 16;
+  const bytes = vec4Bytes(view);
+  const start = (view.base + (sample * frames + from) * height * width * view.stride) * bytes;
   const offset = Math.floor(start / alignment) * alignment;
   const pixels = (to - from) * height * width;
-  const end = start + ((pixels - 1) * view.stride + vec4s(channels)) * 16;
+  const end = start + ((pixels - 1) * view.stride + vec4s(channels)) * bytes;
   return {
-    view: { shape: [1, to - from, height, width, channels], stride: view.stride, base: (start - offset) / 16 } as View,
+    view: { ...view, shape: [1, to - from, height, width, channels], base: (start - offset) / bytes } as View,
     offset,
     size: end - offset,
   };

@@ -62,7 +62,7 @@ describe('mergeSiblings', () => {
 
 describe('concatInPlace', () => {
   it('gives all branches slices of one buffer', () => {
-    const graph = inferencePasses(moduleGraph(), ['module']);
+    const graph = inferencePasses(moduleGraph(), { outputs: ['module'] });
     const concat = graph.nodes.find((node) => node.op === 'concat')!;
     expect(concat.attributes).toEqual({ inPlace: true });
     const { placements } = assignStorage(graph);
@@ -98,9 +98,9 @@ describe('concatInPlace', () => {
 describe('inferencePasses', () => {
   it('drops what the asked-for outputs do not need', () => {
     const graph = i3dGraph({ frames: 16, height: 224, width: 224, channels: 3, classes: 400 });
-    const stem = inferencePasses(graph, ['Conv3d_1a_7x7']);
+    const stem = inferencePasses(graph, { outputs: ['Conv3d_1a_7x7'] });
     expect(ops(stem)).toEqual(['foldedWeights', 'foldedBias', 'conv3d']);
-    const logits = inferencePasses(graph, ['logits']);
+    const logits = inferencePasses(graph, { outputs: ['logits'] });
     // 57 units and the logits layer; of each of the nine modules three become one.
     expect(count(graph, 'conv3d')).toBe(58);
     expect(count(logits, 'conv3d')).toBe(58 - 18);
@@ -110,6 +110,8 @@ describe('inferencePasses', () => {
     ).toBe(true);
   });
   it('lists the known outputs when one is unknown', () => {
-    expect(() => inferencePasses(moduleGraph(), ['z'])).toThrow('There is no output z; there are module, y.');
+    expect(() => inferencePasses(moduleGraph(), { outputs: ['z'] })).toThrow(
+      'There is no output z; there are module, y.',
+    );
   });
 });

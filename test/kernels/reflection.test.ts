@@ -28,6 +28,7 @@ import { emulatedMatrices } from '../emulated_matrix.ts';
 
 const x = denseView([1, 2, 7, 7, 8]);
 const y = denseView([1, 2, 7, 7, 8]);
+const half = { ...x, half: true };
 const window = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1] } as const;
 const problem: Conv3dProblem = { x, outputs: [y], ...window, groups: 1, relu: true };
 const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
@@ -169,11 +170,13 @@ const KERNELS: readonly Kernel[] = [
   probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
   conv3dDirect(three),
   conv3dDirect({ ...problem, groups: 2 }),
+  conv3dDirect({ ...problem, x: half, outputs: [half, y], groups: 2 }),
   conv3dPack({ groups: 27, rows: 3, cout: 8 }),
   conv3dTurn({ taps: 27, cin: 8, cout: 8, rows: 8 }),
   conv3dInputGradient({ dy: y, dx: x, ...window, groups: 1 }),
   pool3d({ x, y, ...window, mode: 'max' }),
   pool3d({ x, y, ...window, mode: 'average' }),
+  pool3d({ x: half, y, ...window, mode: 'average' }),
   pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64, loop: 'uniform' }),
   affine({ x, y, relu: false }),
   relu({ x, y }),

@@ -24,6 +24,8 @@ const problem: Conv3dProblem = {
   relu: true,
 };
 const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
+/** Activations of 16 bits, and one output of 32. */
+const halves: Conv3dProblem = { ...problem, x: { ...problem.x, half: true }, outputs: [{ ...y, half: true }, y] };
 
 /** The smallest tiles that 128 lanes can stage, on matrices of f16 that are not square, and of f32. */
 const HALF: Conv3dMatrixTile = { bm: 16, bn: 32, bk: 32, rows: 1, columns: 1, M: 8, N: 16, K: 16, half: true };
@@ -50,6 +52,7 @@ describe('subgroup matrices', () => {
       for (const { name, kernel } of members) {
         expect(await complaints(gpu, kernel(problem, profile).wgsl), name).toEqual([]);
         expect(await complaints(gpu, kernel(three, profile).wgsl), name).toEqual([]);
+        expect(await complaints(gpu, kernel(halves, profile).wgsl), name).toEqual([]);
       }
     });
   });

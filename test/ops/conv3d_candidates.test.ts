@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { floatToHalf, halfToFloat } from '../../src/core/half.ts';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
 import type { Shape } from '../../src/core/tensor.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d_candidates.ts';
@@ -200,6 +201,54 @@ describe.each(CASES)('$name', (test) => {
   });
 });
 
+describe('activations in f16', () => {
+  const all = () => true;
+
+  // Each combination is a shader of its own, which the software adapter takes seconds to compile.
+  it.each([
+    { name: '17 → 33, batch 2, bias', what: 'read and written', x: true, y: all },
+    { name: 'in parts over batch and time', what: 'read and written', x: true, y: all },
+    { name: 'groups', what: 'read and written', x: true, y: all },
+    { name: 'few pixels, long K', what: 'read and written', x: true, y: all },
+    {
+      name: 'slices, three outputs',
+      what: 'read, and every second output written',
+      x: true,
+      y: (i: number) => i % 2 === 1,
+    },
+    { name: 'stem, 3 channels', what: 'written', x: false, y: all },
+  ])('are $what by every candidate that is offered: $name', async ({ name, ...halved }) => {
+    if (!gpu().profile.shaderF16) return;
+    const test = CASES.find((other) => other.name === name)!;
+    const whole = build(test, false);
+    const rounded = Float32Array.from(whole.x.data, (value) => halfToFloat(floatToHalf(value)));
+    const { x, weights, bias, y, expected } = halved.x ? build(test, false, rounded) : whole;
+    const io = {
+      inputs: whole.io.inputs.map((input, i) => (i === 0 ? operand(input.type.shape, test.sliced, halved.x) : input)),
+      outputs: whole.io.outputs.map(({ type }, i) => operand(type.shape, test.sliced, halved.y(i))),
+    };
+    const profile = { ...gpu().profile, maxStorageBinding: test.limit ?? gpu().profile.maxStorageBinding };
+    const candidates = conv3dCandidates(whole.node, io, profile);
+    expect(candidates.map(({ name }) => name)).toContain('direct');
+    if (whole.node.groups === 1) expect(candidates.some(({ name }) => name.startsWith('half tiled'))).toBe(true);
+    for (const candidate of candidates) {
+      const found = await runCandidate(gpu(), candidate, io, [x.data, weights, bias], test.limit);
+      let first = 0;
+      for (const [i, { view }] of io.outputs.entries()) {
+        const channels = view.shape[4];
+        const part = expected.filter((_, at) => at % y[4] >= first && at % y[4] < first + channels);
+        try {
+          // Half of the last of 11 bits.
+          expectClose(found[i]!, part, TOLERANCE[candidate.accuracy] + (view.half ? 2 ** -11 : 0));
+        } catch (error) {
+          throw new Error(`${candidate.name}, output ${i}: ${(error as Error).message}`);
+        }
+        first += channels;
+      }
+    }
+  });
+});
+
 describe('the first candidate', () => {
   const cube = { kernel: [3, 3, 3] } as const;
   const stem = { kernel: [7, 7, 7], stride: [2, 2, 2] } as const;
@@ -372,12 +421,12 @@ function operands(test: Case, trained = false) {
   };
 }
 
-function build(test: Case, trained: boolean) {
+function build(test: Case, trained: boolean, values?: Float32Array) {
   const { y, before, node, io } = operands(test, trained);
   const { kernel, stride } = node.geometry;
   const cout = y[4];
   const inner = test.x[4] / node.groups;
-  const x = { shape: test.x, data: fill(`${test.name}.x`, sizeOf5(test.x)) };
+  const x = { shape: test.x, data: values ?? fill(`${test.name}.x`, sizeOf5(test.x)) };
   const weights = fill(`${test.name}.w`, kernel[0] * kernel[1] * kernel[2] * inner * cout);
   const bias = test.bias ? fill(`${test.name}.b`, cout) : new Float32Array(cout);
   const options = { kernel, stride, padding: before, groups: node.groups, relu: node.relu };

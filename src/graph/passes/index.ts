@@ -6,12 +6,23 @@ import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
 import { fuseRelu } from './fuse_relu.ts';
+import { halfActivations } from './half_activations.ts';
 import { mergeSiblings } from './merge_siblings.ts';
 import { selectOutputs } from './select_outputs.ts';
 
-/** Prepares a graph for inference of the named outputs. `optimise: false` keeps every node, for finding bugs in passes. */
-export function inferencePasses(graph: Graph, outputs: readonly string[], optimise = true): Graph {
+export interface PassOptions {
+  /** Names of the values that runs return; all named ones where left out. */
+  readonly outputs?: readonly string[] | undefined;
+  /** `false` keeps every node, for finding bugs in passes. */
+  readonly optimise?: boolean | undefined;
+  /** What convolutions and pools hand each other; f32 where left out. */
+  readonly activations?: 'f32' | 'f16' | undefined;
+}
+
+/** Prepares a graph for inference. */
+export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph {
+  const { outputs = [...graph.names.keys()], optimise = true, activations } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
-  if (!optimise) return selected;
-  return concatInPlace(prune(mergeSiblings(fuseRelu(foldBatchNorm(selected)))));
+  const optimised = optimise ? concatInPlace(prune(mergeSiblings(fuseRelu(foldBatchNorm(selected))))) : selected;
+  return activations === 'f16' ? halfActivations(optimised) : optimised;
 }

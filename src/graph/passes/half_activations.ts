@@ -1,0 +1,41 @@
+/**
+ * @file Activations in f16: what convolutions and pools hand each other takes half of the memory and of its traffic. They compute in
+ * f32 and round once, when they store.
+ */
+
+import { type Graph, type Node, parameterValues, type ValueId } from '../graph.ts';
+
+/** Whether kernels of a node read and write f16. Concatenations are storage only, all of it or nothing. */
+function handles(node: Node): boolean {
+  if (node.op === 'concat') return node.attributes.inPlace === true;
+  return node.op === 'conv3d' || node.op === 'pool3d';
+}
+
+/** Comes last: it changes types, which other passes would infer anew. Graph inputs and named values stay f32. */
+export function halfActivations(graph: Graph): Graph {
+  const parameters = parameterValues(graph);
+  const halved = new Set<ValueId>();
+  graph.values.forEach(({ source, type }, id) => {
+    if (source.kind === 'node' && type.dtype === 'f32' && !parameters.has(id)) halved.add(id);
+  });
+  for (const value of graph.names.values()) halved.delete(value);
+  for (const node of graph.nodes) {
+    if (!handles(node)) for (const value of [...node.inputs, ...node.outputs]) halved.delete(value);
+  }
+  // What lies in one storage has one type; a concatenation may lie in another one.
+  for (let before = -1; before !== halved.size; ) {
+    before = halved.size;
+    for (const { op, inputs, outputs } of graph.nodes) {
+      const together = [...inputs, ...outputs];
+      if (op === 'concat' && !together.every((value) => halved.has(value))) {
+        for (const value of together) halved.delete(value);
+      }
+    }
+  }
+  return {
+    ...graph,
+    values: graph.values.map((value, id) =>
+      halved.has(id) ? { ...value, type: { ...value.type, dtype: 'f16' as const } } : value,
+    ),
+  };
+}
