@@ -1,7 +1,7 @@
 /** @file Tables of kernel choices to ship: I3D tuned several times over, of which what was clearly faster every time is kept. */
 
 import type { Accuracy } from '../src/core/kernel.ts';
-import type { ShippedTable, TuningRecord } from '../src/core/tuning.ts';
+import type { ShippedTable } from '../src/core/tuning.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import type { Graph } from '../src/graph/graph.ts';
 import { activationsOf, allowedCandidates, nodesToRun, problemOf, tuningKey } from '../src/graph/lower.ts';
@@ -12,6 +12,7 @@ import type { Stream } from '../src/i3d/architecture.ts';
 import { I3D_OUTPUTS } from '../src/i3d/model.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import { madeUpParameters, modelGraph } from './i3d.ts';
+import { median } from './measure.ts';
 import { digits, originOf, percent, print, progress, table } from './report.ts';
 
 export interface TablesOptions {
@@ -28,6 +29,12 @@ export interface TablesOptions {
 
 /** What is not so many times as fast as the best guess, in every round, is noise or will change with the next driver. */
 const CLEARLY = 1.15;
+
+/** The share of all problems' time that a choice has to save. */
+const WORTH = 0.005;
+
+/** What took so many times as long as the fastest is not tried again. */
+const HOPELESS = 1.5;
 
 const OUTPUTS = [I3D_OUTPUTS.logits];
 
@@ -55,6 +62,8 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
       }
     }
     choices.push(...found.values());
+    // What was measured so far is not lost where the rest takes too long.
+    if (options.out) await writeFileAtomic(options.out, moduleText(gpu, choices));
   }
   progress('');
   print(
@@ -71,37 +80,59 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
       3,
     ),
   );
-  if (options.out) await writeFileAtomic(options.out, moduleText(gpu, choices));
 }
 
-/** Problems of a graph for which the same candidate was clearly the fastest in all rounds. */
+/** Problems of a graph for which some candidate was clearly faster than the best guess in every round. */
 async function clearChoices(gpu: Gpu, graph: Graph, accuracy: Accuracy, options: TablesOptions): Promise<Choice[]> {
   const parameters = madeUpParameters(graph);
-  const rounds: (readonly (readonly [key: string, record: TuningRecord])[])[] = [];
+  const measured = new Map<string, Map<string, number[]>>();
   for (let round = 0; round < options.rounds; round++) {
-    const records = await tune(graph, gpu, parameters, {
+    await tune(graph, gpu, parameters, {
       outputs: OUTPUTS,
       accuracy,
       repeats: options.repeats,
+      skip: (problem, candidate) => isHopeless(measured.get(problem), candidate),
+      onTime(problem, candidate, ms) {
+        const times = measured.get(problem) ?? new Map<string, number[]>();
+        measured.set(problem, times.set(candidate, [...(times.get(candidate) ?? []), ms]));
+      },
       onProgress: ({ done, total, node, candidate }) =>
         progress(`round ${round + 1}, ${accuracy}: ${done} of ${total}, ${node.split(' + ')[0]}, ${candidate}`),
     });
-    rounds.push(Object.entries(records));
   }
   const activations = activationsOf(gpu.profile, { accuracy });
   const prepared = inferencePasses(graph, { outputs: OUTPUTS, activations });
-  const problems = nodesToRun(prepared, assignStorage(prepared), gpu.profile);
-  return problems.flatMap((entry): Choice[] => {
-    const key = tuningKey(entry, allowedCandidates(entry, accuracy), gpu.profile);
-    const records = rounds.flatMap((round) => round.filter(([of]) => of === key).map(([, record]) => record));
-    const first = records[0];
-    if (!first || records.some(({ candidate }) => candidate !== first.candidate)) return [];
-    const gains = records.map(({ ms, guessMs = ms }) => guessMs / ms);
-    const gain = Math.min(...gains);
-    if (gain < CLEARLY) return [];
-    const { ms, guessMs = ms } = records[gains.indexOf(gain)]!;
-    return [{ accuracy, problem: problemOf(entry), candidate: first.candidate, gain, guessMs, ms }];
+  // Another shader has to be compiled, which a small layer does not win back.
+  const whole = [...measured.values()].reduce((sum, times) => sum + median([...times.values()][0]!), 0);
+  return nodesToRun(prepared, assignStorage(prepared), gpu.profile).flatMap((entry): Choice[] => {
+    const times = measured.get(tuningKey(entry, allowedCandidates(entry, accuracy), gpu.profile));
+    const best = times && clearest(times);
+    return best && best.guessMs - best.ms > WORTH * whole ? [{ accuracy, problem: problemOf(entry), ...best }] : [];
   });
+}
+
+/** Milliseconds by candidate, the best guess first; one for each round in which it was tried. */
+type Times = ReadonlyMap<string, readonly number[]>;
+
+/** In the first round. The best guess is tried again in any case: the others are compared with it. */
+function isHopeless(times: Times | undefined, candidate: string): boolean {
+  if (!times || candidate === times.keys().next().value) return false;
+  const best = Math.min(...[...times.values()].map((rounds) => rounds[0]!));
+  return (times.get(candidate)?.[0] ?? 0) > HOPELESS * best;
+}
+
+/** The candidate with the largest gain in its worst round, where that is clear. */
+function clearest(times: Times): Pick<Choice, 'candidate' | 'gain' | 'guessMs' | 'ms'> | undefined {
+  const [guess] = times.values();
+  const rivals = [...times].slice(1).filter(([, rounds]) => rounds.length === guess!.length);
+  const gains = rivals.map(([candidate, rounds]) => ({
+    candidate,
+    gain: Math.min(...rounds.map((ms, i) => guess![i]! / ms)),
+    guessMs: median(guess!),
+    ms: median(rounds),
+  }));
+  const best = gains.reduce((a, b) => (b.gain > a.gain ? b : a), { candidate: '', gain: 0, guessMs: 0, ms: 0 });
+  return best.gain >= CLEARLY ? best : undefined;
 }
 
 /** Formatted as `npm run fix` leaves it, near enough. */

@@ -74,10 +74,15 @@ function report(records: TuningTable, left: number, adapter: string): string {
   const rest = left > 0 ? ` The time was up with ${left} problems left; run it again, or with a larger --budget.` : '';
   if (entries.length === 0 && left > 0) return `Nothing was measured on ${adapter}.${rest}`;
   if (entries.length === 0) return `Nothing new to measure on ${adapter}; results are in ${defaultTuningPath()}.`;
-  const columns: Column[] = [{ title: 'problem' }, { title: 'fastest' }, { title: 'ms', align: 'right' }];
-  const rows = entries.map(([key, { candidate, ms }]) => {
+  const columns: Column[] = [
+    { title: 'problem' },
+    { title: 'fastest' },
+    { title: 'ms', align: 'right' },
+    { title: 'untuned', align: 'right' },
+  ];
+  const rows = entries.map(([key, { candidate, ms, guessMs = ms }]) => {
     const [, problem = ''] = key.split(' | ');
-    return [problem.replace(/\{.*\} /, ''), candidate, ms.toFixed(2)];
+    return [problem.replace(/\{.*\} /, ''), candidate, ms.toFixed(2), guessMs.toFixed(2)];
   });
   return `${table(columns, rows)}\n\n${entries.length} problems measured on ${adapter}; kept in ${defaultTuningPath()}.${rest}`;
 }

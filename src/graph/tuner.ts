@@ -29,6 +29,10 @@ export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' |
   readonly onProgress?: (progress: TuneProgress) => void;
   /** Gets each problem's record as soon as it is measured, so that nothing is lost where the run ends early. */
   readonly onRecord?: (record: TuningTable) => Promise<void> | void;
+  /** Gets the time of each candidate as soon as it is measured. */
+  readonly onTime?: (problem: string, candidate: string, ms: number) => void;
+  /** Candidates that need not be tried, such as those that were far behind in a round before. */
+  readonly skip?: (problem: string, candidate: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -71,6 +75,7 @@ export async function tune(
     const bench = new CandidateBench(gpu, entry, new DeviceParameters(gpu, tensors), prepared);
     try {
       for (const candidate of allowed) {
+        if (options.skip?.(key, candidate.name)) continue;
         if (options.signal?.aborted || performance.now() > deadline) {
           // Half a comparison is no choice.
           delete records[key];
@@ -83,6 +88,7 @@ export async function tune(
           options.repeats ?? 3,
           best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY,
         );
+        options.onTime?.(key, candidate.name, ms);
         // The best guess comes first.
         const guessMs = best?.guessMs ?? ms;
         if (!best || ms < best.ms) records[key] = { candidate: candidate.name, ms, guessMs };
@@ -90,7 +96,7 @@ export async function tune(
     } finally {
       bench.dispose();
     }
-    await options.onRecord?.({ [key]: records[key]! });
+    if (records[key]) await options.onRecord?.({ [key]: records[key] });
     done++;
     report('');
   }
