@@ -114,9 +114,9 @@ async function clearChoices(gpu: Gpu, graph: Graph, accuracy: Accuracy, options:
 /** Milliseconds by candidate, the best guess first; one for each round in which it was tried. */
 type Times = ReadonlyMap<string, readonly number[]>;
 
-/** In the first round. The best guess is tried again in any case: the others are compared with it. */
+/** In the first round. */
 function isHopeless(times: Times | undefined, candidate: string): boolean {
-  if (!times || candidate === times.keys().next().value) return false;
+  if (!times) return false;
   const best = Math.min(...[...times.values()].map((rounds) => rounds[0]!));
   return (times.get(candidate)?.[0] ?? 0) > HOPELESS * best;
 }

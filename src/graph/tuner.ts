@@ -1,5 +1,6 @@
 /** @file Times the candidates of every node on its real shape and keeps the fastest. Nothing of a run's results is needed. */
 
+import type { DeviceProfile } from '../core/kernel.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { TuningRecord, TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -31,7 +32,7 @@ export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' |
   readonly onRecord?: (record: TuningTable) => Promise<void> | void;
   /** Gets the time of each candidate as soon as it is measured. */
   readonly onTime?: (problem: string, candidate: string, ms: number) => void;
-  /** Candidates that need not be tried, such as those that were far behind in a round before. */
+  /** Candidates that need not be tried, such as those that were far behind in a round before; the best guess always is. */
   readonly skip?: (problem: string, candidate: string) => boolean;
   readonly signal?: AbortSignal;
 }
@@ -43,6 +44,13 @@ export interface TuneProgress {
   readonly node: string;
   readonly candidate: string;
 }
+
+/**
+ * Software adapters run workgroup barriers by switching between coroutines: such kernels have 3 to 10 % of the others' speed there,
+ * and take the drivers minutes and gigabytes to compile.
+ */
+const isWorthTrying = (candidate: Candidate, { software }: DeviceProfile): boolean =>
+  !software || candidate.lower().every(({ kernel }) => !kernel.wgsl.includes('workgroupBarrier'));
 
 /** A candidate that takes longer than this many times the best one is not repeated. */
 const HOPELESS = 2;
@@ -75,7 +83,8 @@ export async function tune(
     const bench = new CandidateBench(gpu, entry, new DeviceParameters(gpu, tensors), prepared);
     try {
       for (const candidate of allowed) {
-        if (options.skip?.(key, candidate.name)) continue;
+        const isGuess = candidate === allowed[0];
+        if (!isGuess && (options.skip?.(key, candidate.name) || !isWorthTrying(candidate, gpu.profile))) continue;
         if (options.signal?.aborted || performance.now() > deadline) {
           // Half a comparison is no choice.
           delete records[key];
