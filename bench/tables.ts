@@ -63,9 +63,10 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
     }
     choices.push(...found.values());
     // What was measured so far is not lost where the rest takes too long.
-    if (options.out) await writeFileAtomic(options.out, moduleText(gpu, choices));
+    if (options.out && choices.length > 0) await writeFileAtomic(options.out, moduleText(gpu, choices));
   }
   progress('');
+  if (choices.length === 0) return print('No kernel was clearly faster than the best guess in every round.');
   print(
     table(
       ['problem', 'accuracy', 'choice', 'ms', 'best guess', 'gain'],
@@ -80,6 +81,7 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
       3,
     ),
   );
+  if (options.out) print(`\nWritten to ${options.out}; the tables that ship are listed in src/graph/tables/index.ts.`);
 }
 
 /** Problems of a graph for which some candidate was clearly faster than the best guess in every round. */

@@ -1,4 +1,7 @@
-/** @file What tuning leaves behind: measured choices of kernels, a user's own by adapter, driver, shape and kernel source, and shipped ones. */
+/**
+ * @file What tuning leaves behind, measured choices of kernels: a user's own, by adapter, driver, shape and kernel source, and
+ * shipped ones.
+ */
 
 import type { Accuracy, DeviceProfile } from './kernel.ts';
 

@@ -208,7 +208,10 @@ export class Gpu {
     await this.waitFor(this.device.queue.onSubmittedWorkDone());
   }
 
-  /** Does `work`, which submits to the queue, when all work given here before has done so: plans that share states depend on the order. */
+  /**
+   * Does `work`, which submits to the queue, when all work given here before has done so: plans that share states depend on the
+   * order.
+   */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.turn.then(work);
     // A failure is its caller's to handle; the next ones go on.

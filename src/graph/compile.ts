@@ -12,16 +12,12 @@ import { PlanBuffers } from './buffers.ts';
 import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
 import { activationsOf, type ChoiceNode, type ChoiceOptions, chooseCandidate, nodesToRun } from './lower.ts';
 import type { DeviceParameters } from './parameters.ts';
-import { inferencePasses } from './passes/index.ts';
+import { inferencePasses, type PassOptions } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
 import type { DeviceState } from './state.ts';
 import { assignStorage, type StorageMap } from './storage.ts';
 
-export interface CompileOptions extends ChoiceOptions {
-  /** Names of the values that runs return; all named ones where left out. */
-  readonly outputs?: readonly string[];
-  /** `false` leaves all passes out: every node of the graph runs as it was written. */
-  readonly optimise?: boolean;
+export interface CompileOptions extends ChoiceOptions, Omit<PassOptions, 'activations'> {
   /** Where the graph's states are. */
   readonly state?: DeviceState;
 }
@@ -97,8 +93,7 @@ interface LoweredGraph {
 }
 
 function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): LoweredGraph {
-  const { outputs, optimise } = options;
-  const prepared = inferencePasses(graph, { outputs, optimise, activations: activationsOf(profile, options) });
+  const prepared = inferencePasses(graph, { ...options, activations: activationsOf(profile, options) });
   const storage = assignStorage(prepared);
   const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
     const candidate = chooseCandidate(entry, profile, options);

@@ -5,11 +5,9 @@ import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
 import type { Candidate, NodeOperands, Operand, TensorType } from '../ops/operator.ts';
 import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import type { Activations } from './passes/half_activations.ts';
 import type { StorageMap } from './storage.ts';
 import { SHIPPED_TABLES } from './tables/index.ts';
-
-/** What convolutions and pools hand each other. */
-export type Activations = 'f32' | 'f16';
 
 export interface ChoiceOptions {
   /** How far kernels may trade accuracy for speed; `fast` where left out. */
@@ -19,7 +17,7 @@ export interface ChoiceOptions {
   /** Choices measured on this device; nodes without one take those measured on others of its kind, else the best guess. */
   readonly tuning?: TuningTable;
   /**
-   * In memory. `f16`, for devices with `shader-f16`, halves it and rounds to 11 bits between layers, as only the accuracy `half`
+   * What convolutions and pools hand each other. `f16`, for devices with `shader-f16`, halves its memory and rounds to 11 bits between layers, as only the accuracy `half`
    * may; it does so on GPUs where this is left out. States and outputs are f32 anyway.
    */
   readonly activations?: Activations;

@@ -7,10 +7,11 @@ import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { BufferUsage } from '../gpu/usage.ts';
+import { packChannels } from '../kernels/conv3d.ts';
 import { denseView } from '../kernels/view.ts';
 import { f32, storedBytes, viewShape } from '../ops/operator.ts';
 import type { Graph } from './graph.ts';
-import { pad, unpad } from './stored.ts';
+import { unpad } from './stored.ts';
 
 interface Entry {
   readonly shape: Shape;
@@ -39,7 +40,7 @@ export class DeviceState {
    */
   set(name: string, tensor: FloatTensor): void {
     const { buffer } = this.entry(name, tensor.shape);
-    this.gpu.device.queue.writeBuffer(buffer, 0, pad(tensor.data, denseView(viewShape(tensor.shape))));
+    this.gpu.device.queue.writeBuffer(buffer, 0, packChannels(tensor.data, tensor.shape.at(-1)));
   }
 
   /** A new state full of zeros; one that exists stays as it is. */

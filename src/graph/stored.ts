@@ -2,7 +2,10 @@
 
 import { pixelsOf, type View, vec4s } from '../kernels/view.ts';
 
-/** Fills `stored` with channels-last values as rows padded by zeros to a multiple of 4 channels, from the float `from` of the rows on. */
+/**
+ * Fills `stored` with channels-last values as rows padded by zeros to a multiple of 4 channels, from the float `from` of the rows
+ * on.
+ */
 export function padInto(stored: Float32Array, values: Float32Array, view: View, from = 0): void {
   const channels = view.shape[4];
   const width = 4 * vec4s(channels);
@@ -16,15 +19,6 @@ export function padInto(stored: Float32Array, values: Float32Array, view: View, 
     stored[i] = c < channels ? values[next++]! : 0;
     if (++c === width) c = 0;
   }
-}
-
-/** Channels-last values as rows padded to a multiple of 4 channels, the padding zero. */
-export function pad(values: Float32Array, view: View): Float32Array<ArrayBuffer> {
-  const channels = view.shape[4];
-  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
-  const padded = new Float32Array(pixelsOf(view) * 4 * vec4s(channels));
-  padInto(padded, values, view);
-  return padded;
 }
 
 /** Without padding, and out of a wider tensor where the view is a slice of one. */

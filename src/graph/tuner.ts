@@ -105,7 +105,7 @@ export async function tune(
     } finally {
       bench.dispose();
     }
-    if (records[key]) await options.onRecord?.({ [key]: records[key] });
+    await options.onRecord?.({ [key]: records[key]! });
     done++;
     report('');
   }

@@ -232,7 +232,7 @@ export function packPanels(
   return panels;
 }
 
-/** Packed weights in 16 bits; those beyond the range of f16 become its largest value, as activations do (tile_product.ts). */
+/** Packed weights in 16 bits; those beyond the range of f16 become its largest value, as activations do (element.ts). */
 export function packHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {

@@ -36,7 +36,7 @@
  * Rows of tiles are 16 bytes longer than the tile, so that they start in different banks and still where Vulkan wants them.
  *
  * Preconditions: one group, subgroups, the shape among the device's, threads and tiles that divide evenly: `conv3dMatrixFits`.
- * `half`: weights come as f16, x is converted when it is staged, products and sums are f32 (see tile_product.ts).
+ * `half`: weights come as f16, x is converted when it is staged unless it is f16, products and sums are f32 (see element.ts).
  */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';

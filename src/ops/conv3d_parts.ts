@@ -5,9 +5,8 @@
 
 import type { DeviceProfile } from '../core/kernel.ts';
 import type { Triple } from '../kernels/conv3d.ts';
-import { type View, vec4Bytes } from '../kernels/view.ts';
 import type { Operand } from './operator.ts';
-import { frameRange, type Part, resolvePadding, type WindowGeometry } from './window.ts';
+import { frameBytes, frameRange, type Part, resolvePadding, type WindowGeometry } from './window.ts';
 
 /** Bytes of each workspace for a part of so many samples, input frames and output frames. */
 export type WorkspaceSizes = (samples: number, inputFrames: number, outputFrames: number) => readonly number[];
@@ -53,8 +52,8 @@ export function splitForWorkspace(
   }
 
   const bindable = (count: number): boolean =>
-    rangeBytes(x.view, inputFrames(count)) + alignment <= limit &&
-    outputs.every(({ view }) => rangeBytes(view, count) + alignment <= limit) &&
+    inputFrames(count) * frameBytes(x.view) + alignment <= limit &&
+    outputs.every(({ view }) => count * frameBytes(view) + alignment <= limit) &&
     small(sizes(1, inputFrames(count), count));
   const affordable = (count: number): boolean =>
     bindable(count) && total(sizes(1, inputFrames(count), count)) <= budget;
@@ -84,9 +83,4 @@ export function splitForWorkspace(
   }
   const each = parts.map((part) => sizes(1, part.x.shape[1], part.outputs[0]!.shape[1]));
   return { parts, workspaces: each[0]!.map((_, i) => Math.max(...each.map((workspaces) => workspaces[i]!))) };
-}
-
-function rangeBytes(view: View, frames: number): number {
-  const [, , height, width] = view.shape;
-  return frames * height * width * view.stride * vec4Bytes(view);
 }

@@ -6,7 +6,7 @@
 import { GraphError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile, Kernel } from '../core/kernel.ts';
 import { type FloatTensor, formatShape, type Shape, sizeOf } from '../core/tensor.ts';
-import type { View } from '../kernels/view.ts';
+import { type View, vec4Bytes, vec4s } from '../kernels/view.ts';
 
 /**
  * `f32` activations and parameters; `f16` activations between nodes of a plan (passes/half_activations.ts); `u8` frames as they come
@@ -141,7 +141,7 @@ export const f32 = (shape: Shape): TensorType => ({ dtype: 'f32', shape });
 export function storedBytes({ dtype, shape }: TensorType): number {
   if (dtype === 'u8') return Math.ceil(sizeOf(shape) / 4) * 4;
   const channels = shape.at(-1) ?? 1;
-  return (sizeOf(shape) / Math.max(channels, 1)) * Math.ceil(channels / 4) * (dtype === 'f16' ? 8 : 16);
+  return (sizeOf(shape) / Math.max(channels, 1)) * vec4s(channels) * vec4Bytes({ half: dtype === 'f16' });
 }
 
 /** Elementwise work: `flops` per element, every operand moved once. */

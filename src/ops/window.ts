@@ -182,7 +182,7 @@ export function pointwise(
 }
 
 /** Bytes from one frame of a view to the next. */
-function frameBytes(view: View): number {
+export function frameBytes(view: View): number {
   const [, , height, width] = view.shape;
   return height * width * view.stride * vec4Bytes(view);
 }

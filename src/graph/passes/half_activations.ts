@@ -5,6 +5,9 @@
 
 import { type Graph, type Node, parameterValues, type ValueId } from '../graph.ts';
 
+/** What convolutions and pools hand each other, in memory. */
+export type Activations = 'f32' | 'f16';
+
 /** Whether kernels of a node read and write f16. Concatenations are storage only, all of it or nothing. */
 function handles(node: Node): boolean {
   if (node.op === 'concat') return node.attributes.inPlace === true;

@@ -6,17 +6,17 @@ import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
 import { fuseRelu } from './fuse_relu.ts';
-import { halfActivations } from './half_activations.ts';
+import { type Activations, halfActivations } from './half_activations.ts';
 import { mergeSiblings } from './merge_siblings.ts';
 import { selectOutputs } from './select_outputs.ts';
 
 export interface PassOptions {
   /** Names of the values that runs return; all named ones where left out. */
   readonly outputs?: readonly string[] | undefined;
-  /** `false` keeps every node, for finding bugs in passes. */
+  /** `false` leaves all passes out: every node runs as it was written. For finding bugs in passes. */
   readonly optimise?: boolean | undefined;
   /** What convolutions and pools hand each other; f32 where left out. */
-  readonly activations?: 'f32' | 'f16' | undefined;
+  readonly activations?: Activations | undefined;
 }
 
 /** Prepares a graph for inference. */
