@@ -44,8 +44,8 @@ describe('halfActivations', () => {
     }
   });
 
-  it('halves the arena and computes the same to 11 bits', async () => {
-    if (!gpu().profile.shaderF16) return;
+  it('halves the arena and computes the same to 11 bits', async ({ skip }) => {
+    skip(!gpu().profile.shaderF16, 'this adapter has no f16');
     const graph = moduleGraph(8);
     const x = formulaTensor('x', [1, 3, 9, 8, 8]);
     const parameters = new DeviceParameters(gpu(), formulaParameters(graph));
@@ -102,12 +102,12 @@ describe('halfActivations', () => {
 describe('pools of f16', () => {
   const shape: Shape5 = [1, 5, 7, 6, 17];
 
-  it.each([
+  it.for([
     { mode: 'max', kernel: [3, 3, 3], stride: [1, 1, 1], halves: [true, true], names: ['sweep', 'window'] },
     { mode: 'max', kernel: [1, 3, 3], stride: [1, 2, 2], halves: [false, true], names: ['window'] },
     { mode: 'average', kernel: [2, 7, 6], stride: [1, 1, 1], halves: [true, false], names: ['window'] },
-  ] as const)('$mode $kernel, $halves', async ({ mode, kernel, stride, halves, names }) => {
-    if (!gpu().profile.shaderF16) return;
+  ] as const)('$mode $kernel, $halves', async ({ mode, kernel, stride, halves, names }, { skip }) => {
+    skip(!gpu().profile.shaderF16, 'this adapter has no f16');
     const attributes = { mode, kernel, stride, padding: mode === 'max' ? 'same' : 'valid' } as const;
     const data = fill('pool', sizeOf5(shape)).map((value) => halfToFloat(floatToHalf(value - 2)));
     const [type] = pool3d.infer(attributes, [{ dtype: 'f32', shape }]);

@@ -8,24 +8,15 @@ import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { SHIPPED_TABLES } from '../../src/graph/tables/index.ts';
 import { i3dGraph } from '../../src/i3d/model.ts';
+import { MADE_UP_GPU } from '../made_up_device.ts';
 
 const PROCESSOR: DeviceProfile = {
-  vendor: 'made up',
+  ...MADE_UP_GPU,
   architecture: 'slow',
-  description: 'A made-up processor',
   software: true,
-  subgroups: true,
   subgroupMinSize: 8,
   subgroupMaxSize: 8,
   shaderF16: true,
-  texels: true,
-  timestamps: true,
-  maxWorkgroupStorage: 32_768,
-  maxInvocationsPerWorkgroup: 1024,
-  maxWorkgroupsPerDimension: 65_535,
-  maxStorageBinding: 2 ** 27,
-  maxBufferSize: 2 ** 31,
-  bindingAlignment: 256,
 };
 
 const entriesOf = (graph: Graph, profile: DeviceProfile, outputs = [...graph.names.keys()]) => {

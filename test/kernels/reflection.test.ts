@@ -25,6 +25,7 @@ import { relu } from '../../src/kernels/relu.ts';
 import { softmax } from '../../src/kernels/softmax.ts';
 import { denseView } from '../../src/kernels/view.ts';
 import { emulatedMatrices } from '../emulated_matrix.ts';
+import { MADE_UP_GPU } from '../made_up_device.ts';
 
 const x = denseView([1, 2, 7, 7, 8]);
 const y = denseView([1, 2, 7, 7, 8]);
@@ -36,22 +37,11 @@ const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
 /** Adapters with and without narrow subgroups; made up, since no device is needed. */
 const PROFILES = [8, 32].map(
   (lanes): DeviceProfile => ({
-    vendor: 'test',
-    architecture: '',
-    description: '',
+    ...MADE_UP_GPU,
     software: lanes === 8,
-    subgroups: true,
     subgroupMinSize: lanes,
     subgroupMaxSize: lanes,
     shaderF16: true,
-    texels: true,
-    timestamps: true,
-    maxWorkgroupStorage: 32_768,
-    maxInvocationsPerWorkgroup: 1024,
-    maxWorkgroupsPerDimension: 65_535,
-    maxStorageBinding: 1 << 27,
-    maxBufferSize: 1 << 28,
-    bindingAlignment: 256,
   }),
 );
 
