@@ -63,8 +63,8 @@ export async function recognise(
       const [streamOfRgb, streamOfFlow] = [rgb && (await open('rgb', rgb)), flow && (await open('flow', flow.network))];
       await ahead.next(async () => {
         const seen = [
-          streamOfRgb?.logits(filled(cut(cutOut(clip, region), frames), options.fill)),
-          motion && streamOfFlow?.logits(filled(motion, options.fill)),
+          streamOfRgb?.logits(filled(cut(cutOut(clip, region), frames), options.fill), undefined, { borrow: true }),
+          motion && streamOfFlow?.logits(filled(motion, options.fill), undefined, { borrow: true }),
         ];
         session.progress.say(`${[rgb && 'RGB', flow && 'flow'].filter(Boolean).join(' and ')}, ${what}`);
         const [ofRgb, ofFlow] = await Promise.all(seen);

@@ -4,13 +4,19 @@
  */
 
 import type { BindingKind, Kernel } from '../core/kernel.ts';
-import type { Gpu } from './device.ts';
 import { GpuValidationError, KernelCompileError } from './errors.ts';
 import { ShaderStage, TEXEL_FORMAT } from './usage.ts';
 
 export interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+}
+
+/** What compiling needs of a `Gpu`. */
+export interface PipelineDevice {
+  readonly device: GPUDevice;
+  assertUsable(): void;
+  waitFor<T>(wait: Promise<T>): Promise<T>;
 }
 
 const BINDING_LAYOUT: Record<BindingKind, Pick<GPUBindGroupLayoutEntry, 'buffer' | 'storageTexture'>> = {
@@ -24,7 +30,7 @@ export class PipelineCache {
   private readonly compiled = new Map<string, Promise<CompiledKernel>>();
   private readonly used = new Set<string>();
 
-  constructor(private readonly gpu: Gpu) {}
+  constructor(private readonly gpu: PipelineDevice) {}
 
   /** Number of distinct shaders asked for so far. */
   get size(): number {

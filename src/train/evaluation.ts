@@ -72,7 +72,7 @@ export async function scoreClips(
       const byClip = new Map<number, Float64Array[]>();
       for await (const { clip, geometry, clips } of evaluationBatches(set, cache, { ...spec, batch, windows, split })) {
         signal?.throwIfAborted();
-        const { logits } = await plan.run({ clip, geometry });
+        const { logits } = await plan.run({ clip, geometry }, { borrow: true });
         for (const [row, index] of clips.entries()) {
           const scores = softmax(logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes));
           byClip.set(index, [...(byClip.get(index) ?? []), scores]);

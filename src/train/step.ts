@@ -121,7 +121,7 @@ export class TrainingStep {
       [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]),
       [TRAINING_INPUTS.random]: floatTensor([4], [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, count, 0]),
     };
-    const outputs = this.batch.run(this.latest);
+    const outputs = this.batch.run(this.latest, { borrow: true });
     const updated = last
       ? this.update?.run({ [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]) })
       : undefined;
