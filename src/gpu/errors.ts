@@ -28,6 +28,11 @@ export class DeviceLostError extends I3dError {
   }
 }
 
+/** Something was used after `dispose()` was called on it, or on its device. */
+export class DisposedError extends I3dError {
+  override name = 'DisposedError';
+}
+
 /** A shader that does not compile. `message` holds the compiler's lines and the numbered source around each. */
 export class KernelCompileError extends I3dError {
   override name = 'KernelCompileError';
