@@ -20,6 +20,8 @@ interface Pending extends Preparation {
 export class DeviceConstants {
   private readonly resources = new Map<string, Resource>();
   private pending: Pending[] = [];
+  private settling: Promise<unknown> = Promise.resolve();
+  private disposed = false;
 
   constructor(private readonly gpu: Gpu) {}
 
@@ -42,42 +44,70 @@ export class DeviceConstants {
   }
 
   /**
-   * Computes what is left to be computed; until then, such constants hold anything.
+   * Computes what is left to be computed; until then, such constants hold anything. Callers share constants, so each waits for
+   * what those before it are computing, and what failed is tried again.
    * @throws KernelCompileError, GpuOutOfMemoryError
    */
-  async settle(): Promise<void> {
-    const { gpu, pending } = this;
+  settle(): Promise<void> {
+    const settled = this.settling.then(() => this.computePending());
+    this.settling = settled.catch(() => undefined);
+    return settled;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.free(this.pending);
+    this.pending = [];
+    for (const resource of this.resources.values()) this.gpu.destroyResource(resource);
+    this.resources.clear();
+  }
+
+  private async computePending(): Promise<void> {
+    const { pending } = this;
     if (pending.length === 0) return;
     this.pending = [];
+    try {
+      await this.compute(pending);
+      this.free(pending);
+    } catch (error) {
+      if (this.disposed) this.free(pending);
+      else this.pending.unshift(...pending);
+      throw error;
+    }
+  }
+
+  private free(pending: readonly Pending[]): void {
+    for (const { source } of pending) this.gpu.destroyBuffer(source);
+  }
+
+  private async compute(pending: readonly Pending[]): Promise<void> {
+    const { gpu } = this;
     // Kernels write buffers; what belongs into a texture is written here first, one constant after the other.
     const sizes = pending.map(({ target, bytes }) => (target instanceof Texels ? texelBytes(bytes / 16) : 0));
     const scratch = gpu.createBuffer('weights', Math.max(...sizes), BufferUsage.STORAGE | BufferUsage.COPY_SRC);
-    const steps = pending.map(({ kernel, source, target, bytes }) => ({
-      kernel: kernel(),
-      resources: [wholeBuffer(source), target instanceof Texels ? { buffer: scratch, offset: 0, size: bytes } : target],
-    }));
+    let program: Program | undefined;
     try {
-      const program = await Program.create(gpu, 'weights', steps);
+      const steps = pending.map(({ kernel, source, target, bytes }) => ({
+        kernel: kernel(),
+        resources: [
+          wholeBuffer(source),
+          target instanceof Texels ? { buffer: scratch, offset: 0, size: bytes } : target,
+        ],
+      }));
+      const made = await Program.create(gpu, 'weights', steps);
+      program = made;
       await gpu.checked('Weights', () => {
         const encoder = gpu.device.createCommandEncoder({ label: 'weights' });
         pending.forEach(({ target }, i) => {
-          program.encode(encoder, i, i + 1);
+          made.encode(encoder, i, i + 1);
           if (target instanceof Texels) target.encodeCopy(encoder, scratch);
         });
         gpu.device.queue.submit([encoder.finish()]);
       });
-      program.dispose();
     } finally {
-      for (const { source } of pending) gpu.destroyBuffer(source);
+      program?.dispose();
       gpu.destroyBuffer(scratch);
     }
-  }
-
-  dispose(): void {
-    for (const { source } of this.pending) this.gpu.destroyBuffer(source);
-    this.pending = [];
-    for (const resource of this.resources.values()) this.gpu.destroyResource(resource);
-    this.resources.clear();
   }
 
   private create(

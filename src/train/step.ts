@@ -125,7 +125,9 @@ export class TrainingStep {
     const updated = last
       ? this.update?.run({ [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]) })
       : undefined;
-    const { loss, logits, norm } = { ...(await outputs), ...(await updated) };
+    // Together: whichever of the two fails, nobody else handles it.
+    const [computed, after] = await Promise.all([outputs, updated]);
+    const { loss, logits, norm } = { ...computed, ...after };
     return { loss: loss!.data[0]!, norm: norm?.data[0], logits: logits! };
   }
 
