@@ -118,7 +118,7 @@ export function resolveOptions(options: Partial<Tvl1Options> & { readonly preset
     const value: unknown = resolved[name as keyof Tvl1Options];
     const inRange = typeof value === 'number' && value >= min && value <= max;
     if (inRange && (!whole || Number.isInteger(value))) continue;
-    const wanted = `${whole ? 'a whole number' : 'a number'} from ${min} to ${max}`;
+    const wanted = `${whole ? 'a whole number ' : ''}from ${min} to ${max}`;
     throw new InputError(`The flow's ${name} must be ${wanted}, not ${describeValue(value)}.`);
   }
   checkOneOf('medianFiltering', resolved.medianFiltering, [1, 3, 5]);

@@ -21,7 +21,7 @@ describe('options of TV-L1', () => {
     ['an unknown name', { lamda: 3 }, /^TV-L1 has no option lamda; did you mean lambda\?$/],
     ['a signal', { signal: new AbortController().signal }, /no option signal/],
     ['a number as text', { warps: '3' }, /warps must be a whole number from 1 to 100, not "3"/],
-    ['NaN', { lambda: Number.NaN }, /lambda must be a number from .* not NaN/],
+    ['NaN', { lambda: Number.NaN }, /lambda must be from .* not NaN/],
     ['nothing', { tau: null }, /tau must be .* not nothing/],
     ['a boolean as text', { useInitialFlow: 'false' }, /useInitialFlow must be false or true, not "false"/],
     ['a boolean as number', { exactRounding: 1 }, /exactRounding must be false or true, not 1/],

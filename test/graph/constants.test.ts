@@ -100,4 +100,47 @@ describe('DeviceConstants', () => {
     expect(await read(resource)).toEqual(EXPECTED);
     constants.dispose();
   });
+
+  it('are waited for by everybody who shares them, not only by whoever asked first', async () => {
+    const constants = new DeviceConstants(gpu());
+    const resource = constants.get('shared', argument(), parameters);
+    const done: string[] = [];
+    const first = constants.settle().then(() => done.push('first'));
+    await constants.settle();
+    expect(done).toEqual(['first']);
+    expect(await read(resource)).toEqual(EXPECTED);
+    await first;
+    constants.dispose();
+  });
+
+  it('that could not be computed are computed by the next who asks', async () => {
+    const before = gpu().allocatedBytes;
+    const constants = new DeviceConstants(gpu());
+    let tries = 0;
+    const prepare = {
+      bytes: EXPECTED.byteLength,
+      kernel: () => {
+        if (tries++ === 0) throw new Error('not yet');
+        return twice();
+      },
+    };
+    const resource = constants.get('late', argument({ prepare }), parameters);
+    const settled = await Promise.allSettled([constants.settle(), constants.settle()]);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(await read(resource)).toEqual(EXPECTED);
+    expect(gpu().allocatedBytes).toBe(before + constants.bytes);
+    constants.dispose();
+    expect(gpu().allocatedBytes).toBe(before);
+  });
+
+  it('may be disposed of while they are computed', async () => {
+    const before = gpu().allocatedBytes;
+    const constants = new DeviceConstants(gpu());
+    constants.get('x', argument(), parameters);
+    const settled = constants.settle().catch(() => undefined);
+    await Promise.resolve();
+    constants.dispose();
+    await settled;
+    expect(gpu().allocatedBytes).toBe(before);
+  });
 });
