@@ -47,8 +47,9 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new AdapterError(`Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`);
   }
+  const { dawnFlags: _, experimental: __, ...own } = options;
   try {
-    return await Gpu.create(dawn.create(flagsOf(options)), { whileWaiting: new Patience().during, ...options });
+    return await Gpu.create(dawn.create(flagsOf(options)), { whileWaiting: new Patience().during, ...own });
   } catch (error) {
     if (error instanceof I3dError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);

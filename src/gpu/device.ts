@@ -4,8 +4,10 @@
  * in `dispose`.
  */
 
+import { checkOptionNames } from '../core/check.ts';
+import { I3dError } from '../core/errors.ts';
 import { type DeviceProfile, type SubgroupMatrices, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
-import { AdapterError, DeviceLostError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
+import { AdapterError, DeviceLostError, DisposedError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 import { type Resource, Texels, wholeBuffer } from './resource.ts';
 import { describeSubgroupMatrices, SUBGROUP_MATRIX } from './subgroup_matrix.ts';
@@ -40,22 +42,38 @@ const LIMITS = [
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 
+const OPTION_NAMES: readonly (keyof GpuOptions)[] = [
+  'powerPreference',
+  'forceFallbackAdapter',
+  'limits',
+  'withoutFeatures',
+  'whileWaiting',
+];
+
 /** Used where the adapter has them; every kernel that needs one has a substitute that does not. */
 const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX] as const;
 
 /** WebGPU promises this alignment for every adapter; using it everywhere keeps memory plans the same on all of them. */
 const BINDING_ALIGNMENT = 256;
 
+/** How long a device may take to say that it is lost after the first thing on it failed. Milliseconds. */
+const END_DELAY = 200;
+
 /** The language feature with which shaders read storage textures. */
 const READ_STORAGE_TEXTURES = 'readonly_and_readwrite_storage_textures';
 
 export class Gpu {
-  /** Rejects with DeviceLostError when the device goes away; never settles after `dispose`. */
+  /** Rejects with DeviceLostError when the device goes away; does not settle because of `dispose`. */
   readonly lost: Promise<never>;
   readonly pipelines: PipelineCache;
   /** Bytes of each live one. */
   private readonly memory = new Map<GPUBuffer | GPUTexture, number>();
+  /** Why nothing can be done here any more: lost, or disposed. */
+  private end: I3dError | undefined;
+  /** Rejects with `end` as soon as there is one. */
+  private readonly ended: Promise<never>;
   private disposed = false;
+  private rejectEnded!: (reason: I3dError) => void;
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -66,15 +84,22 @@ export class Gpu {
     readonly profile: DeviceProfile,
     private readonly whileWaiting: NonNullable<GpuOptions['whileWaiting']>,
   ) {
-    this.pipelines = new PipelineCache(device);
+    this.pipelines = new PipelineCache(this);
+    this.ended = new Promise((_, reject) => {
+      this.rejectEnded = reject;
+    });
     this.lost = new Promise((_, reject) => {
       void device.lost.then((info) => {
-        if (this.disposed) return;
-        reject(new DeviceLostError(info.reason, `The GPU device was lost: ${info.message || info.reason}.`));
+        if (this.end) return;
+        const reason = (info.message || info.reason).trim().split('\n')[0]!.replace(/\.$/, '');
+        this.end = new DeviceLostError(info.reason, `The GPU device was lost: ${reason}.`);
+        this.rejectEnded(this.end);
+        reject(this.end);
       });
     });
-    // Whoever waits for `lost` sees the rejection; nobody having to is not an unhandled error.
+    // Whoever waits for these sees the rejection; nobody having to is not an unhandled error.
     this.lost.catch(() => undefined);
+    this.ended.catch(() => undefined);
   }
 
   /**
@@ -82,6 +107,7 @@ export class Gpu {
    * @throws AdapterError when there is no adapter, or none that can be used.
    */
   static async create(gpu: GPU | undefined, options: GpuOptions = {}): Promise<Gpu> {
+    checkOptionNames('Gpu.create', options, OPTION_NAMES);
     if (!gpu)
       throw new AdapterError('WebGPU is not available here: use a browser that offers navigator.gpu over HTTPS.');
     const adapter = await gpu.requestAdapter({
@@ -114,7 +140,17 @@ export class Gpu {
     return [...this.memory.values()].reduce((sum, size) => sum + size, 0);
   }
 
+  /**
+   * Call before anything is made that would have to be freed.
+   * @throws DeviceLostError or DisposedError when nothing can be done on this device any more.
+   */
+  assertUsable(): void {
+    if (this.end) throw this.end;
+  }
+
+  /** @throws GpuOutOfMemoryError when no buffer may be so large; as `assertUsable` does. */
   createBuffer(label: string, size: number, usage: GPUBufferUsageFlags, mappedAtCreation = false): GPUBuffer {
+    this.assertUsable();
     const padded = Math.max(16, Math.ceil(size / 16) * 16);
     if (padded > this.profile.maxBufferSize) {
       throw new GpuOutOfMemoryError(
@@ -136,6 +172,7 @@ export class Gpu {
 
   /** A texture for a list of `count` vec4f. */
   createTexels(label: string, count: number, usage: GPUTextureUsageFlags): Texels {
+    this.assertUsable();
     const size = texelBytes(count);
     const rows = size / 16 / TEXEL_COLUMNS;
     const limit = this.device.limits.maxTextureDimension2D;
@@ -183,9 +220,10 @@ export class Gpu {
 
   /**
    * Runs `body` (synchronously) and waits for what the device says of it.
-   * @throws GpuOutOfMemoryError, GpuValidationError or DeviceLostError instead of an uncaptured error event.
+   * @throws GpuOutOfMemoryError, GpuValidationError, DeviceLostError or DisposedError instead of an uncaptured error event.
    */
   async checked<T>(what: string, body: () => T): Promise<T> {
+    this.assertUsable();
     // The scopes are a stack of the device: `body` may not await, or other callers would push and pop between.
     this.device.pushErrorScope('out-of-memory');
     this.device.pushErrorScope('validation');
@@ -197,7 +235,7 @@ export class Gpu {
       scopes = Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
       scopes.catch(() => undefined);
     }
-    const [validation, memory] = await Promise.race([scopes, this.lost]);
+    const [validation, memory] = await this.untilEnd(scopes);
     if (memory) throw new GpuOutOfMemoryError(`${what}: the GPU is out of memory (${memory.message}).`);
     if (validation) throw new GpuValidationError(`${what}: ${validation.message}`);
     return result;
@@ -219,9 +257,24 @@ export class Gpu {
     return result;
   }
 
-  /** The result of something that the device does; rejects when the device goes away. */
+  /**
+   * The result of something that the device does.
+   * @throws DeviceLostError or DisposedError when the device ends before it is there.
+   */
   waitFor<T>(wait: Promise<T>): Promise<T> {
-    return this.whileWaiting(Promise.race([wait, this.lost]));
+    return this.whileWaiting(this.untilEnd(wait));
+  }
+
+  /**
+   * What a failure of the device means. What is under way when a device ends may fail, with an empty `DOMException`, before the
+   * device says why.
+   */
+  async explain(error: unknown): Promise<I3dError> {
+    if (error instanceof I3dError) return error;
+    if (!this.end) await new Promise((resolve) => setTimeout(resolve, END_DELAY));
+    if (this.end) return this.end;
+    const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+    return new GpuValidationError(`The GPU device refused a command: ${message || name}.`, { cause: error });
   }
 
   /** The contents of a MAP_READ buffer, copied out. */
@@ -239,13 +292,28 @@ export class Gpu {
     }
   }
 
-  /** Frees every buffer, every texture and the device. Afterwards nothing keeps the process alive. */
+  /**
+   * Frees every buffer, every texture and the device. Afterwards nothing keeps the process alive; what is under way rejects with
+   * DisposedError, and so does everything that is asked for later.
+   */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
+    if (!this.end) {
+      this.end = new DisposedError('The GPU device was disposed; open another one.');
+      this.rejectEnded(this.end);
+    }
     for (const resource of [...this.memory.keys()]) this.destroy(resource);
     this.pipelines.clear();
     this.device.destroy();
+  }
+
+  private async untilEnd<T>(wait: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([wait, this.ended]);
+    } catch (error) {
+      throw await this.explain(error);
+    }
   }
 
   private destroy(resource: GPUBuffer | GPUTexture): void {

@@ -4,6 +4,7 @@
  */
 
 import type { BindingKind, Kernel } from '../core/kernel.ts';
+import type { Gpu } from './device.ts';
 import { GpuValidationError, KernelCompileError } from './errors.ts';
 import { ShaderStage, TEXEL_FORMAT } from './usage.ts';
 
@@ -23,14 +24,17 @@ export class PipelineCache {
   private readonly compiled = new Map<string, Promise<CompiledKernel>>();
   private readonly used = new Set<string>();
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(private readonly gpu: Gpu) {}
 
   /** Number of distinct shaders asked for so far. */
   get size(): number {
     return this.compiled.size;
   }
 
-  /** @throws KernelCompileError with the numbered source when the shader does not compile. */
+  /**
+   * @throws KernelCompileError with the numbered source when the shader does not compile; DeviceLostError or DisposedError when the
+   *   device ended.
+   */
   get(kernel: Kernel): Promise<CompiledKernel> {
     const key = kernel.wgsl;
     let entry = this.compiled.get(key);
@@ -55,7 +59,8 @@ export class PipelineCache {
   }
 
   private async compile(kernel: Kernel): Promise<CompiledKernel> {
-    const { device } = this;
+    this.gpu.assertUsable();
+    const { device } = this.gpu;
     device.pushErrorScope('validation');
     const layout = device.createBindGroupLayout({
       label: kernel.name,
@@ -72,13 +77,14 @@ export class PipelineCache {
       compute: { module, entryPoint: 'main' },
     });
     const scope = device.popErrorScope();
+    scope.catch(() => undefined);
     try {
       const result = await pipeline;
       await scope;
       return { pipeline: result, layout };
     } catch (cause) {
-      const error = await scope;
-      const info = await module.getCompilationInfo();
+      const [error, info] = await this.gpu.waitFor(Promise.all([scope, module.getCompilationInfo()]));
+      this.gpu.assertUsable();
       const problems = info.messages.filter((m) => m.type === 'error');
       if (problems.length > 0) {
         const lines = problems.map((m) => `  line ${m.lineNum}, column ${m.linePos}: ${m.message}`);

@@ -28,17 +28,21 @@ export class TimestampRecorder {
     const times = new Float64Array(this.count);
     for (let first = 0; first < this.count; first += SPANS_PER_SET) {
       const spans = Math.min(SPANS_PER_SET, this.count - first);
+      this.gpu.assertUsable();
       const querySet = device.createQuerySet({ type: 'timestamp', count: spans * 2 });
-      const encoder = device.createCommandEncoder();
-      for (let i = 0; i < spans; i++) {
-        encode(encoder, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }, first + i);
+      try {
+        const encoder = device.createCommandEncoder();
+        for (let i = 0; i < spans; i++) {
+          encode(encoder, { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }, first + i);
+        }
+        encoder.resolveQuerySet(querySet, 0, spans * 2, this.resolved, 0);
+        encoder.copyBufferToBuffer(this.resolved, 0, this.staging, 0, spans * 16);
+        device.queue.submit([encoder.finish()]);
+        const stamps = new BigUint64Array(await this.gpu.read(this.staging, spans * 16));
+        for (let i = 0; i < spans; i++) times[first + i] = Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6;
+      } finally {
+        querySet.destroy();
       }
-      encoder.resolveQuerySet(querySet, 0, spans * 2, this.resolved, 0);
-      encoder.copyBufferToBuffer(this.resolved, 0, this.staging, 0, spans * 16);
-      device.queue.submit([encoder.finish()]);
-      const stamps = new BigUint64Array(await this.gpu.read(this.staging, spans * 16));
-      for (let i = 0; i < spans; i++) times[first + i] = Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6;
-      querySet.destroy();
     }
     return times;
   }

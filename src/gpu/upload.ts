@@ -4,6 +4,7 @@
  */
 
 import type { Gpu } from './device.ts';
+import { DisposedError } from './errors.ts';
 import { BufferUsage, MapMode } from './usage.ts';
 
 /** What goes to a range of a buffer. Bytes. */
@@ -31,6 +32,7 @@ export class UploadRing {
   private readonly slots: readonly Slot[];
   private readonly slotSize: number;
   private next = 0;
+  private disposed = false;
 
   /** @param size Bytes of all that is uploaded at a time; larger than the ring, it goes piece by piece. */
   constructor(
@@ -52,28 +54,37 @@ export class UploadRing {
 
   /**
    * Submits copies of everything; what is submitted later finds it in place. Waits where the device still reads a piece that has to
-   * be written anew.
-   * @throws DeviceLostError
+   * be written anew. Where `fill` throws, the next call finds the ring as if this one had not been made.
+   * @throws DeviceLostError or DisposedError; what `fill` throws.
    */
   async write(uploads: readonly Upload[]): Promise<void> {
     for (const { buffer, offset, size, fill } of uploads) {
       for (let from = 0; from < size; from += this.slotSize) {
         const slot = this.slots[this.next++ % this.slots.length]!;
         await this.gpu.waitFor(slot.mapped);
+        if (this.disposed) throw new DisposedError('The inputs were disposed of while they were uploaded.');
         const count = Math.min(this.slotSize, size - from);
-        fill(new Uint8Array(slot.buffer.getMappedRange(), 0, count), from);
-        slot.buffer.unmap();
-        const encoder = this.gpu.device.createCommandEncoder({ label: 'upload' });
-        encoder.copyBufferToBuffer(slot.buffer, 0, buffer, offset + from, count);
-        this.gpu.device.queue.submit([encoder.finish()]);
-        slot.mapped = slot.buffer.mapAsync(MapMode.WRITE);
-        // Seen by whoever writes next, unless the ring is gone by then.
-        slot.mapped.catch(() => undefined);
+        try {
+          fill(new Uint8Array(slot.buffer.getMappedRange(), 0, count), from);
+          slot.buffer.unmap();
+          const encoder = this.gpu.device.createCommandEncoder({ label: 'upload' });
+          encoder.copyBufferToBuffer(slot.buffer, 0, buffer, offset + from, count);
+          this.gpu.device.queue.submit([encoder.finish()]);
+        } catch (error) {
+          // A range can be had once until the buffer is unmapped.
+          slot.buffer.unmap();
+          throw error;
+        } finally {
+          slot.mapped = slot.buffer.mapAsync(MapMode.WRITE);
+          // Seen by whoever writes next, unless the ring is gone by then.
+          slot.mapped.catch(() => undefined);
+        }
       }
     }
   }
 
   dispose(): void {
+    this.disposed = true;
     for (const { buffer } of this.slots) this.gpu.destroyBuffer(buffer);
   }
 }

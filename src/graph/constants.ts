@@ -13,6 +13,7 @@ import type { ConstantArgument, Preparation } from '../ops/operator.ts';
 
 /** A constant that is still to be computed. */
 interface Pending extends Preparation {
+  readonly key: string;
   readonly source: GPUBuffer;
   readonly target: Resource;
 }
@@ -20,8 +21,8 @@ interface Pending extends Preparation {
 export class DeviceConstants {
   private readonly resources = new Map<string, Resource>();
   private pending: Pending[] = [];
-  private settling: Promise<unknown> = Promise.resolve();
-  private disposed = false;
+  /** The computation of what was pending before. */
+  private settling: Promise<void> = Promise.resolve();
 
   constructor(private readonly gpu: Gpu) {}
 
@@ -37,61 +38,48 @@ export class DeviceConstants {
   get(key: string, argument: ConstantArgument, parameters: () => readonly FloatTensor[]): Resource {
     let resource = this.resources.get(key);
     if (!resource) {
-      resource = this.create(key.slice(0, 100), argument, argument.make(parameters()));
+      resource = this.create(key, argument, argument.make(parameters()));
       this.resources.set(key, resource);
     }
     return resource;
   }
 
   /**
-   * Computes what is left to be computed; until then, such constants hold anything. Callers share constants, so each waits for
-   * what those before it are computing, and what failed is tried again.
-   * @throws KernelCompileError, GpuOutOfMemoryError
+   * Computes what is left to be computed; until then, such constants hold anything. Waits for earlier calls, too: plans that are
+   * compiled side by side share constants. Where it fails, those constants are gone, and made anew by whoever asks next.
+   * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */
-  settle(): Promise<void> {
-    const settled = this.settling.then(() => this.computePending());
-    this.settling = settled.catch(() => undefined);
-    return settled;
+  async settle(): Promise<void> {
+    const { pending, settling } = this;
+    this.pending = [];
+    const all = settling.then(() => this.compute(pending));
+    // A failure is the caller's whose constants they were.
+    this.settling = all.catch(() => undefined);
+    await all;
   }
 
   dispose(): void {
-    this.disposed = true;
-    this.free(this.pending);
+    for (const { source } of this.pending) this.gpu.destroyBuffer(source);
     this.pending = [];
     for (const resource of this.resources.values()) this.gpu.destroyResource(resource);
     this.resources.clear();
   }
 
-  private async computePending(): Promise<void> {
-    const { pending } = this;
-    if (pending.length === 0) return;
-    this.pending = [];
-    try {
-      await this.compute(pending);
-      this.free(pending);
-    } catch (error) {
-      if (this.disposed) this.free(pending);
-      else this.pending.unshift(...pending);
-      throw error;
-    }
-  }
-
-  private free(pending: readonly Pending[]): void {
-    for (const { source } of pending) this.gpu.destroyBuffer(source);
-  }
-
   private async compute(pending: readonly Pending[]): Promise<void> {
+    if (pending.length === 0) return;
     const { gpu } = this;
-    // Kernels write buffers; what belongs into a texture is written here first, one constant after the other.
-    const sizes = pending.map(({ target, bytes }) => (target instanceof Texels ? texelBytes(bytes / 16) : 0));
-    const scratch = gpu.createBuffer('weights', Math.max(...sizes), BufferUsage.STORAGE | BufferUsage.COPY_SRC);
+    let scratch: GPUBuffer | undefined;
     let program: Program | undefined;
     try {
+      // Kernels write buffers; what belongs into a texture is written here first, one constant after the other.
+      const sizes = pending.map(({ target, bytes }) => (target instanceof Texels ? texelBytes(bytes / 16) : 0));
+      const memory = gpu.createBuffer('weights', Math.max(...sizes), BufferUsage.STORAGE | BufferUsage.COPY_SRC);
+      scratch = memory;
       const steps = pending.map(({ kernel, source, target, bytes }) => ({
         kernel: kernel(),
         resources: [
           wholeBuffer(source),
-          target instanceof Texels ? { buffer: scratch, offset: 0, size: bytes } : target,
+          target instanceof Texels ? { buffer: memory, offset: 0, size: bytes } : target,
         ],
       }));
       const made = await Program.create(gpu, 'weights', steps);
@@ -100,28 +88,36 @@ export class DeviceConstants {
         const encoder = gpu.device.createCommandEncoder({ label: 'weights' });
         pending.forEach(({ target }, i) => {
           made.encode(encoder, i, i + 1);
-          if (target instanceof Texels) target.encodeCopy(encoder, scratch);
+          if (target instanceof Texels) target.encodeCopy(encoder, memory);
         });
         gpu.device.queue.submit([encoder.finish()]);
       });
+    } catch (error) {
+      for (const { key, target } of pending) {
+        this.resources.delete(key);
+        gpu.destroyResource(target);
+      }
+      throw error;
     } finally {
       program?.dispose();
-      gpu.destroyBuffer(scratch);
+      for (const { source } of pending) gpu.destroyBuffer(source);
+      if (scratch) gpu.destroyBuffer(scratch);
     }
   }
 
   private create(
-    label: string,
+    key: string,
     { prepare, texels }: ConstantArgument,
     data: ReturnType<ConstantArgument['make']>,
   ): Resource {
     const { gpu } = this;
+    const label = key.slice(0, 100);
     if (!prepare) return gpu.uploadConstant(label, data, texels);
     const source = gpu.upload(`${label} (source)`, data, BufferUsage.STORAGE);
     const target = texels
       ? gpu.createTexels(label, prepare.bytes / 16, TextureUsage.STORAGE_BINDING | TextureUsage.COPY_DST)
       : wholeBuffer(gpu.createBuffer(label, prepare.bytes, BufferUsage.STORAGE));
-    this.pending.push({ ...prepare, source, target });
+    this.pending.push({ ...prepare, key, source, target });
     return target;
   }
 }

@@ -1,5 +1,6 @@
 /** @file A graph is data: values with types, nodes in an order in which they can run, names of the values that one may ask for. */
 
+import { GraphError, InputError } from '../core/errors.ts';
 import type { AttributesOf, OperatorType } from '../ops/index.ts';
 import { operators } from '../ops/index.ts';
 import type { Operator, TensorType } from '../ops/operator.ts';
@@ -47,6 +48,16 @@ export function operatorOf(node: Pick<Node, 'op'>): Operator<Node['attributes']>
 
 export const isOp = <K extends OperatorType>(node: Node | undefined, op: K): node is Extract<Node, { op: K }> =>
   node?.op === op;
+
+/** What `body` returns; an argument that it refuses is a mistake in the graph. */
+export function graphChecked<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof InputError) throw new GraphError(error.message);
+    throw error;
+  }
+}
 
 /** Node that makes each value, by value. */
 export function producers(graph: Graph): Map<ValueId, Node> {

@@ -3,17 +3,23 @@
  * computed on the host, uploaded once, and shared by all plans that are compiled with the same `DeviceParameters`.
  */
 
+import { checkTensor } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { toFloat32 } from '../core/half.ts';
 import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
 import type { Resource } from '../gpu/resource.ts';
 import type { ConstantArgument } from '../ops/operator.ts';
 import { DeviceConstants } from './constants.ts';
-import { type Graph, operatorOf, producers, type ValueId } from './graph.ts';
+import { type Graph, graphChecked, operatorOf, producers, type ValueId } from './graph.ts';
+
+/** Element types that a parameter may have; see `toFloat32`. */
+const NUMERIC = ['f32', 'f64', 'f16', 'bf16', 'u8', 'i8', 'i16', 'u16', 'i32', 'u32'] as const;
 
 export class DeviceParameters {
   private readonly constants: DeviceConstants;
+  private disposed = false;
 
   /** @param tensors Parameters by the names that the graph has for them. */
   constructor(
@@ -28,12 +34,23 @@ export class DeviceParameters {
     return this.constants.bytes;
   }
 
-  /** @throws GraphError that names the first parameter of the graph that is missing or has another shape. */
+  /** @throws DisposedError, DeviceLostError when nothing can be compiled with these any more. */
+  assertUsable(): void {
+    this.gpu.assertUsable();
+    if (this.disposed) throw new DisposedError('The parameters were disposed; make new ones of the weights.');
+  }
+
+  /**
+   * @throws GraphError that names the first parameter of the graph that is missing, has another shape, or does not hold as many
+   *   values as it says.
+   */
   check(graph: Graph): void {
+    this.assertUsable();
     for (const { source, type } of graph.values) {
       if (source.kind !== 'parameter') continue;
       const tensor = this.tensors.get(source.name);
       if (!tensor) throw new GraphError(`Parameter ${source.name} (${formatShape(type.shape)}) is missing.`);
+      graphChecked(() => checkTensor(`Parameter ${source.name}`, tensor, NUMERIC));
       if (!sameShape(tensor.shape, type.shape)) {
         throw new GraphError(
           `Parameter ${source.name} has shape ${formatShape(tensor.shape)}; the model wants ${formatShape(type.shape)}.`,
@@ -49,6 +66,7 @@ export class DeviceParameters {
 
   /** A packed constant, made on first use. Nothing may run on it before `settle`. */
   constant(evaluator: ParameterEvaluator, argument: ConstantArgument, inputs: readonly ValueId[]): Resource {
+    this.assertUsable();
     const sources = argument.inputs.map((index) => inputs[index]!);
     const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
     return this.constants.get(key, argument, () => sources.map((value) => evaluator.value(value)));
@@ -63,6 +81,7 @@ export class DeviceParameters {
   }
 
   dispose(): void {
+    this.disposed = true;
     this.constants.dispose();
   }
 }

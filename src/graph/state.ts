@@ -3,14 +3,16 @@
  * that is being trained. All plans that are compiled with the same `DeviceState` share them.
  */
 
+import { checkTensor } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { packChannels } from '../kernels/conv3d.ts';
 import { denseView } from '../kernels/view.ts';
 import { f32, storedBytes, viewShape } from '../ops/operator.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, graphChecked } from './graph.ts';
 import { unpad } from './stored.ts';
 
 interface Entry {
@@ -22,6 +24,7 @@ const STATE_USAGE = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COP
 
 export class DeviceState {
   private readonly entries = new Map<string, Entry>();
+  private disposed = false;
 
   constructor(readonly gpu: Gpu) {}
 
@@ -39,6 +42,7 @@ export class DeviceState {
    * @throws GraphError when it exists with another shape.
    */
   set(name: string, tensor: FloatTensor): void {
+    graphChecked(() => checkTensor(`State ${name}`, tensor, ['f32']));
     const { buffer } = this.entry(name, tensor.shape);
     this.gpu.device.queue.writeBuffer(buffer, 0, packChannels(tensor.data, tensor.shape.at(-1)));
   }
@@ -48,8 +52,15 @@ export class DeviceState {
     this.entry(name, shape);
   }
 
+  /** @throws DisposedError, DeviceLostError when the states are gone. */
+  assertUsable(): void {
+    this.gpu.assertUsable();
+    if (this.disposed) throw new DisposedError('The states were disposed; make new ones.');
+  }
+
   /** @throws GraphError that names the first state of the graph that is missing or has another shape. */
   check(graph: Graph): void {
+    this.assertUsable();
     for (const { source, type } of graph.values) {
       if (source.kind !== 'state') continue;
       const shape = this.entries.get(source.name)?.shape;
@@ -65,12 +76,13 @@ export class DeviceState {
 
   /**
    * The values of all states, as they are once everything that was asked of the device so far has run; or of those named.
-   * @throws GraphError for a name that is none; DeviceLostError
+   * @throws GraphError for a name that is none; DisposedError, DeviceLostError
    */
   async read(names: readonly string[] = this.names): Promise<Map<string, FloatTensor>> {
+    this.assertUsable();
     const entries = names.map((name) => {
       const entry = this.entries.get(name);
-      if (!entry) throw new GraphError(`State ${name} is missing.`);
+      if (!entry) throw new GraphError(`There is no state ${name}; there are ${this.names.join(', ') || 'none'}.`);
       return [name, entry] as const;
     });
     const total = entries.reduce((sum, [, { buffer }]) => sum + buffer.size, 0);
@@ -104,11 +116,13 @@ export class DeviceState {
   }
 
   dispose(): void {
+    this.disposed = true;
     for (const { buffer } of this.entries.values()) this.gpu.destroyBuffer(buffer);
     this.entries.clear();
   }
 
   private entry(name: string, shape: Shape): Entry {
+    this.assertUsable();
     const known = this.entries.get(name);
     if (known) {
       if (sameShape(known.shape, shape)) return known;

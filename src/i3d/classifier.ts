@@ -1,10 +1,13 @@
 /** @file One stream of I3D on a device, ready for clips of any size. */
 
+import { checkOptionNames, checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
+import { SnapshotPool } from '../core/snapshot.ts';
 import { type FloatTensor, formatShape } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
 import { type CompileOptions, compile, compileKernels } from '../graph/compile.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
@@ -28,6 +31,11 @@ export interface StreamNetwork {
   readonly spec: ModelSpec;
   /** By the names of the graph's parameters. */
   readonly parameters: ReadonlyMap<string, FloatTensor>;
+}
+
+export interface I3dRunOptions {
+  /** The caller leaves the clip's array as it is until the result is there, and it is not copied aside. Off where left out. */
+  readonly borrow?: boolean;
 }
 
 export interface I3dResult {
@@ -62,12 +70,16 @@ export class I3dStream {
   /** By size, the least recently used first. */
   private readonly plans = new Map<string, Plan>();
   private queue: Promise<unknown> = Promise.resolve();
+  private readonly snapshots = new SnapshotPool(2);
+  private disposed = false;
 
+  /** @throws InputError for an option that is not known or is no choice. */
   constructor(
     readonly gpu: Gpu,
     readonly network: StreamNetwork,
     options: I3dStreamOptions = {},
   ) {
+    checkOptionNames('I3dStream', options, ['accuracy', 'kernel', 'tuning']);
     this.parameters = new DeviceParameters(gpu, network.parameters);
     this.compileOptions = compileOptions(options);
   }
@@ -87,42 +99,61 @@ export class I3dStream {
   }
 
   /**
-   * Logits of a clip, or of a window of it.
-   * @throws InputError when the clip does not suit the network; GraphError, GpuOutOfMemoryError, DeviceLostError.
+   * Logits of a clip, or of a window of it. The frames are taken before it returns: their array may be filled anew at once.
+   * @throws InputError when the clip does not suit the network; GraphError, GpuOutOfMemoryError, DeviceLostError; DisposedError when
+   *   the stream or its device is disposed before the result is there.
    */
-  async logits(clip: I3dInput, window?: Window): Promise<Float32Array> {
-    return (await this.run(clip, window)).logits;
+  async logits(clip: I3dInput, window?: Window, options?: I3dRunOptions): Promise<Float32Array> {
+    return (await this.run(clip, window, options)).logits;
   }
 
-  /** Features of a clip, or of a window of it. Throws as `logits` does. */
-  async features(clip: I3dInput, window?: Window): Promise<Float32Array> {
-    return (await this.run(clip, window)).features;
+  /** Features of a clip, or of a window of it. As `logits`. */
+  async features(clip: I3dInput, window?: Window, options?: I3dRunOptions): Promise<Float32Array> {
+    return (await this.run(clip, window, options)).features;
   }
 
-  /** Both at once. Throws as `logits` does. */
-  async run(clip: I3dInput, window?: Window): Promise<I3dResult> {
-    const turn = this.queue.then(() => this.start(clip, window));
+  /** Both at once. As `logits`. */
+  async run(clip: I3dInput, window?: Window, options: I3dRunOptions = {}): Promise<I3dResult> {
+    this.assertUsable();
+    checkOptionNames('I3dStream.run', options, ['borrow']);
+    checkTensor('The clip', clip, ['u8', 'f32']);
+    const input = window ? cut(clip, window) : clip;
+    const taken = options.borrow ? undefined : this.snapshots.copy(input);
+    const turn = this.queue.then(() => this.start(taken?.tensor ?? input));
     this.queue = turn.catch(() => undefined);
-    return (await turn).result;
+    try {
+      return await (await turn).result;
+    } catch (error) {
+      this.assertUsable();
+      throw error;
+    } finally {
+      taken?.release();
+    }
   }
 
   /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
-  plan(input: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+  async plan(input: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+    this.assertUsable();
     const turn = this.queue.then(() => this.planFor(input));
     this.queue = turn.catch(() => undefined);
     return turn;
   }
 
-  /** Not while calls are under way: their results would be lost. */
+  /** Frees what is the stream's own. Calls that are under way reject with DisposedError. */
   dispose(): void {
+    this.disposed = true;
     for (const plan of this.plans.values()) plan.dispose();
     this.plans.clear();
     this.parameters.dispose();
   }
 
+  private assertUsable(): void {
+    this.gpu.assertUsable();
+    if (this.disposed) throw new DisposedError('The stream was disposed; make another one of its weights.');
+  }
+
   /** Hands a clip to its plan; the object around the result keeps a caller's turn from lasting until it is there. */
-  private async start(clip: I3dInput, window: Window | undefined): Promise<{ readonly result: Promise<I3dResult> }> {
-    const input = window ? cut(clip, window) : clip;
+  private async start(input: I3dInput): Promise<{ readonly result: Promise<I3dResult> }> {
     const plan = await this.planFor(input);
     const result = this.execute(plan, input);
     result.catch(() => undefined);
@@ -133,7 +164,7 @@ export class I3dStream {
     if (this.running++ === 0) this.busySince = performance.now();
     try {
       const batch = { ...input, shape: [1, ...input.shape] };
-      const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch });
+      const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch }, { borrow: true });
       return { logits: results[I3D_OUTPUTS.logits]!.data, features: results[I3D_OUTPUTS.features]!.data };
     } finally {
       if (--this.running === 0) this.spent.run += performance.now() - this.busySince;
@@ -141,6 +172,7 @@ export class I3dStream {
   }
 
   private async planFor({ dtype, shape }: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+    this.assertUsable();
     const key = `${dtype} ${formatShape(shape)}`;
     let plan = this.plans.get(key);
     if (plan) this.plans.delete(key);
@@ -157,6 +189,8 @@ export class I3dStream {
       plan = await compile(graph, this.parameters, this.compileOptions);
       this.spent.compile += performance.now() - start;
     }
+    if (this.disposed) plan.dispose();
+    this.assertUsable();
     this.plans.set(key, plan);
     return plan;
   }
@@ -185,7 +219,8 @@ function streamGraph(spec: ModelSpec, { dtype, shape }: Pick<I3dInput, 'dtype' |
 /** The frames of a window, without copying them. */
 function cut<Clip extends I3dInput>(clip: Clip, { start, frames }: Window): Clip {
   const [total = 0, ...rest] = clip.shape;
-  if (start < 0 || frames < 1 || start + frames > total) {
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(frames);
+  if (!whole || start < 0 || frames < 1 || start + frames > total) {
     throw new InputError(`Frames ${start} to ${start + frames - 1} were asked for; the clip has ${total}.`);
   }
   const size = rest.reduce((product, extent) => product * extent, 1);

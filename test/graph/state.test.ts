@@ -30,7 +30,7 @@ describe('DeviceState', () => {
     const state = new DeviceState(gpu());
     state.ensure('x', [2]);
     await expect(state.read(['x', 'y'])).rejects.toThrow(GraphError);
-    await expect(state.read(['x', 'y'])).rejects.toThrow('State y is missing.');
+    await expect(state.read(['x', 'y'])).rejects.toThrow('There is no state y; there are x.');
     await Promise.all([state.read(), state.read()]);
     state.dispose();
     expect(gpu().allocatedBytes).toBe(before);
