@@ -57,7 +57,7 @@ export async function drawRows(
     ),
   );
   // One scale for all, so that colours mean the same in each row.
-  const maxLength = Math.max(...flow.map(({ data }) => longest(data)));
+  const maxLength = Math.max(1e-3, ...flow.map(({ data }) => longest(data)));
   return [...strips, ...flow.map((row) => cut(flowToColor(row, { maxLength }).data, sizes))];
 }
 

@@ -239,7 +239,12 @@ function parameters(text: string): Partial<Tvl1Options> {
     if (!names.includes(name)) throw new InvalidArgumentError(`There is no ${name}; there are ${names.join(', ')}.`);
     if (name === 'useInitialFlow') throw new InvalidArgumentError('A clip starts from no initial flow.');
     if (value === '') throw new InvalidArgumentError(`${name} needs a value, such as lambda=0.3.`);
-    return [name, Number.isNaN(Number(value)) ? value : Number(value)];
+    return [name, parameter(value)];
   });
   return Object.fromEntries(entries);
+}
+
+function parameter(value: string): string | number | boolean {
+  if (value === 'true' || value === 'false') return value === 'true';
+  return Number.isNaN(Number(value)) ? value : Number(value);
 }

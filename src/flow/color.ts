@@ -1,8 +1,9 @@
 /** @file Flow as pictures: the direction is the hue on Middlebury's colour wheel, the length the saturation. */
 
+import { checkOptionNames, describeValue } from '../core/check.ts';
+import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
-import { checkFlow } from './check.ts';
-import { isKnown } from './compare.ts';
+import { checkFlow, isKnown } from './check.ts';
 
 /** Steps of the wheel from each colour to the next: red → yellow → green → cyan → blue → magenta → red. */
 const ARCS = [15, 6, 4, 11, 13, 6] as const;
@@ -34,11 +35,17 @@ export interface ColorOptions {
  * @param flow H×W×2 or T×H×W×2, pixels.
  * @returns RGB of the same size (×3 instead of ×2). Still pixels are white, unknown ones black, and longer than `maxLength`
  *   is darker.
+ * @throws InputError for another shape, or a `maxLength` that is not above 0.
  */
 export function flowToColor(flow: FloatTensor, options: ColorOptions = {}): HostTensor<'u8'> {
-  checkFlow(flow, 'The flow', flow.shape.length === 3 ? 3 : 4);
+  checkFlow(flow, 'The flow');
+  checkOptionNames('flowToColor', options, ['maxLength']);
   const { data } = flow;
-  const longest = options.maxLength ?? longestKnown(data);
+  const { maxLength } = options;
+  if (maxLength !== undefined && !(Number.isFinite(maxLength) && maxLength > 0)) {
+    throw new InputError(`flowToColor takes a maxLength above 0, in pixels, not ${describeValue(maxLength)}.`);
+  }
+  const longest = maxLength ?? longestKnown(data);
   const scale = longest > 0 ? 1 / longest : 0;
   const rgb = new Uint8Array((data.length / 2) * 3);
   for (let i = 0; i < data.length / 2; i++) {

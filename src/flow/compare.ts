@@ -2,7 +2,7 @@
 
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, formatShape, sameShape } from '../core/tensor.ts';
-import { checkFlow } from './check.ts';
+import { checkFlow, isKnown } from './check.ts';
 
 export interface FlowError {
   /** Mean length of the difference, over known pixels. Pixels; NaN where none is known. */
@@ -13,20 +13,13 @@ export interface FlowError {
   readonly validPixels: number;
 }
 
-/** Middlebury marks unknown flow by values above this. */
-const UNKNOWN = 1e9;
-
-/** Whether a displacement is known: a number, and not Middlebury's mark for unknown. */
-export function isKnown(u: number, v: number): boolean {
-  return Math.abs(u) <= UNKNOWN && Math.abs(v) <= UNKNOWN;
-}
-
 /**
- * @param flow, truth Both H×W×2 or T×H×W×2, pixels.
- * @throws InputError when their shapes differ.
+ * @param flow, truth Both H×W×2 or T×H×W×2, pixels. What is no number in the flow where the truth is known makes both errors NaN.
+ * @throws InputError when one is no flow, or their shapes differ.
  */
 export function compareFlow(flow: FloatTensor, truth: FloatTensor): FlowError {
-  checkFlow(flow, 'The flow', flow.shape.length === 3 ? 3 : 4);
+  checkFlow(flow, 'The flow');
+  checkFlow(truth, 'The truth');
   if (!sameShape(flow.shape, truth.shape)) {
     throw new InputError(
       `Flow of ${formatShape(flow.shape)} cannot be compared with a truth of ${formatShape(truth.shape)}.`,

@@ -1,7 +1,9 @@
 /** @file Flow of a whole clip: in groups of pairs that fit a bounded memory. */
 
+import { checkOptionNames, describeValue, typedArrayName } from '../core/check.ts';
+import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
-import { type FloatTensor, floatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, type HostTensor } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import { wholeBuffer } from '../gpu/resource.ts';
@@ -9,13 +11,15 @@ import { BufferUsage } from '../gpu/usage.ts';
 import { flowGrey } from '../kernels/flow_grey.ts';
 import { resolveOptions, type Tvl1Options } from './options.ts';
 import { type FlowSize, pairsPerBinding, solverBytes } from './solver.ts';
-import { Tvl1, type Tvl1Settings } from './tvl1.ts';
+import { TVL1_SETTING_NAMES, Tvl1, type Tvl1Settings } from './tvl1.ts';
 
 export type ComputeFlowOptions = Tvl1Settings & {
   /** Called with the pairs that are done and all pairs. */
   readonly onProgress?: (done: number, total: number) => void;
   /** Bytes of GPU memory that the solve may take; 1 GiB where left out. One pair is always computed, however large. */
   readonly memoryBudget?: number;
+  /** Ends the computation with its reason as soon as it is aborted; the device still finishes what it was given. */
+  readonly signal?: AbortSignal;
 };
 
 const MEMORY_BUDGET = 1 << 30;
@@ -41,29 +45,28 @@ export function pairsPerGroup(size: FlowSize, options: Tvl1Options, budget: numb
 }
 
 /**
- * TV-L1 flow from each frame to the next, of the grey values of the frames.
+ * TV-L1 flow from each frame to the next, of the grey values of the frames. They are copied before the promise is returned, so a
+ * caller may refill them at once.
  * @param frames T×H×W×3 bytes, at least two frames.
  * @returns (T − 1)×H×W×2, pixels, u then v.
- * @throws InputError for one frame only, another shape, or options out of range.
+ * @throws InputError for one frame only, another type or shape, unknown options or ones out of range; the reason of `signal`;
+ *   DisposedError, DeviceLostError, GpuOutOfMemoryError
  */
 export async function computeFlow(
   gpu: Gpu,
   frames: HostTensor<'u8'>,
   options: ComputeFlowOptions = {},
 ): Promise<FloatTensor> {
-  const { onProgress, memoryBudget = MEMORY_BUDGET, ...settings } = options;
-  const [count = 0, height = 0, width = 0, channels = 0] = frames.shape;
-  if (frames.shape.length !== 4 || channels !== 3 || height < 1 || width < 1) {
-    throw new InputError(`Flow needs frames × height × width × 3 bytes, not ${formatShape(frames.shape)}.`);
-  }
+  checkRgbFrames('Flow', frames);
+  const { settings, resolved, onProgress, memoryBudget, signal } = checkComputeOptions(options);
+  const [count, height, width] = frames.shape as [number, number, number, number];
   if (count < 2) throw new InputError(`Flow needs two frames or more; this clip has ${count}.`);
-  if (settings.useInitialFlow) {
-    throw new InputError('useInitialFlow is for Tvl1.run, which takes the initial flow; a clip starts from none.');
-  }
-  const { solver: _, ...own } = settings;
+  signal?.throwIfAborted();
   const total = { width, height, pairs: count - 1 };
-  const group = pairsPerGroup(total, resolveOptions(own), memoryBudget, gpu.profile.maxStorageBinding);
+  const group = pairsPerGroup(total, resolved, memoryBudget, gpu.profile.maxStorageBinding);
+  const bytes = frames.data.slice();
   const flow = new Float32Array(total.pairs * height * width * 2);
+  const frameBytes = height * width * 3;
   let clip: RgbFlow | undefined;
   try {
     for (let first = 0; first < total.pairs; first += group) {
@@ -73,8 +76,11 @@ export async function computeFlow(
         clip = undefined;
         clip = await RgbFlow.create(gpu, { width, height, pairs }, settings);
       }
-      const bytes = height * width * 3;
-      const part = await clip.run(frames.data.subarray(first * bytes, (first + pairs + 1) * bytes));
+      signal?.throwIfAborted();
+      const part = await unlessAborted(
+        clip.run(bytes.subarray(first * frameBytes, (first + pairs + 1) * frameBytes)),
+        signal,
+      );
       flow.set(part.data, first * height * width * 2);
       onProgress?.(first + pairs, total.pairs);
     }
@@ -84,7 +90,43 @@ export async function computeFlow(
   return floatTensor([total.pairs, height, width, 2], flow);
 }
 
-/** A Tvl1 that starts from RGB bytes; grey is made on the GPU. */
+/** @throws InputError */
+function checkComputeOptions(options: ComputeFlowOptions) {
+  checkOptionNames('computeFlow', options, [...TVL1_SETTING_NAMES, 'onProgress', 'memoryBudget', 'signal']);
+  const { onProgress, memoryBudget = MEMORY_BUDGET, signal, ...settings } = options;
+  const { solver: _, ...own } = settings;
+  const resolved = resolveOptions(own);
+  if (resolved.useInitialFlow) {
+    throw new InputError('useInitialFlow is for Tvl1.run, which takes the initial flow; a clip starts from none.');
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new InputError(`computeFlow calls onProgress, a function, and was given ${describeValue(onProgress)}.`);
+  }
+  if (!(typeof memoryBudget === 'number' && memoryBudget > 0)) {
+    throw new InputError(`computeFlow takes a memoryBudget above 0, in bytes, not ${describeValue(memoryBudget)}.`);
+  }
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new InputError(`computeFlow takes an AbortSignal as signal, not ${describeValue(signal)}.`);
+  }
+  return { settings, resolved, onProgress, memoryBudget, signal };
+}
+
+/** What `wait` gives; the signal's reason as soon as it is aborted before. */
+async function unlessAborted<T>(wait: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return wait;
+  let listener: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    listener = () => reject(signal.reason);
+    signal.addEventListener('abort', listener);
+  });
+  try {
+    return await Promise.race([wait, aborted]);
+  } finally {
+    signal.removeEventListener('abort', listener);
+  }
+}
+
+/** A Tvl1 that starts from RGB bytes; grey is made on the GPU. Calls may overlap as those of Tvl1. */
 export class RgbFlow {
   private constructor(
     private readonly gpu: Gpu,
@@ -93,37 +135,47 @@ export class RgbFlow {
     private readonly grey: Program,
   ) {}
 
+  /** @throws InputError, GpuOutOfMemoryError, DeviceLostError */
   static async create(gpu: Gpu, size: FlowSize, settings: Tvl1Settings = {}): Promise<RgbFlow> {
     const tvl1 = await Tvl1.create(gpu, size, settings);
-    const bytes = size.width * size.height * 3 * (size.pairs + 1);
-    const rgb = gpu.createBuffer('flow: rgb', bytes, BufferUsage.STORAGE | BufferUsage.COPY_DST);
-    const step = { kernel: flowGrey(size, size.pairs + 1), resources: [rgb, tvl1.frames].map(wholeBuffer) };
-    const grey = await Program.create(gpu, 'flow: grey', [step]);
-    return new RgbFlow(gpu, tvl1, rgb, grey);
+    let rgb: GPUBuffer | undefined;
+    try {
+      const bytes = size.width * size.height * 3 * (size.pairs + 1);
+      const buffer = await gpu.checked('Flow', () => {
+        rgb = gpu.createBuffer('flow: rgb', bytes, BufferUsage.STORAGE | BufferUsage.COPY_DST);
+        return rgb;
+      });
+      const step = { kernel: flowGrey(size, size.pairs + 1), resources: [buffer, tvl1.frames].map(wholeBuffer) };
+      return new RgbFlow(gpu, tvl1, buffer, await Program.create(gpu, 'flow: grey', [step]));
+    } catch (error) {
+      if (rgb) gpu.destroyBuffer(rgb);
+      tvl1.dispose();
+      throw error;
+    }
   }
 
-  /** Appends upload-to-flow for frames already in place: grey, then the solve. */
-  encode(encoder: GPUCommandEncoder): void {
-    this.grey.encode(encoder);
-    this.tvl1.encode(encoder);
-  }
-
-  /** Queues an upload of (pairs + 1) × height × width × 3 bytes. */
-  upload(frames: Uint8Array): void {
-    const padded = new Uint8Array(Math.ceil(frames.length / 4) * 4);
-    padded.set(frames);
-    this.gpu.device.queue.writeBuffer(this.rgb, 0, padded);
-  }
-
-  /** pairs × height × width × 2. */
+  /**
+   * @param frames (pairs + 1) × height × width × 3; taken when the call returns.
+   * @returns pairs × height × width × 2.
+   * @throws InputError, and as Tvl1.run does.
+   */
   async run(frames: Uint8Array): Promise<FloatTensor> {
-    this.upload(frames);
-    const encoder = this.gpu.device.createCommandEncoder();
-    this.grey.encode(encoder);
-    this.gpu.device.queue.submit([encoder.finish()]);
-    return this.tvl1.solve();
+    const { width, height, pairs } = this.tvl1.size;
+    const expected = (pairs + 1) * height * width * 3;
+    if (typedArrayName(frames) !== 'Uint8Array' || frames.length !== expected) {
+      throw new InputError(`Flow needs a Uint8Array of ${expected} bytes, not ${describeValue(frames)}.`);
+    }
+    const padded = new Uint8Array(Math.ceil(expected / 4) * 4);
+    padded.set(frames);
+    return this.tvl1.solveAfter(() => {
+      this.gpu.device.queue.writeBuffer(this.rgb, 0, padded);
+      const encoder = this.gpu.device.createCommandEncoder();
+      this.grey.encode(encoder);
+      this.gpu.device.queue.submit([encoder.finish()]);
+    });
   }
 
+  /** Frees everything; results that are still under way are given up. */
   dispose(): void {
     this.grey.dispose();
     this.gpu.destroyBuffer(this.rgb);

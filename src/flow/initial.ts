@@ -2,6 +2,7 @@
 
 import { InputError } from '../core/errors.ts';
 import { type Extent, planeOf, quadsOf } from '../kernels/tvl1_layout.ts';
+import { place } from './check.ts';
 import type { FlowSize } from './solver.ts';
 
 /**
@@ -21,10 +22,7 @@ export function initialFlowState(
   }
   const bad = flow.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    const pixel = bad >> 1;
-    throw new InputError(
-      `The initial flow is not a number at pair ${Math.floor(pixel / (width * height))}, row ${Math.floor(pixel / width) % height}, column ${pixel % width}.`,
-    );
+    throw new InputError(`The initial flow is not a number at ${place(bad >> 1, height, width, 'pair')}.`);
   }
   const last = extents[extents.length - 1]!;
   const pitch = planeOf(size);

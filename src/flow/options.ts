@@ -1,5 +1,6 @@
 /** @file The parameters of TV-L1 with OpenCV's names, their defaults and presets, and what they may be. */
 
+import { checkChoice, checkOptionNames, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 
 export interface Tvl1Options {
@@ -100,26 +101,36 @@ const RANGES: Record<string, readonly [min: number, max: number, whole: boolean]
   gradientBlend: [0, 1, false],
 };
 
+/** What `resolveOptions` knows. */
+export const TVL1_OPTION_NAMES: readonly string[] = [...Object.keys(opencv), 'preset'];
+
 /**
- * `options` over a preset (`opencv` unless named), checked.
- * @throws InputError that names the parameter and what it may be.
+ * `options` over a preset (`opencv` unless named), checked. What is `undefined` counts as left out.
+ * @throws InputError that names the parameter and what it may be: for unknown names too.
  */
 export function resolveOptions(options: Partial<Tvl1Options> & { readonly preset?: PresetName } = {}): Tvl1Options {
+  checkOptionNames('TV-L1', options, TVL1_OPTION_NAMES);
   const { preset = 'opencv', ...own } = options;
-  const base = presets[preset];
-  if (!base) throw new InputError(`There is no flow preset ${preset}; use ${Object.keys(presets).join(', ')}.`);
-  const given = Object.fromEntries(Object.entries(own).filter(([name, value]) => name in base && value !== undefined));
-  const resolved = { ...base, ...given } as Tvl1Options;
+  checkChoice('The flow preset', preset, Object.keys(presets) as PresetName[]);
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const resolved = { ...presets[preset], ...given } as Tvl1Options;
   for (const [name, [min, max, whole]] of Object.entries(RANGES)) {
-    const value = resolved[name as keyof Tvl1Options] as number;
-    if (!(value >= min && value <= max && (!whole || Number.isInteger(value)))) {
-      throw new InputError(
-        `The flow's ${name} must be ${whole ? 'a whole number ' : ''}from ${min} to ${max}, not ${value}.`,
-      );
-    }
+    const value: unknown = resolved[name as keyof Tvl1Options];
+    const inRange = typeof value === 'number' && value >= min && value <= max;
+    if (inRange && (!whole || Number.isInteger(value))) continue;
+    const wanted = `${whole ? 'a whole number ' : ''}from ${min} to ${max}`;
+    throw new InputError(`The flow's ${name} must be ${wanted}, not ${describeValue(value)}.`);
   }
-  if (![1, 3, 5].includes(resolved.medianFiltering)) {
-    throw new InputError(`The flow's medianFiltering must be 1, 3 or 5, not ${resolved.medianFiltering}.`);
-  }
+  checkOneOf('medianFiltering', resolved.medianFiltering, [1, 3, 5]);
+  checkOneOf('gradientTaps', resolved.gradientTaps, [3, 5]);
+  checkOneOf('useInitialFlow', resolved.useInitialFlow, [false, true]);
+  checkOneOf('exactRounding', resolved.exactRounding, [false, true]);
+  checkChoice("The flow's interpolation", resolved.interpolation, ['bicubic', 'bilinear']);
   return resolved;
+}
+
+function checkOneOf(name: keyof Tvl1Options, value: unknown, allowed: readonly (number | boolean)[]): void {
+  if (allowed.includes(value as number)) return;
+  const list = `${allowed.slice(0, -1).join(', ')} or ${allowed.at(-1)}`;
+  throw new InputError(`The flow's ${name} must be ${list}, not ${describeValue(value)}.`);
 }

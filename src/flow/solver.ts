@@ -69,17 +69,21 @@ export class Solver {
     const bytes = bufferBytes(size, extents, options);
     bytes.set('slots', plan.slots * size.pairs * SLOT_WORDS * 4);
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST | BufferUsage.COPY_SRC;
-    const buffers = await gpu.checked('Flow', () => {
-      const made = new Map<BufferName, GPUBuffer>();
-      for (const [name, each] of bytes) made.set(name, gpu.createBuffer(`flow: ${name}`, each, usage));
-      return made;
-    });
-    const steps = plan.steps.map(({ kernel, on }): Step => {
-      return { kernel, resources: on.map((name) => wholeBuffer(buffers.get(name)!)) };
-    });
-    const program = await Program.create(gpu, 'flow', steps);
-    const kernels = plan.steps.map(({ kernel }) => kernel.name);
-    return new Solver(gpu, size, extents, buffers, program, kernels, plan.slots);
+    const buffers = new Map<BufferName, GPUBuffer>();
+    try {
+      await gpu.checked('Flow', () => {
+        for (const [name, each] of bytes) buffers.set(name, gpu.createBuffer(`flow: ${name}`, each, usage));
+      });
+      const steps = plan.steps.map(({ kernel, on }): Step => {
+        return { kernel, resources: on.map((name) => wholeBuffer(buffers.get(name)!)) };
+      });
+      const program = await Program.create(gpu, 'flow', steps);
+      const kernels = plan.steps.map(({ kernel }) => kernel.name);
+      return new Solver(gpu, size, extents, buffers, program, kernels, plan.slots);
+    } catch (error) {
+      for (const buffer of buffers.values()) gpu.destroyBuffer(buffer);
+      throw error;
+    }
   }
 
   /** pairs + 1 frames of f32, rows padded to whole quads. */
@@ -141,11 +145,15 @@ export class Solver {
       slots.size,
       BufferUsage.MAP_READ | BufferUsage.COPY_DST,
     );
-    const encoder = this.gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(slots, 0, staging, 0, slots.size);
-    this.gpu.device.queue.submit([encoder.finish()]);
-    const words = new Uint32Array(await this.gpu.read(staging, slots.size));
-    this.gpu.destroyBuffer(staging);
+    let words: Uint32Array;
+    try {
+      const encoder = this.gpu.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(slots, 0, staging, 0, slots.size);
+      this.gpu.device.queue.submit([encoder.finish()]);
+      words = new Uint32Array(await this.gpu.read(staging, slots.size));
+    } finally {
+      this.gpu.destroyBuffer(staging);
+    }
     return Array.from({ length: pairs }, (_, pair) =>
       Uint32Array.from({ length: this.slotCount }, (_, slot) => words[(slot * pairs + pair) * SLOT_WORDS + 1]!),
     );

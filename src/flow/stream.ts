@@ -1,6 +1,8 @@
 /** @file Flow to the flow stream's input, on the GPU. */
 
+import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import type { Kernel } from '../core/kernel.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
@@ -8,11 +10,16 @@ import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { flowStream } from '../kernels/flow_stream.ts';
 import { denseView, pixelsOf } from '../kernels/view.ts';
-import { checkFlow } from './check.ts';
+import { checkFlow, checkKnown } from './check.ts';
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
 
 export interface FlowStreamOptions {
   /** Size of the picture after the resize; the flow's own where left out. Pixels. */
-  readonly resized?: { readonly height: number; readonly width: number };
+  readonly resized?: Size;
   /** The part that is kept; all of it where left out. Pixels of the resized picture. */
   readonly crop?: { readonly top: number; readonly left: number; readonly height: number; readonly width: number };
   /** Pixels at which a displacement is clipped, and by which it is divided; 20. */
@@ -27,48 +34,101 @@ export interface FlowStreamOptions {
 const CHUNK_BYTES = 32 << 20;
 
 /**
- * Clips flow to ±20 px and divides it by 20, resized and cropped as the RGB frames are.
- * @param flow T×H×W×2, pixels.
+ * Clips flow to ±20 px and divides it by 20, resized and cropped as the RGB frames are. The flow has been taken when the call
+ * returns its promise.
+ * @param flow T×H×W×2, pixels; every displacement is a number and none is Middlebury's mark for unknown.
  * @returns T×crop×2, −1 … 1.
- * @throws InputError for another shape, or a crop outside the resized picture.
+ * @throws InputError for another type or shape, displacements that are not known, unknown options, or a crop outside the resized
+ *   picture; GpuOutOfMemoryError, DeviceLostError, DisposedError
  */
 export async function flowToStream(gpu: Gpu, flow: FloatTensor, options: FlowStreamOptions = {}): Promise<FloatTensor> {
   checkFlow(flow, 'The flow', 4);
   const [frames, height, width] = flow.shape as [number, number, number, number];
-  const { resized = { height, width }, bound = 20, quantise = false, rescale = true } = options;
-  const crop = options.crop ?? { top: 0, left: 0, ...resized };
-  const inside = crop.top >= 0 && crop.left >= 0 && crop.top + crop.height <= resized.height;
-  if (!inside || crop.left + crop.width > resized.width || crop.height < 1 || crop.width < 1) {
-    throw new InputError(
-      `A crop of ${crop.height}×${crop.width} at ${crop.top}, ${crop.left} does not fit into flow of ${formatShape([resized.height, resized.width])}.`,
-    );
-  }
-  if (!(bound > 0)) throw new InputError(`Flow is clipped at a number of pixels above 0, not at ${bound}.`);
+  const settings = checkStreamOptions(options, { height, width });
+  checkKnown(flow, 'The flow');
+  const { crop } = settings;
   const size = crop.height * crop.width;
-  const out = new Float32Array(frames * size * 2);
   const group = Math.max(1, Math.floor(CHUNK_BYTES / Math.max(height * width * 8, size * 16)));
+  // The caller may refill it while the first groups are computed.
+  const data = flow.data.slice();
+  const out = new Float32Array(frames * size * 2);
   for (let first = 0; first < frames; first += group) {
     const count = Math.min(group, frames - first);
     const y = denseView([1, count, crop.height, crop.width, 2]);
-    const part = flow.data.slice(first * height * width * 2, (first + count) * height * width * 2);
-    const from = gpu.upload('flow', part, BufferUsage.STORAGE);
-    const to = gpu.createBuffer('flow stream', pixelsOf(y) * 16, BufferUsage.STORAGE | BufferUsage.COPY_SRC);
-    const staging = gpu.createBuffer('flow stream (read)', to.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
-    const kernel = flowStream({ flow: { height, width }, y, resized, crop, bound, quantise, rescale });
-    const program = await Program.create(gpu, 'flow stream', [{ kernel, resources: [from, to].map(wholeBuffer) }]);
-    await gpu.checked('Flow stream', () => {
-      const encoder = gpu.device.createCommandEncoder();
-      program.encode(encoder);
-      encoder.copyBufferToBuffer(to, 0, staging, 0, to.size);
-      gpu.device.queue.submit([encoder.finish()]);
-    });
-    const values = new Float32Array(await gpu.read(staging, pixelsOf(y) * 16));
+    const part = data.subarray(first * height * width * 2, (first + count) * height * width * 2);
+    const values = await runOnce(gpu, flowStream({ flow: { height, width }, y, ...settings }), part, pixelsOf(y) * 16);
     for (let i = 0; i < count * size; i++) {
       out[(first * size + i) * 2] = values[i * 4]!;
       out[(first * size + i) * 2 + 1] = values[i * 4 + 1]!;
     }
-    program.dispose();
-    for (const buffer of [from, to, staging]) gpu.destroyBuffer(buffer);
   }
   return floatTensor([frames, crop.height, crop.width, 2], out);
+}
+
+/** @throws InputError */
+function checkStreamOptions(options: FlowStreamOptions, own: Size): Required<FlowStreamOptions> {
+  const what = 'flowToStream';
+  checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale']);
+  const { resized = own, bound = 20, quantise = false, rescale = true } = options;
+  checkOptionNames(`${what}'s resized`, resized, ['height', 'width']);
+  checkWhole(`The height of ${what}'s resized`, resized.height, 1);
+  checkWhole(`The width of ${what}'s resized`, resized.width, 1);
+  const { crop = { top: 0, left: 0, height: resized.height, width: resized.width } } = options;
+  checkOptionNames(`${what}'s crop`, crop, ['top', 'left', 'height', 'width']);
+  const { top, left, height, width } = crop;
+  checkWhole(`The top of ${what}'s crop`, top, 0);
+  checkWhole(`The left of ${what}'s crop`, left, 0);
+  checkWhole(`The height of ${what}'s crop`, height, 1);
+  checkWhole(`The width of ${what}'s crop`, width, 1);
+  if (top + height > resized.height || left + width > resized.width) {
+    throw new InputError(
+      `A crop of ${height}×${width} at ${top}, ${left} does not fit into flow of ${formatShape([resized.height, resized.width])}.`,
+    );
+  }
+  if (!(Number.isFinite(bound) && bound > 0)) {
+    throw new InputError(`Flow is clipped at a number of pixels above 0, not at ${describeValue(bound)}.`);
+  }
+  for (const [name, value] of Object.entries({ quantise, rescale })) {
+    if (typeof value === 'boolean') continue;
+    throw new InputError(`The option ${name} of ${what} must be true or false, not ${describeValue(value)}.`);
+  }
+  return { resized: { ...resized }, crop: { ...crop }, bound, quantise, rescale };
+}
+
+/** What a kernel of one input and one output makes of `input`; leaves nothing behind. */
+async function runOnce(
+  gpu: Gpu,
+  kernel: Kernel,
+  input: Float32Array<ArrayBuffer>,
+  outputBytes: number,
+): Promise<Float32Array> {
+  const made: GPUBuffer[] = [];
+  const keep = (buffer: GPUBuffer): GPUBuffer => {
+    made.push(buffer);
+    return buffer;
+  };
+  let program: Program | undefined;
+  try {
+    const [from, to, staging] = await gpu.checked(
+      'Flow stream',
+      () =>
+        [
+          keep(gpu.upload('flow', input, BufferUsage.STORAGE)),
+          keep(gpu.createBuffer('flow stream', outputBytes, BufferUsage.STORAGE | BufferUsage.COPY_SRC)),
+          keep(gpu.createBuffer('flow stream (read)', outputBytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST)),
+        ] as const,
+    );
+    const steps = await Program.create(gpu, 'flow stream', [{ kernel, resources: [from, to].map(wholeBuffer) }]);
+    program = steps;
+    await gpu.checked('Flow stream', () => {
+      const encoder = gpu.device.createCommandEncoder();
+      steps.encode(encoder);
+      encoder.copyBufferToBuffer(to, 0, staging, 0, to.size);
+      gpu.device.queue.submit([encoder.finish()]);
+    });
+    return new Float32Array(await gpu.read(staging, outputBytes));
+  } finally {
+    program?.dispose();
+    for (const buffer of made) gpu.destroyBuffer(buffer);
+  }
 }

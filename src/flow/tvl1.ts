@@ -1,23 +1,35 @@
 /** @file TV-L1 flow between consecutive grey frames, all pairs in one batch. */
 
+import { checkChoice, checkOptionNames, checkWhole, describeValue, typedArrayName } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { BufferUsage } from '../gpu/usage.ts';
+import { DisposedError } from '../gpu/errors.ts';
+import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
 import { quadsOf } from '../kernels/tvl1_layout.ts';
+import { checkGrey } from './check.ts';
 import { initialFlowState } from './initial.ts';
-import { type PresetName, resolveOptions, type Tvl1Options } from './options.ts';
+import { type PresetName, resolveOptions, TVL1_OPTION_NAMES, type Tvl1Options } from './options.ts';
 import type { SolverKind } from './plan.ts';
+import { Readback } from './readback.ts';
 import { type FlowSize, pairsPerBinding, Solver } from './solver.ts';
 
 export type Tvl1Settings = Partial<Tvl1Options> & {
   readonly preset?: PresetName;
-  /** Force the kernels that iterate; chosen by the adapter otherwise. */
+  /** Force the kernels that iterate; chosen by the adapter otherwise. `sweep` needs narrow subgroups of one size. */
   readonly solver?: SolverKind;
 };
 
+/** What `Tvl1.create` knows. */
+export const TVL1_SETTING_NAMES: readonly string[] = [...TVL1_OPTION_NAMES, 'solver'];
+
+/**
+ * One solve, recorded once and run as often as there are frames. Calls may overlap: each takes its input and is queued on the
+ * device before it returns its promise, and has its own memory for reading back.
+ */
 export class Tvl1 {
-  private readonly staging: GPUBuffer;
+  private readonly readback: Readback;
+  private disposed = false;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -25,25 +37,32 @@ export class Tvl1 {
     readonly options: Tvl1Options,
     readonly solver: Solver,
   ) {
-    this.staging = gpu.createBuffer('flow (read)', solver.flow.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
+    this.readback = new Readback(gpu, 'flow (read)', solver.flow.size);
   }
 
-  /** @throws InputError for options out of range or frames that this device cannot hold. */
+  /**
+   * @throws InputError for unknown options, options out of range or frames that this device cannot hold;
+   *   GpuOutOfMemoryError, DeviceLostError
+   */
   static async create(gpu: Gpu, size: FlowSize, settings: Tvl1Settings = {}): Promise<Tvl1> {
+    checkOptionNames('Tvl1.create', settings, TVL1_SETTING_NAMES);
     const { solver: kind, ...own } = settings;
     const options = resolveOptions(own);
-    for (const [name, value] of Object.entries({ width: size.width, height: size.height, pairs: size.pairs })) {
-      if (!Number.isInteger(value) || value < 1)
-        throw new InputError(`Flow needs a ${name} of at least 1, not ${value}.`);
+    if (kind !== undefined) checkSolver(gpu, kind);
+    if (typeof size !== 'object' || size === null) {
+      throw new InputError(`Tvl1.create needs a size { width, height, pairs }, not ${describeValue(size)}.`);
     }
+    const { width, height, pairs } = size;
+    checkWhole('The width of the frames', width, 1);
+    checkWhole('The height of the frames', height, 1);
+    checkWhole('The number of pairs', pairs, 1);
     const most = pairsPerBinding(size, gpu.profile.maxStorageBinding);
-    if (size.pairs > most) {
+    if (pairs > most) {
       const advice = most < 1 ? 'scale the frames down' : `give it at most ${most} pairs at once`;
-      throw new InputError(
-        `Flow of ${size.pairs} pairs of ${size.width}×${size.height} is too large for this device; ${advice}.`,
-      );
+      throw new InputError(`Flow of ${pairs} pairs of ${width}×${height} is too large for this device; ${advice}.`);
     }
-    return new Tvl1(gpu, size, options, await Solver.create(gpu, size, options, kind));
+    const taken = { width, height, pairs };
+    return new Tvl1(gpu, taken, options, await Solver.create(gpu, taken, options, kind));
   }
 
   /** (pairs + 1) × rowStride × height of f32 grey values 0 … 255: write frames here for `encode`. */
@@ -65,53 +84,85 @@ export class Tvl1 {
     return this.solver.kernels.length;
   }
 
-  /** Appends the solve from `frames` to `flow`, for callers that stay on the GPU. */
+  /**
+   * Appends the solve from `frames` to `flow`, for callers that stay on the GPU.
+   * @throws DisposedError
+   */
   encode(encoder: GPUCommandEncoder): void {
+    this.assertUsable();
     this.solver.encode(encoder);
   }
 
   /**
-   * Flow from each frame to the next.
+   * Flow from each frame to the next. Both arrays have been taken when the call returns, so they may be refilled at once.
    * @param grey (pairs + 1) × height × width, values 0 … 255.
-   * @param initialFlow pairs × height × width × 2, with `useInitialFlow`.
-   * @throws InputError when a length does not fit or the initial flow is not finite.
+   * @param initialFlow pairs × height × width × 2, with `useInitialFlow` and only then.
+   * @throws InputError when a type or a length does not fit, when grey values are not 0 … 255 or lie within 0 … 1, or when the
+   *   initial flow is not finite; DisposedError after `dispose`, or when that comes before the result; DeviceLostError
    */
   async run(grey: Float32Array | Uint8Array, initialFlow?: Float32Array): Promise<FloatTensor> {
-    const { width, height, pairs } = this.size;
-    const expected = (pairs + 1) * width * height;
-    if (grey.length !== expected) {
-      throw new InputError(
-        `Flow of ${pairs} pairs of ${width}×${height} needs ${pairs + 1} frames, ${expected} grey values, not ${grey.length}.`,
-      );
-    }
-    if (this.options.useInitialFlow && !initialFlow) {
-      throw new InputError('useInitialFlow needs an initial flow; give one, or turn the option off.');
-    }
-    this.gpu.device.queue.writeBuffer(this.frames, 0, this.padRows(grey));
-    return this.solve(this.options.useInitialFlow ? initialFlow : undefined);
+    this.assertUsable();
+    checkGrey(grey, this.size);
+    const frames = this.padRows(grey);
+    return this.solveAfter(() => this.gpu.device.queue.writeBuffer(this.frames, 0, frames), initialFlow);
   }
 
-  /** As `run`, from frames that are in `frames` already. */
+  /** As `run`, from what `frames` holds when it is called. */
   async solve(initialFlow?: Float32Array): Promise<FloatTensor> {
+    return this.solveAfter(() => undefined, initialFlow);
+  }
+
+  /** As `solve`, after the writes and commands of `before`. Everything is on the device's queue when the call returns. */
+  async solveAfter(before: () => void, initialFlow?: Float32Array): Promise<FloatTensor> {
+    this.assertUsable();
     const { gpu, solver } = this;
     const { width, height, pairs } = this.size;
-    if (initialFlow) {
-      const start = initialFlowState(initialFlow, this.size, solver.extents, this.options.scaleStep);
-      gpu.device.queue.writeBuffer(solver.u, 0, start);
-    }
-    await gpu.checked('Flow', () => {
-      solver.submit(initialFlow !== undefined, (encoder) => {
-        encoder.copyBufferToBuffer(solver.flow, 0, this.staging, 0, solver.flow.size);
+    const start = this.initialState(initialFlow);
+    try {
+      const { contents } = await gpu.checked('Flow', () => {
+        const staging = this.readback.take();
+        before();
+        if (start) gpu.device.queue.writeBuffer(solver.u, 0, start);
+        solver.submit(start !== undefined, (encoder) => {
+          encoder.copyBufferToBuffer(solver.flow, 0, staging, 0, solver.flow.size);
+        });
+        const contents = this.readback.read(staging, pairs * height * width * 8);
+        // Where the device refuses the commands, that is what is thrown.
+        contents.catch(() => undefined);
+        // In an object, which keeps `checked` from waiting for it.
+        return { contents };
       });
-    });
-    const shape = [pairs, height, width, 2];
-    const bytes = pairs * height * width * 8;
-    return floatTensor(shape, new Float32Array(await gpu.read(this.staging, bytes)));
+      return floatTensor([pairs, height, width, 2], new Float32Array(await contents));
+    } catch (error) {
+      this.assertUsable();
+      throw error;
+    }
   }
 
+  /** Frees everything; results that are still under way are given up. */
   dispose(): void {
+    this.disposed = true;
     this.solver.dispose();
-    this.gpu.destroyBuffer(this.staging);
+    this.readback.dispose();
+  }
+
+  private assertUsable(): void {
+    if (this.disposed) throw new DisposedError('This Tvl1 was disposed of; create another one.');
+  }
+
+  private initialState(flow: Float32Array | undefined): Float32Array<ArrayBuffer> | undefined {
+    const { useInitialFlow, scaleStep } = this.options;
+    if (!useInitialFlow) {
+      if (flow === undefined) return undefined;
+      throw new InputError('An initial flow was given and useInitialFlow is off; turn it on, or give none.');
+    }
+    if (flow === undefined) {
+      throw new InputError('useInitialFlow needs an initial flow; give one, or turn the option off.');
+    }
+    if (typedArrayName(flow) !== 'Float32Array') {
+      throw new InputError(`The initial flow is taken in a Float32Array, not in ${describeValue(flow)}.`);
+    }
+    return initialFlowState(flow, this.size, this.solver.extents, scaleStep);
   }
 
   private padRows(grey: Float32Array | Uint8Array): Float32Array<ArrayBuffer> {
@@ -122,5 +173,14 @@ export class Tvl1 {
       padded.set(grey.subarray(row * width, (row + 1) * width), row * stride);
     }
     return padded;
+  }
+}
+
+function checkSolver({ profile }: Gpu, kind: SolverKind): void {
+  checkChoice('The solver', kind, ['sweep', 'tile']);
+  if (kind === 'sweep' && fixedNarrowSubgroup(profile) === undefined) {
+    throw new InputError(
+      'The solver "sweep" needs subgroups of one size of at most 16, which this device does not have; use "tile".',
+    );
   }
 }

@@ -38,7 +38,7 @@ export class DeviceState {
   }
 
   /**
-   * Sets a state, which comes into being if it is new.
+   * Sets a state, which comes into being if it is new. At once: not while runs that use it have been asked for and are not done.
    * @throws GraphError when it exists with another shape.
    */
   set(name: string, tensor: FloatTensor): void {
@@ -74,7 +74,10 @@ export class DeviceState {
     return this.entries.get(name)!.buffer;
   }
 
-  /** The values of all states, as they are once everything submitted so far has run; or of those named. */
+  /**
+   * The values of all states, as they are once everything that was asked of the device so far has run; or of those named.
+   * @throws GraphError for a name that is none; DisposedError, DeviceLostError
+   */
   async read(names: readonly string[] = this.names): Promise<Map<string, FloatTensor>> {
     this.assertUsable();
     const entries = names.map((name) => {
@@ -86,14 +89,20 @@ export class DeviceState {
     if (total === 0) return new Map();
     const staging = this.gpu.createBuffer('states', total, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
     try {
-      const encoder = this.gpu.device.createCommandEncoder({ label: 'states' });
-      let offset = 0;
-      const offsets = entries.map(([, { buffer }]) => {
-        encoder.copyBufferToBuffer(buffer, 0, staging, offset, buffer.size);
-        offset += buffer.size;
-        return offset - buffer.size;
-      });
-      this.gpu.device.queue.submit([encoder.finish()]);
+      const offsets: number[] = [];
+      // In turn: a run that was asked for before may still be waiting for its inputs to be uploaded.
+      await this.gpu.inTurn(() =>
+        this.gpu.checked('States', () => {
+          const encoder = this.gpu.device.createCommandEncoder({ label: 'states' });
+          let offset = 0;
+          for (const [, { buffer }] of entries) {
+            encoder.copyBufferToBuffer(buffer, 0, staging, offset, buffer.size);
+            offsets.push(offset);
+            offset += buffer.size;
+          }
+          this.gpu.device.queue.submit([encoder.finish()]);
+        }),
+      );
       const bytes = await this.gpu.read(staging, total);
       return new Map(
         entries.map(([name, { shape, buffer }], i) => {

@@ -1,8 +1,11 @@
 /** @file How decoded frames become the network's input. */
 
+import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
+import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type HostTensor, type Shape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { compile } from '../graph/compile.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
@@ -31,10 +34,15 @@ export const SHORT_SIDE = 256;
  * What is done to frames of a size: the shorter side becomes 256 pixels (bilinear, the longer one in proportion, rounded
  * down), the middle 224×224 are kept, and 0 … 255 becomes −1 … 1. Frames that are 224×224 already are taken as they are:
  * clips of that size were cut out by the same rule before they were stored.
- * @throws InputError when the crop does not fit.
+ * @throws InputError for sizes that are no whole numbers above 0, unknown options, or a crop that does not fit.
  */
 export function preprocessGeometry(height: number, width: number, options: FrameOptions = {}): PreprocessAttributes {
+  checkWhole('The height of the frames', height, 1);
+  checkWhole('The width of the frames', width, 1);
+  checkOptionNames('preprocessGeometry', options, ['shortSide', 'crop']);
   const { shortSide = SHORT_SIDE, crop = CROP } = options;
+  checkWhole('The option shortSide', shortSide, 1);
+  checkWhole('The option crop', crop, 1);
   const normalise = { scale: 2 / 255, shift: -1 };
   if (height === crop && width === crop) {
     return { resized: { height, width }, crop: { top: 0, left: 0, height, width }, ...normalise };
@@ -83,45 +91,86 @@ export function cutOut<Clip extends I3dInput>(clip: Clip, region: Region | undef
 
 /**
  * Resizes, crops and normalises frames on a device without running the network: for frames so large that a whole window of
- * them would not fit, and for flow, which wants to see a little more than the network does. Calls must not overlap.
+ * them would not fit, and for flow, which wants to see a little more than the network does. Calls may overlap; they are done in
+ * their order.
  */
 export class FrameReducer {
   private readonly parameters: DeviceParameters;
   private plan: { readonly key: string; readonly plan: Plan } | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
+  private disposed = false;
 
-  /** @param geometry What is done to frames of a size; where left out, what the network's input needs. */
+  /**
+   * @param geometry What is done to frames of a size; where left out, what the network's input needs.
+   * @throws InputError when it is no function.
+   */
   constructor(
     gpu: Gpu,
     private readonly geometry: (height: number, width: number) => PreprocessAttributes = preprocessGeometry,
   ) {
+    if (typeof geometry !== 'function') {
+      throw new InputError(
+        `FrameReducer takes a function that gives the geometry of frames of a size, not ${describeValue(geometry)}.`,
+      );
+    }
     this.parameters = new DeviceParameters(gpu, new Map());
   }
 
   /**
+   * The frames are copied before the promise is returned, so a caller may refill them at once.
    * @param frames T×H×W×3
    * @returns T×crop×3; without a geometry T×224×224×3 in −1 … 1, the values that the network would get.
+   * @throws InputError for another type or shape; DisposedError after `dispose`, or when that comes before the result;
+   *   GraphError, GpuOutOfMemoryError, DeviceLostError
    */
   async reduce(frames: HostTensor<'u8'>): Promise<FloatTensor> {
-    const plan = await this.planFor(frames.shape);
-    const { reduced } = await plan.run({ frames: { ...frames, shape: [1, ...frames.shape] } });
-    return floatTensor(reduced!.shape.slice(1), reduced!.data);
+    this.assertUsable();
+    checkRgbFrames('FrameReducer', frames);
+    const shape = [1, ...frames.shape];
+    const taken = { ...frames, shape, data: frames.data.slice() };
+    const result = this.turn.then(() => this.run(taken));
+    // A failure is its caller's to handle; the next ones go on.
+    this.turn = result.catch(() => undefined);
+    return result;
   }
 
+  /** Frees everything; results that are still under way are given up. */
   dispose(): void {
+    this.disposed = true;
     this.plan?.plan.dispose();
+    this.plan = undefined;
     this.parameters.dispose();
   }
 
+  private async run(frames: HostTensor<'u8'>): Promise<FloatTensor> {
+    this.assertUsable();
+    try {
+      const plan = await this.planFor(frames.shape);
+      const { reduced } = await plan.run({ frames });
+      return floatTensor(reduced!.shape.slice(1), reduced!.data);
+    } catch (error) {
+      this.assertUsable();
+      throw error;
+    }
+  }
+
+  private assertUsable(): void {
+    if (this.disposed) throw new DisposedError('This FrameReducer was disposed of; create another one.');
+  }
+
+  /** @param shape 1×T×H×W×3 */
   private async planFor(shape: Shape): Promise<Plan> {
     const key = formatShape(shape);
     if (this.plan?.key === key) return this.plan.plan;
     this.plan?.plan.dispose();
     this.plan = undefined;
-    const [, height = 0, width = 0] = shape;
+    const [, , height = 0, width = 0] = shape;
     const builder = new GraphBuilder();
-    const raw = builder.input('frames', [1, ...shape], 'u8');
+    const raw = builder.input('frames', shape, 'u8');
     builder.name('reduced', builder.preprocess('Preprocess', raw, this.geometry(height, width)));
     const plan = await compile(builder.build(), this.parameters);
+    if (this.disposed) plan.dispose();
+    this.assertUsable();
     this.plan = { key, plan };
     return plan;
   }

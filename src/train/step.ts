@@ -121,11 +121,13 @@ export class TrainingStep {
       [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]),
       [TRAINING_INPUTS.random]: floatTensor([4], [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, count, 0]),
     };
-    const outputs = this.batch.run(this.latest, { borrow: true });
+    const outputs = this.batch.run(this.inputsOf(this.batch, inputs), { borrow: true });
     const updated = last
       ? this.update?.run({ [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]) })
       : undefined;
-    const { loss, logits, norm } = { ...(await outputs), ...(await updated) };
+    // Together: whichever of the two fails, nobody else handles it.
+    const [computed, after] = await Promise.all([outputs, updated]);
+    const { loss, logits, norm } = { ...computed, ...after };
     return { loss: loss!.data[0]!, norm: norm?.data[0], logits: logits! };
   }
 
@@ -159,10 +161,16 @@ export class TrainingStep {
     if (found !== undefined || Object.keys(this.latest).length === 0) return found;
     const forward = await compile(this.graph, this.parameters, { state: this.device });
     try {
-      return broken(Object.entries(await forward.run(this.latest))) ?? broken(states);
+      return broken(Object.entries(await forward.run(this.inputsOf(forward)))) ?? broken(states);
     } finally {
       forward.dispose();
     }
+  }
+
+  /** Those of the latest values that a plan takes: a network without dropout has no use for the random ones; and all of `own`. */
+  private inputsOf(plan: Plan, own: Readonly<Record<string, HostTensor>> = {}): Record<string, HostTensor> {
+    const names = plan.graph.values.flatMap(({ source }) => (source.kind === 'input' ? [source.name] : []));
+    return { ...own, ...Object.fromEntries(Object.entries(this.latest).filter(([name]) => names.includes(name))) };
   }
 
   /** Times every node of a batch once. */

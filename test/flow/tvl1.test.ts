@@ -185,7 +185,11 @@ describe('input that cannot be used', () => {
       () => solve({ width: 20, height: 20 }, new Float32Array(800), { useInitialFlow: true }),
       /needs an initial flow/,
     ],
-    ['no pairs', () => Tvl1.create(gpu(), { width: 5, height: 5, pairs: 0 }), /pairs of at least 1/],
+    [
+      'no pairs',
+      () => Tvl1.create(gpu(), { width: 5, height: 5, pairs: 0 }),
+      /number of pairs must be a whole number of at least 1, not 0/,
+    ],
   ])('%s', async (_, run, message) => {
     const failed = run();
     await expect(failed).rejects.toThrow(InputError);

@@ -100,4 +100,49 @@ describe('DeviceConstants', () => {
     expect(await read(resource)).toEqual(EXPECTED);
     constants.dispose();
   });
+
+  it('are waited for by everybody who shares them, not only by whoever asked first', async () => {
+    const constants = new DeviceConstants(gpu());
+    const resource = constants.get('shared', argument(), parameters);
+    const done: string[] = [];
+    const first = constants.settle().then(() => done.push('first'));
+    await constants.settle();
+    expect(done).toEqual(['first']);
+    expect(await read(resource)).toEqual(EXPECTED);
+    await first;
+    constants.dispose();
+  });
+
+  it('that could not be computed are made anew for the next who asks', async () => {
+    const before = gpu().allocatedBytes;
+    const constants = new DeviceConstants(gpu());
+    let tries = 0;
+    const prepare = {
+      bytes: EXPECTED.byteLength,
+      kernel: () => {
+        if (tries++ === 0) throw new Error('not yet');
+        return twice();
+      },
+    };
+    constants.get('late', argument({ prepare }), parameters);
+    await expect(constants.settle()).rejects.toThrow('not yet');
+    expect(gpu().allocatedBytes).toBe(before);
+    const resource = constants.get('late', argument({ prepare }), parameters);
+    await constants.settle();
+    expect(await read(resource)).toEqual(EXPECTED);
+    expect(gpu().allocatedBytes).toBe(before + constants.bytes);
+    constants.dispose();
+    expect(gpu().allocatedBytes).toBe(before);
+  });
+
+  it('may be disposed of while they are computed', async () => {
+    const before = gpu().allocatedBytes;
+    const constants = new DeviceConstants(gpu());
+    constants.get('x', argument(), parameters);
+    const settled = constants.settle().catch(() => undefined);
+    await Promise.resolve();
+    constants.dispose();
+    await settled;
+    expect(gpu().allocatedBytes).toBe(before);
+  });
 });
