@@ -1,14 +1,15 @@
 /** @file Builds graphs. Shapes are inferred as nodes are added, so a mistake is reported where it is made, by the node's name. */
 
+import { checkChoice, checkOptionNames, checkShape, describeValue, nearestNames } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
-import type { Shape } from '../core/tensor.ts';
+import { formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d.ts';
 import { saltOf } from '../ops/dropout.ts';
-import type { AttributesOf, OperatorType } from '../ops/index.ts';
-import { f32, type TensorType } from '../ops/operator.ts';
+import { type AttributesOf, type OperatorType, operators } from '../ops/index.ts';
+import { f32, type Operator, type TensorType } from '../ops/operator.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import type { Padding } from '../ops/window.ts';
-import { type Graph, type Node, operatorOf, type Value, type ValueId } from './graph.ts';
+import { type Graph, graphChecked, type Node, operatorOf, type Value, type ValueId } from './graph.ts';
 
 export interface Conv3dOptions {
   readonly stride?: Triple;
@@ -31,45 +32,60 @@ export class GraphBuilder {
   private readonly sources = new Map<string, ValueId>();
 
   /** A tensor that comes with every run: float32 N×T×H×W×C (or any rank, channels last), or uint8 frames N×T×H×W×3. */
-  input(name: string, shape: Shape, dtype: TensorType['dtype'] = 'f32'): ValueId {
+  input(name: string, shape: Shape, dtype: 'f32' | 'u8' = 'f32'): ValueId {
+    graphChecked(() => checkChoice(`The type of the input ${name}`, dtype, ['f32', 'u8']));
+    if (this.sources.has(`input ${name}`)) throw new GraphError(`Two inputs are called ${name}.`);
     return this.source('input', name, { dtype, shape });
   }
 
-  /** A tensor that is given when a plan is compiled. Asking twice for one name gives one parameter. */
+  /**
+   * A tensor that is given when a plan is compiled. Asking twice for one name gives one parameter.
+   * @throws GraphError when it was asked for in another shape before.
+   */
   parameter(name: string, shape: Shape): ValueId {
-    const known = this.sources.get(`parameter ${name}`);
-    return known ?? this.source('parameter', name, f32(shape));
+    return this.source('parameter', name, f32(shape));
   }
 
-  /** A tensor that lives on the device from run to run. Asking twice for one name gives one state. */
+  /**
+   * A tensor that lives on the device from run to run. Asking twice for one name gives one state.
+   * @throws GraphError when it was asked for in another shape before.
+   */
   state(name: string, shape: Shape): ValueId {
-    return this.sources.get(`state ${name}`) ?? this.source('state', name, f32(shape));
+    return this.source('state', name, f32(shape));
   }
 
   /** Makes a value available by name: an end point, or an output. */
   name(name: string, value: ValueId): ValueId {
+    checkName(name, 'A value');
+    this.typeOf(value, `The value called ${name}`);
     if (this.names.has(name)) throw new GraphError(`Two values are called ${name}.`);
     this.names.set(name, value);
     return value;
   }
 
+  /** @throws GraphError when the value is none of this graph's. */
   shapeOf(value: ValueId): Shape {
-    return this.values[value]!.type.shape;
+    return this.typeOf(value, 'The value').shape;
   }
 
   /** x N×T×H×W×Cin, weights kt×kh×kw×(Cin/groups)×Cout. Stride 1 and SAME padding where left out. */
   conv3d(name: string, x: ValueId, weights: ValueId, options: Conv3dOptions = {}): ValueId {
+    checkOptions(name, options, ['stride', 'padding', 'groups', 'bias']);
     const { stride = [1, 1, 1], padding = 'same', groups = 1, bias } = options;
-    const channels = [this.shapeOf(weights).at(-1)!];
+    const channels = [this.typeOf(weights, `The weights of ${name}`).shape.at(-1) ?? 1];
     const inputs = bias === undefined ? [x, weights] : [x, weights, bias];
     return this.add('conv3d', name, { stride, padding, groups, relu: false, channels }, inputs)[0]!;
   }
 
-  maxPool3d(name: string, x: ValueId, { kernel, stride = kernel, padding = 'same' }: Pool3dOptions): ValueId {
+  maxPool3d(name: string, x: ValueId, options: Pool3dOptions): ValueId {
+    checkOptions(name, options, ['kernel', 'stride', 'padding']);
+    const { kernel, stride = kernel, padding = 'same' } = options;
     return this.add('pool3d', name, { mode: 'max', kernel, stride, padding }, [x])[0]!;
   }
 
-  averagePool3d(name: string, x: ValueId, { kernel, stride = kernel, padding = 'valid' }: Pool3dOptions): ValueId {
+  averagePool3d(name: string, x: ValueId, options: Pool3dOptions): ValueId {
+    checkOptions(name, options, ['kernel', 'stride', 'padding']);
+    const { kernel, stride = kernel, padding = 'valid' } = options;
     return this.add('pool3d', name, { mode: 'average', kernel, stride, padding }, [x])[0]!;
   }
 
@@ -109,7 +125,11 @@ export class GraphBuilder {
 
   /** Mean over time, rows and columns: N×T×H×W×C to N×C. */
   mean(name: string, x: ValueId): ValueId {
-    const [n, t, h, w, c] = this.shapeOf(x) as [number, number, number, number, number];
+    const shape = this.typeOf(x, `The input of ${name}`).shape;
+    if (shape.length !== 5) {
+      throw new GraphError(`${name} (mean): its input must be N×T×H×W×C, not ${formatShape(shape)}.`);
+    }
+    const [n, t, h, w, c] = shape as [number, number, number, number, number];
     return this.reshape(`${name}/flat`, this.averagePool3d(name, x, { kernel: [t, h, w] }), [n, c]);
   }
 
@@ -138,12 +158,24 @@ export class GraphBuilder {
     attributes: AttributesOf<K>,
     inputs: readonly ValueId[],
   ): readonly ValueId[] {
-    const inputTypes = inputs.map((value) => this.values[value]!.type);
+    checkName(name, 'A node');
+    const operator = operatorOf({ op }) as Operator<Node['attributes']> | undefined;
+    if (!operator) {
+      const [near] = nearestNames(op, Object.keys(operators));
+      throw new GraphError(`${name}: there is no operator ${op}${near ? `; did you mean ${near}?` : '.'}`);
+    }
+    const inputTypes = inputs.map((value, i) => this.typeOf(value, `Input ${i} of ${name} (${op})`));
+    const bytes = inputTypes.findIndex(({ dtype }, i) => dtype === 'u8' && !(operator.takesFrames && i === 0));
+    if (bytes >= 0) {
+      throw new GraphError(
+        `${name} (${op}): its input ${bytes} must be float32; preprocess turns uint8 frames into it.`,
+      );
+    }
     let types: TensorType[];
     try {
-      types = operatorOf({ op }).infer(attributes as Node['attributes'], inputTypes);
+      types = graphChecked(() => operator.infer(attributes as Node['attributes'], inputTypes));
     } catch (error) {
-      if (error instanceof GraphError) throw new GraphError(`${name} (${op}): ${error.message}.`);
+      if (error instanceof GraphError) throw new GraphError(`${name} (${op}): ${error.message.replace(/\.$/, '')}.`);
       throw error;
     }
     const outputs = types.map((type) => this.values.push({ type, source: { kind: 'node' } }) - 1);
@@ -156,11 +188,37 @@ export class GraphBuilder {
     return { values: [...this.values], nodes: [...this.nodes], names: new Map(this.names) };
   }
 
+  /** The node or source that a value comes from may be of another builder: then its number means nothing here. */
+  private typeOf(value: ValueId, what: string): TensorType {
+    const known = this.values[value];
+    if (known) return known.type;
+    throw new GraphError(`${what} is no value of this graph: ${describeValue(value)}.`);
+  }
+
   private source(kind: 'input' | 'parameter' | 'state', name: string, type: TensorType): ValueId {
+    const what = `${kind[0]!.toUpperCase()}${kind.slice(1)} ${name}`;
+    checkName(name, `An ${kind === 'input' ? kind : `array of the kind ${kind}`}`);
+    graphChecked(() => checkShape(what, type.shape));
     const key = `${kind} ${name}`;
-    if (this.sources.has(key)) throw new GraphError(`Two inputs are called ${name}.`);
-    const id = this.values.push({ type, source: { kind, name } }) - 1;
+    const known = this.sources.get(key);
+    if (known !== undefined) {
+      const { shape } = this.values[known]!.type;
+      if (sameShape(shape, type.shape)) return known;
+      throw new GraphError(
+        `${what} was asked for with the shape ${formatShape(shape)} before, and now with ${formatShape(type.shape)}.`,
+      );
+    }
+    const id = this.values.push({ type: { ...type, shape: [...type.shape] }, source: { kind, name } }) - 1;
     this.sources.set(key, id);
     return id;
   }
+}
+
+function checkName(name: string, what: string): void {
+  if (typeof name === 'string' && name !== '') return;
+  throw new GraphError(`${what} needs a name, a text that is not empty, not ${describeValue(name)}.`);
+}
+
+function checkOptions(name: string, options: object, known: readonly string[]): void {
+  graphChecked(() => checkOptionNames(name, options, known));
 }

@@ -1,6 +1,7 @@
 /** @file From a graph to a plan: passes, choice of kernels, memory, pipelines. */
 
-import { GraphError } from '../core/errors.ts';
+import { checkOptionNames, describeValue } from '../core/check.ts';
+import { GraphError, InputError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -10,8 +11,15 @@ import { warmUp } from '../gpu/warmup.ts';
 import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
 import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
-import { activationsOf, type ChoiceNode, type ChoiceOptions, chooseCandidate, nodesToRun } from './lower.ts';
-import type { DeviceParameters } from './parameters.ts';
+import {
+  activationsOf,
+  type ChoiceNode,
+  type ChoiceOptions,
+  checkKernel,
+  chooseCandidate,
+  nodesToRun,
+} from './lower.ts';
+import { DeviceParameters } from './parameters.ts';
 import { inferencePasses, type PassOptions } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
 import type { DeviceState } from './state.ts';
@@ -33,6 +41,10 @@ interface LoweredNode extends ChoiceNode {
  *   GpuOutOfMemoryError
  */
 export async function compile(graph: Graph, parameters: DeviceParameters, options: CompileOptions = {}): Promise<Plan> {
+  if (!(parameters instanceof DeviceParameters)) {
+    throw new InputError(`compile takes its parameters as DeviceParameters, not ${describeValue(parameters)}.`);
+  }
+  parameters.assertUsable();
   const { gpu } = parameters;
   const { profile } = gpu;
   const { prepared, storage, lowered } = lower(graph, profile, options);
@@ -92,10 +104,24 @@ interface LoweredGraph {
   readonly lowered: readonly LoweredNode[];
 }
 
+const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
+  'accuracy',
+  'kernel',
+  'tuning',
+  'activations',
+  'tables',
+  'state',
+  'outputs',
+  'optimise',
+];
+
 function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): LoweredGraph {
+  checkOptionNames('compile', options, OPTION_NAMES);
   const prepared = inferencePasses(graph, { ...options, activations: activationsOf(profile, options) });
   const storage = assignStorage(prepared);
-  const lowered = nodesToRun(prepared, storage, profile).map((entry): LoweredNode => {
+  const entries = nodesToRun(prepared, storage, profile);
+  checkKernel(entries, options.kernel);
+  const lowered = entries.map((entry): LoweredNode => {
     const candidate = chooseCandidate(entry, profile, options);
     return { ...entry, candidate, dispatches: candidate.lower() };
   });

@@ -1,6 +1,7 @@
 /** @file From prepared nodes to candidates and dispatches: what compiling and tuning share. */
 
-import { GraphError } from '../core/errors.ts';
+import { checkChoice, describeValue } from '../core/check.ts';
+import { GraphError, InputError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
 import type { Candidate, NodeOperands, Operand, TensorType } from '../ops/operator.ts';
@@ -55,8 +56,23 @@ export function nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePro
   });
 }
 
-/** @throws GraphError where the device has no f16. */
+/**
+ * @param kernel The beginning of a candidate's name; see `ChoiceOptions`.
+ * @throws InputError when no node has such a candidate; the message lists those that there are.
+ */
+export function checkKernel(entries: readonly ChoiceNode[], kernel: string | undefined): void {
+  if (kernel === undefined) return;
+  const known = new Set(entries.flatMap(({ candidates }) => candidates.map(({ name }) => name)));
+  if (typeof kernel === 'string' && [...known].some((name) => name.startsWith(kernel))) return;
+  throw new InputError(`No layer has a kernel ${describeValue(kernel)}; there are ${[...known].join(', ') || 'none'}.`);
+}
+
+/**
+ * @throws GraphError where the device has no f16; InputError when the accuracy or the activations are none that there are.
+ */
 export function activationsOf(profile: DeviceProfile, { accuracy, activations }: ChoiceOptions): Activations {
+  if (accuracy !== undefined) checkChoice('accuracy', accuracy, ACCURACY_ORDER);
+  if (activations !== undefined) checkChoice('activations', activations, ['f32', 'f16']);
   if (activations === 'f16' && !profile.shaderF16) {
     throw new GraphError(`${profile.description} has no f16 (shader-f16); activations have to be f32.`);
   }

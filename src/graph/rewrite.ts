@@ -27,7 +27,7 @@ export function startRewrite(graph: Graph): Rewriter {
   const builder = new GraphBuilder();
   const values = new Map<ValueId, ValueId>();
   graph.values.forEach(({ type, source }, id) => {
-    if (source.kind === 'input') values.set(id, builder.input(source.name, type.shape, type.dtype));
+    if (source.kind === 'input') values.set(id, builder.input(source.name, type.shape, type.dtype as 'f32' | 'u8'));
     if (source.kind === 'parameter') values.set(id, builder.parameter(source.name, type.shape));
     if (source.kind === 'state') values.set(id, builder.state(source.name, type.shape));
   });

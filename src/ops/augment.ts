@@ -24,6 +24,7 @@ export interface AugmentClipAttributes {
  */
 export const augmentClip: Operator<AugmentClipAttributes> = {
   type: 'augmentClip',
+  takesFrames: true,
   infer({ size, scale, flow }, [clip, geometry]) {
     const [n, t, h, w, c] = clip!.shape;
     const [dtype, channels] = flow ? (['f32', 2] as const) : (['u8', 3] as const);

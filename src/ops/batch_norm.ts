@@ -27,7 +27,10 @@ function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: number): Fl
 /** Inputs: x, gamma, beta, mean, variance. */
 export const batchNorm: Operator<BatchNormActivation> = {
   type: 'batchNorm',
-  infer(_, [x, ...vectors]) {
+  infer({ epsilon }, [x, ...vectors]) {
+    if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
+      throw new GraphError(`its epsilon must be a number of at least 0, not ${epsilon}`);
+    }
     const channels = x!.shape.at(-1);
     for (const [i, name] of ['gamma', 'beta', 'mean', 'variance'].entries()) {
       const vector = vectors[i];

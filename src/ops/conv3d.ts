@@ -1,5 +1,6 @@
 /** @file 3D convolution: N×T×H×W×Cin with weights kt×kh×kw×(Cin/groups)×Cout, channels last as in TensorFlow. */
 
+import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sizeOf } from '../core/tensor.ts';
 import { MAX_OUTPUTS } from '../kernels/conv3d.ts';
@@ -25,6 +26,7 @@ export const conv3d: Operator<Conv3dAttributes> = {
     const [n, t, h, w, cin] = expectVolume(x, 'its input');
     const [kt, kh, kw, inner, cout] = expectVolume(weights, 'its weights (kt×kh×kw×Cin×Cout)');
     const { groups, channels } = attributes;
+    checkWhole('its number of groups', groups, 1);
     if (inner * groups !== cin) {
       const expected = groups === 1 ? `${cin}` : `${cin}/${groups} groups`;
       throw new GraphError(
@@ -62,7 +64,8 @@ export const conv3d: Operator<Conv3dAttributes> = {
       io,
       profile,
     );
-  } /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */,
+  },
+  /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */
   gradient(context) {
     const { name, attributes, inputs, outputs, gradients } = context;
     const { relu, channels, ...geometry } = attributes;

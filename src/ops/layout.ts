@@ -1,5 +1,6 @@
 /** @file Operators that only arrange memory: concatenation over channels, slices of channels, reshape. */
 
+import { checkShape, checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
 import { copyChannels } from '../kernels/copy_channels.ts';
@@ -73,7 +74,9 @@ export const slice: Operator<SliceAttributes> = {
   type: 'slice',
   infer({ offset, channels }, [x]) {
     const all = x!.shape.at(-1)!;
-    if (offset < 0 || channels < 1 || offset + channels > all) {
+    checkWhole('its first channel', offset, 0);
+    checkWhole('its number of channels', channels, 1);
+    if (offset + channels > all) {
       throw new GraphError(`channels ${offset} to ${offset + channels - 1} are not in ${formatShape(x!.shape)}`);
     }
     return [f32([...x!.shape.slice(0, -1), channels])];
@@ -97,6 +100,7 @@ export interface ReshapeAttributes {
 export const reshape: Operator<ReshapeAttributes> = {
   type: 'reshape',
   infer({ shape }, [x]) {
+    checkShape('its result', shape);
     if (sizeOf(shape) !== sizeOf(x!.shape) || shape.at(-1) !== x!.shape.at(-1)) {
       throw new GraphError(
         `${formatShape(x!.shape)} cannot be read as ${formatShape(shape)}: size and channels must stay`,

@@ -126,6 +126,8 @@ export interface Operator<A> {
    * reads or writes what that memory held before.
    */
   readonly inPlace?: readonly number[];
+  /** Input 0 may be uint8 frames; all other inputs are floats. */
+  readonly takesFrames?: true;
   /** Operators over parameters alone are computed once, on the host, when a plan is compiled. */
   host?(attributes: A, inputs: readonly FloatTensor[]): FloatTensor;
 }
@@ -152,10 +154,13 @@ export function pointwiseCost(flops: number, inputs: readonly TensorType[], outp
   };
 }
 
-/** N T H W C of a tensor of any rank: the last extent is C, the others fill N, T, H, W from the front. */
+/**
+ * N T H W C of a tensor of any rank: the last extent is C, the others fill N, T, H, W from the front, and what is left over counts
+ * as columns: pixels lie one after the other, whatever their axes are called.
+ */
 export function viewShape(shape: Shape): View['shape'] {
   const extents = shape.slice(0, -1);
-  return [extents[0] ?? 1, extents[1] ?? 1, extents[2] ?? 1, extents[3] ?? 1, shape.at(-1) ?? 1];
+  return [extents[0] ?? 1, extents[1] ?? 1, extents[2] ?? 1, sizeOf(extents.slice(3)), shape.at(-1) ?? 1];
 }
 
 /** @throws GraphError unless the tensor is a float32 activation N×T×H×W×C. */

@@ -1,5 +1,6 @@
 /** @file From decoded frames to a network's input: resize, crop and normalise in one step on the GPU. */
 
+import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { preprocess as preprocessKernel } from '../kernels/preprocess.ts';
@@ -19,7 +20,15 @@ export interface PreprocessAttributes {
 /** Input: uint8 frames N×T×H×W×3. Output: float32 N×T×crop×3. */
 export const preprocess: Operator<PreprocessAttributes> = {
   type: 'preprocess',
-  infer({ resized, crop }, [frames]) {
+  takesFrames: true,
+  infer({ resized, crop, scale, shift }, [frames]) {
+    for (const [name, value] of Object.entries({ ...resized, ...crop })) {
+      const least = name === 'top' || name === 'left' ? 0 : 1;
+      checkWhole(`its ${name}`, value, least);
+    }
+    if (!Number.isFinite(scale) || !Number.isFinite(shift)) {
+      throw new GraphError(`its scale and shift must be numbers, not ${scale} and ${shift}`);
+    }
     const [n, t, h, w, c] = frames!.shape;
     if (frames!.dtype !== 'u8' || frames!.shape.length !== 5 || c !== 3 || !h || !w) {
       throw new GraphError(

@@ -3,6 +3,7 @@
  * where a tensor is larger than one storage binding may be.
  */
 
+import { describeValue } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import type { Triple } from '../kernels/conv3d.ts';
@@ -35,8 +36,27 @@ export function resolvePadding({ kernel, stride, padding }: WindowGeometry, size
   return [axis(0), axis(1), axis(2)];
 }
 
-/** @throws GraphError when the window does not fit. */
+/** @throws GraphError unless kernel and stride are three whole numbers of at least 1 and the padding is one that there is. */
+function checkGeometry({ kernel, stride, padding }: WindowGeometry): void {
+  for (const [name, triple] of Object.entries({ kernel, stride })) {
+    if (Array.isArray(triple) && triple.length === 3 && triple.every((n) => Number.isSafeInteger(n) && n >= 1))
+      continue;
+    throw new GraphError(`its ${name} must be three whole numbers of at least 1 (T, H, W), not ${listed(triple)}`);
+  }
+  if (padding === 'same' || padding === 'valid') return;
+  const isPair = (pair: unknown): boolean =>
+    Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isSafeInteger(n) && n >= 0);
+  if (Array.isArray(padding) && padding.length === 3 && padding.every(isPair)) return;
+  throw new GraphError(
+    `its padding must be "same", "valid" or three pairs of whole numbers of at least 0, not ${listed(padding)}`,
+  );
+}
+
+const listed = (value: unknown): string => (Array.isArray(value) ? JSON.stringify(value) : describeValue(value));
+
+/** @throws GraphError when the window does not fit, or is none. */
 export function windowOutput(geometry: WindowGeometry, size: Triple): Triple {
+  checkGeometry(geometry);
   const padding = resolvePadding(geometry, size);
   return size.map((extent, i) => {
     const [before, after] = padding[i]!;
