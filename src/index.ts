@@ -31,7 +31,7 @@ export { type CompileOptions, compile, compileKernels } from './graph/compile.ts
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
-export { Plan, type PlanMemory, type PlanRow, type ProfiledRow } from './graph/plan.ts';
+export { Plan, type PlanMemory, type PlanRow, type PlanRunOptions, type ProfiledRow } from './graph/plan.ts';
 // I3D.
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
 export * from './i3d/architecture.ts';
@@ -42,7 +42,13 @@ export {
   type NamingId,
   readI3dCheckpoint,
 } from './i3d/checkpoint.ts';
-export { type I3dResult, I3dStream, type I3dStreamOptions, type StreamNetwork } from './i3d/classifier.ts';
+export {
+  type I3dResult,
+  type I3dRunOptions,
+  I3dStream,
+  type I3dStreamOptions,
+  type StreamNetwork,
+} from './i3d/classifier.ts';
 export { CROP, type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
 export { readImageModel } from './i3d/image_checkpoint.ts';
 export { inflateKernel, inflateModel } from './i3d/inflate.ts';

@@ -47,7 +47,8 @@ export async function recognise(
 ): Promise<Classification> {
   const streams: Partial<Record<Stream, I3dStream>> = {};
   const open = async (name: Stream, network: StreamNetwork): Promise<I3dStream> => {
-    streams[name] ??= new I3dStream(await session.gpu(), network, { ...options, tuning: await session.tuning() });
+    const { accuracy, kernel } = options;
+    streams[name] ??= new I3dStream(await session.gpu(), network, { accuracy, kernel, tuning: await session.tuning() });
     return streams[name];
   };
   const windows: [start: number, frames: number][] = [];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GraphError } from '../../src/core/errors.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 
 describe('GraphBuilder', () => {
@@ -45,6 +46,84 @@ describe('GraphBuilder', () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', input);
     expect(() => builder.conv3d('conv', x, builder.parameter('w', weights), options)).toThrow(message);
+  });
+
+  it('gives one parameter for one name, and refuses another shape', () => {
+    const builder = new GraphBuilder();
+    const w = builder.parameter('w', [3, 4]);
+    expect(builder.parameter('w', [3, 4])).toBe(w);
+    expect(() => builder.parameter('w', [4, 3])).toThrow(
+      new GraphError('Parameter w was asked for with the shape 3×4 before, and now with 4×3.'),
+    );
+    builder.state('s', [2]);
+    expect(() => builder.state('s', [3])).toThrow('State s was asked for with the shape 2 before, and now with 3.');
+  });
+
+  it.each([-1, 2.5, Number.NaN, 0, '4' as never])('refuses an extent of %s', (extent) => {
+    const builder = new GraphBuilder();
+    expect(() => builder.input('x', [1, extent, 4])).toThrow(/^Input x has the shape .*extents are whole numbers/);
+    expect(() => builder.parameter('w', [extent])).toThrow(GraphError);
+    expect(() => builder.reshape('r', builder.input('y', [1, 4]), [extent, 4])).toThrow(GraphError);
+  });
+
+  it.each([
+    [{ stride: [0, 1, 1] }, /conv \(conv3d\): its stride must be three whole numbers of at least 1 .*not \[0,1,1\]/],
+    [{ stride: 2 }, /its stride must be three whole numbers/],
+    [{ stride: [1, 1] }, /its stride must be three whole numbers/],
+    [{ padding: 'SAME' }, /its padding must be "same", "valid" or three pairs .*not "SAME"/],
+    [{ padding: [1, 1, 1] }, /its padding must be/],
+    [
+      {
+        padding: [
+          [0, -1],
+          [0, 0],
+          [0, 0],
+        ],
+      },
+      /its padding must be/,
+    ],
+    [{ groups: 0 }, /its number of groups must be a whole number of at least 1/],
+    [{ strides: [1, 1, 1] }, /conv has no option strides; did you mean stride\?/],
+    [{ bias: 99 }, /Input 2 of conv \(conv3d\) is no value of this graph: 99/],
+  ])('refuses a convolution with %o', (options, message) => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 4, 8, 8, 4]);
+    const attempt = () => builder.conv3d('conv', x, builder.parameter('w', [3, 3, 3, 4, 8]), options as never);
+    expect(attempt).toThrow(GraphError);
+    expect(attempt).toThrow(message);
+  });
+
+  it.each([
+    [{ kernel: [0, 1, 1] }, /its kernel must be three whole numbers/],
+    [{}, /its kernel must be three whole numbers of at least 1 \(T, H, W\), not nothing/],
+    [{ kernel: [1, 2, 2], stride: [1, Number.NaN, 1] }, /its stride must be/],
+    [{ kernel: [1, 2, 2], pads: 0 }, /pool has no option pads/],
+  ])('refuses a pool with %o', (options, message) => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 4, 8, 8, 4]);
+    expect(() => builder.maxPool3d('pool', x, options as never)).toThrow(message);
+  });
+
+  it('refuses values, names and types that mean nothing', () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 4, 8, 8, 4]);
+    const frames = builder.input('frames', [1, 4, 8, 8, 3], 'u8');
+    expect(() => builder.relu('r', 7)).toThrow('Input 0 of r (relu) is no value of this graph: 7.');
+    expect(() => builder.relu('', x)).toThrow('A node needs a name');
+    expect(() => builder.relu('r', frames)).toThrow(
+      'its input 0 must be float32; preprocess turns uint8 frames into it.',
+    );
+    expect(() => builder.name('y', undefined as never)).toThrow(
+      'The value called y is no value of this graph: nothing.',
+    );
+    expect(() => builder.input('z', [1], 'i32' as never)).toThrow('must be "f32" or "u8", not "i32".');
+    expect(() => builder.add('rleu' as never, 'r', {} as never, [x])).toThrow(
+      'there is no operator rleu; did you mean relu?',
+    );
+    expect(() => builder.mean('m', builder.input('flat', [1, 4]))).toThrow(
+      'm (mean): its input must be N×T×H×W×C, not 1×4.',
+    );
+    expect(() => builder.dropout('d', x, 1)).toThrow('its rate 1 must be at least 0 and below 1');
   });
 
   it('refuses two values of one name', () => {

@@ -93,7 +93,7 @@ describe('gradients', () => {
     const forward = await compile(graph, parameters, { state, outputs: ['loss'] });
     const lossWith = async (name: string, tensor: FloatTensor): Promise<number> => {
       state.set(name, tensor);
-      return (await forward.run(inputs)).loss!.data[0]!;
+      return (await forward.run({ targets: inputs.targets })).loss!.data[0]!;
     };
     const results = await backward.run(inputs);
     for (const [name, tensor] of values) {

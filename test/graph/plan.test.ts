@@ -79,6 +79,17 @@ describe('compile', () => {
     ).toBeLessThan(1e-6);
   });
 
+  it('computes all of a tensor of six axes', async () => {
+    const builder = new GraphBuilder();
+    const shape = [2, 1, 2, 2, 4, 4];
+    const input = builder.input('x', shape);
+    builder.name('y', builder.sum('sum', builder.relu('relu', input), builder.concat('same', [input])));
+    const data = formulaTensor('x', shape);
+    const { y } = await run(builder.build(), { x: data });
+    expect(y!.shape).toEqual(shape);
+    expect(Array.from(y!.data)).toEqual(Array.from(data.data, (value) => Math.fround(value + Math.max(value, 0))));
+  });
+
   it('resizes frames in pieces too', async () => {
     const builder = new GraphBuilder();
     const frames = builder.input('frames', [1, 5, 31, 37, 3], 'u8');
@@ -107,6 +118,20 @@ describe('compile', () => {
     await expect(run(graph, { x: formulaTensor('x', [1, 3, 9, 8, 3]) })).rejects.toThrow(
       'Input x is f32 1×3×9×8×3; the plan takes f32 1×3×9×8×7.',
     );
+  });
+
+  it.each([
+    [{ accuracy: 'turbo' }, 'accuracy must be "exact", "fast" or "half", not "turbo".'],
+    [{ kernel: 'nonsense' }, /^No layer has a kernel "nonsense"; there are .*direct/],
+    [{ activations: 'f8' }, 'activations must be "f32" or "f16", not "f8".'],
+    [{ outputs: ['z'] }, 'There is no output z; there are module, y.'],
+    [{ outputs: 'y' }, 'Outputs are a list of names, not "y".'],
+    [{ signal: new AbortController().signal }, /^compile has no option signal/],
+    [{ acuracy: 'exact' }, 'compile has no option acuracy; did you mean accuracy?'],
+  ])('refuses to compile with %o', async (options, message) => {
+    const parameters = new DeviceParameters(gpu(), formulaParameters(graph));
+    await expect(compile(graph, parameters, options as never)).rejects.toThrow(message);
+    parameters.dispose();
   });
 
   it('stays flat over 200 runs and leaves nothing behind', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { InputError } from '../../src/core/errors.ts';
 import { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from '../../src/i3d/labels.ts';
-import { averageLogits, fuse, softmax, topK } from '../../src/i3d/scores.ts';
+import { averageLogits, fuse, NonFiniteLogitsError, softmax, topK } from '../../src/i3d/scores.ts';
 
 describe('labels', () => {
   test('Kinetics names are complete, different and in order', () => {
@@ -74,10 +75,46 @@ describe('scores', () => {
   });
 
   test('the best classes, the lower index first', () => {
-    expect(topK([1, 3, 3], ['a', 'b'], 2)).toMatchObject([
+    expect(topK([1, 3, 3], ['a', 'b', 'c'], 2)).toMatchObject([
       { rank: 1, index: 1, label: 'b', logit: 3 },
-      { rank: 2, index: 2, label: 'class 2', logit: 3 },
+      { rank: 2, index: 2, label: 'c', logit: 3 },
     ]);
     expect(topK([1, 2], ['a', 'b'], 9)).toHaveLength(2);
+    expect(() => topK([1, 2, 3], ['a', 'b'])).toThrow('There are 3 logits and 2 labels');
+    expect(() => topK([1, 2], undefined as never)).toThrow('2 logits and nothing');
+    for (const k of [0, -1, 1.5, Number.NaN, '3' as never]) {
+      expect(() => topK([1, 2], ['a', 'b'], k)).toThrow(InputError);
+    }
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'logits with %d have no answer',
+    (value) => {
+      const logits = [0, value];
+      for (const ask of [
+        () => softmax(logits),
+        () => topK(logits, ['a', 'b']),
+        () => averageLogits([[1, 2], logits]),
+        () => fuse({ flow: logits }),
+        () => fuse({ rgb: [1, 2], flow: Float32Array.from(logits) }, { mode: 'probabilities' }),
+      ]) {
+        expect(ask).toThrow(NonFiniteLogitsError);
+        expect(ask).toThrow(`that of class 1 is ${value};`);
+      }
+    },
+  );
+
+  test('what is no list of logits is refused', () => {
+    expect(() => averageLogits([[1, 2], [3]])).toThrow('The logits of window 1 are 1 and those of window 0 are 2');
+    expect(() => averageLogits([])).toThrow('There are no logits to average.');
+    expect(() => averageLogits(Float32Array.of(1, 2) as never)).toThrow('not Float32Array of 2');
+    expect(() => averageLogits([[1, '2' as never]])).toThrow('The logits of window 0 must be numbers; that of class 1');
+    expect(() => softmax([])).toThrow('The logits are empty');
+    expect(() => softmax(BigInt64Array.of(1n) as never)).toThrow('not BigInt64Array of 1');
+    expect(() => softmax({ dtype: 'f32', shape: [1], data: [1] } as never)).toThrow('must be an array of numbers');
+    expect(() => fuse({ rgb: [1], flow: [2] }, { mode: 'sum' as never })).toThrow(
+      'The fusion mode must be "logits" or "probabilities"',
+    );
+    expect(() => fuse({ rgb: [1], flow: [2] }, { weights: 2 as never })).toThrow('two weights');
   });
 });

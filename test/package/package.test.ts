@@ -1,0 +1,84 @@
+/**
+ * @file The package as its users get it: built, packed, unpacked into a program's node_modules, and put through the scenarios in
+ * Node and in a browser.
+ */
+
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserPath, bundle, inPage } from '../browser/page_runner.ts';
+
+const exec = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+let program: string;
+/** The unpacked package. */
+let installed: string;
+
+beforeAll(async () => {
+  program = await mkdtemp(join(tmpdir(), 'i3d-program-'));
+  // What is packed, but for what .npmrc and lifecycle scripts may do: a copy, so that nothing here writes into the clone.
+  const staged = join(program, 'staged');
+  await mkdir(staged);
+  for (const name of ['package.json', 'README.md', 'LICENSE', 'models']) {
+    await cp(join(ROOT, name), join(staged, name), { recursive: true });
+  }
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  await exec(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(staged, 'dist')], { cwd: ROOT });
+  const { stdout } = await exec('npm', ['pack', '--json', '--ignore-scripts', '--loglevel=error'], { cwd: staged });
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+  await exec('tar', ['-xzf', join(staged, filename), '-C', program]);
+  installed = join(program, 'node_modules/i3d-webgpu');
+  await mkdir(join(program, 'node_modules'), { recursive: true });
+  await cp(join(program, 'package'), installed, { recursive: true });
+  for (const name of await readdir(join(ROOT, 'node_modules'))) {
+    if (name.startsWith('.')) continue;
+    await symlink(join(ROOT, 'node_modules', name), join(program, 'node_modules', name));
+  }
+});
+
+afterAll(async () => {
+  await rm(program, { recursive: true, force: true });
+});
+
+/** Every scenario without a problem; the problems are what a failing test shows. */
+function expectAllWell(found: Record<string, string[]>): void {
+  expect(Object.keys(found).length).toBeGreaterThan(5);
+  expect(Object.fromEntries(Object.entries(found).filter(([, problems]) => problems.length > 0))).toEqual({});
+}
+
+describe('the packed package', () => {
+  it('stands what programs do to it, in Node', async () => {
+    const { outputFiles } = await build({
+      entryPoints: [here('program.ts')],
+      bundle: true,
+      packages: 'external',
+      // Without the paths of this clone, or the sources would be taken for the package.
+      tsconfigRaw: {},
+      platform: 'node',
+      format: 'esm',
+      write: false,
+    });
+    const script = join(program, 'program.mjs');
+    await writeFile(script, outputFiles[0]!.text);
+    const { stdout } = await exec(process.execPath, [script, join(installed, 'models/rgb.safetensors')], {
+      cwd: program,
+    });
+    expectAllWell(JSON.parse(stdout));
+  });
+
+  it.skipIf(!browserPath)('stands what programs do to it, in Chromium', async () => {
+    const script = await bundle(here('page.ts'), {
+      alias: { 'i3d-webgpu': join(installed, 'dist/index.js') },
+      tsconfigRaw: {},
+    });
+    const model = await readFile(join(installed, 'models/rgb.safetensors'));
+    expectAllWell(await inPage(script, { '/rgb.safetensors': model }));
+  });
+});
