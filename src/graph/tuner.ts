@@ -7,7 +7,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import type { Argument, Candidate } from '../ops/operator.ts';
+import { type Argument, type Candidate, constantsOf } from '../ops/operator.ts';
 import type { Graph } from './graph.ts';
 import {
   activationsOf,
@@ -137,7 +137,7 @@ class CandidateBench {
     const made = { workspace: scratch(candidate.workspaces), packed: scratch(candidate.packs) };
     const { node, operands } = this.entry;
     const resolve = (argument: Argument): Resource => {
-      if (argument.from === 'constant') return this.parameters.constant(this.evaluator, argument, node.inputs);
+      if (argument.from === 'constant') return constants.next().value!;
       const { from, index, offset = 0 } = argument;
       const buffer =
         from === 'workspace' || from === 'packed'
@@ -145,8 +145,10 @@ class CandidateBench {
           : this.storages.get(operands[`${from}s`][index]!.storage)!;
       return { buffer, offset, size: argument.size ?? buffer.size - offset };
     };
-    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
-    await this.parameters.settle();
+    const dispatches = candidate.lower();
+    const wanted = constantsOf(dispatches).map((argument) => ({ argument, inputs: node.inputs }));
+    const constants = (await this.parameters.packed(this.evaluator, wanted)).values();
+    const steps = dispatches.map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
     const program = await Program.create(this.gpu, candidate.name, steps);
     try {
       // The first run compiles the shader on drivers that put it off.
