@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { CodecContext, FormatContext, Frame, Packet, SoftwareScaleContext, Stream } from 'node-av/lib';
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { explain, type Ffmpeg, fileUrl, loadFfmpeg } from './ffmpeg.ts';
 
@@ -29,6 +30,7 @@ export async function writeVideo(
   frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   format: VideoFormat,
 ): Promise<void> {
+  checkOptionNames('writeVideo', format, ['width', 'height', 'fps']);
   const { width, height, fps } = format;
   if (!(Number.isSafeInteger(width) && width > 0 && Number.isSafeInteger(height) && height > 0)) {
     throw new InputError(`A video needs a size in whole pixels, not ${width}×${height}.`);
