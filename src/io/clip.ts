@@ -5,6 +5,9 @@ import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { FrameRate } from './resample.ts';
 
+/** Rate (Hz) of video clips unless asked otherwise, and the nominal one of sources without a clock. */
+export const DEFAULT_FPS = 25;
+
 export type ClipKind = 'video' | 'gif' | 'images' | 'npy';
 
 /** Frames in memory. */
@@ -102,6 +105,16 @@ export function checkOptions(options: ClipOptions): void {
   whole('frames', frames, 1);
   whole('stream', stream, 0);
   whole('maxShortSide', maxShortSide, 1);
+}
+
+/** The rate (Hz) that a source without a clock is said to have. */
+export function nominalRate(options: ClipOptions): number {
+  return typeof options.fps === 'number' ? options.fps : DEFAULT_FPS;
+}
+
+/** How many of `total` frames lie in the window of `start` and `frames`. */
+export function windowLength(total: number, { start = 0, frames = Infinity }: ClipOptions): number {
+  return Math.max(0, Math.min(total - start, frames));
 }
 
 /**
