@@ -113,6 +113,7 @@ export async function classify(
       : undefined;
   const source = await openSource(input, chosen, stored, flags, session);
   try {
+    await session.gpu();
     session.progress.say('reading weights');
     const compiling = compileAhead(chosen, source, flags, session);
     const load = (stream: Stream) =>
@@ -176,7 +177,10 @@ async function compileAhead(
       ? ({ dtype: 'u8', shape: [frames, height, width, 3] } as const)
       : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
   try {
-    await I3dStream.compileAhead(await session.gpu(), spec, input, { ...flags, tuning: await session.tuning() });
+    const { accuracy, kernel } = flags;
+    const settings = { accuracy, kernel, tuning: await session.tuning() };
+    const gpu = await session.gpu();
+    await session.time('compile', () => I3dStream.compileAhead(gpu, spec, input, settings));
   } catch {
     // It is only ahead of time.
   }

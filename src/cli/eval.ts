@@ -54,7 +54,8 @@ async function evaluate(data: string, flags: EvalFlags, session: Session): Promi
   const models = chosen(await readModels(flags.model), flags);
   const { classes } = (models.rgb ?? models.flow)!;
   const set = await readClipSet(data, { classes });
-  const gpu = () => session.gpu();
+  const { gpu } = session;
+  await gpu();
   const onWarning = (text: string) => session.warn(text);
   const result = await evaluateModels(models, set, {
     split: flags.split,

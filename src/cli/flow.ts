@@ -132,15 +132,15 @@ async function* flowGroups(
     width === source.width && height === source.height
       ? undefined
       : new LateReducer(session, () => scaleTo(width, height));
+  await session.gpu();
   const frames = timedDecoding(source.frames(), session);
   let held: Uint8Array[] = [];
   let done = 0;
   const flush = async (): Promise<FloatTensor> => {
     const clip: HostTensor<'u8'> = { dtype: 'u8', shape: [held.length, height, width, 3], data: concatenate(held) };
-    const gpu = await session.gpu();
     const settings = { preset: flags.preset, ...flags.set };
     session.progress.say(`flow, pairs ${done + 1} to ${done + held.length - 1}`);
-    const flow = await session.time('flow', () => computeFlow(gpu, clip, settings));
+    const flow = await session.time('flow', () => session.onDevice((gpu) => computeFlow(gpu, clip, settings)));
     done += held.length - 1;
     held = held.slice(-1);
     return flow;

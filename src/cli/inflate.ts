@@ -72,10 +72,9 @@ export function addVerify(program: Command): Command {
 async function verify(flatPath: string, path: string, flags: VerifyFlags, session: Session): Promise<void> {
   const flat = readImageModel(await loadWeightsFile(flatPath), flatPath);
   const inflated = await readVolumeNetwork(path);
-  const gpu = await session.gpu();
   const image = await readImage(flat, flags, session);
   session.progress.say('running both networks');
-  const result = await verifyInflation(gpu, flat, inflated, image);
+  const result = await session.onDevice((gpu) => verifyInflation(gpu, flat, inflated, image));
   session.progress.clear();
   await print(`${flags.json ? toJson(result) : toText(result)}\n`);
   if (!result.first) return;
@@ -108,15 +107,15 @@ async function readImage({ spec }: StreamNetwork, { clip, size }: VerifyFlags, s
     const { value: frame } = await source.frames().next();
     if (!frame) throw new InputError(`${clip} holds no frames.`);
     const { width, height, data } = frame;
-    const reducer = new FrameReducer(await session.gpu(), (h, w) =>
-      preprocessGeometry(h, w, { shortSide: size, crop: size }),
-    );
-    try {
-      const { data: pixels } = await reducer.reduce({ dtype: 'u8', shape: [1, height, width, 3], data });
-      return floatTensor([size, size, 3], pixels);
-    } finally {
-      reducer.dispose();
-    }
+    return await session.onDevice(async (gpu) => {
+      const reducer = new FrameReducer(gpu, (h, w) => preprocessGeometry(h, w, { shortSide: size, crop: size }));
+      try {
+        const { data: pixels } = await reducer.reduce({ dtype: 'u8', shape: [1, height, width, 3], data });
+        return floatTensor([size, size, 3], pixels);
+      } finally {
+        reducer.dispose();
+      }
+    });
   } finally {
     await source.close();
   }

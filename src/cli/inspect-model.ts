@@ -1,6 +1,7 @@
 /** @file How a model runs on this device: its plan, node by node. */
 
 import { formatShape } from '../core/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
 import { compile } from '../graph/compile.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan, PlanRow, ProfiledRow } from '../graph/plan.ts';
@@ -23,11 +24,10 @@ const CLASSES = 400;
 /** Profiles of which the median is shown, after one to warm up. */
 const PROFILES = 3;
 
-export async function inspectModel(stream: Stream, flags: InspectFlags, session: Session): Promise<string> {
+export async function inspectModel(gpu: Gpu, stream: Stream, flags: InspectFlags, session: Session): Promise<string> {
   const { frames, size, accuracy, kernel } = flags;
   const channels = STREAM_CHANNELS[stream];
   const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
-  const gpu = await session.gpu();
   const parameters = new DeviceParameters(gpu, zeroParameters(channels, CLASSES));
   session.progress.say('compiling');
   const plan = await compile(graph, parameters, {

@@ -105,19 +105,20 @@ const PHASES: Readonly<Record<string, string>> = {
   run: 'running the network',
 };
 
+/** A bar for each phase on one scale, since most of them go on at the same time. */
 function timeline(result: Classification): string {
-  const entries = Object.entries(timings(result));
-  const total = entries.reduce((sum, [, value]) => sum + value, 0);
-  const bars = entries.map(
-    ([phase, value]) => `<span class="${phase}" style="flex-grow:${Math.max(value, total / 500).toFixed(4)}"></span>`,
-  );
-  const items = entries.map(
-    ([phase, value]) => `<li><i class="${phase}"></i>${PHASES[phase] ?? phase}<b>${seconds(value)}</b></li>`,
+  const { total = 0, ...phases } = timings(result);
+  const items = Object.entries(phases).map(
+    ([
+      phase,
+      value,
+    ]) => `<li><span class="label">${PHASES[phase] ?? phase}</span><span class="value">${seconds(value)}</span>
+<span class="track"><span class="bar ${phase}" style="width:${((100 * value) / Math.max(total, value, 1e-9)).toFixed(2)}%"></span></span></li>`,
   );
   return `<section>
 <h2>Time</h2>
-<div class="timeline">${bars.join('')}</div>
-<ul class="phases">${items.join('')}</ul>
+<p class="note">${seconds(total)} in all. What is listed goes on at the same time where it can, so the sum may be more than that.</p>
+<div class="chart"><ol>${items.join('\n')}</ol></div>
 </section>`;
 }
 

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import type { Scored } from '../i3d/scores.ts';
 import { print } from './output.ts';
-import type { Phase } from './session.ts';
+import type { Spent } from './stopwatches.ts';
 import { bar, percent, seconds, table } from './table.ts';
 
 export interface Classification {
@@ -23,7 +23,7 @@ export interface Classification {
   readonly top: readonly Scored[];
   readonly labels: readonly string[];
   readonly adapter: string;
-  readonly seconds: Readonly<Record<Phase, number>>;
+  readonly seconds: Spent;
 }
 
 export async function printClassification(
@@ -81,11 +81,12 @@ function toText(result: Classification, withLogits: boolean): string {
         ),
       ]
     : [];
-  const times = Object.entries(timings(result)).map(([phase, value]) => `${phase} ${seconds(value)}`);
-  return [head, best, ...all, `${times.join(', ')} on ${adapter}`].join('\n\n');
+  const { total = 0, ...phases } = timings(result);
+  const times = Object.entries(phases).map(([phase, value]) => `${phase} ${seconds(value)}`);
+  return [head, best, ...all, `${seconds(total)} (${times.join(', ')}; these overlap) on ${adapter}`].join('\n\n');
 }
 
-/** Seconds of each phase, to the millisecond; `flow` only where that stream took part. */
+/** Seconds of each phase and `total`, to the millisecond; `flow` only where that stream took part. Phases overlap. */
 export function timings({
   seconds: spent,
   streams,

@@ -63,7 +63,8 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   const streams: Stream[] | undefined =
     stream === undefined ? undefined : stream === 'both' ? ['rgb', 'flow'] : [stream];
   const config = await readConfig(path, { out, from, epochs, batch, seed, holdout, cache, half, streams });
-  const gpu = () => session.gpu();
+  const { gpu } = session;
+  await gpu();
   const observer = new TrainProgress(session, config.batch * config.accumulate);
   const began = performance.now();
   const result = await untilInterrupted(session, async (signal) =>

@@ -28,7 +28,6 @@ export const TRAINING_STYLE = `
 .confusion tbody th { text-align: right; padding-right: 10px; white-space: nowrap; }
 .confusion thead th { vertical-align: bottom; padding-bottom: 6px; }
 .confusion thead span { display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; max-height: 14em; overflow: hidden; }
-.note { margin: 0 0 14px; color: var(--soft); font-size: 14px; }
 .plain { margin: 0; padding: 0; list-style: none; }
 .plain li { padding: 3px 0; overflow-wrap: anywhere; }
 details summary { cursor: pointer; color: var(--soft); }

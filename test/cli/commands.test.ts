@@ -159,7 +159,7 @@ describeWithShared(
       expect(fromGif.top).toHaveLength(5);
       expect(fromArray.top).toHaveLength(3);
       expect(fromGif.top[0]).toMatchObject({ rank: 1, index: 272, label: 'riding mule' });
-      expect(Object.keys(fromGif.seconds)).toEqual(['decode', 'prepare', 'compile', 'run']);
+      expect(Object.keys(fromGif.seconds)).toEqual(['decode', 'prepare', 'compile', 'run', 'total']);
       expect(fromGif.adapter).not.toBe('');
     });
 
