@@ -102,7 +102,8 @@ export async function classify(
 ): Promise<Classification> {
   const chosen = await chooseNetworks(flags);
   const { rule, streams } = chosen;
-  const request: WindowRequest = { ...flags, size: rule.frames, minimum: rule.minimum };
+  const { frames, start } = flags;
+  const request: WindowRequest = { frames, start, size: rule.frames, minimum: rule.minimum };
   checkWindowRequest(request);
   const { weights, flowInput } = flags;
   if (weights) checkFusionWeights(weights);

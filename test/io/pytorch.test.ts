@@ -261,9 +261,7 @@ describeWithShared('full-size I3D checkpoints', checkpoints, (rgb, flow) => {
     ['flow', flow, 2, 12689929, -15.1314, [0.0233, 0.021, -0.0965]],
   ] as const)('reads %s', (_, path, channels, values, weightSum, bias) => {
     const bytes = readFileSync(path);
-    const start = performance.now();
     const tensors = decodePyTorch(bytes, path);
-    expect(performance.now() - start).toBeLessThan(3000);
     // 57 convolutions, each with five tensors of batch norm, and the logits with a bias.
     expect(tensors.size).toBe(57 * 6 + 2);
     expect([...tensors.values()].reduce((sum, { data }) => sum + data.length, 0)).toBe(values);

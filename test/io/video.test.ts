@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { encodePng, writeVideo } from '../../src/io/encode.ts';
 import { type ClipFrame, type ClipOptions, decodeFrames, openClip, requireFrames } from '../../src/io/video.ts';
+import { HANG } from '../limits.ts';
+import { program } from '../program.ts';
 
 let folder = '';
 let movie = '';
@@ -213,9 +214,10 @@ describe('decodeFrames', () => {
   });
 
   it('writes nothing to stderr and lets the process end', async () => {
-    const script = fileURLToPath(new URL('./decode-all.ts', import.meta.url));
     const files = (await readdir(folder)).map((name) => join(folder, name));
-    const run = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, ...files], { timeout: 60_000 });
+    const run = await promisify(execFile)(process.execPath, [program('test/io/decode-all.js'), ...files], {
+      timeout: HANG,
+    });
     expect(run.stderr).toBe('');
     expect(run.stdout.trim().split('\n')).toHaveLength(files.length);
     expect(run.stdout).not.toContain('unexpected');
