@@ -3,6 +3,7 @@
  * rows of (u, v) as float32. Values above 1e9 mark unknown flow.
  */
 
+import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { readElements } from './bytes.ts';
@@ -40,9 +41,10 @@ export function decodeFlo(bytes: Uint8Array, source: string): FloatTensor {
 
 /**
  * @param flow H×W×2, pixels.
- * @throws InputError for another shape.
+ * @throws InputError for another shape, or data that do not fit it.
  */
 export function encodeFlo(flow: FloatTensor): Uint8Array<ArrayBuffer> {
+  checkTensor('The flow', flow, ['f32']);
   const [height = 0, width = 0] = flow.shape;
   if (flow.shape.length !== 3 || flow.shape[2] !== 2 || height < 1 || width < 1) {
     throw new InputError(`A .flo file holds height×width×2 values, not ${formatShape(flow.shape)}.`);
