@@ -13,7 +13,7 @@ import { checkWritable } from '../io/atomic.ts';
 import { NOMINAL_FPS } from './arrays.ts';
 import { openClipReader } from './clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
-import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from './networks.ts';
+import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from './networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
@@ -102,9 +102,7 @@ export async function classify(
 ): Promise<Classification> {
   const chosen = await chooseNetworks(flags);
   const { rule, streams } = chosen;
-  const { frames, start } = flags;
-  const request: WindowRequest = { frames, start, size: rule.frames, minimum: rule.minimum };
-  checkWindowRequest(request);
+  checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;
   if (weights) checkFusionWeights(weights);
   if (flags.report !== undefined) await checkWritable(flags.report);
@@ -177,11 +175,23 @@ async function compileAhead(
       ? ({ dtype: 'u8', shape: [frames, height, width, 3] } as const)
       : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
   try {
-    await I3dStream.compileAhead(await session.gpu(), spec, input, { ...flags, tuning: await session.tuning() });
+    const { accuracy, kernel } = flags;
+    await I3dStream.compileAhead(await session.gpu(), spec, input, {
+      accuracy,
+      kernel,
+      tuning: await session.tuning(),
+    });
   } catch {
     // It is only ahead of time.
   }
 }
+
+const requestOf = ({ frames, start }: ClipFlags, { frames: size, minimum }: ClipRule): WindowRequest => ({
+  frames,
+  start,
+  size,
+  minimum,
+});
 
 type ClosableSource = WindowSource & { close(): Promise<void> };
 
@@ -193,7 +203,7 @@ async function openSource(
   session: Session,
 ): Promise<ClosableSource> {
   if (!streams.has('rgb') && stored) {
-    return flowWindows(stored, { ...flags, size: rule.frames, minimum: rule.minimum });
+    return flowWindows(stored, requestOf(flags, rule));
   }
   if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
   return openClipReader(input, { ...flags, rule, following: streams.has('flow') && !stored }, session);

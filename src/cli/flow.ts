@@ -97,6 +97,7 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
     const options = { format: flags.format, maxLength: flags.maxLength, fps: source.fps };
     if (out !== undefined) await writeFlow(out, watched(), options);
     else for await (const _ of watched());
+    for (const text of source.warnings()) session.warn(text);
   } finally {
     await source.close();
   }

@@ -26,7 +26,9 @@ describeWithShared('real clips', ['clips', 'golden/rgb_frames_u8.npy'], (clips, 
     ['video_90.mov', 'video', 3, 3, 568, 320, 30],
   ] as const)('%s', async (name, kind, resampled, native, height, width, rate) => {
     const clip = await openClip(join(clips, name));
-    expect(clip).toMatchObject({ kind, fps: 25, warnings: [] });
+    const passedOver = /of its 20 pictures the clip has 10, .* not taken: 5, x_00001\.jpg to x_00005\.jpg; 5, y_/;
+    const warnings = name === 'frames' ? [expect.stringMatching(passedOver)] : [];
+    expect(clip).toMatchObject({ kind, fps: 25, warnings });
     expect(clip.sourceFps).toBeCloseTo(rate, 6);
     expect(clip.frames.shape).toEqual([resampled, height, width, 3]);
     expect(clip.frames.data).toHaveLength(resampled * height * width * 3);
