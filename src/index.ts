@@ -23,7 +23,7 @@ export {
   type Tvl1Settings,
 } from './flow/index.ts';
 // The device.
-export * from './gpu/device.ts';
+export { Gpu, type GpuOptions, type LimitName } from './gpu/device.ts';
 export * from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';

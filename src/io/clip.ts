@@ -1,5 +1,6 @@
 /** @file The clip: decoded frames with their times, how to ask for them, and how many there must be. */
 
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { FrameRate } from './resample.ts';
@@ -77,8 +78,20 @@ export interface FrameSource {
   close(): Promise<void>;
 }
 
-/** @throws InputError when an option is out of its range. */
+const OPTION_NAMES: readonly (keyof ClipOptions)[] = [
+  'fps',
+  'start',
+  'frames',
+  'stream',
+  'maxShortSide',
+  'signal',
+  'onProgress',
+  'onWarning',
+];
+
+/** @throws InputError when an option is not known or out of its range. */
 export function checkOptions(options: ClipOptions): void {
+  checkOptionNames('openClip', options, OPTION_NAMES);
   const { fps, start, frames, stream, maxShortSide } = options;
   if (fps !== undefined && fps !== 'native' && !(Number.isFinite(fps) && fps > 0)) {
     throw new InputError(`The frame rate must be a positive number or 'native', not ${String(fps)}.`);

@@ -43,7 +43,7 @@ export function decodeFlo(file: ByteSource, source = 'The file'): FloatTensor {
 
 /**
  * @param flow H×W×2, pixels.
- * @throws InputError for another shape.
+ * @throws InputError for another shape, or data that do not fit it.
  */
 export function encodeFlo(flow: FloatTensor): Uint8Array<ArrayBuffer> {
   checkTensor('The flow', flow, ['f32']);

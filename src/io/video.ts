@@ -76,7 +76,7 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
   const reader = await VideoReader.open(path, options);
   if (/^image2$|_pipe$/.test(reader.formatName)) {
     await reader.close();
-    return openImages(path, [path], options);
+    return openImages([path], options);
   }
   const isGif = reader.formatName === 'gif' || reader.formatName === 'apng';
   const rate = options.fps ?? (isGif ? 'native' : DEFAULT_FPS);

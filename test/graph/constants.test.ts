@@ -148,4 +148,26 @@ describe('DeviceConstants', () => {
     await expect(made).rejects.toThrow(DisposedError);
     expect(gpu().allocatedBytes).toBe(before);
   });
+
+  it('are made in slices, between which the event loop turns', async () => {
+    const constants = new DeviceConstants(gpu());
+    let turns = 0;
+    let counting = true;
+    const count = (): void => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    const seen: number[] = [];
+    const slow = () => {
+      seen.push(turns);
+      const end = performance.now() + 12;
+      while (performance.now() < end);
+      return parameters();
+    };
+    await constants.get(['a', 'b', 'c'].map((key) => ({ ...request(key), parameters: slow })));
+    counting = false;
+    expect(new Set(seen).size).toBe(3);
+    constants.dispose();
+  });
 });
