@@ -106,7 +106,7 @@ async function clearChoices(gpu: Gpu, graph: Graph, accuracy: Accuracy, options:
   const prepared = inferencePasses(graph, { outputs: OUTPUTS, activations });
   // Another shader has to be compiled, which a small layer does not win back.
   const whole = [...measured.values()].reduce((sum, times) => sum + median([...times.values()][0]!), 0);
-  return nodesToRun(prepared, assignStorage(prepared), gpu.profile).flatMap((entry): Choice[] => {
+  return [...nodesToRun(prepared, assignStorage(prepared), gpu.profile)].flatMap((entry): Choice[] => {
     const times = measured.get(tuningKey(entry, allowedCandidates(entry, accuracy), gpu.profile));
     const best = times && clearest(times);
     return best && best.guessMs - best.ms > WORTH * whole ? [{ accuracy, problem: problemOf(entry), ...best }] : [];

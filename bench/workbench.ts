@@ -12,7 +12,7 @@ import { denseView, vec4s } from '../src/kernels/view.ts';
 import {
   type Argument,
   type Candidate,
-  type ConstantArgument,
+  constantsOf,
   type NodeOperands,
   type Operand,
   storedBytes,
@@ -120,16 +120,22 @@ export class Workbench {
     };
     const tensors = (indices: readonly number[]): FloatTensor[] =>
       indices.map((i) => floatTensor(this.subject.inputs[i]!.shape, this.data[i]!));
-    const constant = (argument: ConstantArgument): Resource =>
-      constants.get(`${argument.layout} ${argument.inputs.join()}`, argument, () => tensors(argument.inputs));
+    const dispatches = candidate.lower();
+    const packed = await constants.get(
+      constantsOf(dispatches).map((argument) => ({
+        key: `${argument.layout} ${argument.inputs.join()}`,
+        argument,
+        parameters: () => tensors(argument.inputs),
+      })),
+    );
+    const bound = packed.values();
     const resolve = (argument: Argument): Resource => {
-      if (argument.from === 'constant') return constant(argument);
+      if (argument.from === 'constant') return bound.next().value!;
       const { from, index, offset = 0, size } = argument;
       const buffer = buffers[from][index]!;
       return { buffer, offset, size: size ?? buffer.size - offset };
     };
-    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
-    await constants.settle();
+    const steps = dispatches.map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
     return Program.create(this.gpu, candidate.name, steps);
   }
 

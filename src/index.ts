@@ -23,7 +23,7 @@ export {
   type Tvl1Settings,
 } from './flow/index.ts';
 // The device.
-export * from './gpu/device.ts';
+export { Gpu, type GpuOptions, type LimitName } from './gpu/device.ts';
 export * from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
@@ -60,6 +60,7 @@ export * from './i3d/spec.ts';
 export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
 export * from './i3d/windows.ts';
 // Formats, from bytes.
+export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
 export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';

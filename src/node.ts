@@ -1,7 +1,8 @@
 /** @file The public API for Node: everything of `i3d-webgpu`, Dawn as the adapter source, files and video. */
 
+import { checkOptionNames } from './core/check.ts';
 import { I3dError } from './core/errors.ts';
-import { Gpu, type GpuOptions } from './gpu/device.ts';
+import { GPU_OPTION_NAMES, Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 import { Patience } from './gpu/patience.ts';
 
@@ -35,11 +36,14 @@ export interface NodeGpuOptions extends GpuOptions {
   readonly experimental?: boolean;
 }
 
+const OPTION_NAMES: readonly (keyof NodeGpuOptions)[] = [...GPU_OPTION_NAMES, 'dawnFlags', 'experimental'];
+
 /**
  * Opens a device through Dawn. Call `dispose()` on it when done: the process then exits by itself.
- * @throws AdapterError when Dawn cannot be loaded or finds no adapter.
+ * @throws InputError for an option that is not known; AdapterError when Dawn cannot be loaded or finds no adapter.
  */
 export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
+  checkOptionNames('openGpu', options, OPTION_NAMES);
   let dawn: typeof import('webgpu');
   try {
     dawn = await import('webgpu');

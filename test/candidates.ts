@@ -12,7 +12,7 @@ import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
 import { denseView, pixelsOf, type View, vec4Bytes, vec4s } from '../src/kernels/view.ts';
-import { type Candidate, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
+import { type Candidate, constantsOf, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
 
 /** f16 has it, too. */
 const MARKER = 1000.5;
@@ -64,13 +64,19 @@ export async function runCandidate(
     workspace: scratch(candidate.workspaces),
     packed: scratch(candidate.packs ?? []),
   };
-  const steps = candidate.lower().map(({ kernel, args }) => ({
+  const dispatches = candidate.lower();
+  const packed = await constants.get(
+    constantsOf(dispatches).map((argument) => ({
+      key: `${argument.layout} ${argument.inputs.join()}`,
+      argument,
+      parameters: () => argument.inputs.map((index) => tensors[index]!),
+    })),
+  );
+  const bound = packed.values();
+  const steps = dispatches.map(({ kernel, args }) => ({
     kernel,
     resources: args.map((argument, i): Resource => {
-      if (argument.from === 'constant') {
-        const key = `${argument.layout} ${argument.inputs.join()}`;
-        return constants.get(key, argument, () => argument.inputs.map((index) => tensors[index]!));
-      }
+      if (argument.from === 'constant') return bound.next().value!;
       const buffer = buffers[argument.from][argument.index]!;
       const offset = argument.offset ?? 0;
       const range = { buffer, offset, size: argument.size ?? buffer.size - offset };
@@ -82,7 +88,6 @@ export async function runCandidate(
       return range;
     }),
   }));
-  await constants.settle();
   const program = await Program.create(gpu, candidate.name, steps);
   try {
     const staging = await gpu.checked(candidate.name, () => {

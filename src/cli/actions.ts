@@ -1,15 +1,16 @@
 /** @file `i3d actions`: clips of generated actions as a data set to train on, or a picture of what they look like. */
 
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
-import { writeFileAtomic } from '../io/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../io/atomic.ts';
 import { encodePng, writeVideo } from '../io/encode.ts';
 import { encodeNpy } from '../io/npy.ts';
 import { ACTIONS, actionClip } from '../train/actions/index.ts';
 import { frameRate, positiveNumber, wholeNumber } from './options.ts';
+import { print } from './output.ts';
 import { Progress } from './progress.ts';
 
 interface ActionFlags {
@@ -49,7 +50,7 @@ async function run(flags: ActionFlags): Promise<void> {
   const progress = new Progress();
   if (sheet !== undefined) {
     await writeFileAtomic(sheet, await contactSheet((action) => make(action, seed), size));
-    process.stdout.write(`${sheet} has a strip for each of ${ACTIONS.join(', ')}, from top to bottom.\n`);
+    await print(`${sheet} has a strip for each of ${ACTIONS.join(', ')}, from top to bottom.\n`);
   }
   if (out === undefined) return;
   await prepareFolder(out);
@@ -57,7 +58,7 @@ async function run(flags: ActionFlags): Promise<void> {
   let done = 0;
   for (const action of ACTIONS) {
     const folder = join(out, action);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (let i = 0; i < flags.clips; i++) {
       await writeClip(join(folder, `${seed + i}.${flags.format}`), make(action, seed + i), fps);
       progress.count('making clip', ++done, total);
@@ -65,7 +66,7 @@ async function run(flags: ActionFlags): Promise<void> {
   }
   progress.clear();
   const what = `${flags.clips} ${flags.clips === 1 ? 'clip' : 'clips'} of each of ${ACTIONS.length} actions`;
-  process.stdout.write(`${out} has ${what}: ${frames} frames of ${size}×${size} at ${fps} Hz.\n`);
+  await print(`${out} has ${what}: ${frames} frames of ${size}×${size} at ${fps} Hz.\n`);
 }
 
 /** A folder that holds other clips would mix two data sets without a word. */
@@ -79,9 +80,7 @@ async function prepareFolder(path: string): Promise<void> {
     );
   });
   if (names.length > 0) throw new InputError(`${path} is not empty; give --out a new or empty folder.`);
-  await mkdir(path, { recursive: true }).catch((error: Error) => {
-    throw new InputError(`The folder ${path} cannot be made: ${error.message}.`);
-  });
+  await makeFolder(path);
 }
 
 async function writeClip(path: string, clip: HostTensor<'u8'>, fps: number): Promise<void> {

@@ -3,14 +3,14 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.ts';
-import { writeFileAtomic } from '../io/atomic.ts';
+import { checkWritable, writeFileAtomic } from '../io/atomic.ts';
 import { SEGMENT_FRAMES } from '../train/augmentation.ts';
 import { decodeClip } from '../train/decode.ts';
 import { drawRows } from './augment-pictures.ts';
 import { planRows, type RowGroup } from './augment-rows.ts';
 import { sheetPage, sheetPng } from './augment-sheet.ts';
 import { addDeviceOptions, type DeviceFlags, frameRate, positiveNumber, wholeNumber } from './options.ts';
-import { checkReportPath } from './report.ts';
+import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { table } from './table.ts';
 
@@ -60,7 +60,7 @@ async function run(path: string, flags: AugmentFlags, session: Session): Promise
   const { out, seed, count, size } = flags;
   const kind = extname(out).toLowerCase();
   if (kind !== '.png' && kind !== '.html') throw new InputError(`${out} must end in .png or .html.`);
-  await checkReportPath(out);
+  await checkWritable(out);
   for (const [name, most] of Object.entries(MOST)) {
     const value = flags[name as keyof typeof MOST];
     if (value > most) throw new InputError(`--${name} can be ${most} at most, not ${value}.`);
@@ -81,7 +81,7 @@ async function run(path: string, flags: AugmentFlags, session: Session): Promise
     kind === '.png' ? await sheetPng(groups, strips, size) : await sheetPage(path, groups, strips, size, seed);
   await writeFileAtomic(out, sheet);
   session.progress.clear();
-  process.stdout.write(`${legend(groups)}\n`);
+  await print(`${legend(groups)}\n`);
 }
 
 /** What each row of the sheet shows. */

@@ -9,10 +9,11 @@ import { KINETICS_400 } from '../i3d/labels.ts';
 import { checkFusionWeights, type FusionMode } from '../i3d/scores.ts';
 import { modelSpec } from '../i3d/spec.ts';
 import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
+import { checkWritable } from '../io/atomic.ts';
 import { NOMINAL_FPS } from './arrays.ts';
 import { openClipReader } from './clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
-import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from './networks.ts';
+import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from './networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
@@ -21,8 +22,9 @@ import {
   numbers,
   positiveNumber,
 } from './options.ts';
+import { both } from './output.ts';
 import { type Networks, recognise, type WindowSource } from './recognise.ts';
-import { checkReportPath, writeReport } from './report.ts';
+import { writeReport } from './report.ts';
 import { type Classification, printClassification } from './result.ts';
 import { Sampler } from './samples.ts';
 import { type Session, withSession } from './session.ts';
@@ -87,14 +89,12 @@ export function addClassify(program: Command): Command {
   addDeviceOptions(command);
   return command.action((input: string | undefined, flags: ClassifyFlags) =>
     withSession(flags, async (session) => {
-      const result = await classify(input, flags, session);
-      session.progress.clear();
-      printClassification(result, flags);
+      await classify(input, flags, session);
     }),
   );
 }
 
-/** What happens in a clip. */
+/** What happens in a clip; printed, and written as a page where that was asked for. */
 export async function classify(
   input: string | undefined,
   flags: ClassifyFlags,
@@ -102,11 +102,10 @@ export async function classify(
 ): Promise<Classification> {
   const chosen = await chooseNetworks(flags);
   const { rule, streams } = chosen;
-  const request: WindowRequest = { ...flags, size: rule.frames, minimum: rule.minimum };
-  checkWindowRequest(request);
+  checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;
   if (weights) checkFusionWeights(weights);
-  if (flags.report !== undefined) await checkReportPath(flags.report);
+  if (flags.report !== undefined) await checkWritable(flags.report);
   const stored =
     streams.has('flow') && flowInput !== undefined
       ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, rule, session)
@@ -146,7 +145,11 @@ export async function classify(
       { ...flags, weights, fill, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
       session,
     );
-    if (sampler) await writeReport(flags.report!, result, sampler);
+    session.progress.clear();
+    await both(
+      () => printClassification(result, flags),
+      async () => sampler && writeReport(flags.report!, result, sampler),
+    );
     return result;
   } finally {
     await source.close();
@@ -172,11 +175,23 @@ async function compileAhead(
       ? ({ dtype: 'u8', shape: [frames, height, width, 3] } as const)
       : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
   try {
-    await I3dStream.compileAhead(await session.gpu(), spec, input, { ...flags, tuning: await session.tuning() });
+    const { accuracy, kernel } = flags;
+    await I3dStream.compileAhead(await session.gpu(), spec, input, {
+      accuracy,
+      kernel,
+      tuning: await session.tuning(),
+    });
   } catch {
     // It is only ahead of time.
   }
 }
+
+const requestOf = ({ frames, start }: ClipFlags, { frames: size, minimum }: ClipRule): WindowRequest => ({
+  frames,
+  start,
+  size,
+  minimum,
+});
 
 type ClosableSource = WindowSource & { close(): Promise<void> };
 
@@ -188,7 +203,7 @@ async function openSource(
   session: Session,
 ): Promise<ClosableSource> {
   if (!streams.has('rgb') && stored) {
-    return flowWindows(stored, { ...flags, size: rule.frames, minimum: rule.minimum });
+    return flowWindows(stored, requestOf(flags, rule));
   }
   if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
   return openClipReader(input, { ...flags, rule, following: streams.has('flow') && !stored }, session);

@@ -8,6 +8,7 @@ import { type I3dCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, parseModelFile } from '../i3d/model_file.ts';
 import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
 import { saveModelFile } from '../train/model_files.ts';
+import { print, say } from './output.ts';
 import { quantity } from './table.ts';
 
 export function addConvert(program: Command): Command {
@@ -28,7 +29,11 @@ async function convert(input: string, output: string): Promise<void> {
   if (isModelFile(file.metadata)) {
     const model = parseModelFile(file, input);
     await saveModelFile(output, model);
-    report(output, model.parameters, `${model.spec.architecture}, ${model.spec.stream}, ${model.spec.classes} classes`);
+    await report(
+      output,
+      model.parameters,
+      `${model.spec.architecture}, ${model.spec.stream}, ${model.spec.classes} classes`,
+    );
     return;
   }
   const { checkpoint, reason } = recognise(tensors, input);
@@ -41,12 +46,12 @@ async function convert(input: string, output: string): Promise<void> {
       classes: String(classes),
       source: `${basename(input)} (${naming} names)`,
     });
-    report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classes} classes`);
+    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classes} classes`);
     return;
   }
   await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });
-  process.stderr.write(`i3d: ${reason} It was written as it is.\n`);
-  report(output, tensors, 'not I3D');
+  say(`${reason} It was written as it is.`);
+  await report(output, tensors, 'not I3D');
 }
 
 function recognise(tensors: StateDict, source: string): { checkpoint?: I3dCheckpoint; reason?: string } {
@@ -58,7 +63,11 @@ function recognise(tensors: StateDict, source: string): { checkpoint?: I3dCheckp
   }
 }
 
-function report(output: string, tensors: ReadonlyMap<string, { shape: readonly number[] }>, what: string): void {
+function report(
+  output: string,
+  tensors: ReadonlyMap<string, { shape: readonly number[] }>,
+  what: string,
+): Promise<void> {
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  process.stdout.write(`${output}: ${what}, ${tensors.size} tensors, ${quantity(values, '').trim()} values\n`);
+  return print(`${output}: ${what}, ${tensors.size} tensors, ${quantity(values, '').trim()} values\n`);
 }

@@ -1,18 +1,17 @@
 /** @file `i3d demo`, which is `npm start`: makes a clip that no model has seen and recognises what happens in it. */
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Random } from '../core/random.ts';
 import type { HostTensor } from '../core/tensor.ts';
-import { explainWriteError } from '../io/atomic.ts';
+import { makeFolder } from '../io/atomic.ts';
 import { type VideoFormat, writeVideo } from '../io/encode.ts';
 import { ACTIONS, actionClip } from '../train/actions/index.ts';
 import { FIRST_TEST_SEED } from '../train/generated_set.ts';
 import { SHIPPED_MODELS } from '../train/model_files.ts';
 import { classify } from './classify.ts';
 import { addDeviceOptions, type DeviceFlags, wholeNumber } from './options.ts';
-import { printClassification } from './result.ts';
+import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 
 /** What people film: larger and at a higher rate than the models look at. */
@@ -38,31 +37,28 @@ export function addDemo(program: Command): Command {
 
 async function demonstrate({ out, seed, ...flags }: DemoFlags, session: Session): Promise<void> {
   const action = new Random(seed, 'demo').pick(ACTIONS);
-  await mkdir(out, { recursive: true }).catch((error) => {
-    throw explainWriteError(error, out);
-  });
+  await makeFolder(out);
   const [clip, report] = [join(out, `${action}.mp4`), join(out, 'report.html')];
   session.progress.say('drawing a clip');
   await writeVideo(clip, frames(action, FIRST_SEED + seed), FORMAT);
   session.progress.clear();
-  say(
-    `Made a clip: ${clip}, ${FRAMES} frames at ${FORMAT.fps} Hz. The models have not seen it: what is the person doing?\n`,
+  await print(
+    `Made a clip: ${clip}, ${FRAMES} frames at ${FORMAT.fps} Hz. The models have not seen it: what is the person doing?\n\n`,
   );
   const result = await classify(
     clip,
     { ...flags, model: SHIPPED_MODELS, top: 3, fusion: 'logits', flowUnits: 'pixels', report },
     session,
   );
-  session.progress.clear();
-  printClassification(result, {});
   const best = result.top[0]!.label;
-  say(`
+  await print(`
 ${best === action ? `That is right: it is ${action}` : `That is wrong: it is ${action}`}. Frames, flow and scores are in ${report}
 
 Clips of yours:
   ${command()} demo --seed ${seed + 1}
   ${command()} train CLIPS            # a folder class/clip.mp4; starts from these models
-  ${command()} classify clip.mp4 --rgb rgb_imagenet.pt   # 400 classes, see README`);
+  ${command()} classify clip.mp4 --rgb rgb_imagenet.pt   # 400 classes, see README
+`);
 }
 
 function* frames(action: string, seed: number): Generator<Uint8Array> {
@@ -75,10 +71,6 @@ function* frames(action: string, seed: number): Generator<Uint8Array> {
   });
   const size = data.length / shape[0]!;
   for (let i = 0; i < shape[0]!; i++) yield data.subarray(i * size, (i + 1) * size);
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }
 
 /** How the person at the keyboard calls this program. */

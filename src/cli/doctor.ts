@@ -11,6 +11,7 @@ import { DeviceParameters } from '../graph/parameters.ts';
 import { loadFfmpeg } from '../io/ffmpeg.ts';
 import { adapterAdvice, findBrowser, packageVersions } from './machine.ts';
 import { addDeviceOptions, type DeviceFlags } from './options.ts';
+import { print } from './output.ts';
 import { withSession } from './session.ts';
 import { table } from './table.ts';
 
@@ -51,7 +52,7 @@ export function addDoctor(program: Command): Command {
   addDeviceOptions(command);
   return command.action(async (flags: DoctorFlags) => {
     const report = await examine(flags);
-    process.stdout.write(`${flags.json ? JSON.stringify(report) : toText(report, flags.experimental)}\n`);
+    await print(`${flags.json ? JSON.stringify(report) : toText(report, flags.experimental)}\n`);
     if (report.missing.some(({ required }) => required)) process.exitCode = 1;
   });
 }

@@ -10,6 +10,7 @@ import { overall } from '../train/evaluation.ts';
 import { type Models, readModels } from '../train/model_files.ts';
 import { clipsOf, evaluationJson, evaluationTable, mistakes } from './evaluation-result.ts';
 import { type DeviceFlags, positiveNumber } from './options.ts';
+import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 
 interface EvalFlags extends DeviceFlags {
@@ -66,7 +67,7 @@ async function evaluate(data: string, flags: EvalFlags, session: Session): Promi
   });
   session.progress.clear();
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ data, model: flags.model, ...evaluationJson(result, classes) })}\n`);
+    await print(`${JSON.stringify({ data, model: flags.model, ...evaluationJson(result, classes) })}\n`);
     return;
   }
   const total = overall(result.evaluation);
@@ -79,7 +80,7 @@ async function evaluate(data: string, flags: EvalFlags, session: Session): Promi
     }
   }
   if (result.skipped.length > 0) lines.push('', `${result.skipped.length} clips could not be used.`);
-  process.stdout.write(`${lines.join('\n')}\n`);
+  await print(`${lines.join('\n')}\n`);
 }
 
 function chosen(models: Models, { stream = 'both', model }: EvalFlags): Models {

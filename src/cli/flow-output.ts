@@ -1,12 +1,11 @@
 /** @file Where computed flow goes: an array, one `.flo`, a folder of files, or pictures in colour; group by group. */
 
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
+import { extname, join } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
 import { flowToColor } from '../flow/index.ts';
-import { writeFileAtomic } from '../io/atomic.ts';
+import { checkWritable, explainWriteError, makeFolder, writeAside, writeFileAtomic } from '../io/atomic.ts';
 import { encodePng, writeVideo } from '../io/encode.ts';
 import { encodeFlo } from '../io/flo.ts';
 
@@ -36,9 +35,11 @@ export async function writeFlow(path: string, groups: FlowGroups, options: Outpu
       await writeArray(path, counted);
       break;
     case '.flo':
+      await checkWritable(path);
       await writeFileAtomic(path, encodeFlo(await only(counted, path, 'give a folder, a .npy or an .mp4')));
       break;
     case '.png': {
+      await checkWritable(path);
       const flow = await only(counted, path, 'give a folder with --format png, or an .mp4');
       await writeFileAtomic(path, await toPng(flowToColor(flow, lengthOf(flow, options))));
       break;
@@ -95,36 +96,42 @@ function frameOf(flow: FloatTensor, index: number): FloatTensor {
 
 /** The array grows in a file beside the target, since its length is known only at the end. */
 async function writeArray(path: string, groups: FlowGroups): Promise<void> {
-  const target = resolve(path);
-  if ((await stat(target).catch(() => undefined))?.isDirectory()) throw new InputError(`${path} is a folder.`);
-  const aside = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.part`);
-  let file: FileHandle | undefined;
-  try {
-    let frames = 0;
-    let rest: readonly number[] = [];
-    for await (const { shape, data } of groups) {
-      file ??= await open(aside, 'wx');
-      if (frames === 0) await file.write(npyHeader([0, ...shape.slice(1)]), 0);
-      frames += shape[0]!;
-      rest = shape.slice(1);
-      await file.appendFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  await writeAside(path, async (part) => {
+    const file = await open(part, 'r+');
+    const write = async (bytes: Uint8Array, position: number): Promise<void> => {
+      try {
+        await writeWhole(file, bytes, position);
+      } catch (error) {
+        throw explainWriteError(error, path);
+      }
+    };
+    try {
+      let [frames, end] = [0, HEADER];
+      let rest: readonly number[] = [];
+      for await (const { shape, data } of groups) {
+        frames += shape[0]!;
+        rest = shape.slice(1);
+        await write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), end);
+        end += data.byteLength;
+      }
+      if (frames === 0) throw new InputError('There is no flow to write.');
+      await write(npyHeader([frames, ...rest]), 0);
+    } finally {
+      await file.close();
     }
-    if (!file) throw new InputError('There is no flow to write.');
-    await file.write(npyHeader([frames, ...rest]), 0, HEADER, 0);
-    await file.close();
-    file = undefined;
-    await rename(aside, target);
-  } catch (error) {
-    await file?.close().catch(() => undefined);
-    await rm(aside, { force: true });
-    if (error instanceof Error && 'code' in error) throw new InputError(`Cannot write ${path}: ${error.message}.`);
-    throw error;
+  });
+}
+
+/** A disk that is nearly full takes a part of the bytes and says so by their number only. */
+async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 
 const HEADER = 128;
 
-/** NumPy's header, version 1, of a fixed size, so that it can be written again. */
+/** NumPy's header, version 1, of a fixed size, so that it can be written last. */
 function npyHeader(shape: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(HEADER).fill(0x20);
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
@@ -137,9 +144,8 @@ function npyHeader(shape: readonly number[]): Uint8Array {
 }
 
 async function writeFolder(path: string, groups: FlowGroups, options: OutputOptions): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: Error) => {
-    throw new InputError(`The folder ${path} cannot be made: ${error.message}.`, { cause: error });
-  });
+  await makeFolder(path);
+  await checkWritable(join(path, 'flow'));
   let number = 0;
   let scale: { maxLength: number } | undefined;
   for await (const group of groups) {

@@ -22,6 +22,7 @@ import { arraySource, readClipArray } from './arrays.ts';
 import { checkOutput, type FolderFormat, writeFlow } from './flow-output.ts';
 import { checkDamage, LateReducer, type Part, reducedFrames, timedDecoding, wholeFrames } from './frame-stream.ts';
 import { addClipOptions, addDeviceOptions, type ClipFlags, type DeviceFlags } from './options.ts';
+import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { seconds } from './table.ts';
 
@@ -96,6 +97,7 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
     const options = { format: flags.format, maxLength: flags.maxLength, fps: source.fps };
     if (out !== undefined) await writeFlow(out, watched(), options);
     else for await (const _ of watched());
+    for (const text of source.warnings()) session.warn(text);
   } finally {
     await source.close();
   }
@@ -105,14 +107,14 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
   const perPair = session.spent.flow / pairs;
   if (flags.json) {
     const facts = { input, second, out, pairs, width, height, preset: flags.preset, ...error };
-    process.stdout.write(`${JSON.stringify({ ...facts, secondsPerPair: perPair, adapter: description })}\n`);
+    await print(`${JSON.stringify({ ...facts, secondsPerPair: perPair, adapter: description })}\n`);
     return;
   }
   const what = `${pairs} ${pairs === 1 ? 'pair' : 'pairs'} of ${width}×${height}`;
-  process.stdout.write(`${what}${out ? ` in ${out}` : ''}, ${seconds(perPair)} each on ${description}\n`);
+  await print(`${what}${out ? ` in ${out}` : ''}, ${seconds(perPair)} each on ${description}\n`);
   if (error) {
     const { endPointError, angularError, validPixels } = error;
-    process.stdout.write(
+    await print(
       `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${validPixels} pixels\n`,
     );
   }

@@ -16,6 +16,7 @@ import { openFrames } from '../io/video.ts';
 import { loadWeightsFile } from '../io/weights.ts';
 import { saveModelFile } from '../train/model_files.ts';
 import { type DeviceFlags, positiveNumber } from './options.ts';
+import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { table } from './table.ts';
 
@@ -42,7 +43,7 @@ async function inflate(input: string, output: string): Promise<void> {
   const command = `i3d inflate ${basename(input)} ${basename(output)}`;
   await saveModelFile(output, { ...model, notes: { ...model.notes, command } });
   const { architecture, stream, classes, frames, size } = model.spec;
-  process.stdout.write(
+  await print(
     `${output}: ${architecture}, ${stream}, ${classes} classes, for clips of ${frames} frames of ${size}×${size}\n`,
   );
 }
@@ -76,7 +77,7 @@ async function verify(flatPath: string, path: string, flags: VerifyFlags, sessio
   session.progress.say('running both networks');
   const result = await verifyInflation(gpu, flat, inflated, image);
   session.progress.clear();
-  process.stdout.write(`${flags.json ? toJson(result) : toText(result)}\n`);
+  await print(`${flags.json ? toJson(result) : toText(result)}\n`);
   if (!result.first) return;
   const { layer, difference } = result.first;
   throw new I3dError(

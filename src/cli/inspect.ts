@@ -5,6 +5,7 @@ import type { Stream } from '../i3d/architecture.ts';
 import { inspectFile } from './inspect-file.ts';
 import { type InspectFlags, inspectModel } from './inspect-model.ts';
 import { addDeviceOptions, positiveNumber, wholeNumber } from './options.ts';
+import { print } from './output.ts';
 import { withSession } from './session.ts';
 
 const MODELS: Readonly<Record<string, Stream>> = { 'i3d-rgb': 'rgb', 'i3d-flow': 'flow' };
@@ -24,6 +25,6 @@ export function addInspect(program: Command): Command {
     const text = stream
       ? await withSession(flags, (session) => inspectModel(stream, flags, session))
       : await inspectFile(what, flags.json ?? false);
-    process.stdout.write(`${text}\n`);
+    await print(`${text}\n`);
   });
 }

@@ -2,6 +2,7 @@
 /** @file The command line: `i3d <command>`. Results go to stdout; everything else goes to stderr. */
 
 import { Command, CommanderError } from 'commander';
+import { removePartFiles } from '../io/atomic.ts';
 import { addActions } from './actions.ts';
 import { addAugment } from './augment.ts';
 import { addClassify } from './classify.ts';
@@ -14,6 +15,8 @@ import { addFlow } from './flow.ts';
 import { addInflate, addVerify } from './inflate.ts';
 import { addInspect } from './inspect.ts';
 import { packageVersions } from './machine.ts';
+import { expectStreamErrors, print, say } from './output.ts';
+import { listenToSignals } from './signals.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
@@ -29,14 +32,21 @@ Examples:
   i3d tune
   i3d doctor`;
 
+/** Help and the version, which commander writes in passing; printed when it has ended. */
+let help = '';
+
 async function main(): Promise<void> {
-  // Errors are told in one place, by `fail`; what commander writes by itself is only help that was asked for. Commands
-  // inherit these settings, so they come first.
+  // Errors are told in one place, by `fail`. Commands inherit these settings, so they come first.
   const program = new Command('i3d')
     .description(DESCRIPTION)
     .version(packageVersions().own, '-v, --version')
     .exitOverride()
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({
+      outputError: () => undefined,
+      writeOut: (text) => {
+        help += text;
+      },
+    });
   for (const add of [
     addClassify,
     addTrain,
@@ -60,18 +70,28 @@ async function main(): Promise<void> {
 function fail(error: unknown): void {
   // Help that was asked for ends this way, too.
   if (error instanceof CommanderError && error.exitCode === 0) return;
-  const text = process.argv.includes('--debug') ? story(error) : sentence(error);
-  process.stderr.write(`i3d: ${text}\n`);
+  say(process.argv.includes('--debug') ? story(error) : sentence(error));
   process.exitCode = 1;
 }
 
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+/** An error that nobody was there to catch. What else is going on must not go on. */
+function collapse(error: unknown): void {
+  fail(error);
+  removePartFiles();
+  process.exit(1);
+}
 
+expectStreamErrors();
+listenToSignals();
+process.on('uncaughtException', collapse);
+process.on('unhandledRejection', collapse);
 try {
   await main();
+} catch (error) {
+  fail(error);
+}
+try {
+  if (help !== '') await print(help);
 } catch (error) {
   fail(error);
 }

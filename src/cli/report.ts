@@ -1,8 +1,6 @@
 /** @file The report page: one file with everything in it, for a browser with light or dark colours. */
 
-import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { InputError } from '../core/errors.ts';
+import { basename } from 'node:path';
 import { type Scored, topK } from '../i3d/scores.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
 import { packageVersions } from './machine.ts';
@@ -10,16 +8,6 @@ import { STYLE } from './report-style.ts';
 import { type Classification, timings } from './result.ts';
 import { type SamplePicture, type Sampler, wheelPicture } from './samples.ts';
 import { percent, seconds } from './table.ts';
-
-/**
- * Before anything slow is done: whether the page's folder exists.
- * @throws InputError when it does not.
- */
-export async function checkReportPath(path: string): Promise<void> {
-  const folder = dirname(path);
-  const found = await stat(folder).catch(() => undefined);
-  if (!found?.isDirectory()) throw new InputError(`Cannot write ${path}: the folder ${folder} does not exist.`);
-}
 
 /** @throws InputError when the page cannot be written there. */
 export async function writeReport(path: string, result: Classification, sampler: Sampler): Promise<void> {

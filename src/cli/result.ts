@@ -2,6 +2,7 @@
 
 import { basename } from 'node:path';
 import type { Scored } from '../i3d/scores.ts';
+import { print } from './output.ts';
 import type { Phase } from './session.ts';
 import { bar, percent, seconds, table } from './table.ts';
 
@@ -25,10 +26,11 @@ export interface Classification {
   readonly seconds: Readonly<Record<Phase, number>>;
 }
 
-export function printClassification(result: Classification, flags: { json?: boolean; logits?: boolean }): void {
-  process.stdout.write(
-    `${flags.json ? toJson(result, flags.logits ?? false) : toText(result, flags.logits ?? false)}\n`,
-  );
+export async function printClassification(
+  result: Classification,
+  flags: { json?: boolean; logits?: boolean },
+): Promise<void> {
+  await print(`${flags.json ? toJson(result, flags.logits ?? false) : toText(result, flags.logits ?? false)}\n`);
 }
 
 function toJson(result: Classification, withLogits: boolean): string {

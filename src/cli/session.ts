@@ -5,6 +5,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { fileTuning } from '../io/tuning_file.ts';
 import { openGpu } from '../node.ts';
 import type { DeviceFlags } from './options.ts';
+import { say } from './output.ts';
 import { Progress } from './progress.ts';
 import { withQuietLibraries } from './quiet.ts';
 
@@ -46,7 +47,7 @@ export class Session {
   /** Says a sentence on stderr. */
   warn(text: string): void {
     this.progress.clear();
-    process.stderr.write(`i3d: ${text}\n`);
+    say(text);
   }
 
   /** Frees the device; without this the process would not end. */

@@ -10,7 +10,9 @@ import { MODEL_FILES } from '../train/model_files.ts';
 import { type RunResult, runTraining } from '../train/run.ts';
 import { clipsOf, evaluationJson, evaluationTable } from './evaluation-result.ts';
 import { type DeviceFlags, positiveNumber, wholeNumber } from './options.ts';
+import { both, print } from './output.ts';
 import { type Session, withSession } from './session.ts';
+import { endBySignal, whileHandling } from './signals.ts';
 import { duration, TrainProgress } from './train-progress.ts';
 import { writeTrainingReport } from './training-report.ts';
 
@@ -79,18 +81,19 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   session.progress.clear();
   if (result.interrupted) {
     session.warn(stopped(result));
-    if (flags.json) print({ out: config.out, interrupted: result.interrupted });
+    if (flags.json) await print(json({ out: config.out, interrupted: result.interrupted }));
     process.exitCode = INTERRUPTED;
     return;
   }
   const adapter = (await session.gpu()).profile.description;
-  await writeTrainingReport(join(config.out, 'report.html'), { config, result, seconds, adapter });
-  if (flags.json) print(toJson(config, result, seconds));
-  else process.stdout.write(toText(config, result, seconds));
+  await both(
+    () => print(flags.json ? json(toJson(config, result, seconds)) : toText(config, result, seconds)),
+    () => writeTrainingReport(join(config.out, 'report.html'), { config, result, seconds, adapter }),
+  );
 }
 
 /** The first Ctrl-C ends `body` in an orderly way, another one at once. */
-async function untilInterrupted<T>(session: Session, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+function untilInterrupted<T>(session: Session, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   let first: number | undefined;
   const interrupt = (signal: NodeJS.Signals): void => {
@@ -99,21 +102,10 @@ async function untilInterrupted<T>(session: Session, body: (signal: AbortSignal)
       session.warn('Finishing the step and saving; Ctrl-C again stops at once.');
       controller.abort();
     } else if (performance.now() - first > SAME_KEYSTROKE) {
-      // Ends as it would have without this handler.
-      stopListening();
-      process.kill(process.pid, signal);
+      endBySignal(signal);
     }
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const stopListening = () => {
-    for (const signal of signals) process.removeListener(signal, interrupt);
-  };
-  for (const signal of signals) process.on(signal, interrupt);
-  try {
-    return await body(controller.signal);
-  } finally {
-    stopListening();
-  }
+  return whileHandling(interrupt, () => body(controller.signal));
 }
 
 function stopped({ interrupted, streams }: RunResult): string {
@@ -124,7 +116,7 @@ function stopped({ interrupted, streams }: RunResult): string {
   return `Stopped ${done}; the same command with --resume goes on from there.`;
 }
 
-const print = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+const json = (value: object): string => `${JSON.stringify(value)}\n`;
 
 function toJson({ out, seed }: TrainConfig, { result, classes, streams }: RunResult, seconds: number): object {
   const plans = Object.values(streams).map(({ spec, from, steps, clips }) => ({

@@ -8,6 +8,7 @@ import { zeroParameters } from '../i3d/checkpoint.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../i3d/model.ts';
 import { defaultTuningPath, fileTuning } from '../io/tuning_file.ts';
 import { addDeviceOptions, type DeviceFlags, positiveNumber, wholeNumber } from './options.ts';
+import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { type Column, table } from './table.ts';
 
@@ -33,7 +34,7 @@ export function addTune(program: Command): Command {
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);
   return command.action(async (flags: TuneFlags) => {
-    process.stdout.write(`${await withSession(flags, (session) => run(flags, session))}\n`);
+    await print(`${await withSession(flags, (session) => run(flags, session))}\n`);
   });
 }
 

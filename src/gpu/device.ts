@@ -42,7 +42,7 @@ const LIMITS = [
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 
-const OPTION_NAMES: readonly (keyof GpuOptions)[] = [
+export const GPU_OPTION_NAMES: readonly (keyof GpuOptions)[] = [
   'powerPreference',
   'forceFallbackAdapter',
   'limits',
@@ -107,7 +107,7 @@ export class Gpu {
    * @throws AdapterError when there is no adapter, or none that can be used.
    */
   static async create(gpu: GPU | undefined, options: GpuOptions = {}): Promise<Gpu> {
-    checkOptionNames('Gpu.create', options, OPTION_NAMES);
+    checkOptionNames('Gpu.create', options, GPU_OPTION_NAMES);
     if (!gpu)
       throw new AdapterError('WebGPU is not available here: use a browser that offers navigator.gpu over HTTPS.');
     const adapter = await gpu.requestAdapter({

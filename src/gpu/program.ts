@@ -36,6 +36,8 @@ export class Program {
   static async create(gpu: Gpu, label: string, steps: readonly Step[]): Promise<Program> {
     const compiled = await Promise.all(steps.map((step) => gpu.pipelines.get(step.kernel)));
     const layout = layUniforms(steps, gpu.profile.bindingAlignment);
+    // Mesa's llvmpipe makes whoever creates a texture's view wait for all work before: better without blocking the thread.
+    if (gpu.profile.software && steps.some(bindsTexels)) await gpu.idle();
     return gpu.checked(`Program ${label}`, () => {
       const uniforms = gpu.upload(`${label}: uniforms`, layout.data, BufferUsage.UNIFORM);
       const groups = steps.map((step, i): CompiledStep => {
@@ -111,6 +113,8 @@ export class Program {
     pass.end();
   }
 }
+
+const bindsTexels = ({ resources }: Step): boolean => resources.some((resource) => resource instanceof Texels);
 
 function layUniforms(steps: readonly Step[], alignment: number): { data: ArrayBuffer; offsets: number[] } {
   const offsets: number[] = [];

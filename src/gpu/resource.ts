@@ -17,7 +17,7 @@ export class Texels {
     readonly size: number,
   ) {}
 
-  /** Made when it is first bound: Mesa's llvmpipe makes it wait for all work before, compiling included. */
+  /** Made when it is first bound: on Mesa's llvmpipe that waits for all work before, compiling included; see `Program.create`. */
   get view(): GPUTextureView {
     this.made ??= this.texture.createView();
     return this.made;

@@ -4,11 +4,12 @@ import { checkOptionNames, describeValue } from '../core/check.ts';
 import { GraphError, InputError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
+import { Slices } from '../core/turns.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { warmUp } from '../gpu/warmup.ts';
-import type { Argument, Candidate, LoweredDispatch } from '../ops/operator.ts';
+import { type Argument, type Candidate, constantsOf, type LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
 import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
 import {
@@ -19,7 +20,7 @@ import {
   chooseCandidate,
   nodesToRun,
 } from './lower.ts';
-import { DeviceParameters } from './parameters.ts';
+import { DeviceParameters, type WantedConstant } from './parameters.ts';
 import { inferencePasses, type PassOptions } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
 import type { DeviceState } from './state.ts';
@@ -47,7 +48,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
   parameters.assertUsable();
   const { gpu } = parameters;
   const { profile } = gpu;
-  const { prepared, storage, lowered } = lower(graph, profile, options);
+  const { prepared, storage, lowered } = await lower(graph, profile, options);
   parameters.check(prepared);
   checkStates(prepared, options.state);
   await warmUp(gpu, kernelsOf(lowered));
@@ -57,13 +58,16 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
   const buffers = await PlanBuffers.create(gpu, storage.storages, scratch, options.state);
 
   try {
-    const evaluator = parameters.evaluator(prepared);
+    const wanted = lowered.flatMap(({ node: { inputs }, dispatches }) =>
+      constantsOf(dispatches).map((argument): WantedConstant => ({ argument, inputs })),
+    );
+    const constants = (await parameters.packed(parameters.evaluator(prepared), wanted)).values();
     const steps: Step[] = [];
     const rows: PlanRow[] = [];
     const known = parameterValues(prepared);
     lowered.forEach((entry, i) => {
       const resolve = (argument: Argument): Resource => {
-        if (argument.from === 'constant') return parameters.constant(evaluator, argument, entry.node.inputs);
+        if (argument.from === 'constant') return constants.next().value!;
         const { from, index, offset, size } = argument;
         const value = (from === 'input' ? entry.node.inputs : entry.node.outputs)[index]!;
         const range =
@@ -80,7 +84,6 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
       rows.push(describe(prepared, known, entry, steps.length));
       for (const { kernel, args } of entry.dispatches) steps.push({ kernel, resources: args.map(resolve) });
     });
-    await parameters.settle();
     const program = await Program.create(gpu, 'plan', steps);
     return new Plan(gpu, prepared, storage, buffers, program, rows, parameters);
   } catch (error) {
@@ -95,7 +98,8 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
  * @throws GraphError, KernelCompileError
  */
 export async function compileKernels(graph: Graph, gpu: Gpu, options: CompileOptions = {}): Promise<void> {
-  await warmUp(gpu, kernelsOf(lower(graph, gpu.profile, options).lowered));
+  const { lowered } = await lower(graph, gpu.profile, options);
+  await warmUp(gpu, kernelsOf(lowered));
 }
 
 interface LoweredGraph {
@@ -115,16 +119,23 @@ const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
   'optimise',
 ];
 
-function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): LoweredGraph {
+async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): Promise<LoweredGraph> {
   checkOptionNames('compile', options, OPTION_NAMES);
+  const slices = new Slices();
   const prepared = inferencePasses(graph, { ...options, activations: activationsOf(profile, options) });
   const storage = assignStorage(prepared);
-  const entries = nodesToRun(prepared, storage, profile);
+  const entries: ChoiceNode[] = [];
+  for (const entry of nodesToRun(prepared, storage, profile)) {
+    entries.push(entry);
+    await slices.pause();
+  }
   checkKernel(entries, options.kernel);
-  const lowered = entries.map((entry): LoweredNode => {
+  const lowered: LoweredNode[] = [];
+  for (const entry of entries) {
     const candidate = chooseCandidate(entry, profile, options);
-    return { ...entry, candidate, dispatches: candidate.lower() };
-  });
+    lowered.push({ ...entry, candidate, dispatches: candidate.lower() });
+    await slices.pause();
+  }
   return { prepared, storage, lowered };
 }
 

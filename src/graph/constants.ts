@@ -1,28 +1,45 @@
 /**
  * @file Packed parameters on the device. Most are made on the host and uploaded; those that grow when they are packed are
- * computed by a kernel from what the host has, all of a plan's one after the other (`settle`).
+ * computed by a kernel from what the host has, all of a plan's one after the other.
  */
 
 import { texelBytes } from '../core/kernel.ts';
 import type { FloatTensor } from '../core/tensor.ts';
+import { Slices } from '../core/turns.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
 import { Program } from '../gpu/program.ts';
 import { type Resource, Texels, wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage, TextureUsage } from '../gpu/usage.ts';
 import type { ConstantArgument, Preparation } from '../ops/operator.ts';
 
+/** A constant and what it is made of. */
+export interface ConstantRequest {
+  /** Equal keys, equal constants. */
+  readonly key: string;
+  readonly argument: ConstantArgument;
+  /** What the argument's `make` gets. */
+  readonly parameters: () => readonly FloatTensor[];
+}
+
 /** A constant that is still to be computed. */
 interface Pending extends Preparation {
-  readonly key: string;
   readonly source: GPUBuffer;
   readonly target: Resource;
 }
 
+/** A constant that has just been made. */
+interface Made {
+  readonly key: string;
+  readonly resource: Resource;
+  readonly pending: Pending | undefined;
+}
+
 export class DeviceConstants {
   private readonly resources = new Map<string, Resource>();
-  private pending: Pending[] = [];
-  /** The computation of what was pending before. */
-  private settling: Promise<void> = Promise.resolve();
+  /** Plans that are compiled side by side share constants: the second asks once the first has all of its own, or has failed. */
+  private queue: Promise<unknown> = Promise.resolve();
+  private disposed = false;
 
   constructor(private readonly gpu: Gpu) {}
 
@@ -32,37 +49,57 @@ export class DeviceConstants {
   }
 
   /**
-   * What an argument is bound to, made when `key` is asked for the first time.
-   * @param parameters What the argument's `make` gets.
-   */
-  get(key: string, argument: ConstantArgument, parameters: () => readonly FloatTensor[]): Resource {
-    let resource = this.resources.get(key);
-    if (!resource) {
-      resource = this.create(key, argument, argument.make(parameters()));
-      this.resources.set(key, resource);
-    }
-    return resource;
-  }
-
-  /**
-   * Computes what is left to be computed; until then, such constants hold anything. Waits for earlier calls, too: plans that are
-   * compiled side by side share constants. Where it fails, those constants are gone, and made anew by whoever asks next.
+   * What is bound for each request, made where its key is asked for the first time. The event loop turns in between. Where it
+   * fails, what was made for this call is gone, and made anew for whoever asks next.
    * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */
-  async settle(): Promise<void> {
-    const { pending, settling } = this;
-    this.pending = [];
-    const all = settling.then(() => this.compute(pending));
-    // A failure is the caller's whose constants they were.
-    this.settling = all.catch(() => undefined);
-    await all;
+  get(requests: readonly ConstantRequest[]): Promise<Resource[]> {
+    const turn = this.queue.then(() => this.make(requests));
+    this.queue = turn.catch(() => undefined);
+    return turn;
   }
 
   dispose(): void {
-    for (const { source } of this.pending) this.gpu.destroyBuffer(source);
-    this.pending = [];
+    this.disposed = true;
     for (const resource of this.resources.values()) this.gpu.destroyResource(resource);
     this.resources.clear();
+  }
+
+  private async make(requests: readonly ConstantRequest[]): Promise<Resource[]> {
+    const slices = new Slices();
+    const all: Made[] = [];
+    try {
+      const resources: Resource[] = [];
+      for (const { key, argument, parameters } of requests) {
+        this.assertUsable();
+        let resource = this.resources.get(key);
+        if (!resource) {
+          const made = this.create(key, argument, argument.make(parameters()));
+          all.push(made);
+          resource = made.resource;
+          this.resources.set(key, resource);
+          await slices.pause();
+        }
+        resources.push(resource);
+      }
+      await this.compute(all.flatMap(({ pending }) => pending ?? []));
+      this.assertUsable();
+      return resources;
+    } catch (error) {
+      for (const { key, resource } of all) {
+        this.resources.delete(key);
+        this.gpu.destroyResource(resource);
+      }
+      this.assertUsable();
+      throw error;
+    } finally {
+      for (const { pending } of all) if (pending) this.gpu.destroyBuffer(pending.source);
+    }
+  }
+
+  private assertUsable(): void {
+    this.gpu.assertUsable();
+    if (this.disposed) throw new DisposedError('The parameters were disposed; make new ones of the weights.');
   }
 
   private async compute(pending: readonly Pending[]): Promise<void> {
@@ -92,32 +129,20 @@ export class DeviceConstants {
         });
         gpu.device.queue.submit([encoder.finish()]);
       });
-    } catch (error) {
-      for (const { key, target } of pending) {
-        this.resources.delete(key);
-        gpu.destroyResource(target);
-      }
-      throw error;
     } finally {
       program?.dispose();
-      for (const { source } of pending) gpu.destroyBuffer(source);
       if (scratch) gpu.destroyBuffer(scratch);
     }
   }
 
-  private create(
-    key: string,
-    { prepare, texels }: ConstantArgument,
-    data: ReturnType<ConstantArgument['make']>,
-  ): Resource {
+  private create(key: string, { prepare, texels }: ConstantArgument, data: ReturnType<ConstantArgument['make']>): Made {
     const { gpu } = this;
     const label = key.slice(0, 100);
-    if (!prepare) return gpu.uploadConstant(label, data, texels);
+    if (!prepare) return { key, resource: gpu.uploadConstant(label, data, texels), pending: undefined };
     const source = gpu.upload(`${label} (source)`, data, BufferUsage.STORAGE);
     const target = texels
       ? gpu.createTexels(label, prepare.bytes / 16, TextureUsage.STORAGE_BINDING | TextureUsage.COPY_DST)
       : wholeBuffer(gpu.createBuffer(label, prepare.bytes, BufferUsage.STORAGE));
-    this.pending.push({ ...prepare, key, source, target });
-    return target;
+    return { key, resource: target, pending: { ...prepare, source, target } };
   }
 }

@@ -33,8 +33,11 @@ export interface ChoiceNode {
   readonly candidates: readonly Candidate[];
 }
 
-/** Nodes that leave something to do on the device; those that only rename memory have no candidates and are left out. */
-export function nodesToRun(graph: Graph, storage: StorageMap, profile: DeviceProfile): ChoiceNode[] {
+/**
+ * Nodes that leave something to do on the device; those that only rename memory have no candidates and are left out. One at a
+ * time: writing a node's kernels down takes a millisecond or more.
+ */
+export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DeviceProfile): Generator<ChoiceNode> {
   const parameters = parameterValues(graph);
   const operand = (value: ValueId): Operand => {
     const { type } = graph.values[value]!;
@@ -43,17 +46,21 @@ export function nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePro
     const view = { shape: [1, 1, 1, 1, type.shape.at(-1) ?? 1], stride: 0, base: 0 } as const;
     return { type, view, storage: -1, storageBytes: 0 };
   };
-  return graph.nodes.flatMap((node): ChoiceNode[] => {
-    if (node.outputs.every((value) => parameters.has(value))) return [];
+  for (const node of graph.nodes) {
+    if (node.outputs.every((value) => parameters.has(value))) continue;
     const operands = { inputs: node.inputs.map(operand), outputs: node.outputs.map(operand) };
-    try {
-      const candidates = operatorOf(node).candidates(node.attributes, operands, profile);
-      return candidates.length > 0 ? [{ node, operands, candidates }] : [];
-    } catch (error) {
-      if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.op}): ${error.message}.`);
-      throw error;
-    }
-  });
+    const candidates = candidatesOf(node, operands, profile);
+    if (candidates.length > 0) yield { node, operands, candidates };
+  }
+}
+
+function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
+  try {
+    return operatorOf(node).candidates(node.attributes, operands, profile);
+  } catch (error) {
+    if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.op}): ${error.message}.`);
+    throw error;
+  }
 }
 
 /**

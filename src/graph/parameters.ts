@@ -17,6 +17,13 @@ import { type Graph, graphChecked, operatorOf, producers, type ValueId } from '.
 /** Element types that a parameter may have; see `toFloat32`. */
 const NUMERIC = ['f32', 'f64', 'f16', 'bf16', 'u8', 'i8', 'i16', 'u16', 'i32', 'u32'] as const;
 
+/** A constant that a node's dispatch binds. */
+export interface WantedConstant {
+  readonly argument: ConstantArgument;
+  /** The node's. */
+  readonly inputs: readonly ValueId[];
+}
+
 export class DeviceParameters {
   private readonly constants: DeviceConstants;
   private disposed = false;
@@ -64,20 +71,18 @@ export class DeviceParameters {
     return new ParameterEvaluator(graph, this.tensors);
   }
 
-  /** A packed constant, made on first use. Nothing may run on it before `settle`. */
-  constant(evaluator: ParameterEvaluator, argument: ConstantArgument, inputs: readonly ValueId[]): Resource {
-    this.assertUsable();
-    const sources = argument.inputs.map((index) => inputs[index]!);
-    const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
-    return this.constants.get(key, argument, () => sources.map((value) => evaluator.value(value)));
-  }
-
   /**
-   * Computes those constants that the device has to compute.
-   * @throws KernelCompileError, GpuOutOfMemoryError
+   * Packed constants, one for each request, made on first use. See `DeviceConstants.get`.
+   * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */
-  settle(): Promise<void> {
-    return this.constants.settle();
+  packed(evaluator: ParameterEvaluator, wanted: readonly WantedConstant[]): Promise<Resource[]> {
+    return this.constants.get(
+      wanted.map(({ argument, inputs }) => {
+        const sources = argument.inputs.map((index) => inputs[index]!);
+        const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
+        return { key, argument, parameters: () => sources.map((value) => evaluator.value(value)) };
+      }),
+    );
   }
 
   dispose(): void {

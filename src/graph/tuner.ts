@@ -1,5 +1,7 @@
 /** @file Times the candidates of every node on its real shape and keeps the fastest. Nothing of a run's results is needed. */
 
+import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
+import { InputError } from '../core/errors.ts';
 import type { DeviceProfile } from '../core/kernel.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { TuningRecord, TuningTable } from '../core/tuning.ts';
@@ -7,7 +9,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import type { Argument, Candidate } from '../ops/operator.ts';
+import { type Argument, type Candidate, constantsOf } from '../ops/operator.ts';
 import type { Graph } from './graph.ts';
 import {
   activationsOf,
@@ -52,12 +54,28 @@ export interface TuneProgress {
 const isWorthTrying = (candidate: Candidate, { software }: DeviceProfile): boolean =>
   !software || candidate.lower().every(({ kernel }) => !kernel.wgsl.includes('workgroupBarrier'));
 
+const OPTION_NAMES: readonly (keyof TuneOptions)[] = [
+  'accuracy',
+  'activations',
+  'tuning',
+  'outputs',
+  'repeats',
+  'budget',
+  'onProgress',
+  'onRecord',
+  'onTime',
+  'skip',
+  'signal',
+];
+
 /** A candidate that takes longer than this many times the best one is not repeated. */
 const HOPELESS = 2;
 
 /**
  * Measures every problem of a graph that has more than one candidate and is not in `options.tuning` yet.
  * @returns The new records.
+ * @throws InputError for an option that is not known or cannot be used; GraphError, GpuOutOfMemoryError, DeviceLostError; what
+ *   `signal` was aborted with
  */
 export async function tune(
   graph: Graph,
@@ -65,6 +83,14 @@ export async function tune(
   tensors: ReadonlyMap<string, HostTensor>,
   options: TuneOptions = {},
 ): Promise<TuningTable> {
+  checkOptionNames('tune', options, OPTION_NAMES);
+  const { repeats = 3, budget = Number.POSITIVE_INFINITY } = options;
+  checkWhole('The option repeats', repeats, 1);
+  if (!(budget >= 0)) {
+    throw new InputError(
+      `The option budget must be a number of milliseconds, at least 0, not ${describeValue(budget)}.`,
+    );
+  }
   const activations = activationsOf(gpu.profile, options);
   const prepared = inferencePasses(graph, { outputs: options.outputs, activations });
   const problems = new Map<string, { entry: ChoiceNode; allowed: Candidate[] }>();
@@ -75,7 +101,7 @@ export async function tune(
     if (!options.tuning?.[key]) problems.set(key, { entry, allowed });
   }
   const records: Record<string, TuningRecord> = {};
-  const deadline = performance.now() + (options.budget ?? Number.POSITIVE_INFINITY);
+  const deadline = performance.now() + budget;
   let done = 0;
   for (const [key, { entry, allowed }] of problems) {
     const report = (candidate: string) =>
@@ -92,11 +118,7 @@ export async function tune(
         }
         report(candidate.name);
         const best = records[key];
-        const ms = await bench.time(
-          candidate,
-          options.repeats ?? 3,
-          best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY,
-        );
+        const ms = await bench.time(candidate, repeats, best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY);
         options.onTime?.(key, candidate.name, ms);
         // The best guess comes first.
         const guessMs = best?.guessMs ?? ms;
@@ -137,7 +159,7 @@ class CandidateBench {
     const made = { workspace: scratch(candidate.workspaces), packed: scratch(candidate.packs) };
     const { node, operands } = this.entry;
     const resolve = (argument: Argument): Resource => {
-      if (argument.from === 'constant') return this.parameters.constant(this.evaluator, argument, node.inputs);
+      if (argument.from === 'constant') return constants.next().value!;
       const { from, index, offset = 0 } = argument;
       const buffer =
         from === 'workspace' || from === 'packed'
@@ -145,8 +167,10 @@ class CandidateBench {
           : this.storages.get(operands[`${from}s`][index]!.storage)!;
       return { buffer, offset, size: argument.size ?? buffer.size - offset };
     };
-    const steps = candidate.lower().map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
-    await this.parameters.settle();
+    const dispatches = candidate.lower();
+    const wanted = constantsOf(dispatches).map((argument) => ({ argument, inputs: node.inputs }));
+    const constants = (await this.parameters.packed(this.evaluator, wanted)).values();
+    const steps = dispatches.map(({ kernel, args }) => ({ kernel, resources: args.map(resolve) }));
     const program = await Program.create(this.gpu, candidate.name, steps);
     try {
       // The first run compiles the shader on drivers that put it off.

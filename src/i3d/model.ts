@@ -1,5 +1,6 @@
 /** @file Networks as functions that take a graph builder, and I3D's graph. */
 
+import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { GraphBuilder as Builder } from '../graph/builder.ts';
@@ -160,7 +161,9 @@ export function i3dGraphOnFrames(options: Omit<I3dOptions, 'channels'>, preproce
 
 /** Any network, as `i3dGraph`. */
 export function networkGraph(network: Architecture, options: I3dOptions): Graph {
+  checkOptionNames('i3dGraph', options, ['batch', 'frames', 'height', 'width', 'channels', 'classes']);
   const { batch = 1, frames, height, width, channels, classes } = options;
+  checkCounts({ batch, frames, height, width, channels, classes });
   checkInputSize(frames, height, width, network);
   const builder = new Builder();
   addNetwork(builder, network, builder.input('clip', [batch, frames, height, width, channels]), { classes });
@@ -173,12 +176,18 @@ export function networkGraphOnFrames(
   options: Omit<I3dOptions, 'channels'>,
   preprocess: PreprocessAttributes,
 ): Graph {
+  checkOptionNames('i3dGraphOnFrames', options, ['batch', 'frames', 'height', 'width', 'classes']);
   const { batch = 1, frames, height, width, classes } = options;
+  checkCounts({ batch, frames, height, width, classes });
   checkInputSize(frames, preprocess.crop.height, preprocess.crop.width, network);
   const builder = new Builder();
   const raw = builder.input('frames', [batch, frames, height, width, 3], 'u8');
   addNetwork(builder, network, builder.preprocess('Preprocess', raw, preprocess), { classes });
   return builder.build();
+}
+
+function checkCounts(counts: Record<string, number>): void {
+  for (const [name, count] of Object.entries(counts)) checkWhole(`The option ${name}`, count, 1);
 }
 
 function addHead(builder: GraphBuilder, { headPool }: Architecture, x: ValueId, options: HeadOptions): ValueId {

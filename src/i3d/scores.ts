@@ -1,6 +1,6 @@
 /** @file From logits to answers: averages, softmax, fusion of two streams, the best classes. In float64. */
 
-import { checkChoice, checkWhole, describeValue, typedArrayName } from '../core/check.ts';
+import { checkChoice, checkOptionNames, checkWhole, describeValue, typedArrayName } from '../core/check.ts';
 import { I3dError, InputError } from '../core/errors.ts';
 
 /** Whether two streams are joined by their logits or by their probabilities. */
@@ -110,8 +110,11 @@ export function checkFusionWeights(weights: readonly number[]): asserts weights 
  */
 export function fuse(
   streams: { readonly rgb?: ArrayLike<number> | undefined; readonly flow?: ArrayLike<number> | undefined },
-  { mode = 'logits', weights = [1, 1] }: FusionOptions = {},
+  options: FusionOptions = {},
 ): Float64Array {
+  checkOptionNames('fuse, of its streams,', streams, ['rgb', 'flow']);
+  checkOptionNames('fuse', options, ['mode', 'weights']);
+  const { mode = 'logits', weights = [1, 1] } = options;
   checkChoice('The fusion mode', mode, ['logits', 'probabilities']);
   const rgb = streams.rgb && finiteLogits('The logits of RGB', streams.rgb);
   const flow = streams.flow && finiteLogits('The logits of flow', streams.flow);

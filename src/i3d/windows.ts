@@ -1,5 +1,6 @@
 /** @file Which frames of a clip the network sees: one window, or windows that cover the clip. */
 
+import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { MINIMUM_INPUT } from './architecture.ts';
 
@@ -27,6 +28,7 @@ const [MINIMUM_FRAMES] = MINIMUM_INPUT;
 
 /** @throws InputError when the numbers make no window, however long the clip is. */
 export function checkWindowRequest(request: WindowRequest): void {
+  checkOptionNames('windows', request, ['frames', 'start', 'size', 'minimum']);
   const { frames, start = 0, size = WINDOW_FRAMES, minimum = MINIMUM_FRAMES } = request;
   for (const count of [frames ?? size, size]) {
     if (!Number.isSafeInteger(count) || count < minimum) {
@@ -46,6 +48,7 @@ export function checkWindowRequest(request: WindowRequest): void {
  * @throws InputError when the request makes no sense or reaches beyond the end, or when the clip is too short for the network.
  */
 export function windows(total: number, request: WindowRequest = {}): Window[] {
+  checkWhole('The number of frames of the clip', total, 0);
   checkWindowRequest(request);
   const { frames, start = 0, size = WINDOW_FRAMES, minimum = MINIMUM_FRAMES } = request;
   const left = Math.max(0, total - start);

@@ -1,9 +1,26 @@
 /** @file Writing a file so that a reader sees the old contents or the new ones, never half of them. Node only. */
 
 import { randomUUID } from 'node:crypto';
-import { chmod, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants as accessModes, rmSync } from 'node:fs';
+import { access, chmod, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../core/errors.ts';
+
+/** Files that are being written beside their targets. */
+const parts = new Set<string>();
+
+/** Removes what is half written, at once: for a process that is about to be ended by a signal. */
+export function removePartFiles(): void {
+  for (const part of parts) {
+    try {
+      rmSync(part, { force: true });
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  parts.clear();
+}
 
 /**
  * Writes `contents` beside `path` and renames it into place; nothing is left behind when that fails. Links are
@@ -11,55 +28,145 @@ import { InputError } from '../core/errors.ts';
  * @throws InputError when the folder is missing, `path` is a folder, writing is not allowed or the disk is full.
  */
 export async function writeFileAtomic(path: string, contents: Uint8Array | string): Promise<void> {
+  const write = (to: string) => explained(writeFile(to, contents), path);
+  const existing = await stat(path).catch(() => undefined);
+  if (existing && !existing.isFile() && !existing.isDirectory()) await write(path);
+  else await writeAside(path, write);
+}
+
+/**
+ * Has a file written under another name in the same folder, and renames it to `path` when that is done. The file is there, and
+ * empty, before `write` is called: where nothing may be written, that shows before anything is computed.
+ * @param write Fills the file whose name it is given; its errors are passed on as they are.
+ * @throws InputError as `writeFileAtomic` does, and when `path` is no regular file; nothing is left behind then.
+ */
+export async function writeAside(path: string, write: (part: string) => Promise<void>): Promise<void> {
+  const { part, target, mode } = await begin(path);
   try {
-    const existing = await stat(path).catch(() => undefined);
-    if (existing?.isDirectory()) throw new InputError(`Cannot write ${path}: it is a folder; give the name of a file.`);
-    if (existing && !existing.isFile()) return await writeFile(path, contents);
-    const target = existing ? await realpath(path) : path;
-    await writeAside(target, contents, existing?.mode);
+    await write(part);
+    await explained(settle(part, mode), path);
+    await explained(rename(part, target), path);
+  } catch (error) {
+    await rm(part, { force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    parts.delete(part);
+  }
+}
+
+/**
+ * Whether a file can be written, before anything slow is done for it.
+ * @throws InputError as `writeFileAtomic` does.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const existing = await stat(path).catch(() => undefined);
+  if (existing && !existing.isFile() && !existing.isDirectory()) {
+    return explained(access(path, accessModes.W_OK), path);
+  }
+  const { part } = await begin(path);
+  await rm(part, { force: true }).catch(() => undefined);
+  parts.delete(part);
+}
+
+interface Begun {
+  /** The empty file that is to be filled, and what it is to become. */
+  readonly part: string;
+  readonly target: string;
+  /** Of the file that is replaced. */
+  readonly mode: number | undefined;
+}
+
+async function begin(path: string): Promise<Begun> {
+  // An empty name would otherwise be one in the current folder.
+  if (path === '') throw new InputError('Cannot write a file without a name; give one.');
+  const existing = await stat(path).catch(() => undefined);
+  if (existing?.isDirectory()) throw new InputError(`Cannot write ${path}: it is a folder; give the name of a file.`);
+  if (existing && !existing.isFile()) {
+    throw new InputError(`Cannot write ${path}: it is not a regular file; give the name of one.`);
+  }
+  const target = existing ? await realpath(path) : path;
+  const part = join(dirname(target), `.${basename(target).slice(0, 60)}.${randomUUID()}.part`);
+  parts.add(part);
+  try {
+    await (await open(part, 'wx')).close();
+  } catch (error) {
+    parts.delete(part);
+    throw explainWriteError(error, path);
+  }
+  return { part, target, mode: existing?.mode };
+}
+
+async function settle(part: string, mode: number | undefined): Promise<void> {
+  const file = await open(part, 'r+');
+  try {
+    // Without this, a power cut after the rename may leave an empty file.
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  if (mode !== undefined) await chmod(part, mode & 0o7777);
+}
+
+async function explained<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work;
   } catch (error) {
     throw explainWriteError(error, path);
   }
 }
 
-async function writeAside(target: string, contents: Uint8Array | string, mode: number | undefined): Promise<void> {
-  const aside = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.part`);
-  try {
-    const file = await open(aside, 'wx');
-    try {
-      await file.writeFile(contents);
-      // Without this, a power cut after the rename may leave an empty file.
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (mode !== undefined) await chmod(aside, mode & 0o7777);
-    await rename(aside, target);
-  } catch (error) {
-    await rm(aside, { force: true }).catch(() => undefined);
-    throw error;
-  }
+/**
+ * Makes a folder, and those that it lies in, where it is not there yet.
+ * @throws InputError when that is not possible.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  if (path === '') throw new InputError('Cannot make a folder without a name; give one.');
+  await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    // Some part of the path is a file.
+    if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw explainWriteError(error, path);
+    throw new InputError(`Cannot write ${path}: a file is where a folder is to be; give the name of a folder.`);
+  });
 }
 
 /** The same error in words for the person who gave `path`. */
 export function explainWriteError(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof InputError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  // What no system call has thrown is a mistake of the program's own.
+  if (code === undefined || !Object.hasOwn(constants.errno, code)) return error;
+  return new InputError(`Cannot write ${path}: ${explainCode(code, path) ?? error.message}.`, { cause: error });
+}
+
+/** What an error of the operating system means, and what to do; undefined for rare ones. */
+export function explainCode(code: string, path: string): string | undefined {
   const folder = dirname(path);
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (code) {
     case 'ENOENT':
-      return new InputError(`Cannot write ${path}: the folder ${folder} does not exist; create it first.`);
+      return `the folder ${folder} does not exist; create it first`;
     case 'ENOTDIR':
-      return new InputError(`Cannot write ${path}: ${folder} is not a folder.`);
+      return `${folder} is not a folder`;
+    case 'EISDIR':
+      return 'it is a folder; give the name of a file';
     case 'ENOSPC':
     case 'EDQUOT':
-      return new InputError(`Cannot write ${path}: the disk is full; free some space and try again.`);
+      return 'the disk is full; free some space and try again';
+    case 'EROFS':
+      return `the disk with ${folder} can only be read; choose another folder`;
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
-      return new InputError(`Cannot write ${path}: writing to ${folder} is not allowed; choose another folder.`);
+      return `writing to ${folder} is not allowed; choose another folder`;
+    case 'EFBIG':
+      return 'the disk or a limit does not allow so large a file; write less, or to another disk';
+    case 'EIO':
+      return 'the disk reported a fault; choose another one';
+    case 'EPIPE':
+      return 'the program that was to read it has ended';
     case 'ENAMETOOLONG':
-      return new InputError(`Cannot write ${path}: the name is too long; choose a shorter one.`);
+      return 'the name is too long; choose a shorter one';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many files are open; close other programs, or raise the limit (ulimit -n)';
     default:
-      return new InputError(`Cannot write ${path}: ${error.message}.`);
+      return undefined;
   }
 }

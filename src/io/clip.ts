@@ -1,8 +1,12 @@
 /** @file The clip: decoded frames with their times, how to ask for them, and how many there must be. */
 
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { FrameRate } from './resample.ts';
+
+/** Rate (Hz) of video clips unless asked otherwise, and the nominal one of sources without a clock. */
+export const DEFAULT_FPS = 25;
 
 export type ClipKind = 'video' | 'gif' | 'images' | 'npy';
 
@@ -74,8 +78,20 @@ export interface FrameSource {
   close(): Promise<void>;
 }
 
-/** @throws InputError when an option is out of its range. */
+const OPTION_NAMES: readonly (keyof ClipOptions)[] = [
+  'fps',
+  'start',
+  'frames',
+  'stream',
+  'maxShortSide',
+  'signal',
+  'onProgress',
+  'onWarning',
+];
+
+/** @throws InputError when an option is not known or out of its range. */
 export function checkOptions(options: ClipOptions): void {
+  checkOptionNames('openClip', options, OPTION_NAMES);
   const { fps, start, frames, stream, maxShortSide } = options;
   if (fps !== undefined && fps !== 'native' && !(Number.isFinite(fps) && fps > 0)) {
     throw new InputError(`The frame rate must be a positive number or 'native', not ${String(fps)}.`);
@@ -89,6 +105,16 @@ export function checkOptions(options: ClipOptions): void {
   whole('frames', frames, 1);
   whole('stream', stream, 0);
   whole('maxShortSide', maxShortSide, 1);
+}
+
+/** The rate (Hz) that a source without a clock is said to have. */
+export function nominalRate(options: ClipOptions): number {
+  return typeof options.fps === 'number' ? options.fps : DEFAULT_FPS;
+}
+
+/** How many of `total` frames lie in the window of `start` and `frames`. */
+export function windowLength(total: number, { start = 0, frames = Infinity }: ClipOptions): number {
+  return Math.max(0, Math.min(total - start, frames));
 }
 
 /**

@@ -1,10 +1,11 @@
 /** @file Writes RGB frames as a video file or a PNG picture. */
 
-import { randomUUID } from 'node:crypto';
-import { rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import type { CodecContext, FormatContext, Frame, Packet, SoftwareScaleContext, Stream } from 'node-av/lib';
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import { explainCode, writeAside } from './atomic.ts';
 import { explain, type Ffmpeg, fileUrl, loadFfmpeg } from './ffmpeg.ts';
 
 export interface VideoFormat {
@@ -29,37 +30,28 @@ export async function writeVideo(
   frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   format: VideoFormat,
 ): Promise<void> {
+  checkOptionNames('writeVideo', format, ['width', 'height', 'fps']);
   const { width, height, fps } = format;
   if (!(Number.isSafeInteger(width) && width > 0 && Number.isSafeInteger(height) && height > 0)) {
     throw new InputError(`A video needs a size in whole pixels, not ${width}×${height}.`);
   }
   if (!(Number.isFinite(fps) && fps > 0)) throw new InputError(`A video needs a positive frame rate, not ${fps}.`);
-  const target = resolve(path);
-  const existing = await stat(target).catch(() => undefined);
-  // Renaming would replace a device or a pipe, and FFmpeg cannot write an mp4 to one anyway.
-  if (existing && !existing.isFile()) {
-    throw new InputError(`${path} is not a regular file; give the name of an mp4 file to write.`);
-  }
-  const aside = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.part`);
-  const av = await loadFfmpeg();
-  const writer = new VideoWriter(av, path, aside, format);
-  try {
-    await writer.open();
-    for await (const frame of frames) await writer.write(frame);
-    await writer.finish();
-    await writer.close();
-    await rename(aside, target);
-  } catch (error) {
-    await writer.close();
-    await rm(aside, { force: true });
-    throw error;
-  }
+  await writeAside(path, async (part) => {
+    const writer = new VideoWriter(await loadFfmpeg(), path, part, format);
+    try {
+      await writer.open();
+      for await (const frame of frames) await writer.write(frame);
+      await writer.finish();
+    } finally {
+      await writer.close();
+    }
+  });
 }
 
 class VideoWriter {
   readonly #av: Ffmpeg;
   readonly #path: string;
-  readonly #aside: string;
+  readonly #part: string;
   readonly #format: VideoFormat;
   readonly #muxer: FormatContext;
   readonly #codec: CodecContext;
@@ -71,10 +63,10 @@ class VideoWriter {
   #closed = false;
   #count = 0;
 
-  constructor(av: Ffmpeg, path: string, aside: string, format: VideoFormat) {
+  constructor(av: Ffmpeg, path: string, part: string, format: VideoFormat) {
     this.#av = av;
     this.#path = path;
-    this.#aside = aside;
+    this.#part = part;
     this.#format = format;
     this.#muxer = new av.FormatContext();
     this.#codec = new av.CodecContext();
@@ -88,7 +80,7 @@ class VideoWriter {
     this.#scaler.allocContext();
     this.#scaler.setOption('sws_flags', av.SWS_BICUBIC);
     this.#packet.alloc();
-    this.#check(this.#muxer.allocOutputContext2(null, 'mp4', fileUrl(this.#aside)));
+    this.#check(this.#muxer.allocOutputContext2(null, 'mp4', fileUrl(resolve(this.#part))));
     this.#check(await this.#muxer.openOutput());
     this.#opened = true;
     await this.#openEncoder();
@@ -197,7 +189,11 @@ class VideoWriter {
   }
 
   #check(code: number): void {
-    if (code < 0) throw new InputError(`${this.#path} cannot be written (${explain(this.#av, code)}).`);
+    if (code >= 0) return;
+    // FFmpeg's codes are the operating system's, negative, and some of its own.
+    const name = Object.entries(constants.errno).find(([, number]) => number === -code)?.[0];
+    const reason = (name && explainCode(name, this.#path)) ?? explain(this.#av, code);
+    throw new InputError(`Cannot write ${this.#path}: ${reason}.`);
   }
 }
 

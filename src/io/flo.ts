@@ -3,9 +3,10 @@
  * rows of (u, v) as float32. Values above 1e9 mark unknown flow.
  */
 
+import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
-import { readElements } from './bytes.ts';
+import { asBytes, type ByteSource, readElements } from './bytes.ts';
 
 const MAGIC = 202021.25;
 const HEADER = 12;
@@ -13,11 +14,13 @@ const HEADER = 12;
 const MAX_SIDE = 99_999;
 
 /**
+ * @param file Its bytes: an ArrayBuffer or a view of one.
  * @param source Begins the error messages: the file's name.
  * @returns H×W×2, pixels, u then v.
  * @throws InputError for another kind of file, or one that is cut off.
  */
-export function decodeFlo(bytes: Uint8Array, source: string): FloatTensor {
+export function decodeFlo(file: ByteSource, source = 'The file'): FloatTensor {
+  const bytes = asBytes(file, 'decodeFlo');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER) throw new InputError(`${source} is not a .flo file: it has ${bytes.length} bytes.`);
   if (view.getFloat32(0, true) !== MAGIC) {
@@ -40,9 +43,10 @@ export function decodeFlo(bytes: Uint8Array, source: string): FloatTensor {
 
 /**
  * @param flow H×W×2, pixels.
- * @throws InputError for another shape.
+ * @throws InputError for another shape, or data that do not fit it.
  */
 export function encodeFlo(flow: FloatTensor): Uint8Array<ArrayBuffer> {
+  checkTensor('The flow', flow, ['f32']);
   const [height = 0, width = 0] = flow.shape;
   if (flow.shape.length !== 3 || flow.shape[2] !== 2 || height < 1 || width < 1) {
     throw new InputError(`A .flo file holds height×width×2 values, not ${formatShape(flow.shape)}.`);

@@ -1,11 +1,11 @@
 /** @file Tuning results in Node: a JSON file in the user's cache folder. */
 
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TuningStore, TuningTable } from '../core/tuning.ts';
-import { explainWriteError, writeFileAtomic } from './atomic.ts';
+import { explainWriteError, makeFolder, writeFileAtomic } from './atomic.ts';
 
 /** `$XDG_CACHE_HOME/i3d-webgpu/tuning.json`, in `~/.cache` where that is not set. */
 export function defaultTuningPath(): string {
@@ -28,7 +28,7 @@ export function fileTuning(path = defaultTuningPath()): TuningStore {
   return {
     load,
     async add(records) {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const release = await lock(path);
       try {
         const merged = { ...(await load()), ...records };

@@ -90,11 +90,12 @@ export const foldedWeights: Operator<BatchNormAttributes> = {
   infer: (_, [weights]): TensorType[] => [weights!],
   host({ epsilon }, [weights, gamma, variance]) {
     const scale = scaleOf(gamma!, variance!, epsilon);
-    const cout = scale.length;
-    return floatTensor(
-      weights!.shape,
-      weights!.data.map((value, i) => value * scale[i % cout]!),
-    );
+    const { shape, data } = weights!;
+    const folded = new Float32Array(data.length);
+    for (let row = 0; row < data.length; row += scale.length) {
+      for (let c = 0; c < scale.length; c++) folded[row + c] = data[row + c]! * scale[c]!;
+    }
+    return floatTensor(shape, folded);
   },
   ...hostOnly,
 };

@@ -81,6 +81,10 @@ export interface LoweredDispatch {
   readonly args: readonly Argument[];
 }
 
+/** The constants that dispatches bind, in the order of the dispatches and their bindings. */
+export const constantsOf = (dispatches: readonly LoweredDispatch[]): ConstantArgument[] =>
+  dispatches.flatMap(({ args }) => args).filter((argument) => argument.from === 'constant');
+
 /** One way of computing a node. */
 export interface Candidate {
   /** Names the kernel and its tile, such as `subgroup 24×32`; stable, since tuning results refer to it. */

@@ -1,6 +1,7 @@
 /** @file A set of labelled clips: a folder of class folders, or a CSV file; and how it is divided. Node only. */
 
 import { stat } from 'node:fs/promises';
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { byName, type ClipSet, type LabelledClip, type NamedClip } from './clip.ts';
@@ -28,6 +29,7 @@ export interface ClipSetOptions {
  * @throws InputError when there is no such source, it names no clips, or a label, split or file that does not exist.
  */
 export async function readClipSet(source: string, options: ClipSetOptions = {}): Promise<ClipSet> {
+  checkOptionNames('readClipSet', options, ['classes', 'holdOut']);
   const stats = await stat(source).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
     throw new InputError(

@@ -1,9 +1,9 @@
 /** @file Files that can be made again, kept in a folder. Node only. */
 
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../io/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../io/atomic.ts';
 
 /** What a killed run left of a file that it was writing, after so many milliseconds. */
 const STALE = 24 * 3600 * 1000;
@@ -45,7 +45,7 @@ export class DiskCache {
   }
 
   private async prepare(): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
+    await makeFolder(this.folder);
     for (const name of await readdir(this.folder)) {
       if (!/^\..+\.part$/.test(name)) continue;
       const path = join(this.folder, name);

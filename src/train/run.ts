@@ -1,10 +1,9 @@
 /** @file A whole run: trains each stream, writes the models and says how good they are. Node only. */
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import type { Stream } from '../i3d/architecture.ts';
-import { explainWriteError } from '../io/atomic.ts';
+import { makeFolder } from '../io/atomic.ts';
 import { type Checkpoint, checkpointPath, readCheckpoint } from './checkpoint.ts';
 import { type ClipSet, checkTrainable, readClipSet } from './clip_set.ts';
 import type { TrainConfig } from './config.ts';
@@ -109,9 +108,7 @@ async function findCheckpoints(
   streams: readonly Stream[],
   resume: boolean,
 ): Promise<Map<Stream, Checkpoint>> {
-  await mkdir(out, { recursive: true }).catch((error) => {
-    throw explainWriteError(error, out);
-  });
+  await makeFolder(out);
   const found = new Map<Stream, Checkpoint>();
   for (const stream of streams) {
     const path = checkpointPath(out, stream);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { floatTensor } from '../../src/core/tensor.ts';
+import { DisposedError } from '../../src/gpu/errors.ts';
 import { Program } from '../../src/gpu/program.ts';
 import { type Resource, Texels, wholeBuffer } from '../../src/gpu/resource.ts';
 import { BufferUsage } from '../../src/gpu/usage.ts';
@@ -37,6 +38,8 @@ const argument = (more: Partial<ConstantArgument> = {}): ConstantArgument => ({
 const EXPECTED = Float32Array.of(...VALUES, ...VALUES.map((value) => -value));
 const parameters = () => [floatTensor([8], VALUES)];
 
+const request = (key: string, more: Partial<ConstantArgument> = {}) => ({ key, argument: argument(more), parameters });
+
 /** The values of a constant, as a kernel reads them. */
 async function read(resource: Resource): Promise<Float32Array> {
   const inTexels = resource instanceof Texels;
@@ -72,43 +75,45 @@ describe('DeviceConstants', () => {
       made++;
       return parameters();
     };
-    const first = constants.get('buffer', argument(), counted);
-    expect(constants.get('buffer', argument(), counted)).toBe(first);
-    expect(made).toBe(1);
-    constants.get('other', argument({ prepare: { kernel: twice, bytes: 80 } }), counted);
-    await constants.settle();
-    await constants.settle();
+    const other = argument({ prepare: { kernel: twice, bytes: 80 } });
+    const [first, again] = await constants.get([
+      { ...request('buffer'), parameters: counted },
+      { ...request('buffer'), parameters: counted },
+      { key: 'other', argument: other, parameters: counted },
+    ]);
+    expect(again).toBe(first);
+    expect(await constants.get([{ ...request('buffer'), parameters: counted }])).toEqual([first]);
+    expect(made).toBe(2);
     expect(constants.bytes).toBe(64 + 80);
     expect(gpu().allocatedBytes).toBe(before + constants.bytes);
     constants.dispose();
     expect(gpu().allocatedBytes).toBe(before);
   });
 
-  it('may be disposed of before anything was computed', () => {
+  it('may be disposed of before anything was computed', async () => {
     const before = gpu().allocatedBytes;
     const constants = new DeviceConstants(gpu());
-    constants.get('texels', argument({ texels: true }), parameters);
+    const made = constants.get([request('texels', { texels: true })]);
     constants.dispose();
+    await expect(made).rejects.toThrow(DisposedError);
     expect(gpu().allocatedBytes).toBe(before);
   });
 
   it.each([{ inTexels: false }, { inTexels: true }])('hold what the kernel wrote: %o', async ({ inTexels }) => {
     const constants = new DeviceConstants(gpu());
-    const resource = constants.get('x', argument({ texels: inTexels }), parameters);
+    const [resource] = await constants.get([request('x', { texels: inTexels })]);
     expect(resource instanceof Texels).toBe(inTexels);
-    await constants.settle();
-    expect(await read(resource)).toEqual(EXPECTED);
+    expect(await read(resource!)).toEqual(EXPECTED);
     constants.dispose();
   });
 
   it('are waited for by everybody who shares them, not only by whoever asked first', async () => {
     const constants = new DeviceConstants(gpu());
-    const resource = constants.get('shared', argument(), parameters);
     const done: string[] = [];
-    const first = constants.settle().then(() => done.push('first'));
-    await constants.settle();
+    const first = constants.get([request('shared')]).then(() => done.push('first'));
+    const [resource] = await constants.get([request('shared')]);
     expect(done).toEqual(['first']);
-    expect(await read(resource)).toEqual(EXPECTED);
+    expect(await read(resource!)).toEqual(EXPECTED);
     await first;
     constants.dispose();
   });
@@ -124,12 +129,11 @@ describe('DeviceConstants', () => {
         return twice();
       },
     };
-    constants.get('late', argument({ prepare }), parameters);
-    await expect(constants.settle()).rejects.toThrow('not yet');
-    expect(gpu().allocatedBytes).toBe(before);
-    const resource = constants.get('late', argument({ prepare }), parameters);
-    await constants.settle();
-    expect(await read(resource)).toEqual(EXPECTED);
+    const failed = constants.get([request('late', { prepare })]);
+    const next = constants.get([request('late', { prepare })]);
+    await expect(failed).rejects.toThrow('not yet');
+    const [resource] = await next;
+    expect(await read(resource!)).toEqual(EXPECTED);
     expect(gpu().allocatedBytes).toBe(before + constants.bytes);
     constants.dispose();
     expect(gpu().allocatedBytes).toBe(before);
@@ -138,11 +142,32 @@ describe('DeviceConstants', () => {
   it('may be disposed of while they are computed', async () => {
     const before = gpu().allocatedBytes;
     const constants = new DeviceConstants(gpu());
-    constants.get('x', argument(), parameters);
-    const settled = constants.settle().catch(() => undefined);
+    const made = constants.get([request('x')]);
     await Promise.resolve();
     constants.dispose();
-    await settled;
+    await expect(made).rejects.toThrow(DisposedError);
     expect(gpu().allocatedBytes).toBe(before);
+  });
+
+  it('are made in slices, between which the event loop turns', async () => {
+    const constants = new DeviceConstants(gpu());
+    let turns = 0;
+    let counting = true;
+    const count = (): void => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    const seen: number[] = [];
+    const slow = () => {
+      seen.push(turns);
+      const end = performance.now() + 12;
+      while (performance.now() < end);
+      return parameters();
+    };
+    await constants.get(['a', 'b', 'c'].map((key) => ({ ...request(key), parameters: slow })));
+    counting = false;
+    expect(new Set(seen).size).toBe(3);
+    constants.dispose();
   });
 });

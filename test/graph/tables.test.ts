@@ -21,7 +21,7 @@ const PROCESSOR: DeviceProfile = {
 
 const entriesOf = (graph: Graph, profile: DeviceProfile, outputs = [...graph.names.keys()]) => {
   const prepared = inferencePasses(graph, { outputs });
-  return nodesToRun(prepared, assignStorage(prepared), profile);
+  return [...nodesToRun(prepared, assignStorage(prepared), profile)];
 };
 
 describe('a table for a kind of adapter', () => {

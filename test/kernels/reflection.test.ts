@@ -59,7 +59,7 @@ function convolutionKernels(): Kernel[] {
       const weights = builder.parameter('w', [t, h, w, cin, 32]);
       builder.name('y', builder.conv3d('conv', input, weights, { stride: [stride, stride, stride] }));
       const graph = builder.build();
-      return nodesToRun(graph, assignStorage(graph), profile)
+      return [...nodesToRun(graph, assignStorage(graph), profile)]
         .flatMap(({ candidates }) => candidates)
         .flatMap((candidate) => candidate.lower())
         .map(({ kernel }) => kernel);
@@ -86,7 +86,7 @@ function gradientKernels(): Kernel[] {
       builder.name('dw', dw!);
       builder.name('dx', dx!);
       const graph = builder.build();
-      return nodesToRun(graph, assignStorage(graph), profile)
+      return [...nodesToRun(graph, assignStorage(graph), profile)]
         .flatMap(({ candidates }) => candidates)
         .flatMap((candidate) => candidate.lower())
         .map(({ kernel }) => kernel);
@@ -124,7 +124,7 @@ function trainingKernels(): Kernel[] {
     builder.add('accumulate', 'accumulate', { factor: 1 }, [mean!, gamma!]);
     builder.add('zero', 'zero', {}, [mean!]);
     const graph = builder.build();
-    return nodesToRun(graph, assignStorage(graph), profile)
+    return [...nodesToRun(graph, assignStorage(graph), profile)]
       .flatMap(({ candidates }) => candidates)
       .flatMap((candidate) => candidate.lower())
       .map(({ kernel }) => kernel);
