@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { HANG } from './test/limits.ts';
 
 export default defineConfig({
   test: {
@@ -7,9 +8,12 @@ export default defineConfig({
     // Processes, because a driver that crashes takes its process with it; two, because a software adapter uses every core.
     pool: 'forks',
     maxWorkers: 2,
-    // A software adapter needs seconds for what a GPU does in milliseconds, and compiles each pipeline besides.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Files share their worker's modules: loading them anew took as long as running most of the files.
+    isolate: false,
+    globalSetup: ['test/programs.ts'],
+    // Against hangs only.
+    testTimeout: HANG,
+    hookTimeout: HANG,
     // In a pipe: one line for each file, and what failing tests printed.
     reporters: process.stdout.isTTY ? ['default'] : [['default', { summary: false }]],
     silent: 'passed-only',

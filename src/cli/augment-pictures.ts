@@ -1,6 +1,7 @@
 /** @file The pictures of the sheet of `i3d augment`, by the kernel that training uses. */
 
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { flowToColor } from '../flow/index.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { compile } from '../graph/compile.ts';
@@ -48,7 +49,7 @@ export async function drawRows(
   const shown = rows.filter(({ stream }) => stream === 'flow').flatMap(({ plan }) => shownFrames(plan));
   const firsts = [...new Set(shown.map(firstOf))];
   const pairs = { path: 'its pairs', load: async () => pairsOf(clip, firsts) };
-  session.progress.say(`flow of ${firsts.length} pairs`);
+  session.progress.say(`flow of ${counted(firsts.length, 'pair')}`);
   const samples = samplesOf(rows, 'flow', pairs, (frame) => 2 * firsts.indexOf(firstOf(frame)));
   const flow = await show(samples, 'flow', 2 * firsts.length, sizes, session, ({ shape, data }) =>
     floatTensor(

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { type PresetName, presets } from '../flow/index.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { I3dStream } from '../i3d/classifier.ts';
@@ -13,7 +14,7 @@ import { checkWritable } from '../io/atomic.ts';
 import { NOMINAL_FPS } from './arrays.ts';
 import { openClipReader } from './clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
-import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from './networks.ts';
+import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from './networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
@@ -102,8 +103,7 @@ export async function classify(
 ): Promise<Classification> {
   const chosen = await chooseNetworks(flags);
   const { rule, streams } = chosen;
-  const request: WindowRequest = { ...flags, size: rule.frames, minimum: rule.minimum };
-  checkWindowRequest(request);
+  checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;
   if (weights) checkFusionWeights(weights);
   if (flags.report !== undefined) await checkWritable(flags.report);
@@ -123,7 +123,7 @@ export async function classify(
     const { classes } = (rgb ?? flow)!.spec;
     if (flow && flow.spec.classes !== classes) {
       throw new InputError(
-        `${chosen.source('rgb')} has ${classes} classes and ${chosen.source('flow')} has ${flow.spec.classes}.`,
+        `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
     const labels =
@@ -186,6 +186,13 @@ async function compileAhead(
   }
 }
 
+const requestOf = ({ frames, start }: ClipFlags, { frames: size, minimum }: ClipRule): WindowRequest => ({
+  frames,
+  start,
+  size,
+  minimum,
+});
+
 type ClosableSource = WindowSource & { close(): Promise<void> };
 
 async function openSource(
@@ -196,7 +203,7 @@ async function openSource(
   session: Session,
 ): Promise<ClosableSource> {
   if (!streams.has('rgb') && stored) {
-    return flowWindows(stored, { ...flags, size: rule.frames, minimum: rule.minimum });
+    return flowWindows(stored, requestOf(flags, rule));
   }
   if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
   return openClipReader(input, { ...flags, rule, following: streams.has('flow') && !stored }, session);

@@ -4,6 +4,7 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.ts';
 import { type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { type I3dCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, parseModelFile } from '../i3d/model_file.ts';
 import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
@@ -32,7 +33,7 @@ async function convert(input: string, output: string): Promise<void> {
     await report(
       output,
       model.parameters,
-      `${model.spec.architecture}, ${model.spec.stream}, ${model.spec.classes} classes`,
+      `${model.spec.architecture}, ${model.spec.stream}, ${counted(model.spec.classes, 'class')}`,
     );
     return;
   }
@@ -46,7 +47,7 @@ async function convert(input: string, output: string): Promise<void> {
       classes: String(classes),
       source: `${basename(input)} (${naming} names)`,
     });
-    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classes} classes`);
+    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${counted(classes, 'class')}`);
     return;
   }
   await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });
@@ -69,5 +70,5 @@ function report(
   what: string,
 ): Promise<void> {
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return print(`${output}: ${what}, ${tensors.size} tensors, ${quantity(values, '').trim()} values\n`);
+  return print(`${output}: ${what}, ${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values\n`);
 }

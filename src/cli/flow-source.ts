@@ -19,7 +19,7 @@ export interface FlowSource {
 
 /**
  * TV-L1 between the frames of a clip. Frame i of the flow leads from frame i to i + 1; where a clip ends, its last flow is
- * taken once more.
+ * taken once more. A single frame does not move, as in training.
  */
 export class ComputedFlow implements FlowSource {
   /** Flow of single frames that the next window may need again, by the number of the frame. */
@@ -35,7 +35,7 @@ export class ComputedFlow implements FlowSource {
 
   async of({ start, frames, clip, region }: ClipWindow): Promise<FloatTensor> {
     const available = clip.shape[0]!;
-    const numbers = Array.from({ length: Math.min(frames, available - 1) }, (_, i) => start + i);
+    const numbers = Array.from({ length: Math.max(1, Math.min(frames, available - 1)) }, (_, i) => start + i);
     const missing = numbers.find((number) => !this.known.has(number));
     const [, height = 0, width = 0] = clip.shape;
     const shape = [region?.height ?? height, region?.width ?? width, 2];
@@ -58,12 +58,18 @@ export class ComputedFlow implements FlowSource {
     const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [total - first, ...rest], data: toBytes(part) };
     const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
     const settings = { preset: this.preset, onProgress };
-    const flow = await this.session.time('flow', () =>
-      this.session.onDevice((gpu) => computeFlow(gpu, frames, settings)),
-    );
+    const flow =
+      total - first > 1
+        ? await this.session.time('flow', () => this.session.onDevice((gpu) => computeFlow(gpu, frames, settings)))
+        : still(frames.shape);
     const units = { bound: this.bound, quantise: this.quantise };
     return this.session.onDevice((gpu) => flowToStream(gpu, cutOut(flow, region), units));
   }
+}
+
+/** The flow of one frame that nothing follows. */
+function still([, height = 0, width = 0]: HostTensor['shape']): FloatTensor {
+  return floatTensor([1, height, width, 2], new Float32Array(height * width * 2));
 }
 
 /** Values in −1 … 1 are bytes that were normalised. */

@@ -5,6 +5,7 @@ import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import {
   compareFlow,
   computeFlow,
@@ -97,6 +98,7 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
     const options = { format: flags.format, maxLength: flags.maxLength, fps: source.fps };
     if (out !== undefined) await writeFlow(out, watched(), options);
     else for await (const _ of watched());
+    for (const text of source.warnings()) session.warn(text);
   } finally {
     await source.close();
   }
@@ -109,12 +111,12 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
     await print(`${JSON.stringify({ ...facts, secondsPerPair: perPair, adapter: description })}\n`);
     return;
   }
-  const what = `${pairs} ${pairs === 1 ? 'pair' : 'pairs'} of ${width}×${height}`;
+  const what = `${counted(pairs, 'pair')} of ${width}×${height}`;
   await print(`${what}${out ? ` in ${out}` : ''}, ${seconds(perPair)} each on ${description}\n`);
   if (error) {
     const { endPointError, angularError, validPixels } = error;
     await print(
-      `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${validPixels} pixels\n`,
+      `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${counted(validPixels, 'pixel')}\n`,
     );
   }
 }

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { I3dError, InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { type FloatTensor, floatTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import type { StreamNetwork } from '../i3d/classifier.ts';
 import { FrameReducer, preprocessGeometry } from '../i3d/frames.ts';
@@ -44,7 +45,7 @@ async function inflate(input: string, output: string): Promise<void> {
   await saveModelFile(output, { ...model, notes: { ...model.notes, command } });
   const { architecture, stream, classes, frames, size } = model.spec;
   await print(
-    `${output}: ${architecture}, ${stream}, ${classes} classes, for clips of ${frames} frames of ${size}×${size}\n`,
+    `${output}: ${architecture}, ${stream}, ${counted(classes, 'class')}, for clips of ${counted(frames, 'frame')} of ${size}×${size}\n`,
   );
 }
 
@@ -130,7 +131,7 @@ function toText({ frames, size, layers, first }: Verification): string {
   ]);
   const largest = layers.reduce((most, { difference }) => Math.max(most, difference), 0);
   return [
-    `An image of ${size}×${size}, and a clip of it repeated ${frames} times`,
+    `An image of ${size}×${size}, and a clip of it repeated ${counted(frames, 'time')}`,
     '',
     table(
       [
@@ -144,7 +145,7 @@ function toText({ frames, size, layers, first }: Verification): string {
     '',
     first
       ? `The networks differ from ${first.layer} on.`
-      : `All ${layers.length} layers agree: the largest difference is ${largest.toExponential(1)} of a layer's largest value.`,
+      : `All ${counted(layers.length, 'layer')} agree: the largest difference is ${largest.toExponential(1)} of a layer's largest value.`,
   ].join('\n');
 }
 

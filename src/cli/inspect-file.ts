@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { type CheckpointMapping, mapCheckpoint, type NamingId } from '../i3d/checkpoint.ts';
 import { isModelFile, type Model, parseModelFile } from '../i3d/model_file.ts';
@@ -41,7 +42,7 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
   const what = model
     ? describe(model)
     : mapping
-      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${mapping.classes} classes, ${NAMINGS[mapping.naming]}`
+      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${counted(mapping.classes, 'class')}, ${NAMINGS[mapping.naming]}`
       : `not I3D: ${reason}`;
   const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
   return [
@@ -50,14 +51,14 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
     ...(model ? [...facts(model), ''] : []),
     table([{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }, { title: 'values', align: 'right' }], rows),
     '',
-    `${tensors.size} tensors, ${quantity(values, '').trim()} values`,
+    `${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values`,
   ].join('\n');
 }
 
 function describe({ spec }: Model): string {
   const { architecture, stream, classes, width, dimensions } = spec;
   const scaled = width === 1 ? '' : ` × ${width}`;
-  return `a model, ${architecture}${scaled}${dimensions === 2 ? ' in 2D' : ''}, ${stream}, ${classes} classes`;
+  return `a model, ${architecture}${scaled}${dimensions === 2 ? ' in 2D' : ''}, ${stream}, ${counted(classes, 'class')}`;
 }
 
 /** What the model takes, what it tells apart, and how it was made. */

@@ -1,6 +1,7 @@
 /** @file The report page: one file with everything in it, for a browser with light or dark colours. */
 
 import { basename } from 'node:path';
+import { counted } from '../core/words.ts';
 import { type Scored, topK } from '../i3d/scores.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
 import { packageVersions } from './machine.ts';
@@ -26,7 +27,7 @@ function page(result: Classification, pictures: readonly SamplePicture[], legend
   const name = escaped(basename(input));
   const best = top[0]!;
   const facts = [
-    `${frames} frames at ${Number(fps.toFixed(2))} Hz`,
+    `${counted(frames, 'frame')} at ${Number(fps.toFixed(2))} Hz`,
     `${width}×${height} pixels`,
     windows.length === 1 ? 'one window' : `${windows.length} windows, averaged`,
   ];
@@ -65,7 +66,7 @@ function filmStrip(
   });
   const key =
     legend &&
-    `<p class="legend"><img src="${legend.wheel}" alt=""><span>Flow: the colour is the direction of motion, its strength the distance to the next frame; full colour is ${legend.maxLength.toFixed(1)} pixels.</span></p>`;
+    `<p class="legend"><img src="${legend.wheel}" alt=""><span>Flow: the colour is the direction of motion, its strength the distance to the next frame; full colour is ${legend.maxLength.toFixed(1)} px.</span></p>`;
   return `<section>
 <h2>What the network saw</h2>
 <div class="film">${figures.join('')}</div>

@@ -1,6 +1,7 @@
 /** @file What `classify` found, and how it is printed. */
 
 import { basename } from 'node:path';
+import { counted } from '../core/words.ts';
 import type { Scored } from '../i3d/scores.ts';
 import { print } from './output.ts';
 import type { Spent } from './stopwatches.ts';
@@ -55,7 +56,7 @@ function toJson(result: Classification, withLogits: boolean): string {
 function toText(result: Classification, withLogits: boolean): string {
   const { input, frames, windows, streams, top, labels, logits, adapter } = result;
   const names = [streams.rgb && 'RGB', streams.flow && 'flow'].filter((name) => name !== undefined);
-  const parts = [`${frames} frames`, windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
+  const parts = [counted(frames, 'frame'), windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
   const head = `${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`;
   const best = table(
     [

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { counted } from '../core/words.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { clipCaches } from '../train/clip_caches.ts';
 import { readConfig, type TrainConfig } from '../train/config.ts';
@@ -134,12 +135,12 @@ function toJson({ out, seed }: TrainConfig, { result, classes, streams }: RunRes
 function toText({ out }: TrainConfig, { result, classes, skipped }: RunResult, seconds: number): string {
   const { split, evaluation } = result!;
   const lines = [
-    `Trained on ${classes.length} classes in ${duration(seconds)}. On ${clipsOf(overall(evaluation), split)}${split === 'test' ? '' : ', which it was trained on'}:`,
+    `Trained on ${counted(classes.length, 'class')} in ${duration(seconds)}. On ${clipsOf(overall(evaluation), split)}${split === 'test' ? '' : ', which it was trained on'}:`,
     '',
     evaluationTable(result!, classes),
     '',
   ];
-  if (skipped.length > 0) lines.push(`${skipped.length} clip${skipped.length === 1 ? '' : 's'} could not be used.`, '');
+  if (skipped.length > 0) lines.push(`${counted(skipped.length, 'clip')} could not be used.`, '');
   lines.push(`The curves are in ${join(out, 'report.html')}. Now: i3d classify CLIP --model ${out}`);
   return `${lines.join('\n')}\n`;
 }

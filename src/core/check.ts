@@ -5,9 +5,11 @@
 
 import { InputError } from './errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from './tensor.ts';
+import { counted } from './words.ts';
 
 /** The name of the typed array that holds each element type; see `TypedArrayOf`. */
-const ARRAY_NAMES: Readonly<Record<DType, string>> = {
+/** The typed array that keeps the values of a type. */
+export const ARRAY_NAMES: Readonly<Record<DType, string>> = {
   f32: 'Float32Array',
   f64: 'Float64Array',
   f16: 'Uint16Array',
@@ -126,6 +128,24 @@ export function checkShape(what: string, shape: unknown): asserts shape is Shape
 }
 
 /**
+ * @param what Begins the sentence, such as `The path of a clip`.
+ * @throws InputError unless `value` is a text that is not empty.
+ */
+export function checkText(what: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value !== '') return;
+  throw new InputError(`${what} must be a text that is not empty, not ${describeValue(value)}.`);
+}
+
+/**
+ * @param what Begins the sentence, such as `The weights`.
+ * @throws InputError unless `value` is a map, also one of another realm.
+ */
+export function checkMap(what: string, value: unknown): asserts value is ReadonlyMap<unknown, unknown> {
+  if (Object.prototype.toString.call(value) === '[object Map]') return;
+  throw new InputError(`${what} must be a Map by name, not ${describeValue(value)}.`);
+}
+
+/**
  * Everything about a tensor that can be checked without knowing what it is for: its type is one of `dtypes`, its data is that
  * type's array, and there are as many values as its shape says.
  * @param what Begins the sentence, such as `The flow`.
@@ -153,7 +173,7 @@ export function checkTensor<D extends DType>(
   }
   if (data.length !== sizeOf(shape)) {
     throw new InputError(
-      `${what} of shape ${formatShape(shape)} needs ${sizeOf(shape)} values, and its data has ${data.length}.`,
+      `${what} of shape ${formatShape(shape)} needs ${counted(sizeOf(shape), 'value')}, and its data has ${data.length}.`,
     );
   }
 }

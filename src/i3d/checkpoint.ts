@@ -2,8 +2,10 @@
  * @file Checkpoints of other programs: one table per naming, from their names and axes to the parameters of `i3dGraph`.
  */
 
+import { checkMap } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
 import { i3dGraph } from './model.ts';
 import {
@@ -106,6 +108,7 @@ export interface CheckpointMapping {
  * @throws InputError that names the first tensor that is missing, left over or of another shape.
  */
 export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMapping {
+  checkMap('The weights', tensors);
   const found = (Object.keys(NAMINGS) as NamingId[]).flatMap((id) => {
     const stem = findWeights(tensors, NAMINGS[id], 'Conv3d_1a_7x7/weights');
     const logits = findWeights(tensors, NAMINGS[id], 'Logits/Conv3d_0c_1x1/weights');
@@ -113,7 +116,7 @@ export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMap
   })[0];
   if (!found) {
     throw new InputError(
-      `${source} does not hold I3D weights: it has ${tensors.size} tensors, and none is the stem and logits layer of Inception-v1 I3D.`,
+      `${source} does not hold I3D weights: it has ${counted(tensors.size, 'tensor')}, and none is the stem and logits layer of Inception-v1 I3D.`,
     );
   }
   const { id: naming, stem, logits } = found;

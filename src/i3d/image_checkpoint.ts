@@ -10,6 +10,7 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Shape, StateDict } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { labelsFor } from './labels.ts';
 import { LOGITS_LAYER } from './model.ts';
 import { isModelFile, type Model, parseModelFile } from './model_file.ts';
@@ -131,7 +132,7 @@ function findNaming(tensors: ShapeDict, source: string): Naming {
   const found = Object.values(NAMINGS).find((naming) => stemAndLogits(tensors, naming));
   if (found) return found;
   throw new InputError(
-    `${source} does not hold a 2D Inception-v1: it has ${tensors.size} tensors, and none is its stem and its logits layer by the names of torchvision's googlenet, of TensorFlow-Slim or of this project.`,
+    `${source} does not hold a 2D Inception-v1: it has ${counted(tensors.size, 'tensor')}, and none is its stem and its logits layer by the names of torchvision's googlenet, of TensorFlow-Slim or of this project.`,
   );
 }
 

@@ -12,16 +12,24 @@ export async function openFolder(path: string, options: ClipOptions): Promise<Fr
     await reader.close();
     return reader.grey;
   };
-  return openImages(path, await listImages(path, isGrey), options);
+  const { paths, remarks } = await listImages(path, isGrey);
+  return openImages(paths, options, remarks);
 }
 
-/** Image files as a clip. They are decoded one by one, and every one must have the size of the first. */
-export async function openImages(path: string, images: readonly string[], options: ClipOptions): Promise<FrameSource> {
+/**
+ * Image files as a clip. They are decoded one by one, and every one must have the size of the first.
+ * @param remarks What is to be said about the choice of them, one sentence each.
+ */
+export async function openImages(
+  images: readonly string[],
+  options: ClipOptions,
+  remarks: readonly string[] = [],
+): Promise<FrameSource> {
   const fps = nominalRate(options);
   const { start = 0 } = options;
   const chosen = images.slice(start, start + (options.frames ?? Infinity));
-  const warnings: string[] = [];
-  const first = await readImage(images[0] ?? path, options, []);
+  const warnings = [...remarks];
+  const first = await readImage(images[0]!, options, start === 0 ? warnings : []);
 
   async function* frames(): AsyncGenerator<ClipFrame, void, undefined> {
     for (const [i, image] of chosen.entries()) {
@@ -57,6 +65,11 @@ async function readImage(path: string, options: ClipOptions, warnings: string[])
     const picture = await reader.next();
     if (picture === undefined) throw new InputError(`${path} holds no picture; use an intact copy.`);
     const data = await reader.convert(picture);
+    if (/gif|apng/.test(reader.formatName) && (await reader.next()) !== undefined) {
+      throw new InputError(
+        `${path} is an animation, and the pictures of a folder are single frames; give the file itself.`,
+      );
+    }
     warnings.push(...reader.warnings());
     return { data, width: reader.width, height: reader.height };
   } finally {

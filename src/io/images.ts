@@ -1,59 +1,108 @@
-/** @file Which files of a folder are the frames of a clip. */
+/** @file The pictures of a folder that form a clip. */
 
-import { readdir } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import { fileError } from './bytes.ts';
+import { selectSeries } from './picture-series.ts';
 
-const IMAGE = /\.(jpe?g|png|bmp|webp|tiff?|ppm|pgm|pnm)$/i;
-const naturalOrder = new Intl.Collator('en', { numeric: true }).compare;
+/** Endings of pictures that FFmpeg decodes. */
+const PICTURE =
+  /\.(jpe?g|jpe|jfif|png|bmp|dib|webp|tiff?|ppm|pgm|pbm|pnm|pam|tga|gif|avif|heic|heif|jp2|j2k|jxl|exr|dpx|sgi|pcx|qoi)$/i;
 
-/** Names that differ only in their last number belong together; all names without a number do, too. */
-function groupKey(name: string): string {
-  const match = /^(.*?)\d+(\D*)$/.exec(name.replace(IMAGE, ''));
-  return match ? `${match[1]}#${match[2]}` : '';
+const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mpg|ts|mts|m2ts|wmv|flv|3gp|ogv|mjpe?g|npy)$/i;
+
+/** What systems and file managers leave behind. */
+const CLUTTER = /^\.|^(Thumbs\.db|ehthumbs\.db|desktop\.ini|__MACOSX|@eaDir)$/i;
+
+/** What is in a folder, in order of name and without clutter. */
+export interface FolderContents {
+  readonly pictures: readonly string[];
+  readonly videos: readonly string[];
+  readonly folders: readonly string[];
+  readonly others: readonly string[];
 }
 
-/**
- * The image names that form a clip, in natural order (`f2` before `f10`). Where a folder mixes series, such as
- * `img_00001.jpg` with `flow_x_00001.jpg` and `flow_y_00001.jpg`, the longest series wins; of equally long ones the first
- * in colour wins, since flow is kept in grey pictures.
- * @param isGrey tells whether an image has no colour; only asked when lengths tie.
- */
-export async function selectSeries(
-  names: readonly string[],
-  isGrey: (name: string) => Promise<boolean>,
-): Promise<string[]> {
-  const groups = new Map<string, string[]>();
-  for (const name of names.filter((n) => IMAGE.test(n) && !n.startsWith('.')).sort(naturalOrder)) {
-    const key = groupKey(name);
-    groups.set(key, [...(groups.get(key) ?? []), name]);
-  }
-  const longest = Math.max(0, ...[...groups.values()].map((group) => group.length));
-  const candidates = [...groups.values()].filter((group) => group.length === longest);
-  if (candidates.length > 1) {
-    for (const group of candidates) {
-      if (group[0] !== undefined && !(await isGrey(group[0]))) return group;
-    }
-  }
-  return candidates[0] ?? [];
-}
-
-/**
- * Paths of the images in a folder that form a clip, see {@link selectSeries}.
- * @throws InputError when the folder holds no images or cannot be read.
- */
-export async function listImages(folder: string, isGrey: (path: string) => Promise<boolean>): Promise<string[]> {
-  let names: string[];
+/** @throws InputError when the folder cannot be read. */
+export async function readContents(folder: string): Promise<FolderContents> {
+  let entries: Dirent[];
   try {
-    names = await readdir(folder);
+    entries = await readdir(folder, { withFileTypes: true });
   } catch (cause) {
-    throw new InputError(`The folder ${folder} cannot be read; check its permissions.`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new InputError(`The folder ${folder} cannot be read (${code}); check its permissions.`, { cause });
   }
-  const series = await selectSeries(names, (name) => isGrey(join(folder, name)));
-  if (series.length === 0) {
-    throw new InputError(
-      `The folder ${folder} holds no images; put the frames there as .jpg, .png, .bmp or .webp files.`,
-    );
+  const contents = {
+    pictures: [] as string[],
+    videos: [] as string[],
+    folders: [] as string[],
+    others: [] as string[],
+  };
+  for (const entry of entries) {
+    const { name } = entry;
+    if (CLUTTER.test(name)) continue;
+    // Through links; one that leads nowhere is no folder.
+    const target = entry.isSymbolicLink() ? await stat(join(folder, name)).catch(() => undefined) : entry;
+    if (target?.isDirectory()) contents.folders.push(name);
+    else if (PICTURE.test(name)) contents.pictures.push(name);
+    else if (VIDEO.test(name)) contents.videos.push(name);
+    else contents.others.push(name);
   }
-  return series.map((name) => join(folder, name));
+  for (const names of Object.values(contents)) names.sort();
+  return contents;
+}
+
+/** `2 folders (a, b) and 1 video (c.mp4)`; undefined where there is nothing. */
+export function describeContents({ pictures, videos, folders, others }: FolderContents): string | undefined {
+  const parts = [
+    listed('folder', folders),
+    listed('picture', pictures),
+    listed('video', videos),
+    listed('other file', others),
+  ].filter((part) => part !== undefined);
+  if (parts.length === 0) return undefined;
+  return parts.length === 1 ? parts[0] : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+}
+
+function listed(noun: string, names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const shown = names.slice(0, 3).join(', ');
+  return `${names.length} ${noun}${names.length === 1 ? '' : 's'} (${shown}${names.length > 3 ? ', …' : ''})`;
+}
+
+/** The pictures of a folder that form a clip, see {@link selectSeries}, and what is to be said about the choice. */
+export interface ListedImages {
+  readonly paths: readonly string[];
+  /** One sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/** @throws InputError when the folder holds no pictures or cannot be read. */
+export async function listImages(folder: string, isGrey: (path: string) => Promise<boolean>): Promise<ListedImages> {
+  const contents = await readContents(folder);
+  if (contents.pictures.length === 0) throw noPictures(folder, contents);
+  const { names, remarks } = await selectSeries(contents.pictures, (name) => isGrey(join(folder, name)));
+  const below: string[] = [];
+  for (const name of contents.folders) {
+    // Only told; one that cannot be read has nothing to tell.
+    const inside = await readContents(join(folder, name)).catch(() => undefined);
+    if (inside && inside.pictures.length > 0) below.push(name);
+  }
+  const said =
+    below.length > 0 ? [...remarks, `pictures in ${listed('folder', below)} below it are not taken`] : remarks;
+  return { paths: names.map((name) => join(folder, name)), remarks: said.map((text) => `${folder}: ${text}.`) };
+}
+
+function noPictures(folder: string, contents: FolderContents): Error {
+  const found = describeContents(contents);
+  const put = 'put the frames there as .jpg, .png, .bmp or .webp files';
+  if (found === undefined) return fileError(`The folder ${folder} is empty and holds no images; ${put}.`);
+  const advice =
+    contents.folders.length > 0
+      ? `give the folder that holds the frames, such as ${join(folder, contents.folders[0]!)}`
+      : contents.videos.length > 0
+        ? `give one of its videos, such as ${join(folder, contents.videos[0]!)}`
+        : put;
+  return fileError(`The folder ${folder} holds no images but ${found}; ${advice}.`);
 }

@@ -1,6 +1,7 @@
 /** @file Clips from video files, GIFs, image folders and `.npy` arrays, whole or frame by frame. */
 
 import { extname } from 'node:path';
+import { checkText } from '../core/check.ts';
 import { openArray } from './array-source.ts';
 import {
   type Clip,
@@ -65,6 +66,7 @@ export async function* decodeFrames(
  * @throws InputError as openClip does.
  */
 export async function openFrames(path: string, options: ClipOptions = {}): Promise<FrameSource> {
+  checkText('The path of a clip', path);
   checkOptions(options);
   options.signal?.throwIfAborted();
   if (inspect(path).isDirectory()) return openFolder(path, options);
@@ -76,7 +78,7 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
   const reader = await VideoReader.open(path, options);
   if (/^image2$|_pipe$/.test(reader.formatName)) {
     await reader.close();
-    return openImages(path, [path], options);
+    return openImages([path], options);
   }
   const isGif = reader.formatName === 'gif' || reader.formatName === 'apng';
   const rate = options.fps ?? (isGif ? 'native' : DEFAULT_FPS);

@@ -2,12 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../core/tensor.ts';
 import { computeFlow, type PresetName, resolveOptions } from '../flow/index.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { onDevice } from '../gpu/recover.ts';
+import { readContents } from '../io/images.ts';
 import { decodeNpy, encodeNpy } from '../io/npy.ts';
 import type { ClipSource } from './clip.ts';
 import { type DecodeOptions, decodeClip, resizeClip } from './decode.ts';
@@ -26,11 +27,13 @@ export interface ClipCacheOptions extends Omit<DecodeOptions, 'maxFrames'> {
   readonly folder?: string | false | undefined;
   /** Bytes that are kept in memory; 1 GiB where left out. */
   readonly memory?: number | undefined;
-  readonly onWarning?: (message: string) => void;
 }
 
+/** Of what is doubtful about clips, so much is told: a thousand folders may all have the same. */
+const MOST_REMARKS = 5;
+
 /** To be changed with anything that changes what the files hold: decoding, resizing, the flow, its unit. */
-const VERSION = 1;
+const VERSION = 2;
 
 const DEFAULT_MEMORY = 2 ** 30;
 const DEFAULT_FRAMES = 300;
@@ -40,13 +43,15 @@ const DEFAULT_FRAMES = 300;
  * the settings), are complete or not there, and one that does not hold what it should is made again.
  */
 export class ClipCache {
-  readonly settings: DecodeOptions;
+  readonly settings: Omit<DecodeOptions, 'onWarning'>;
   readonly preset: PresetName;
   readonly #gpu: (() => Promise<Gpu>) | undefined;
   readonly #disk: DiskCache | undefined;
   readonly #memory: MemoryCache;
   /** One solve at a time: a clip fills a device, and memory is bounded for one. */
   #solving: Promise<unknown> = Promise.resolve();
+  readonly #onWarning: (message: string) => void;
+  #remarks = 0;
 
   constructor(options: ClipCacheOptions) {
     const { shortSide, fps, maxFrames = DEFAULT_FRAMES, keepDamaged = false, memory = DEFAULT_MEMORY } = options;
@@ -59,6 +64,7 @@ export class ClipCache {
     this.preset = options.preset ?? 'fast';
     this.#gpu = options.gpu;
     const { folder = defaultClipCache(), onWarning = () => undefined } = options;
+    this.#onWarning = onWarning;
     this.#disk = folder === false ? undefined : new DiskCache(folder, onWarning);
     this.#memory = new MemoryCache(memory);
   }
@@ -71,7 +77,9 @@ export class ClipCache {
     return this.#memory.get(`frames ${source.path}`, async () => {
       const { load, path } = source;
       const make = async () =>
-        load ? resizeClip(await load(), path, this.settings) : await decodeClip(path, this.settings);
+        load
+          ? resizeClip(await load(), path, this.settings)
+          : await decodeClip(path, { ...this.settings, onWarning: (text) => this.#remark(text) });
       const identity = await identityOf(source);
       if (identity === undefined) return make();
       const { shortSide, maxFrames } = this.settings;
@@ -105,6 +113,13 @@ export class ClipCache {
         packFlow(await this.#solve(frames), shape),
       );
     });
+  }
+
+  #remark(text: string): void {
+    this.#remarks++;
+    if (this.#remarks <= MOST_REMARKS) this.#onWarning(text);
+    else if (this.#remarks === MOST_REMARKS + 1)
+      this.#onWarning('Other clips have the like, which is not told of each.');
   }
 
   /** What a file holds, or what is made now and stored in it where the file is missing, damaged or another's. */
@@ -154,11 +169,19 @@ function decoded(bytes: Uint8Array, name: string): HostTensor | undefined {
 /** What changes when the clip does; undefined where nothing but its frames tells. */
 async function identityOf({ path, load, fingerprint }: ClipSource): Promise<unknown> {
   if (load) return fingerprint?.();
-  const { size, mtimeMs } = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+  const stats = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
     throw new InputError(`${path} ${reason}.`, { cause });
   });
-  return [resolve(path), size, mtimeMs];
+  const own = [resolve(path), stats.size, stats.mtimeMs];
+  if (!stats.isDirectory()) return own;
+  // A picture that is written over leaves its folder as it was.
+  const { pictures } = await readContents(path);
+  const each = pictures.map(async (name) => {
+    const found = await stat(join(path, name)).catch(() => undefined);
+    return [name, found?.size, found?.mtimeMs];
+  });
+  return [...own, await Promise.all(each)];
 }
 
 function contentsOf({ shape, data }: HostTensor<'u8'>): unknown {

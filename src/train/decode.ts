@@ -18,6 +18,8 @@ export interface DecodeOptions {
   readonly maxFrames: number;
   /** Take a file some of whose frames are missing or wrong. */
   readonly keepDamaged?: boolean | undefined;
+  /** Called with one sentence for each thing that is doubtful, such as pictures of a folder that are not taken. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -40,6 +42,7 @@ export async function decodeClip(path: string, options: DecodeOptions): Promise<
     const damage = keepDamaged ? undefined : damageOf(source.warnings(), store.length < maxFrames);
     if (damage !== undefined) throw new InputError(`${damage}.`);
     if (store.length === 0) throw new InputError(`${path} holds no frames.`);
+    for (const text of source.warnings()) options.onWarning?.(text);
     return { dtype: 'u8', shape: [store.length, fit.height, fit.width, 3], data: store.finish().data };
   } finally {
     await source.close();

@@ -2,10 +2,10 @@
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { HANG } from '../limits.ts';
+import { program } from '../program.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Longer than any command of the tests takes on a busy machine; a command that hangs fails by it. */
-const TIMEOUT = 100_000;
 
 export interface CommandResult {
   /** Undefined where the process was killed. */
@@ -21,12 +21,11 @@ export function startI3d(
   stdio: StdioOptions,
   environment: NodeJS.ProcessEnv = {},
 ): ChildProcess {
-  const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
-  return spawn(process.execPath, ['--import', tsx, `${ROOT}src/cli/main.ts`, ...args], {
+  return spawn(process.execPath, [program('dist/cli/main.js'), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...environment },
     stdio,
-    timeout: TIMEOUT,
+    timeout: HANG,
     killSignal: 'SIGKILL',
   });
 }

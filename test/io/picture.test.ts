@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { selectSeries } from '../../src/io/images.ts';
 import { limitSize, orientationOf, turn } from '../../src/io/picture.ts';
 
 /** A display matrix as FFmpeg stores it. */
@@ -39,28 +38,5 @@ describe('limitSize', () => {
     expect(limitSize(1080, 1920, 256)).toEqual({ width: 256, height: 455 });
     expect(limitSize(100, 50, 256)).toEqual({ width: 100, height: 50 });
     expect(limitSize(5000, 1, 1)).toEqual({ width: 5000, height: 1 });
-  });
-});
-
-describe('selectSeries', () => {
-  const never = async (): Promise<boolean> => {
-    throw new Error('must not be asked');
-  };
-
-  it('sorts naturally and ignores other files', async () => {
-    expect(await selectSeries(['f10.png', 'f9.png', 'notes.txt', '.f1.png', 'f1.PNG'], never)).toEqual([
-      'f1.PNG',
-      'f9.png',
-      'f10.png',
-    ]);
-    expect(await selectSeries(['b.jpg', 'a.jpg'], never)).toEqual(['a.jpg', 'b.jpg']);
-    expect(await selectSeries(['notes.txt'], never)).toEqual([]);
-  });
-
-  it('prefers the longest series, and of equally long ones the first in colour', async () => {
-    expect(await selectSeries(['x_1.jpg', 'img_1.jpg', 'img_2.jpg'], never)).toEqual(['img_1.jpg', 'img_2.jpg']);
-    const grey = async (name: string): Promise<boolean> => name.startsWith('flow');
-    expect(await selectSeries(['flow_x_1.jpg', 'flow_y_1.jpg', 'img_1.jpg'], grey)).toEqual(['img_1.jpg']);
-    expect(await selectSeries(['flow_x_1.jpg', 'flow_y_1.jpg'], grey)).toEqual(['flow_x_1.jpg']);
   });
 });

@@ -2,15 +2,29 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
+import { damageOf } from '../../src/io/damage.ts';
 import { encodePng, writeVideo } from '../../src/io/encode.ts';
 import { type ClipFrame, type ClipOptions, decodeFrames, openClip, requireFrames } from '../../src/io/video.ts';
+import { HANG } from '../limits.ts';
+import { program } from '../program.ts';
 
 let folder = '';
 let movie = '';
+
+/** One pixel, black, then white. */
+const TWO_FRAMES_GIF = Buffer.from(
+  [
+    '474946383961 01000100 800000 000000ffffff',
+    '21f90400040000 00 2c 0000000001000100 00 0202440100',
+    '21f90400040000 00 2c 0000000001000100 00 02024c0100 3b',
+  ]
+    .join('')
+    .replaceAll(' ', ''),
+  'hex',
+);
 
 /** Frame `i` of the generated movie: a flat grey that tells its number. */
 const level = (i: number): number => 40 + 6 * i;
@@ -107,6 +121,37 @@ describe('openClip', () => {
     expect(await complaint(images)).toContain('f11.png has 4×3 pixels but');
     await writeFile(join(images, 'f11.png'), 'no picture');
     expect(await complaint(images)).toContain('f11.png');
+  });
+
+  it('says which pictures of a folder are no part of the clip', async () => {
+    const images = join(folder, 'mixed');
+    await mkdir(join(images, 'more'), { recursive: true });
+    const png = await encodePng(flat(7, 5, 3), 5, 3);
+    const names = ['f1_x.png', 'f2_x.png', 'f2.5_x.PNG', 'cover.png', 'more/f9_x.png', '.f3_x.png', '._f1_x.png'];
+    for (const name of names) await writeFile(join(images, name), png);
+    for (const name of ['Thumbs.db', 'desktop.ini', 'times.txt']) await writeFile(join(images, name), 'x');
+    const clip = await openClip(images);
+    expect(clip.frames.shape[0]).toBe(3);
+    expect(clip.warnings).toEqual([
+      `${images}: of its 4 pictures the clip has 3, f1_x.png to f2.5_x.PNG; not taken: cover.png.`,
+      `${images}: pictures in 1 folder (more) below it are not taken.`,
+    ]);
+    // Nothing of it is damage.
+    expect(damageOf(clip.warnings, true)).toBeUndefined();
+  });
+
+  it('says what a folder without pictures holds', async () => {
+    const outer = join(folder, 'outer');
+    await mkdir(join(outer, 'inner'), { recursive: true });
+    await writeFile(join(outer, 'inner', 'a.mp4'), '');
+    expect(await complaint(outer)).toContain(
+      'holds no images but 1 folder (inner); give the folder that holds the frames',
+    );
+    expect(await complaint(join(outer, 'inner'))).toContain('1 video (a.mp4); give one of its videos, such as');
+    const gifs = join(folder, 'gifs');
+    await mkdir(gifs);
+    await writeFile(join(gifs, 'a.gif'), TWO_FRAMES_GIF);
+    expect(await complaint(gifs)).toContain('a.gif is an animation, and the pictures of a folder are single frames');
   });
 
   it('reads uint8 arrays and refuses others', async () => {
@@ -213,9 +258,10 @@ describe('decodeFrames', () => {
   });
 
   it('writes nothing to stderr and lets the process end', async () => {
-    const script = fileURLToPath(new URL('./decode-all.ts', import.meta.url));
     const files = (await readdir(folder)).map((name) => join(folder, name));
-    const run = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, ...files], { timeout: 60_000 });
+    const run = await promisify(execFile)(process.execPath, [program('test/io/decode-all.js'), ...files], {
+      timeout: HANG,
+    });
     expect(run.stderr).toBe('');
     expect(run.stdout.trim().split('\n')).toHaveLength(files.length);
     expect(run.stdout).not.toContain('unexpected');

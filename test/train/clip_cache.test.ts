@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import type { HostTensor } from '../../src/core/tensor.ts';
 import { computeFlow } from '../../src/flow/index.ts';
-import { writeVideo } from '../../src/io/encode.ts';
+import { encodePng, writeVideo } from '../../src/io/encode.ts';
 import { decodeNpy, encodeNpy } from '../../src/io/npy.ts';
 import type { ClipSet } from '../../src/train/clip.ts';
 import { ClipCache, type ClipCacheOptions } from '../../src/train/clip_cache.ts';
@@ -167,6 +167,31 @@ describe('frames', () => {
     expect((await cacheOf().frames({ path })).shape).toEqual([5, 16, 16, 3]);
   });
 
+  it('of a folder are made again where a picture was written over, and what is not taken is told of a few', async () => {
+    const warnings: string[] = [];
+    const cache = () => cacheOf({ onWarning: (text) => warnings.push(text) });
+    const folders = Array.from({ length: 7 }, (_, i) => join(root, `pictures ${i}`));
+    for (const path of folders) {
+      await mkdir(path);
+      for (const name of ['f1.png', 'f2.png', 'cover.png']) {
+        await writeFile(join(path, name), await encodePng(new Uint8Array(16 * 16 * 3).fill(9), 16, 16));
+      }
+    }
+    const [path] = folders as [string];
+    expect((await cache().frames({ path })).data[0]).toBe(9);
+    await writeFile(join(path, 'f1.png'), await encodePng(new Uint8Array(16 * 16 * 3).fill(90), 16, 16));
+    const { shape, data } = await cache().frames({ path });
+    expect([shape[0], data[0], data.at(-1)]).toEqual([2, 90, 9]);
+    // What is on disk already is not told of again.
+    await cache().frames({ path });
+    expect(warnings).toHaveLength(2);
+    const all = cache();
+    for (const each of folders) await all.frames({ path: each });
+    expect(warnings).toHaveLength(2 + 6);
+    expect(warnings.at(-2)).toContain('not taken: cover.png');
+    expect(warnings.at(-1)).toBe('Other clips have the like, which is not told of each.');
+  });
+
   it.each([
     ['nothing', () => new Uint8Array(0)],
     ['half of it', (file: Uint8Array) => file.slice(0, file.length / 2)],
@@ -308,7 +333,7 @@ describe('preparing', () => {
     const set = setOf([await arrayClip('one.npy'), 0], [bad, 1]);
     const prepared = prepareClips(set, cacheOf(), { stream: 'rgb' });
     await expect(prepared).rejects.toThrow(InputError);
-    await expect(prepared).rejects.toThrow(/^None of the 1 clips of the class b can be used\. The first one: .*worse/);
+    await expect(prepared).rejects.toThrow(/^The only clip of the class b cannot be used\. .*worse/);
     const aborted = prepareClips(set, cacheOf(), { stream: 'rgb', signal: AbortSignal.abort(new Error('enough')) });
     await expect(aborted).rejects.toThrow('enough');
   });
