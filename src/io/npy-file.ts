@@ -1,9 +1,9 @@
 /** @file Parts of an array in a `.npy` file, read without the rest; and the only array of an `.npz`. Node only. */
 
 import { type DType, type HostTensor, type Shape, sizeOf, type TypedArrayOf } from '../core/tensor.ts';
-import { type ByteSource, memorySource, openByteSource } from './byte-source.ts';
 import { fileError, itemSize } from './bytes.ts';
 import { checkNpySize, decodeElements, MOST_HEADER_BYTES, type NpyHeader, permuteAxes, readNpyHeader } from './npy.ts';
+import { memorySource, openRandomAccess, type RandomAccess } from './random-access.ts';
 import { isZip, Zip } from './zip.ts';
 
 /** Pieces of at least so many bytes are read one by one; smaller ones together with what lies between them. */
@@ -15,13 +15,13 @@ const ADVICE = 'give a .npy file';
 
 export class NpyFile {
   private constructor(
-    private readonly bytes: ByteSource,
+    private readonly bytes: RandomAccess,
     private readonly header: NpyHeader,
   ) {}
 
   /** @throws InputError when the file is missing, damaged, cut short, or no `.npy`, nor an `.npz` with one array. */
   static async open(path: string): Promise<NpyFile> {
-    let bytes = await openByteSource(path, ADVICE);
+    let bytes = await openRandomAccess(path, ADVICE);
     try {
       const start = await bytes.read(0, Math.min(4, bytes.size));
       if (isZip(start)) {
@@ -99,7 +99,7 @@ export class NpyFile {
 }
 
 /** @throws InputError when a zip file does not hold one array. */
-async function onlyArray(path: string, file: ByteSource): Promise<ByteSource> {
+async function onlyArray(path: string, file: RandomAccess): Promise<RandomAccess> {
   const advice = "save the one that is meant by itself, np.save('clip.npy', x)";
   if (file.size > MOST_NPZ_BYTES) throw fileError(`${path} is an .npz of more than 2 GiB; ${advice}.`);
   const zip = new Zip(await file.read(0, file.size), path);

@@ -1,5 +1,6 @@
 /** @file Clips from video files, GIFs, image folders and `.npy` arrays, whole or frame by frame. */
 
+import { checkText } from '../core/check.ts';
 import { isArrayPath } from './array-clip.ts';
 import { openArray } from './array-source.ts';
 import {
@@ -66,6 +67,7 @@ export async function* decodeFrames(
  * @throws InputError as openClip does.
  */
 export async function openFrames(path: string, options: ClipOptions = {}): Promise<FrameSource> {
+  checkText('The path of a clip', path);
   checkOptions(options);
   options.signal?.throwIfAborted();
   if (inspect(path).isDirectory()) return openFolder(path, options);

@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { fileError } from './bytes.ts';
 
-export interface ByteSource {
+export interface RandomAccess {
   /** Bytes. */
   readonly size: number;
   /**
@@ -19,7 +19,7 @@ export interface ByteSource {
 const READ_BYTES = 2 ** 30;
 
 /** @throws InputError when there is no such file, or one that cannot be read at any place. */
-export async function openByteSource(path: string, advice: string): Promise<ByteSource> {
+export async function openRandomAccess(path: string, advice: string): Promise<RandomAccess> {
   const unusable = (cause: unknown): InputError => {
     const { code, message } = cause as NodeJS.ErrnoException;
     const reasons: Record<string, string> = { ENOENT: 'does not exist', EISDIR: 'is a folder' };
@@ -62,7 +62,7 @@ export async function openByteSource(path: string, advice: string): Promise<Byte
   };
 }
 
-export function memorySource(bytes: Uint8Array): ByteSource {
+export function memorySource(bytes: Uint8Array): RandomAccess {
   return {
     size: bytes.length,
     read: async (at, length) => bytes.subarray(at, at + length),
