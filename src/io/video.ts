@@ -1,7 +1,7 @@
 /** @file Clips from video files, GIFs, image folders and `.npy` arrays, whole or frame by frame. */
 
-import { extname } from 'node:path';
 import { checkText } from '../core/check.ts';
+import { isArrayPath } from './array-clip.ts';
 import { openArray } from './array-source.ts';
 import {
   type Clip,
@@ -19,9 +19,13 @@ import { Resampler } from './resample.ts';
 
 export { type Clip, type ClipFrame, type ClipKind, type ClipOptions, requireFrames } from './clip.ts';
 
+/** FFmpeg's names for animated pictures, whose frames are few and each of them meant. */
+const ANIMATIONS = new Set(['gif', 'apng', 'webp_anim']);
+
 /**
- * Reads a clip into memory. A folder gives its images in natural order; where it mixes series of names, the longest one
- * counts, and of equally long ones the first in colour. A `.npy` file holds uint8 T×H×W×3.
+ * Reads a clip into memory. A folder gives its images in the order of their numbers; where it mixes series of names, the longest
+ * one counts, and of equally long ones the first in colour; a warning says what is not taken. A `.npy` file holds T×H×W×3, uint8
+ * or floats in −1 … 1, or the same in PyTorch's order of axes; see docs/inputs.md.
  * A clip shorter than `start + frames` gives what there is; see {@link requireFrames}.
  * @returns frames T×H×W×3 RGB with their times in seconds; T is 0 when `start` lies behind the end.
  * @throws InputError when the path holds no frames that can be decoded, an option is out of range, or the clip does not
@@ -70,17 +74,18 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
   checkOptions(options);
   options.signal?.throwIfAborted();
   if (inspect(path).isDirectory()) return openFolder(path, options);
-  if (extname(path).toLowerCase() === '.npy') return openArray(path, options);
+  if (isArrayPath(path)) return openArray(path, options);
   return openVideo(path, options);
 }
 
 async function openVideo(path: string, options: ClipOptions): Promise<FrameSource> {
   const reader = await VideoReader.open(path, options);
-  if (/^image2$|_pipe$/.test(reader.formatName)) {
+  // Pictures one after the other in one file are a video without a clock.
+  if (reader.still && !(await reader.hasSecond())) {
     await reader.close();
     return openImages([path], options);
   }
-  const isGif = reader.formatName === 'gif' || reader.formatName === 'apng';
+  const isGif = ANIMATIONS.has(reader.formatName);
   const rate = options.fps ?? (isGif ? 'native' : DEFAULT_FPS);
   const { start = 0, frames: limit = Infinity } = options;
   const total =
@@ -89,10 +94,11 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
   async function* frames(): AsyncGenerator<ClipFrame, void, undefined> {
     const resampler = new Resampler(rate);
     let shown: Picture | undefined;
+    let taken = 0;
     for (let k = 0; k < start + limit; ) {
       options.signal?.throwIfAborted();
       const next = await reader.next();
-      if (next) options.onProgress?.(reader.decoded);
+      if (next) options.onProgress?.(++taken);
       const fills = next ? resampler.push(next.time) : resampler.finish(shown?.end ?? 0);
       let data: Uint8Array | undefined;
       for (let n = 0; n < fills && k < start + limit && shown; n++, k++) {
