@@ -2,8 +2,7 @@
  * @file Checkpoints of other programs: one table per naming, from their names and axes to the parameters of `i3dGraph`.
  */
 
-import { checkChoice, checkOptionNames, describeValue } from '../core/check.ts';
-import { InputError } from '../core/errors.ts';
+import { checkChoice, checkMap, checkOptionNames } from '../core/check.ts';
 import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
 import { matchTensors } from './matching.ts';
@@ -179,10 +178,7 @@ export function readI3dCheckpoint(
 function checkOptions(what: string, tensors: unknown, options: I3dCheckpointOptions): void {
   checkOptionNames(what, options, ['stream']);
   if (options.stream !== undefined) checkChoice('stream', options.stream, Object.keys(STREAM_CHANNELS) as Stream[]);
-  if (Object.prototype.toString.call(tensors) === '[object Map]') return;
-  throw new InputError(
-    `${what} takes tensors by name in a Map, such as loadWeights, decodePyTorch or decodeSafetensors(…).tensors give, not ${describeValue(tensors)}.`,
-  );
+  checkMap('The weights', tensors);
 }
 
 /** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */

@@ -1,5 +1,6 @@
 /** @file Parameters as numbers to compute with: everything that would make a network's results meaningless is refused here. */
 
+import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { toFloat32 } from '../core/half.ts';
 import { type DType, type FloatTensor, formatShape, type HostTensor } from '../core/tensor.ts';
@@ -16,9 +17,7 @@ const FLOAT32_MAX = 3.4028234663852886e38;
  * @throws InputError when it holds no floating-point numbers, NaN, an infinity, a number beyond float32, or a negative variance.
  */
 export function parameterValues(ours: string, tensor: HostTensor, what: string): FloatTensor {
-  if (!FLOATS.includes(tensor.dtype)) {
-    throw new InputError(`${what} holds ${tensor.dtype} values; a parameter needs floating-point ones.`);
-  }
+  checkTensor(what, tensor, FLOATS);
   const values = toFloat32(tensor, what);
   const { data, shape } = values;
   const variance = ours.endsWith('/variance');

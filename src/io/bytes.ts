@@ -1,6 +1,6 @@
 /** @file Tensor data as bytes: element sizes, aligned views, and a bound on what a file may make us allocate. */
 
-import { describeValue } from '../core/check.ts';
+import { ARRAY_NAMES, describeValue, typedArrayName } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf, type TypedArrayOf } from '../core/tensor.ts';
 
@@ -101,6 +101,11 @@ export function allocateElements<D extends DType>(dtype: D, count: number): Type
  */
 export function tensorBytes(name: string, tensor: HostTensor): Uint8Array {
   const { data, shape, dtype } = tensor;
+  if (typedArrayName(data) !== ARRAY_NAMES[dtype]) {
+    throw new InputError(
+      `Tensor ${name} is said to be ${dtype} and its data is ${describeValue(data)}; give a ${ARRAY_NAMES[dtype] ?? 'typed array and its dtype'}.`,
+    );
+  }
   if (data.length !== sizeOf(shape)) {
     throw new InputError(
       `Tensor ${name} of shape ${formatShape(shape)} needs ${sizeOf(shape)} ${dtype} values, but has ${data.length}.`,

@@ -1,6 +1,7 @@
 /** @file Loading and saving weights by path: picks the format by content. Node only. */
 
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { checkText } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import { writeFileAtomic } from './atomic.ts';
@@ -31,6 +32,7 @@ export interface WeightsFile extends Safetensors {
 
 /** As `loadWeights`, with the metadata that safetensors files may have; of other formats they are empty. */
 export async function loadWeightsFile(path: string): Promise<WeightsFile> {
+  checkText('The path of the weights', path);
   const only = (tensors: StateDict): WeightsFile => ({ tensors, metadata: {}, warnings: [] });
   const index = await findTensorFlowIndex(path);
   if (index !== undefined) return only(await loadTensorFlow(index));

@@ -286,7 +286,7 @@ describe('refuses', () => {
 
   it('what is no state dict, and unknown options', () => {
     expect(() => readI3dCheckpoint({ tensors: new Map(), metadata: {} } as never)).toThrow(
-      /^readI3dCheckpoint takes tensors by name in a Map, such as .*, not an object\.$/,
+      /^The weights must be a Map by name, not an object\.$/,
     );
     expect(() => readI3dCheckpoint(state('pytorch'), 'x.pt', { steam: 'rgb' } as never)).toThrow(
       /did you mean stream\?/,
