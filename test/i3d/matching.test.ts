@@ -271,7 +271,7 @@ describe('refuses', () => {
     [
       'integers',
       (t) => t.set('Conv3d_2b_1x1.bn.bias', { dtype: 'i8', shape: [64], data: new Int8Array(64) }),
-      /bn\.bias holds i8 values; a parameter needs floating-point ones\.$/,
+      /bn\.bias must be of the type "f32" or .*, not "i8"\.$/,
     ],
   ])('%s', (_, change, message) => {
     expect(broken(change)).toThrow(InputError);
