@@ -4,7 +4,6 @@
 
 import { checkChoice, checkMap, checkOptionNames } from '../core/check.ts';
 import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
-import { counted } from '../core/words.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
 import { matchTensors } from './matching.ts';
 import { LOGITS_LAYER } from './model.ts';

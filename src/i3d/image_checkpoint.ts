@@ -10,7 +10,6 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Shape, StateDict } from '../core/tensor.ts';
-import { counted } from '../core/words.ts';
 import { labelsFor } from './labels.ts';
 import { matchTensors } from './matching.ts';
 import { LOGITS_LAYER } from './model.ts';
