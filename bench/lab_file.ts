@@ -2,7 +2,7 @@
  * @file A kernel from a file, for `bench lab FILE.wgsl`. The file is the body of a convolution kernel; the bench puts in front
  * of it what all of them share (see src/kernels/conv3d.ts):
  *
- *   struct Conv3d { pixels, cin4, cout4, floor, x_t, x_h, x_w, x_stride, y_t, … }   the sizes; strides and bases in vec4
+ *   struct Conv3d { pixels, cin4, cout4, relu, x_t, x_h, x_w, x_stride, y_t, … }   the sizes; strides and bases in vec4
  *   var<uniform> p: Conv3d
  *   var<storage> x, weights, bias, y0: array<vec4f>     weights as [taps][4·cin4][cout4], vec4f over the output channels
  *   fn corner(pixel: u32) -> vec4i                      the input position under the first tap

@@ -60,6 +60,7 @@ export * from './i3d/spec.ts';
 export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
 export * from './i3d/windows.ts';
 // Formats, from bytes.
+export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
 export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';

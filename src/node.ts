@@ -1,7 +1,7 @@
 /** @file The public API for Node: everything of `i3d-webgpu`, Dawn as the adapter source, files and video. */
 
-import { checkOptionNames } from './core/check.ts';
-import { I3dError } from './core/errors.ts';
+import { checkOptionNames, describeValue } from './core/check.ts';
+import { I3dError, InputError } from './core/errors.ts';
 import { GPU_OPTION_NAMES, Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 import { Patience } from './gpu/patience.ts';
@@ -44,6 +44,9 @@ const OPTION_NAMES: readonly (keyof NodeGpuOptions)[] = [...GPU_OPTION_NAMES, 'd
  */
 export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   checkOptionNames('openGpu', options, OPTION_NAMES);
+  if (options.dawnFlags !== undefined && !Array.isArray(options.dawnFlags)) {
+    throw new InputError(`The option dawnFlags must be a list of texts, not ${describeValue(options.dawnFlags)}.`);
+  }
   let dawn: typeof import('webgpu');
   try {
     dawn = await import('webgpu');

@@ -7,7 +7,8 @@ import { InputError } from './errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from './tensor.ts';
 
 /** The name of the typed array that holds each element type; see `TypedArrayOf`. */
-const ARRAY_NAMES: Readonly<Record<DType, string>> = {
+/** The typed array that keeps the values of a type. */
+export const ARRAY_NAMES: Readonly<Record<DType, string>> = {
   f32: 'Float32Array',
   f64: 'Float64Array',
   f16: 'Uint16Array',
@@ -123,6 +124,24 @@ export function checkShape(what: string, shape: unknown): asserts shape is Shape
   throw new InputError(
     `${what} has the shape ${shape.join('×')}; extents are whole numbers of at least 1, not ${describeValue(wrong)}.`,
   );
+}
+
+/**
+ * @param what Begins the sentence, such as `The path of a clip`.
+ * @throws InputError unless `value` is a text that is not empty.
+ */
+export function checkText(what: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value !== '') return;
+  throw new InputError(`${what} must be a text that is not empty, not ${describeValue(value)}.`);
+}
+
+/**
+ * @param what Begins the sentence, such as `The weights`.
+ * @throws InputError unless `value` is a map, also one of another realm.
+ */
+export function checkMap(what: string, value: unknown): asserts value is ReadonlyMap<unknown, unknown> {
+  if (Object.prototype.toString.call(value) === '[object Map]') return;
+  throw new InputError(`${what} must be a Map by name, not ${describeValue(value)}.`);
 }
 
 /**

@@ -14,8 +14,8 @@ export interface FlowError {
 }
 
 /**
- * @param flow, truth Both H×W×2 or T×H×W×2, pixels. What is no number in the flow where the truth is known makes both errors NaN.
- * @throws InputError when one is no flow, or their shapes differ.
+ * @param flow, truth Both H×W×2 or T×H×W×2, pixels.
+ * @throws InputError when one is no flow, their shapes differ, or the flow is no number where the truth is known.
  */
 export function compareFlow(flow: FloatTensor, truth: FloatTensor): FlowError {
   checkFlow(flow, 'The flow');
@@ -30,6 +30,11 @@ export function compareFlow(flow: FloatTensor, truth: FloatTensor): FlowError {
     const [u, v] = [flow.data[i]!, flow.data[i + 1]!];
     const [tu, tv] = [truth.data[i]!, truth.data[i + 1]!];
     if (!isKnown(tu, tv)) continue;
+    if (!Number.isFinite(u) || !Number.isFinite(v)) {
+      throw new InputError(
+        `The flow has no displacement at pixel ${i / 2}, where it is (${u}, ${v}) and the truth (${tu}, ${tv}).`,
+      );
+    }
     distance += Math.hypot(u - tu, v - tv);
     const cosine = (u * tu + v * tv + 1) / Math.sqrt((u * u + v * v + 1) * (tu * tu + tv * tv + 1));
     angle += Math.acos(Math.min(1, Math.max(-1, cosine)));

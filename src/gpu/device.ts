@@ -4,8 +4,8 @@
  * in `dispose`.
  */
 
-import { checkOptionNames } from '../core/check.ts';
-import { I3dError } from '../core/errors.ts';
+import { checkOptionNames, describeValue } from '../core/check.ts';
+import { I3dError, InputError } from '../core/errors.ts';
 import { type DeviceProfile, type SubgroupMatrices, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
 import { AdapterError, DeviceLostError, DisposedError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
@@ -355,4 +355,10 @@ function isSoftware(info: GPUAdapterInfo): boolean {
   return /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i.test(
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
+}
+
+/** @throws InputError when `gpu` is none; what has ended says so itself, see `Gpu.assertUsable`. */
+export function checkGpu(what: string, gpu: unknown): asserts gpu is Gpu {
+  if (typeof (gpu as Gpu | undefined)?.assertUsable === 'function') return;
+  throw new InputError(`${what} takes an open device, what openGpu or Gpu.create return, not ${describeValue(gpu)}.`);
 }

@@ -5,7 +5,7 @@ import { GraphError, InputError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { Slices } from '../core/turns.ts';
-import type { Gpu } from '../gpu/device.ts';
+import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { warmUp } from '../gpu/warmup.ts';
@@ -98,6 +98,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
  * @throws GraphError, KernelCompileError
  */
 export async function compileKernels(graph: Graph, gpu: Gpu, options: CompileOptions = {}): Promise<void> {
+  checkGpu('compileKernels', gpu);
   const { lowered } = await lower(graph, gpu.profile, options);
   await warmUp(gpu, kernelsOf(lowered));
 }
@@ -121,6 +122,13 @@ const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
 
 async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): Promise<LoweredGraph> {
   checkOptionNames('compile', options, OPTION_NAMES);
+  if (typeof graph !== 'object' || graph === null || !Array.isArray(graph.nodes) || !Array.isArray(graph.values)) {
+    throw new InputError(`compile takes a graph, what GraphBuilder.build returns, not ${describeValue(graph)}.`);
+  }
+  const { tables } = options;
+  if (tables !== undefined && !Array.isArray(tables)) {
+    throw new InputError(`The option tables must be a list of tables, not ${describeValue(tables)}.`);
+  }
   const slices = new Slices();
   const prepared = inferencePasses(graph, { ...options, activations: activationsOf(profile, options) });
   const storage = assignStorage(prepared);

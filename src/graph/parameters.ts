@@ -3,11 +3,11 @@
  * computed on the host, uploaded once, and shared by all plans that are compiled with the same `DeviceParameters`.
  */
 
-import { checkTensor } from '../core/check.ts';
+import { checkMap, checkTensor } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { toFloat32 } from '../core/half.ts';
 import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../core/tensor.ts';
-import type { Gpu } from '../gpu/device.ts';
+import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import type { Resource } from '../gpu/resource.ts';
 import type { ConstantArgument } from '../ops/operator.ts';
@@ -28,11 +28,16 @@ export class DeviceParameters {
   private readonly constants: DeviceConstants;
   private disposed = false;
 
-  /** @param tensors Parameters by the names that the graph has for them. */
+  /**
+   * @param tensors Parameters by the names that the graph has for them.
+   * @throws InputError, GraphError when these are no device and no map.
+   */
   constructor(
     readonly gpu: Gpu,
     private readonly tensors: ReadonlyMap<string, HostTensor>,
   ) {
+    checkGpu('DeviceParameters', gpu);
+    graphChecked(() => checkMap('The parameters', tensors));
     this.constants = new DeviceConstants(gpu);
   }
 

@@ -2,6 +2,7 @@
  * @file Checkpoints of other programs: one table per naming, from their names and axes to the parameters of `i3dGraph`.
  */
 
+import { checkMap } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
@@ -106,6 +107,7 @@ export interface CheckpointMapping {
  * @throws InputError that names the first tensor that is missing, left over or of another shape.
  */
 export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMapping {
+  checkMap('The weights', tensors);
   const found = (Object.keys(NAMINGS) as NamingId[]).flatMap((id) => {
     const stem = findWeights(tensors, NAMINGS[id], 'Conv3d_1a_7x7/weights');
     const logits = findWeights(tensors, NAMINGS[id], 'Logits/Conv3d_0c_1x1/weights');

@@ -1,5 +1,6 @@
 /** @file Names of classes: Kinetics-400 and Kinetics-600 are built in and chosen by the number of classes. */
 
+import { checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { KINETICS_400_NAMES } from './labels-kinetics400.ts';
 import { KINETICS_600_NAMES } from './labels-kinetics600.ts';
@@ -12,8 +13,12 @@ export const KINETICS_400: readonly string[] = split(KINETICS_400_NAMES);
 /** The 600 classes of the published I3D weights for Kinetics-600, in their order. */
 export const KINETICS_600: readonly string[] = split(KINETICS_600_NAMES);
 
-/** Names for a number of classes: Kinetics where the number is 400 or 600, else `class 0`, `class 1` and so on. */
+/**
+ * Names for a number of classes: Kinetics where the number is 400 or 600, else `class 0`, `class 1` and so on.
+ * @throws InputError
+ */
 export function labelsFor(classes: number): readonly string[] {
+  checkWhole('The number of classes', classes, 1);
   const known = [KINETICS_400, KINETICS_600].find((names) => names.length === classes);
   return known ?? Array.from({ length: classes }, (_, i) => `class ${i}`);
 }
@@ -24,6 +29,7 @@ export function labelsFor(classes: number): readonly string[] {
  * @throws InputError when there are not as many names as classes.
  */
 export function parseLabels(text: string, classes: number, source: string): string[] {
+  if (typeof text !== 'string') throw new InputError(`parseLabels takes a text, not ${describeValue(text)}.`);
   const names = text
     .replace(/^\uFEFF/, '')
     .trimEnd()

@@ -1,5 +1,6 @@
 /** @file Tensor data as bytes: element sizes, aligned views, and a bound on what a file may make us allocate. */
 
+import { ARRAY_NAMES, describeValue, typedArrayName } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf, type TypedArrayOf } from '../core/tensor.ts';
 
@@ -32,6 +33,32 @@ export function fileError(message: string): InputError {
   const printable = message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
   return new InputError(printable.length <= 1000 ? printable : `${printable.slice(0, 600)} … ${printable.slice(-300)}`);
 }
+
+/** Where a file's bytes may come from: a Uint8Array (or Node's Buffer), another view of bytes, or a whole buffer. */
+export type ByteSource = Uint8Array | Uint8ClampedArray | DataView | ArrayBuffer | SharedArrayBuffer;
+
+/**
+ * A view of the bytes of `value`; a copy where the memory is shared with another thread, which could change it meanwhile.
+ * @param what Begins the sentence, such as `decodeFlo`.
+ * @throws InputError when `value` is neither a buffer nor a view of bytes.
+ */
+export function asBytes(value: unknown, what: string): Uint8Array {
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  const view = ArrayBuffer.isView(value) && ['Uint8Array', 'Uint8ClampedArray', 'DataView'].includes(tag);
+  if (view && !isShared(value.buffer)) {
+    return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  if (view) return new Uint8Array(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  if (tag === 'ArrayBuffer') return new Uint8Array(value as ArrayBuffer);
+  if (tag === 'SharedArrayBuffer') return new Uint8Array(new Uint8Array(value as SharedArrayBuffer));
+  const advice = tag === 'Promise' ? '; await it first' : '';
+  throw new InputError(
+    `${what} takes the bytes of a file, as a Uint8Array or an ArrayBuffer, not ${describeValue(value)}${advice}.`,
+  );
+}
+
+const isShared = (buffer: ArrayBufferLike): boolean =>
+  Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
 
 /** Bytes per element. */
 export function itemSize(dtype: DType): number {
@@ -74,6 +101,11 @@ export function allocateElements<D extends DType>(dtype: D, count: number): Type
  */
 export function tensorBytes(name: string, tensor: HostTensor): Uint8Array {
   const { data, shape, dtype } = tensor;
+  if (typedArrayName(data) !== ARRAY_NAMES[dtype]) {
+    throw new InputError(
+      `Tensor ${name} is said to be ${dtype} and its data is ${describeValue(data)}; give a ${ARRAY_NAMES[dtype] ?? 'typed array and its dtype'}.`,
+    );
+  }
   if (data.length !== sizeOf(shape)) {
     throw new InputError(
       `Tensor ${name} of shape ${formatShape(shape)} needs ${sizeOf(shape)} ${dtype} values, but has ${data.length}.`,

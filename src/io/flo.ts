@@ -6,7 +6,7 @@
 import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
-import { readElements } from './bytes.ts';
+import { asBytes, type ByteSource, readElements } from './bytes.ts';
 
 const MAGIC = 202021.25;
 const HEADER = 12;
@@ -14,11 +14,13 @@ const HEADER = 12;
 const MAX_SIDE = 99_999;
 
 /**
+ * @param file Its bytes: an ArrayBuffer or a view of one.
  * @param source Begins the error messages: the file's name.
  * @returns H×W×2, pixels, u then v.
  * @throws InputError for another kind of file, or one that is cut off.
  */
-export function decodeFlo(bytes: Uint8Array, source: string): FloatTensor {
+export function decodeFlo(file: ByteSource, source = 'The file'): FloatTensor {
+  const bytes = asBytes(file, 'decodeFlo');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER) throw new InputError(`${source} is not a .flo file: it has ${bytes.length} bytes.`);
   if (view.getFloat32(0, true) !== MAGIC) {

@@ -1,7 +1,16 @@
 /** @file NumPy's `.npy` format, versions 1 to 3. Format: numpy/lib/format.py. */
 
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from '../core/tensor.ts';
-import { allocateElements, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
+import {
+  allocateElements,
+  asBytes,
+  type ByteSource,
+  fileError,
+  isPlausibleShape,
+  itemSize,
+  readElements,
+  tensorBytes,
+} from './bytes.ts';
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
@@ -28,11 +37,13 @@ export function isNpy(bytes: Uint8Array): boolean {
 }
 
 /**
- * The array of a `.npy` file, row-major; a view of `bytes` where it is little-endian, row-major and aligned.
+ * The array of a `.npy` file, row-major; a view of `file` where it is little-endian, row-major and aligned.
+ * @param file Its bytes: an ArrayBuffer or a view of one.
  * @param source The file's name, for messages.
  * @throws InputError when the file is damaged, cut short, or holds objects, text, records or complex numbers.
  */
-export function decodeNpy(bytes: Uint8Array, source: string): HostTensor {
+export function decodeNpy(file: ByteSource, source = 'The file'): HostTensor {
+  const bytes = asBytes(file, 'decodeNpy');
   const { text, start } = readHeaderText(bytes, source);
   const { dtype, bigEndian, columnMajor, shape } = parseHeader(text, source);
   const size = sizeOf(shape);

@@ -1,43 +1,12 @@
 /**
- * @file A minimal unpickler that cannot run code: a pickle may only name globals that the caller resolves, and only
- * objects the caller made can be called. Opcodes of protocols 1 to 5 that PyTorch writes; format: CPython's
- * Lib/pickletools.py.
+ * @file A minimal unpickler that cannot run code: the caller says what an imported name stands for, and only what the caller made
+ * can be called. Opcodes of protocols 0 to 5; format: CPython's Lib/pickletools.py.
  */
 
 import type { InputError } from '../core/errors.ts';
 import { fileError } from './bytes.ts';
-
-/** Anything that is not plain data: what a caller's global or persistent id stands for. */
-export abstract class PickleObject {
-  abstract readonly kind: string;
-}
-
-/** A name that a pickle imports, and what calling it gives. Without `call` it is only data (a type, for example). */
-export class PickleGlobal extends PickleObject {
-  readonly kind = 'global';
-  readonly name: string;
-  readonly call: ((args: PickleValue[]) => PickleValue) | undefined;
-
-  constructor(name: string, call?: (args: PickleValue[]) => PickleValue) {
-    super();
-    this.name = name;
-    this.call = call;
-  }
-}
-
-export type PickleDict = Map<PickleValue, PickleValue>;
-
-/** Lists, tuples and sets are arrays; dicts are maps. */
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | PickleValue[]
-  | PickleDict
-  | PickleObject;
+import { PickleBytes } from './pickle-bytes.ts';
+import { PickledInstance, PickleGlobal, type PickleValue } from './pickle-objects.ts';
 
 export interface UnpickleOptions {
   /** The file's name, for messages. */
@@ -67,28 +36,25 @@ export function unpickle(
   }
 }
 
-const latin1 = (bytes: Uint8Array) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
-
 class Unpickler {
-  position: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #bytes: PickleBytes;
   readonly #options: UnpickleOptions;
   readonly #memo = new Map<number, PickleValue>();
-  readonly #utf8 = new TextDecoder();
   #stack: PickleValue[] = [];
   readonly #marks: PickleValue[][] = [];
 
   constructor(bytes: Uint8Array, start: number, options: UnpickleOptions) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.position = start;
+    this.#bytes = new PickleBytes(bytes, start, options.source);
     this.#options = options;
+  }
+
+  get position(): number {
+    return this.#bytes.position;
   }
 
   run(): PickleValue {
     for (;;) {
-      const opcode = String.fromCharCode(this.#uint8());
+      const opcode = String.fromCharCode(this.#bytes.uint8());
       if (opcode === '.') return this.#pop();
       this.#execute(opcode);
     }
@@ -96,14 +62,15 @@ class Unpickler {
 
   #execute(opcode: string): void {
     const stack = this.#stack;
+    const read = this.#bytes;
     switch (opcode) {
       case '\x80': {
-        const protocol = this.#uint8();
+        const protocol = read.uint8();
         if (protocol > 5) throw this.#fault(`protocol ${protocol} is not known`);
         return;
       }
       case '\x95': // FRAME: only a hint for buffering
-        this.#take(8);
+        read.take(8);
         return;
       case '(':
         this.#marks.push(stack);
@@ -120,19 +87,25 @@ class Unpickler {
         return;
 
       case 'q':
-        this.#memo.set(this.#uint8(), this.#top());
+        this.#memo.set(read.uint8(), this.#top());
         return;
       case 'r':
-        this.#memo.set(this.#uint32(), this.#top());
+        this.#memo.set(read.uint32(), this.#top());
         return;
       case '\x94':
         this.#memo.set(this.#memo.size, this.#top());
         return;
+      case 'p':
+        this.#memo.set(this.#memoLine(), this.#top());
+        return;
+      case 'g':
+        stack.push(this.#recall(this.#memoLine()));
+        return;
       case 'h':
-        stack.push(this.#recall(this.#uint8()));
+        stack.push(this.#recall(read.uint8()));
         return;
       case 'j':
-        stack.push(this.#recall(this.#uint32()));
+        stack.push(this.#recall(read.uint32()));
         return;
 
       case 'N':
@@ -144,54 +117,67 @@ class Unpickler {
       case '\x89':
         stack.push(false);
         return;
-      case 'I': // protocol 1 writes booleans as the integers 00 and 01
-        stack.push(this.#integerLine());
+      case 'I':
+        stack.push(read.integerLine());
         return;
       case 'L':
-        stack.push(this.#integerLine());
+        stack.push(read.longLine());
         return;
       case 'K':
-        stack.push(this.#uint8());
+        stack.push(read.uint8());
         return;
       case 'M':
-        stack.push(this.#view.getUint16(this.#advance(2), true));
+        stack.push(read.uint16());
         return;
       case 'J':
-        stack.push(this.#view.getInt32(this.#advance(4), true));
+        stack.push(read.int32());
         return;
       case '\x8a':
-        stack.push(this.#long(this.#uint8()));
+        stack.push(read.long(read.uint8()));
         return;
       case '\x8b':
-        stack.push(this.#long(this.#uint32()));
+        stack.push(read.long(read.uint32()));
         return;
       case 'G':
-        stack.push(this.#view.getFloat64(this.#advance(8), false));
+        stack.push(read.float64());
         return;
 
-      case 'U': // byte strings of Python 2
-        stack.push(latin1(this.#take(this.#uint8())));
+      case 'F':
+        stack.push(read.floatLine());
+        return;
+
+      case 'V':
+        stack.push(read.unicodeLine());
+        return;
+      case 'S': // byte strings of Python 2
+        stack.push(read.quotedLine());
+        return;
+      case 'U':
+        stack.push(read.latin1(read.uint8()));
         return;
       case 'T':
-        stack.push(latin1(this.#take(this.#uint32())));
+        stack.push(read.latin1(read.uint32()));
         return;
       case '\x8c':
-        stack.push(this.#utf8.decode(this.#take(this.#uint8())));
+        stack.push(read.utf8(read.uint8()));
         return;
       case 'X':
-        stack.push(this.#utf8.decode(this.#take(this.#uint32())));
+        stack.push(read.utf8(read.uint32()));
         return;
       case '\x8d':
-        stack.push(this.#utf8.decode(this.#take(this.#uint64())));
+        stack.push(read.utf8(read.uint64()));
         return;
       case 'C':
-        stack.push(this.#take(this.#uint8()));
+        stack.push(read.take(read.uint8()));
         return;
       case 'B':
-        stack.push(this.#take(this.#uint32()));
+        stack.push(read.take(read.uint32()));
         return;
       case '\x8e':
-        stack.push(this.#take(this.#uint64()));
+      case '\x96': // a bytearray
+        stack.push(read.take(read.uint64()));
+        return;
+      case '\x98': // READONLY_BUFFER: says nothing about the value
         return;
 
       case ')':
@@ -240,8 +226,8 @@ class Unpickler {
         return;
 
       case 'c': {
-        const module = this.#line();
-        stack.push(this.#options.findGlobal(module, this.#line()));
+        const module = read.line();
+        stack.push(this.#options.findGlobal(module, read.line()));
         return;
       }
       case '\x93': {
@@ -256,12 +242,34 @@ class Unpickler {
         stack.push(this.#call(callee, args));
         return;
       }
-      case 'b': // object state, such as the _metadata of a state dict: not needed
-        this.#pop();
-        this.#top();
+      case '\x92': {
+        const [callee, args] = this.#popMany(3);
+        stack.push(this.#call(callee, args));
         return;
+      }
+      case 'i': {
+        const callee = this.#options.findGlobal(read.line(), read.line());
+        const args = this.#popMark();
+        this.#stack.push(this.#call(callee, args));
+        return;
+      }
+      case 'o': {
+        const [callee, ...args] = this.#popMark();
+        this.#stack.push(this.#call(callee, args));
+        return;
+      }
+      case 'b': {
+        const state = this.#pop();
+        const object = this.#top();
+        // Other state, such as the _metadata of a state dict, is not needed.
+        if (object instanceof PickledInstance) object.state = state;
+        return;
+      }
       case 'Q':
         stack.push(this.#options.persistentLoad(this.#pop()));
+        return;
+      case 'P':
+        stack.push(this.#options.persistentLoad(read.line()));
         return;
       default:
         throw this.#fault(`opcode 0x${opcode.charCodeAt(0).toString(16)} does not occur in checkpoints`);
@@ -269,6 +277,7 @@ class Unpickler {
   }
 
   #call(callee: PickleValue | undefined, args: PickleValue | undefined): PickleValue {
+    if (callee instanceof PickledInstance && Array.isArray(args)) return new PickledInstance(callee.className, args);
     if (!(callee instanceof PickleGlobal) || callee.call === undefined || !Array.isArray(args)) {
       throw this.#fault(`it calls ${callee instanceof PickleGlobal ? callee.name : 'what is no function'}`);
     }
@@ -276,15 +285,23 @@ class Unpickler {
   }
 
   #append(items: PickleValue[]): void {
-    const list = this.#top();
+    const top = this.#top();
+    const list = top instanceof PickledInstance ? top.list : top;
     if (!Array.isArray(list)) throw this.#fault('it appends to what is no list');
     for (const item of items) list.push(item);
   }
 
   #setItems(items: PickleValue[]): void {
-    const dict = this.#top();
+    const top = this.#top();
+    const dict = top instanceof PickledInstance ? top.items : top;
     if (!(dict instanceof Map) || items.length % 2 !== 0) throw this.#fault('it sets items of what is no dict');
     for (let i = 0; i < items.length; i += 2) dict.set(items[i]!, items[i + 1]!);
+  }
+
+  #memoLine(): number {
+    const index = this.#bytes.longLine();
+    if (typeof index !== 'number') throw this.#fault('a memo has no number');
+    return index;
   }
 
   #recall(index: number): PickleValue {
@@ -318,59 +335,7 @@ class Unpickler {
     return items;
   }
 
-  #long(length: number): number | bigint {
-    // Python writes any integer; nothing in a checkpoint is longer than a hash.
-    if (length > 64) throw this.#fault(`an integer has ${length} bytes`);
-    let value = 0n;
-    this.#take(length).forEach((byte, i) => {
-      value |= BigInt(byte) << BigInt(8 * i);
-    });
-    return toNumber(BigInt.asIntN(8 * length, value));
-  }
-
-  #integerLine(): number | bigint {
-    const line = this.#line().replace(/L$/, '');
-    if (!/^[+-]?\d{1,40}$/.test(line)) throw this.#fault('an integer is not a number');
-    return toNumber(BigInt(line));
-  }
-
-  #line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.position);
-    if (end < 0) throw new RangeError();
-    const line = this.#utf8.decode(this.#bytes.subarray(this.position, end));
-    this.position = end + 1;
-    return line;
-  }
-
-  #uint8(): number {
-    return this.#view.getUint8(this.#advance(1));
-  }
-
-  #uint32(): number {
-    return this.#view.getUint32(this.#advance(4), true);
-  }
-
-  #uint64(): number {
-    return Number(this.#view.getBigUint64(this.#advance(8), true));
-  }
-
-  #take(length: number): Uint8Array {
-    const start = this.#advance(length);
-    return this.#bytes.subarray(start, start + length);
-  }
-
-  #advance(length: number): number {
-    const start = this.position;
-    if (start + length > this.#bytes.length) throw new RangeError();
-    this.position = start + length;
-    return start;
-  }
-
   #fault(what: string): InputError {
-    return fileError(`${this.#options.source} is damaged: in its pickle, ${what}.`);
+    return this.#bytes.fault(what);
   }
-}
-
-function toNumber(value: bigint): number | bigint {
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }

@@ -5,9 +5,11 @@
 
 import type { InputError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
-import { copyBytes, fileError, MemoryBudget } from './bytes.ts';
-import { type PickleValue, unpickle } from './pickle.ts';
-import { materialize, PickledStorage, PickledTensor, torchGlobal } from './torch-globals.ts';
+import { asBytes, type ByteSource, copyBytes, fileError, MemoryBudget } from './bytes.ts';
+import { unpickle } from './pickle.ts';
+import type { PickleValue } from './pickle-objects.ts';
+import { findStateDict, label } from './state-dict.ts';
+import { materialize, PickledStorage, torchGlobal } from './torch-globals.ts';
 import { isZip, Zip } from './zip.ts';
 
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -15,11 +17,11 @@ const LEGACY_PROTOCOL = 1001;
 /** LONG1, 10 bytes, and the magic number. */
 const LEGACY_MAGIC_BYTES = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/** Keys under which training scripts put the state dict. */
-const WRAPPERS = ['state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'weights', 'params'];
-
 /** True when `bytes` begin like PyTorch's legacy format, whatever the pickle protocol. */
 export function isLegacyPyTorch(bytes: Uint8Array): boolean {
+  // The first protocols write it in digits.
+  const digits = `L${LEGACY_MAGIC}L\n.`;
+  if (new TextDecoder('latin1').decode(bytes.subarray(0, digits.length)) === digits) return true;
   for (let start = 0; start <= 12; start++) {
     if (LEGACY_MAGIC_BYTES.every((byte, i) => bytes[start + i] === byte)) return true;
   }
@@ -27,23 +29,30 @@ export function isLegacyPyTorch(bytes: Uint8Array): boolean {
 }
 
 /**
- * The tensors of a checkpoint, in file order, dense and row-major. Wrappers such as `{ state_dict: … }` are opened and
- * the `module.` prefix of DataParallel is removed; entries that are no tensors (an epoch, an optimizer) are left out.
- * Contiguous tensors are views: of `bytes` where stored and aligned, else of one copy per storage, so tensors that
- * share a storage in PyTorch share memory here.
+ * The tensors of a checkpoint, in file order, dense and row-major. Wrappers such as `{ state_dict: … }` are opened, and what
+ * DataParallel and torch.compile put before every name (`module.`, `_orig_mod.`) is removed; what is no tensor (an epoch, an
+ * optimizer, the options of a command line) is read as plain data and left out. A whole module that was saved gives its state
+ * dict; several networks in one file keep their keys before their names. Contiguous tensors are views: of `bytes` where stored and
+ * aligned, else of one copy per storage, so tensors that share a storage in PyTorch share memory here.
+ * @param bytes The file: an ArrayBuffer or a view of one.
  * @param source The file's name, for messages.
- * @throws InputError when the file is damaged, cut short, big-endian, needs an import that a state dict does not need,
- * or holds no state dict.
+ * @throws InputError when the file is damaged, cut short, big-endian, would run programs or read files in Python, or holds no
+ * state dict.
  */
-export function decodePyTorch(bytes: Uint8Array, source: string): StateDict {
+export function decodePyTorch(bytes: ByteSource, source = 'The file'): StateDict {
+  return readPyTorch(asBytes(bytes, 'decodePyTorch'), source).tensors;
+}
+
+/** As `decodePyTorch`, with a sentence about each part of the file that was left out though it may have been meant. */
+export function readPyTorch(bytes: Uint8Array, source: string): { tensors: StateDict; warnings: string[] } {
   const { value, readStorage } = isZip(bytes) ? readZipFormat(bytes, source) : readLegacyFormat(bytes, source);
-  const entries = findStateDict(value, source);
+  const { tensors: described, left } = findStateDict(value, source);
   const budget = new MemoryBudget(source, bytes.length);
   const storages = new Map<string, Uint8Array>();
   const tensors: StateDict = new Map();
-  for (const [name, tensor] of entries) {
-    const { key } = tensor.storage;
-    let storage = storages.get(key);
+  for (const [name, tensor] of described) {
+    const { key, content } = tensor.storage;
+    let storage = content ?? storages.get(key);
     if (!storage) {
       storage = readStorage(tensor.storage);
       // One aligned copy per storage keeps all views of it cheap.
@@ -52,7 +61,9 @@ export function decodePyTorch(bytes: Uint8Array, source: string): StateDict {
     }
     tensors.set(name, materialize(name, tensor, storage, budget, source));
   }
-  return tensors;
+  const others = left.length > 5 ? `${left.slice(0, 4).join(', ')} and ${left.length - 4} more` : left.join(', ');
+  const warning = `${source} also holds ${others} beside the state dict that was taken; left out.`;
+  return { tensors, warnings: left.length > 0 ? [fileError(warning).message] : [] };
 }
 
 interface Checkpoint {
@@ -64,7 +75,9 @@ function readZipFormat(bytes: Uint8Array, source: string): Checkpoint {
   const zip = new Zip(bytes, source);
   const pickleName = zip.names().find((name) => name === 'data.pkl' || name.endsWith('/data.pkl'));
   if (pickleName === undefined) {
-    throw fileError(`${source} is a zip file, but not a PyTorch checkpoint: it has no data.pkl.`);
+    throw fileError(
+      `${source} is a zip file, but not a PyTorch checkpoint: it has no data.pkl${insteadOf(zip.names())}.`,
+    );
   }
   const folder = pickleName.slice(0, -'data.pkl'.length);
   if (zip.has(`${folder}constants.pkl`)) {
@@ -88,6 +101,13 @@ function readZipFormat(bytes: Uint8Array, source: string): Checkpoint {
   };
 }
 
+/** What else a zip file seems to be. */
+function insteadOf(names: readonly string[]): string {
+  if (names.some((name) => name.endsWith('.npy'))) return ' but arrays of NumPy (.npz)';
+  const checkpoint = names.find((name) => /\.(pt|pth|tar|bin|ckpt|pkl|safetensors|index)$/i.test(name));
+  return checkpoint === undefined ? '' : `; unpack it and give ${checkpoint}`;
+}
+
 function readLegacyFormat(bytes: Uint8Array, source: string): Checkpoint {
   if (!isLegacyPyTorch(bytes)) {
     throw fileError(`${source} is not a PyTorch checkpoint: it begins neither like a zip file nor like torch.save.`);
@@ -99,6 +119,10 @@ function readLegacyFormat(bytes: Uint8Array, source: string): Checkpoint {
       source,
       findGlobal: (module, name) => torchGlobal(module, name, source),
       persistentLoad(id) {
+        // Of a whole module: its class, where the source of it lies, and that source.
+        if (Array.isArray(id) && id[0] === 'module') return id[1] ?? null;
+        const named = typeof id === 'string' && /^\('module', <class '([\w.]+)\.(\w+)'>/.exec(id);
+        if (named) return torchGlobal(named[1]!, named[2]!, source);
         const storage = PickledStorage.fromPersistentId(id, source);
         storages.set(storage.key, storage);
         return storage;
@@ -149,36 +173,6 @@ function readLegacyFormat(bytes: Uint8Array, source: string): Checkpoint {
       return data;
     },
   };
-}
-
-/** Opens wrappers, then collects the tensors by name. */
-function findStateDict(value: PickleValue, source: string): Map<string, PickledTensor> {
-  let dict = value;
-  // A wrapper within a wrapper occurs; more is a dict that contains itself.
-  for (let depth = 0; depth < 4 && dict instanceof Map; depth++) {
-    const entries = [...dict].filter((entry): entry is [string, PickledTensor] => {
-      return typeof entry[0] === 'string' && entry[1] instanceof PickledTensor;
-    });
-    if (entries.length > 0) return new Map(stripPrefix(entries));
-    const outer = dict;
-    const wrapper = WRAPPERS.find((key) => outer.get(key) instanceof Map);
-    if (wrapper === undefined) break;
-    dict = outer.get(wrapper)!;
-  }
-  const found =
-    dict instanceof Map ? `a dict with the keys ${[...dict.keys()].slice(0, 8).map(label).join(', ')}` : 'no dict';
-  throw fileError(`${source} holds no state dict: it has ${found}, where names with tensors were expected.`);
-}
-
-function stripPrefix(entries: [string, PickledTensor][]): [string, PickledTensor][] {
-  const prefix = 'module.';
-  if (!entries.every(([name]) => name.startsWith(prefix))) return entries;
-  return entries.map(([name, tensor]) => [name.slice(prefix.length), tensor]);
-}
-
-/** A name or number of a pickle; other values may be nested too deeply to be printed. */
-function label(value: PickleValue): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '(no name)';
 }
 
 function bigEndian(source: string): InputError {

@@ -4,7 +4,7 @@
  */
 
 import { type DType, formatShape, type HostTensor, type StateDict, sizeOf } from '../core/tensor.ts';
-import { fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
+import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
 
 /** The same bound as the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -79,11 +79,13 @@ export function isSafetensors(bytes: Uint8Array): boolean {
 }
 
 /**
- * The tensors of a safetensors file, in header order. They are views of `bytes` where the alignment allows it.
+ * The tensors of a safetensors file, in header order. They are views of `file` where the alignment allows it.
+ * @param file Its bytes: an ArrayBuffer or a view of one.
  * @param source The file's name, for messages.
  * @throws InputError when the header or a tensor's range, type or shape is not valid.
  */
-export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
+export function decodeSafetensors(file: ByteSource, source = 'The file'): Safetensors {
+  const bytes = asBytes(file, 'decodeSafetensors');
   const { header, names, payload } = readHeader(bytes, source);
   const metadata = readMetadata(header[METADATA], source);
   const tensors: StateDict = new Map();

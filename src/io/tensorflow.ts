@@ -5,7 +5,7 @@
  */
 
 import { type DType, formatShape, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
-import { fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
+import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
 import { crc32c, maskCrc } from './crc32.ts';
 import { ByteWriter, readFields } from './protobuf.ts';
 import { encodeTable, readTable } from './table.ts';
@@ -148,18 +148,19 @@ function message(value: number | Uint8Array): Uint8Array {
 /**
  * The tensors of a checkpoint, sorted by name; their checksums are verified. Strings (the object graph of a TensorFlow
  * 2 checkpoint) are left out. Tensors are views of the data files where the alignment allows it.
- * @param index The bytes of the index file.
+ * @param index The bytes of the index file: an ArrayBuffer or a view of one, as everything that `readShard` gives.
  * @param readShard Gives the bytes of data file `shard` of `numShards`; called once for each that is needed.
  * @param source The index file's name, for messages.
  * @throws InputError for what `decodeTensorFlowIndex` refuses, big-endian files, partitioned variables, element types
  * that a state dict cannot hold, data files that are too short, and tensors that do not match their checksum.
  */
 export async function readTensorFlowCheckpoint(
-  index: Uint8Array,
-  readShard: (shard: number, numShards: number) => Promise<Uint8Array> | Uint8Array,
-  source: string,
+  index: ByteSource,
+  readShard: (shard: number, numShards: number) => Promise<ByteSource> | ByteSource,
+  source = 'The file',
 ): Promise<StateDict> {
-  const { numShards, endianness, entries } = decodeTensorFlowIndex(index, source);
+  const bytes = asBytes(index, 'readTensorFlowCheckpoint');
+  const { numShards, endianness, entries } = decodeTensorFlowIndex(bytes, source);
   if (endianness === 'big') {
     throw fileError(`${source} was saved on a big-endian machine; save it again on a little-endian one.`);
   }
@@ -170,7 +171,7 @@ export async function readTensorFlowCheckpoint(
     const dtype = checkEntry(entry, source);
     let shard = shards.get(entry.shardId);
     if (!shard) {
-      shard = await readShard(entry.shardId, numShards);
+      shard = asBytes(await readShard(entry.shardId, numShards), 'readTensorFlowCheckpoint');
       shards.set(entry.shardId, shard);
     }
     const end = entry.offset + entry.size;

@@ -3,10 +3,10 @@
  * torch/storage.py and the allow-list of torch/_weights_only_unpickler.py.
  */
 
-import type { InputError } from '../core/errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from '../core/tensor.ts';
 import { allocateElements, fileError, isPlausibleShape, itemSize, type MemoryBudget, readElements } from './bytes.ts';
-import { type PickleDict, PickleGlobal, PickleObject, type PickleValue } from './pickle.ts';
+import { PickleGlobal, PickleObject, type PickleValue } from './pickle-objects.ts';
+import { malformed, pythonGlobal } from './python-globals.ts';
 
 const STORAGE_TYPES: Record<string, DType> = {
   FloatStorage: 'f32',
@@ -56,23 +56,31 @@ export class PickledStorage extends PickleObject {
   readonly count: number;
   /** Where a view of a legacy storage begins, in elements. */
   readonly viewOffset: number;
+  /** Its bytes, where the pickle holds them itself. */
+  readonly content: Uint8Array | undefined;
 
-  constructor(dtype: DType, key: string, count: number, viewOffset: number) {
+  constructor(dtype: DType, key: string, count: number, viewOffset = 0, content?: Uint8Array) {
     super();
     this.dtype = dtype;
     this.key = key;
     this.count = count;
     this.viewOffset = viewOffset;
+    this.content = content;
+  }
+
+  static inline(dtype: DType, content: Uint8Array): PickledStorage {
+    return new PickledStorage(dtype, '', Math.floor(content.length / itemSize(dtype)), 0, content);
   }
 
   get byteLength(): number {
     return this.count * itemSize(this.dtype);
   }
 
-  /** What a persistent id `('storage', type, key, location, count[, view])` stands for. */
+  /** What a persistent id `('storage', type, key, location, count[, view])` stands for; protocol 0 writes it as Python shows it. */
   static fromPersistentId(id: PickleValue, source: string): PickledStorage {
-    if (!Array.isArray(id)) throw malformed(source, 'a storage');
-    const [tag, type, key, , count, view] = id;
+    const parts = typeof id === 'string' ? parseStorageText(id, source) : id;
+    if (!Array.isArray(parts)) throw malformed(source, 'a storage');
+    const [tag, type, key, , count, view] = parts;
     const named = typeof key === 'string' || typeof key === 'number';
     if (tag !== 'storage' || !(type instanceof TorchType) || !named || !isCount(count)) {
       throw malformed(source, 'a storage');
@@ -116,9 +124,6 @@ export function torchGlobal(module: string, name: string, source: string): Pickl
     }
   }
   switch (fullName) {
-    case 'collections.OrderedDict':
-    case 'collections.Counter': // learning rate schedules keep their milestones in one
-      return new PickleGlobal(fullName, (args) => makeDict(args, source));
     case 'torch._utils._rebuild_tensor':
     case 'torch._utils._rebuild_tensor_v2':
       return new PickleGlobal(fullName, (args) => rebuildTensor(args, undefined, source));
@@ -139,13 +144,12 @@ export function torchGlobal(module: string, name: string, source: string): Pickl
       });
     case 'torch.Size':
       return new PickleGlobal(fullName, ([extents]) => extents ?? []);
-    case 'torch.device':
-      return new PickleGlobal(fullName, (args) => args);
-    case 'torch.Tensor':
-    case 'torch.nn.parameter.Parameter':
-      return new PickleGlobal(fullName);
     default:
-      throw fileError(`${source} wants to import ${fullName}, which a state dict does not need; it was not loaded.`);
+      // Sparse, quantised and other tensors that are more than their storage.
+      if (module === 'torch._utils' && name.startsWith('_rebuild_')) {
+        throw fileError(`${source} holds a tensor of a kind that is not supported (${name}); save dense real numbers.`);
+      }
+      return pythonGlobal(module, name, source);
   }
 }
 
@@ -220,20 +224,29 @@ function rebuildTensor(args: PickleValue[], type: PickleValue | undefined, sourc
   const described = storage instanceof PickledStorage && Array.isArray(shape) && Array.isArray(strides);
   if (!described || !isCount(offset) || !isPlausibleShape(shape)) throw malformed(source, 'a tensor');
   if (strides.length !== shape.length || !strides.every(isCount)) throw malformed(source, 'a tensor');
-  if (type !== undefined && !(type instanceof TorchType)) throw malformed(source, 'a tensor');
+  if (type !== undefined && !(type instanceof TorchType)) {
+    if (!(type instanceof PickleGlobal)) throw malformed(source, 'a tensor');
+    throw fileError(`${source} holds tensors of type ${type.name}, which are not supported; save real numbers.`);
+  }
   return new PickledTensor(storage, type?.dtype ?? storage.dtype, offset, shape, strides);
 }
 
-function makeDict([items]: PickleValue[], source: string): PickleDict {
-  if (items === undefined) return new Map();
-  if (items instanceof Map) return new Map(items);
-  if (!Array.isArray(items)) throw malformed(source, 'a dict');
-  return new Map(
-    items.map((pair) => {
-      if (!Array.isArray(pair) || pair.length !== 2) throw malformed(source, 'a dict');
-      return pair as [PickleValue, PickleValue];
-    }),
-  );
+/** `('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 6, None)`; the last is `('key', offset, count)` for a view. */
+function parseStorageText(text: string, source: string): PickleValue {
+  const found =
+    /^\('storage', <class '([\w.]+)\.(\w+)'>, '([^']*)', '([^']*)', (\d+)(?:, (?:None|\('[^']*', (\d+), \d+\)))?\)$/.exec(
+      text,
+    );
+  if (!found) return null;
+  const [, module, name, key, location, count, view] = found as unknown as [string, ...string[]] & { 6?: string };
+  return [
+    'storage',
+    torchGlobal(module!, name!, source),
+    key!,
+    location!,
+    Number(count),
+    view === undefined ? null : [null, Number(view), 0],
+  ];
 }
 
 function lookUp(table: Record<string, DType>, name: string): DType | undefined {
@@ -242,8 +255,4 @@ function lookUp(table: Record<string, DType>, name: string): DType | undefined {
 
 function isCount(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function malformed(source: string, what: string): InputError {
-  return fileError(`${source} is damaged: its pickle describes ${what} in a way that PyTorch does not.`);
 }

@@ -1,6 +1,7 @@
 /** @file Clips from video files, GIFs, image folders and `.npy` arrays, whole or frame by frame. */
 
 import { extname } from 'node:path';
+import { checkText } from '../core/check.ts';
 import { openArray } from './array-source.ts';
 import {
   type Clip,
@@ -65,6 +66,7 @@ export async function* decodeFrames(
  * @throws InputError as openClip does.
  */
 export async function openFrames(path: string, options: ClipOptions = {}): Promise<FrameSource> {
+  checkText('The path of a clip', path);
   checkOptions(options);
   options.signal?.throwIfAborted();
   if (inspect(path).isDirectory()) return openFolder(path, options);

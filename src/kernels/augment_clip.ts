@@ -15,6 +15,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
+import { bounded } from './float_bits.ts';
 import { pixelsOf, type View } from './view.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
@@ -80,7 +81,7 @@ fn finish(value: vec3f, sample: Sample) -> vec4f {
 const FLOW = /* wgsl */ `
 fn tap(row: u32, column: u32, sample: Sample) -> vec3f {
   let flow = clip[p.clip_base + (row * p.width + column) * p.clip_stride].xy * sample.unit * (1.0 + sample.color.x);
-  return vec3f(clamp(flow, vec2f(-p.scale), vec2f(p.scale)), 0.0);
+  return vec3f(${bounded('flow', '-p.scale', 'p.scale', 2)}, 0.0);
 }
 
 fn finish(value: vec3f, sample: Sample) -> vec4f {

@@ -8,6 +8,7 @@
 import type { Kernel } from '../core/kernel.ts';
 import { channelPartials, channelTotals } from './channel_reduction.ts';
 import type { ChannelSweep } from './channel_sweep.ts';
+import { rectified } from './float_bits.ts';
 import type { View } from './view.ts';
 
 const REDUCTION = { name: 'batch_statistics', quantities: 2 } as const;
@@ -21,7 +22,7 @@ export function batchStatisticsPartials(x: View, sweep: ChannelSweep): Kernel {
     setup: 'let origin = x[p.in0_base + begin * p.in0_stride + c];',
     each: 'let d = in0 - origin; s0 += d; s1 += d * d;',
     // The sum of squares about the origin, less what the mean's distance from it adds.
-    finish: 's1 = max(s1 - s0 * s0 / count, vec4f(0)); s0 = origin + s0 / count;',
+    finish: `let m2 = s1 - s0 * s0 / count; s1 = ${rectified('m2')}; s0 = origin + s0 / count;`,
   });
 }
 

@@ -13,6 +13,7 @@
 import { floatToHalf, HALF_MAX } from '../core/half.ts';
 import type { Binding } from '../core/kernel.ts';
 import { activation, elementOf } from './element.ts';
+import { rectified, reluLimit } from './float_bits.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
 import { constant, repeat, struct } from './wgsl.ts';
 
@@ -42,7 +43,7 @@ const FIELDS = {
   pixels: 'u32',
   cin4: 'u32',
   cout4: 'u32',
-  floor: 'f32',
+  relu: 'i32',
   x_t: 'i32',
   x_h: 'i32',
   x_w: 'i32',
@@ -87,7 +88,7 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
     pixels: pixelsOf(y),
     cin4: vec4s(x.shape[4]),
     cout4: vec4s(outputChannels(problem)),
-    floor: problem.relu ? 0 : -3.4028234663852886e38,
+    relu: reluLimit(problem.relu),
     x_t: x.shape[1],
     x_h: x.shape[2],
     x_w: x.shape[3],
@@ -131,7 +132,7 @@ export const outputBindings = (outputs: readonly View[]): Binding[] =>
   outputs.map((view, i) => activation(`y${i}`, view));
 
 /**
- * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a floor) and the choice of the output; guards both tails. Kernels that
+ * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a limit of bits, see float_bits.ts) and the choice of the output; guards both tails. Kernels that
  * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
  * `store_inside(pixel, oc4, value, bias)`.
  */
@@ -151,7 +152,8 @@ fn bias_of(oc4: u32) -> vec4f {
 }
 
 fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
-  let v = max(value + bias, vec4f(p.floor));
+  let sum = value + bias;
+  let v = ${rectified('sum', 'p.relu')};
   ${chain}
 }
 

@@ -55,15 +55,15 @@ fn source(origin: vec4i, tap: u32) -> i32 {
 }
 
 fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
-  return ${staged(tile, elementOf(x))};
+  ${staged(tile, elementOf(x))}
 }`;
 
 function staged(tile: Element, x: Element): string {
   const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
   const value = 'x[u32(max(start, 0)) + c]';
   // The same 16 bits need no conversion.
-  if (tile.vec4 === x.vec4) return values(`${tile.vec4}(0)`, value);
-  return tile.narrow(values('vec4f(0)', x.widen(value)));
+  if (tile.vec4 === x.vec4) return `return ${values(`${tile.vec4}(0)`, value)};`;
+  return `let values = ${values('vec4f(0)', x.widen(value))};\n  return ${tile.narrow('values')};`;
 }
 
 /** Tiles of pixels in a band. */

@@ -29,6 +29,7 @@ import {
   winogradLayoutOf,
 } from './conv3d_winograd_math.ts';
 import { activation, elementOf } from './element.ts';
+import { rectified } from './float_bits.ts';
 import { type View, vec4s } from './view.ts';
 import { constant, divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from './wgsl.ts';
 
@@ -207,7 +208,7 @@ const PHASES = (step: number): string => /* wgsl */ `let channel = c % p.cin;
 const OutputParams = struct('WinogradOutput', {
   rows: 'u32',
   lanes: 'u32',
-  floor: 'f32',
+  relu: 'i32',
   frames: 'u32',
   tiles_h: 'u32',
   tiles_w: 'u32',
@@ -256,7 +257,7 @@ export function conv3dWinogradOutput(
     values: {
       rows: layout.outputRows,
       lanes,
-      floor: values.floor,
+      relu: values.relu,
       frames: layout.outputFrames,
       tiles_h: layout.tilesH,
       tiles_w: layout.tilesW,
@@ -283,7 +284,7 @@ export function conv3dWinogradOutput(
 fn store(pixel: u32, origin: vec3u, offset: vec3u, c: u32, value: f32) {
   if (any(origin + offset >= vec3u(p.y_t, p.y_h, p.y_w))) { return; }
   let to = pixel + (offset.x * p.y_h + offset.y) * p.y_w + offset.z;
-  let v = max(value, p.floor);
+  let v = ${rectified('value', 'p.relu', 1)};
   ${repeat(outputs.length, (i) => (i < outputs.length - 1 ? `if (c < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`), '')}
 }
 

@@ -11,6 +11,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
+import { finiteOrNaN, ORDER_FUNCTIONS, positiveOrNaN, testNaN } from './float_bits.ts';
 import { pixelsOf, type View } from './view.ts';
 import { foldGrid, kernel, storage, struct } from './wgsl.ts';
 
@@ -58,13 +59,13 @@ fn main(
   if (row >= p.rows) { return; }
   let c4 = (p.channels + 3u) / 4u;`;
 
-/** WGSL: `partial` of all threads, put together by an expression of \`partial[lane]\` and \`partial[lane + step]\`. */
-const tree = (expression: string): string => /* wgsl */ `workgroupBarrier();
+/** WGSL: the values of all threads in `list`, put together two by two. */
+const tree = (list: string, join: (a: string, b: string) => string): string => /* wgsl */ `workgroupBarrier();
   for (var step = ${WORKGROUP / 2}u; step > 0u; step /= 2u) {
-    if (lane < step) { partial[lane] = ${expression}; }
+    if (lane < step) { ${list}[lane] = ${join(`${list}[lane]`, `${list}[lane + step]`)}; }
     workgroupBarrier();
   }`;
-const SUM = tree('partial[lane] + partial[lane + step]');
+const SUM = tree('partial', (a, b) => `${a} + ${b}`);
 
 /** Bindings: x, targets, rows. */
 export function crossEntropyRows(problem: CrossEntropyProblem): Kernel {
@@ -75,34 +76,33 @@ export function crossEntropyRows(problem: CrossEntropyProblem): Kernel {
     storage: [storage('x'), storage('targets'), storage('rows')],
     workgroups: foldGrid(pixelsOf(problem.x)),
     body: /* wgsl */ `
+${ORDER_FUNCTIONS}
+
+var<workgroup> orders: array<vec4i, ${WORKGROUP}>;
 var<workgroup> partial: array<vec4f, ${WORKGROUP}>;
 
-const LOWEST = -3.4028234e38;
-
-// 4 logits, the lowest value in the padding lanes.
-fn logits(row: u32, c: u32) -> vec4f {
-  let real = 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels);
-  return select(vec4f(LOWEST), x[p.x_base + row * p.x_stride + c], real);
-}
+fn real(c: u32) -> vec4<bool> { return 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels); }
 ${ENTRY}
-  var highest = vec4f(LOWEST);
-  for (var c = lane; c < c4; c += ${WORKGROUP}u) { highest = max(highest, logits(row, c)); }
-  partial[lane] = highest;
-  ${tree('max(partial[lane], partial[lane + step])')}
-  let peaks = partial[0];
-  let peak = max(max(peaks.x, peaks.y), max(peaks.z, peaks.w));
-  // Everybody has read the maximum before the sums take its place.
-  workgroupBarrier();
+  var highest = LOWEST;
+  for (var c = lane; c < c4; c += ${WORKGROUP}u) {
+    highest = max(highest, select(LOWEST, order_of(x[p.x_base + row * p.x_stride + c]), real(c)));
+  }
+  orders[lane] = highest;
+  ${tree('orders', (a, b) => `max(${a}, ${b})`)}
+  let peaks = orders[0];
+  // ∞ − ∞ is NaN, and one NaN makes the whole row NaN.
+  let largest = value_of(vec4i(max(max(peaks.x, peaks.y), max(peaks.z, peaks.w)))).x;
+  let peak = ${finiteOrNaN('largest')};
 
   // Σ exp, Σ t, Σ t·(peak − x)
   var sums = vec4f(0);
   for (var c = lane; c < c4; c += ${WORKGROUP}u) {
-    let values = logits(row, c);
+    let values = x[p.x_base + row * p.x_stride + c];
     let t = targets[p.targets_base + row * p.targets_stride + c];
     sums += vec4f(
-      dot(exp(values - peak), vec4f(1)),
+      dot(select(vec4f(0), exp(values - peak), real(c)), vec4f(1)),
       dot(t, vec4f(1)),
-      dot(select(vec4f(0), t * (peak - values), t != vec4f(0)), vec4f(1)),
+      dot(select(vec4f(0), t * (peak - values), (bitcast<vec4u>(t) & vec4u(0x7fffffff)) != vec4u(0)), vec4f(1)),
       0,
     );
   }
@@ -110,7 +110,8 @@ ${ENTRY}
   ${SUM}
   if (lane == 0u) {
     let total = partial[0];
-    let counts = total.y > 0;
+    // Targets that are NaN count, so that the loss is NaN.
+    let counts = ${positiveOrNaN('total.y', 1)};
     rows[row] = vec4f(peak + log(total.x), total.y, select(0, total.z + total.y * log(total.x), counts), f32(counts));
   }
 }`,
@@ -160,7 +161,9 @@ ${ENTRY}
     let real = 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels);
     let t = targets[p.targets_base + row * p.targets_stride + c];
     let share = exp(x[p.x_base + row * p.x_stride + c] - own.x) * own.y;
-    dx[p.dx_base + row * p.dx_stride + c] = select(vec4f(0), (share - t) * factor, real);
+    // NaN is said outright, since an approximation of exp may lose it.
+    let gradient = select((share - t) * factor, own.xxxx, ${testNaN('own.x', 1)});
+    dx[p.dx_base + row * p.dx_stride + c] = select(vec4f(0), gradient, real & vec4<bool>(own.w > 0));
   }
 }`,
   });

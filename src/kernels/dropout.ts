@@ -77,7 +77,8 @@ fn main(
   // Four hashes in 0 … 1, one for each channel.
   let bits = pcg4d(state ^ vec4u(pixel / p.area, c, 0, 0));
   let keep = vec4f(bits >> vec4u(8)) * ${2 ** -24} >= vec4f(p.rate);
-  y[p.y_base + pixel * p.y_stride + c] = select(vec4f(0), x[p.x_base + pixel * p.x_stride + c] * p.scale, keep);
+  // A product, as PyTorch has it: what is no number stays none where it is dropped.
+  y[p.y_base + pixel * p.y_stride + c] = x[p.x_base + pixel * p.x_stride + c] * select(vec4f(0), vec4f(p.scale), keep);
 }`,
   });
 }

@@ -5,6 +5,7 @@
 
 import { HALF_MAX } from '../core/half.ts';
 import type { Binding } from '../core/kernel.ts';
+import { bounded } from './float_bits.ts';
 import type { View } from './view.ts';
 import { storage } from './wgsl.ts';
 
@@ -13,8 +14,8 @@ export interface Element {
   readonly scalar: 'f32' | 'f16';
   /** Of a vec4. */
   readonly bytes: 16 | 8;
-  /** From f32 to what is stored, 4 values or one. */
-  narrow(value: string, lanes?: 1 | 4): string;
+  /** From f32, a variable's name, to what is stored, 4 values or one. NaN stays NaN. */
+  narrow(name: string, lanes?: 1 | 4): string;
   /** From what is stored to f32. */
   widen(value: string, lanes?: 1 | 4): string;
 }
@@ -23,7 +24,7 @@ const SINGLE: Element = {
   vec4: 'vec4f',
   scalar: 'f32',
   bytes: 16,
-  narrow: (value) => value,
+  narrow: (name) => name,
   widen: (value) => value,
 };
 
@@ -35,10 +36,8 @@ const HALF: Element = {
   vec4: 'vec4h',
   scalar: 'f16',
   bytes: 8,
-  narrow: (value, lanes = 4) =>
-    lanes === 4
-      ? `vec4h(clamp(${value}, vec4f(-${HALF_MAX}), vec4f(${HALF_MAX})))`
-      : `f16(clamp(${value}, -${HALF_MAX}.0, ${HALF_MAX}.0))`,
+  narrow: (name, lanes = 4) =>
+    `${lanes === 4 ? 'vec4h' : 'f16'}(${bounded(name, `-${HALF_MAX}`, `${HALF_MAX}`, lanes)})`,
   widen: (value, lanes = 4) => `${lanes === 4 ? 'vec4f' : 'f32'}(${value})`,
 };
 

@@ -6,12 +6,13 @@
 
 import type { Binding, Kernel } from '../core/kernel.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from './channel_sweep.ts';
+import { rectified, reluLimit } from './float_bits.ts';
 import type { View } from './view.ts';
 import { kernel, repeat, storage, struct } from './wgsl.ts';
 
 const Params = struct('Elementwise', {
   ...SWEEP_FIELDS,
-  floor: 'f32',
+  relu: 'i32',
   y_base: 'u32',
   y_stride: 'u32',
   in0_base: 'u32',
@@ -19,9 +20,6 @@ const Params = struct('Elementwise', {
   in1_base: 'u32',
   in1_stride: 'u32',
 });
-
-/** Below every float32: a floor that lets all values pass. */
-const NO_FLOOR = -3.4028234663852886e38;
 
 interface Elementwise {
   readonly name: string;
@@ -50,7 +48,7 @@ export function elementwise(source: Elementwise): Kernel {
     params: Params,
     values: {
       ...sweepValues(y, sweep),
-      floor: source.relu ? 0 : NO_FLOOR,
+      relu: reluLimit(source.relu),
       y_base: y.base,
       y_stride: y.stride,
       in0_base: in0.base,
@@ -63,7 +61,8 @@ export function elementwise(source: Elementwise): Kernel {
     body: sweepMain(sweep, {
       setup: source.setup ?? '',
       each: /* wgsl */ `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n    ')}
-    y[p.y_base + pixel * p.y_stride + c] = max(${source.expression}, vec4f(p.floor));`,
+    let value = ${source.expression};
+    y[p.y_base + pixel * p.y_stride + c] = ${rectified('value', 'p.relu')};`,
     }),
   });
 }

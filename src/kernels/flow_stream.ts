@@ -8,6 +8,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
+import { bounded } from './float_bits.ts';
 import { pixelsOf, type View } from './view.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
@@ -74,7 +75,8 @@ export function flowStream(problem: FlowStreamProblem): Kernel {
     workgroups: foldGrid(divideUp(pixelsOf(y), WORKGROUP)),
     body: /* wgsl */ `
 fn clipped(row: u32, column: u32) -> vec2f {
-  return clamp(flow[row * p.width + column] * vec2f(p.scale_u, p.scale_v), vec2f(-p.bound), vec2f(p.bound));
+  let displacement = flow[row * p.width + column] * vec2f(p.scale_u, p.scale_v);
+  return ${bounded('displacement', '-p.bound', 'p.bound', 2)};
 }
 
 @compute @workgroup_size(${WORKGROUP})
@@ -96,7 +98,8 @@ fn main(
   let below = mix(clipped(frame_row + far.x, near.y), clipped(frame_row + far.x, far.y), weight.y);
   var value = mix(above, below, weight.x) / p.bound;
   if (p.quantise != 0u) {
-    value = clamp(floor(128.5 + 127.5 * value), vec2f(0), vec2f(255)) * (2.0 / 255.0) - 1.0;
+    let level = floor(128.5 + 127.5 * value);
+    value = ${bounded('level', '0', '255', 2)} * (2.0 / 255.0) - 1.0;
   }
   y[p.y_base + pixel * p.y_stride] = vec4f(value, 0.0, 0.0);
 }`,

@@ -10,6 +10,7 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { denseCount } from './dense_run.ts';
+import { testFinite } from './float_bits.ts';
 import type { View } from './view.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from './wgsl.ts';
 
@@ -85,9 +86,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   ${TREE}
   if (lane == 0u) {
     let norm = sqrt(shared_sums[0]);
-    // False for infinities and for what is no number.
-    let finite = norm <= 3.4028234e38;
-    y[0] = vec4f(norm, select(0, min(1, p.clip / (norm + 1e-6)), finite), 0, 0);
+    y[0] = vec4f(norm, select(0, min(1, p.clip / (norm + 1e-6)), ${testFinite('norm')}), 0, 0);
   }
 }`,
   });

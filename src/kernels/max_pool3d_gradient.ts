@@ -1,6 +1,6 @@
 /**
  * @file The gradient of max pooling, for any window. Each output's gradient goes to the first of its window's largest values
- * in the order of frames, rows, columns, as in PyTorch. Gathered, without atomics: the same bits in every run.
+ * in the order of frames, rows, columns, or to the last NaN, as in PyTorch. Gathered, without atomics: the same bits in every run.
  *
  *   dispatch 1   per output vec4: the tap of the first maximum, a byte per channel, 4 channels in one u32 ─▶ choices
  *   dispatch 2   per input vec4: over the windows that it lies in, Σ dy where the window's choice is this position
@@ -10,6 +10,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
+import { movesOn, ORDER_FUNCTIONS } from './float_bits.ts';
 import {
   type PoolWindow,
   RUN_FIELDS,
@@ -42,6 +43,7 @@ export function maxPool3dChoice(x: View, y: View, window: PoolWindow, runs: Wind
     storage: [storage('x'), storage('choices', 'array<u32>')],
     workgroups: runGrid(y, runs),
     body: /* wgsl */ `
+${ORDER_FUNCTIONS}
 ${WINDOW_FUNCTIONS}
 ${runMain(
   'y',
@@ -53,16 +55,16 @@ ${runMain(
     let left = column * p.stride_w - p.pad_w;
     let first = max(left, 0);
     let last = min(left + p.kernel_w, p.x_w);
-    var best = vec4f(-3.4028234663852886e38);
-    // The first position inside, for values that nothing compares with.
+    var best = LOWEST;
+    // The first position inside, for windows of −∞.
     var choice = vec4u(u32(((low.x - corner.x) * p.kernel_h + low.y - corner.y) * p.kernel_w + first - left));
     for (var t = low.x; t < high.x; t++) {
     for (var h = low.y; h < high.y; h++) {
       let line = ((at.x * p.x_t + t) * p.x_h + h) * p.x_w;
       let tap = ((t - corner.x) * p.kernel_h + h - corner.y) * p.kernel_w - left;
       for (var w = first; w < last; w++) {
-        let value = x[p.x_base + u32(line + w) * p.x_stride + c];
-        choice = select(choice, vec4u(u32(tap + w)), value > best);
+        let value = order_of(x[p.x_base + u32(line + w) * p.x_stride + c]);
+        choice = select(choice, vec4u(u32(tap + w)), ${movesOn('value', 'best')});
         best = max(best, value);
       }
     }}

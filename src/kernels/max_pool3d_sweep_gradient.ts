@@ -1,7 +1,7 @@
 /**
  * @file The gradient of 3×3×3 max pooling with stride 1 and one position of padding around (the pooling branch of an Inception
  * module), sweeping. The first maximum of a window in the order of frames, rows, columns is found axis by axis: the first frame
- * whose 3×3 maximum is the largest, and in it the first position. So the gradient comes back axis by axis too, 4 loads for the
+ * whose 3×3 maximum is the largest, and in it the first position (of NaN the last of both). So the gradient comes back axis by axis too, 4 loads for the
  * 27 + 27 of a plain gather (max_pool3d_gradient.ts):
  *
  *   choice   per position: the place of the maximum of the 3×3 around it (0 … 8), and the frame that its window's maximum is in
@@ -17,6 +17,7 @@
  */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import { movesOn, ORDER_FUNCTIONS } from './float_bits.ts';
 import { type PoolWindow, WINDOW_FIELDS, windowValues } from './pool3d_window.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
 import { divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
@@ -99,7 +100,7 @@ export function maxPool3dSweepChoice(x: View, y: View, sweep: MaxPool3dSweep): K
     ...walk(x, y, sweep, samples * height, divideUp(width, columns), frames),
     storage: [storage('x'), storage('choices', 'array<u32>')],
     body: /* wgsl */ `
-const LOWEST = vec4f(-3.4028234663852886e38);
+${ORDER_FUNCTIONS}
 ${PACK}
 ${walkMain(
   sweep,
@@ -110,20 +111,22 @@ ${walkMain(
   ${lines((i) => `let x${i} = u32(clamp(first + ${i - 1}, 0, p.x_w - 1)) * p.x_stride;`, columns + 2)}
   // Maxima of three frames, and the places of the last two.
   ${lines((j) => `var a${j} = LOWEST; var b${j} = LOWEST; var c${j} = LOWEST; var k${j} = 0u; var l${j} = 0u;`)}
+  // Of the three rows around, those inside. Columns and frames outside are as low as can be, and nothing moves on to them.
+  let first_row = i32(row == 0);
+  let end_row = select(3, 2, row == p.x_h - 1);
   // Two frames early, to fill a and b.
   for (var t = begin - 2; t < end; t++) {
     ${lines((j) => `a${j} = b${j}; b${j} = c${j}; c${j} = LOWEST; k${j} = l${j};`)}
     let source = t + 1;
     if (source >= 0 && source < p.x_t) {
-      ${lines((j) => `var place${j} = vec4u(0);`)}
-      // Above the first row there is nothing to be found.
-      for (var r = select(0, 1, row == 0); r < 3; r++) {
-        let at = p.x_base + u32(((sample * p.x_t + source) * p.x_h + min(row + r - 1, p.x_h - 1)) * p.x_w) * p.x_stride + c;
-        // Nor before the first column. Past the last ones the nearest is met again, which changes nothing.
-        let v0 = select(x[at + x0], LOWEST, first == 0);
-        ${lines((i) => `let v${i + 1} = x[at + x${i + 1}];`, columns + 1)}
+      ${lines((j) => `var place${j} = vec4u(u32(first_row * 3${j === 0 ? ' + i32(first == 0)' : ''}));`)}
+      for (var r = first_row; r < end_row; r++) {
+        let at = p.x_base + u32(((sample * p.x_t + source) * p.x_h + row + r - 1) * p.x_w) * p.x_stride + c;
+        let v0 = select(order_of(x[at + x0]), LOWEST, first == 0);
+        let v1 = order_of(x[at + x1]);
+        ${lines((i) => `let v${i + 2} = select(order_of(x[at + x${i + 2}]), LOWEST, first + ${i + 1} >= p.x_w);`, columns)}
         let tap = 3u * u32(r);
-        ${lines((j) => repeat(3, (k) => `place${j} = select(place${j}, vec4u(tap + ${k}u), v${j + k} > c${j}); c${j} = max(c${j}, v${j + k});`, ' '))}
+        ${lines((j) => repeat(3, (k) => `place${j} = select(place${j}, vec4u(tap + ${k}u), ${movesOn(`v${j + k}`, `c${j}`)}); c${j} = max(c${j}, v${j + k});`, ' '))}
       }
       ${lines((j) => `l${j} = packed(place${j});`)}
     }
@@ -131,7 +134,8 @@ ${walkMain(
       let to = u32(((sample * p.x_t + t) * p.x_h + row) * p.x_w + first) * p.c4 + c;
       ${lines(
         (j) => `{
-        let later = select(select(vec4u(0), vec4u(16), b${j} > a${j}), vec4u(32), c${j} > max(a${j}, b${j}));
+        let second = ${movesOn(`b${j}`, `a${j}`)} | vec4<bool>(t == 0);
+        let later = select(select(vec4u(0), vec4u(16), second), vec4u(32), ${movesOn(`c${j}`, `max(a${j}, b${j})`)});
         if (first + ${j} < p.x_w) { choices[to + ${j}u * p.c4] = k${j} | packed(later); }
       }`,
       )}

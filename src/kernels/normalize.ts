@@ -5,6 +5,7 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from './channel_sweep.ts';
+import { rectified, reluLimit } from './float_bits.ts';
 import type { View } from './view.ts';
 import { kernel, storage, struct } from './wgsl.ts';
 
@@ -22,11 +23,8 @@ const Params = struct('Normalize', {
   y_base: 'u32',
   y_stride: 'u32',
   epsilon: 'f32',
-  floor: 'f32',
+  relu: 'i32',
 });
-
-/** Below every float32: a floor that lets all values pass. */
-const NO_FLOOR = -3.4028234663852886e38;
 
 /** Bindings: x, mean, variance, gamma, beta (vectors, zeros in the padding lanes), y. */
 export function normalize({ x, y, epsilon, relu }: NormalizeProblem, sweep: ChannelSweep): Kernel {
@@ -40,16 +38,16 @@ export function normalize({ x, y, epsilon, relu }: NormalizeProblem, sweep: Chan
       y_base: y.base,
       y_stride: y.stride,
       epsilon,
-      floor: relu ? 0 : NO_FLOOR,
+      relu: reluLimit(relu),
     },
     storage: ['x', 'mean', 'variance', 'gamma', 'beta', 'y'].map((name) => storage(name)),
     workgroups: sweepGrid(y, sweep),
     body: sweepMain(sweep, {
       setup: /* wgsl */ `let center = mean[c];
   let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
-  let shift = beta[c];
-  let floor = vec4f(p.floor);`,
-      each: 'y[p.y_base + pixel * p.y_stride + c] = max((x[p.x_base + pixel * p.x_stride + c] - center) * scale + shift, floor);',
+  let shift = beta[c];`,
+      each: /* wgsl */ `let value = (x[p.x_base + pixel * p.x_stride + c] - center) * scale + shift;
+    y[p.y_base + pixel * p.y_stride + c] = ${rectified('value', 'p.relu')};`,
     }),
   });
 }

@@ -13,6 +13,7 @@
 import type { Kernel } from '../core/kernel.ts';
 import { channelPartials, channelTotals } from './channel_reduction.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from './channel_sweep.ts';
+import { positiveOrNaN } from './float_bits.ts';
 import { type View, vec4s } from './view.ts';
 import { kernel, storage, struct } from './wgsl.ts';
 
@@ -28,9 +29,9 @@ export interface NormalizeGradientProblem {
 
 const REDUCTION = { name: 'normalize_gradient', quantities: 2 } as const;
 
-/** What dy has to be multiplied with where y is not positive. */
-const masked = (relu: boolean, dy: string, deviation: string): string =>
-  relu ? `select(vec4f(0), ${dy}, ${deviation} * scale + shift > vec4f(0))` : dy;
+/** WGSL of a statement: `g` is dy, but 0 where y is neither positive nor NaN. */
+const masked = (relu: boolean, dy: string): string =>
+  relu ? `let y = d * scale + shift; let g = select(vec4f(0), ${dy}, ${positiveOrNaN('y')});` : `let g = ${dy};`;
 
 /** Bindings: x, dy, mean, variance, gamma, beta, partials. */
 export function normalizeGradientPartials(problem: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
@@ -49,7 +50,7 @@ export function normalizeGradientPartials(problem: NormalizeGradientProblem, swe
   let r = 1 / sqrt(variance[c] + p.epsilon);
   let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
   let shift = beta[c];`,
-    each: `let d = in0 - center; let g = ${masked(relu, 'in1', 'd')}; s0 += g; s1 += g * d;`,
+    each: `let d = in0 - center; ${masked(relu, 'in1')} s0 += g; s1 += g * d;`,
     finish: 's1 *= r;',
   });
 }
@@ -120,7 +121,7 @@ export function normalizeGradient({ x, dy, dx, relu }: NormalizeGradientProblem,
   let slope = coefficients[3u * p.c4 + c];
   let offset = coefficients[4u * p.c4 + c];`,
       each: /* wgsl */ `let d = x[p.x_base + pixel * p.x_stride + c] - center;
-    let g = ${masked(relu, 'dy[p.dy_base + pixel * p.dy_stride + c]', 'd')};
+    ${masked(relu, 'dy[p.dy_base + pixel * p.dy_stride + c]')}
     dx[p.dx_base + pixel * p.dx_stride + c] = g * scale + (d * slope + offset);`,
     }),
   });

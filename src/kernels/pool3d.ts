@@ -2,13 +2,14 @@
  * @file 3D pooling: maximum or average over a window, one thread per output vec4 (4 channels of one pixel).
  *
  * The window is cut to the part that lies inside the input before the loops, so padding is never read and needs no test:
- * the maximum ignores it, the average divides by the number of real inputs (or by the whole window if asked). Threads run
+ * the maximum ignores it and is NaN if one of the inputs is (see float_bits.ts), the average divides by the number of real inputs (or by the whole window if asked). Threads run
  * along the channels first: neighbours read neighbouring memory. Bound by memory and by the number of loads; no barriers.
  */
 
 import type { Kernel } from '../core/kernel.ts';
 import type { Triple } from './conv3d.ts';
 import { activation, elementOf } from './element.ts';
+import { ORDER_FUNCTIONS } from './float_bits.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
 import { divideUp, foldGrid, kernel, struct } from './wgsl.ts';
 
@@ -86,6 +87,8 @@ export function pool3d(problem: Pool3dProblem, workgroupSize = 64): Kernel {
     storage: [activation('x', x), activation('y', y)],
     workgroups: foldGrid(divideUp(pixelsOf(y) * c4, workgroupSize)),
     body: /* wgsl */ `
+${max ? ORDER_FUNCTIONS : ''}
+
 @compute @workgroup_size(${workgroupSize})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
@@ -103,20 +106,22 @@ fn main(
   let corner = vec3i(vec3u(frame, row, column)) * vec3i(p.stride_t, p.stride_h, p.stride_w) - vec3i(p.pad_t, p.pad_h, p.pad_w);
   let begin = max(corner, vec3i(0));
   let end = min(corner + vec3i(p.kernel_t, p.kernel_h, p.kernel_w), vec3i(p.x_t, p.x_h, p.x_w));
-  var acc = vec4f(0);
-  ${max ? 'var empty = true;' : ''}
+  ${max ? 'var highest = LOWEST;' : 'var acc = vec4f(0);'}
   for (var t = begin.x; t < end.x; t++) {
   for (var h = begin.y; h < end.y; h++) {
   for (var w = begin.z; w < end.z; w++) {
     let at = ((i32(sample) * p.x_t + t) * p.x_h + h) * p.x_w + w;
     let v = ${elementOf(x).widen('x[p.x_base + u32(at) * p.x_stride + c]')};
-    ${max ? 'acc = select(max(acc, v), v, empty); empty = false;' : 'acc += v;'}
+    ${max ? 'highest = max(highest, order_of(v));' : 'acc += v;'}
   }}}
-  ${max ? '' : AVERAGE}
+  ${max ? MAXIMUM : AVERAGE}
   y[p.y_base + pixel * p.y_stride + c] = ${elementOf(y).narrow('acc')};
 }`,
   });
 }
+
+// Of nothing it is 0, which tests of the window can say; −∞ of the input stays.
+const MAXIMUM = 'let acc = select(vec4f(0), value_of(highest), all(begin < end));';
 
 const AVERAGE = /* wgsl */ `
   let size = max(end - begin, vec3i(0));

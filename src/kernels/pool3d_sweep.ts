@@ -10,11 +10,12 @@
  *        a           b          c
  *
  * Positions outside are moved to the nearest one inside, which the window contains anyway: the maximum stays that of the
- * real inputs, without a test. No barriers.
+ * real inputs, without a test. Maxima are those of integers in the order of the values, which keep NaN (float_bits.ts). No barriers.
  */
 
 import type { Kernel } from '../core/kernel.ts';
 import { activation, elementOf } from './element.ts';
+import { ORDER_FUNCTIONS } from './float_bits.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 import { vec4s } from './view.ts';
 import { divideUp, foldGrid, kernel, type LoopBound, repeat, struct } from './wgsl.ts';
@@ -91,7 +92,7 @@ export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSi
     storage: [activation('x', x), activation('y', y)],
     workgroups: foldGrid(divideUp(threads, workgroupSize)),
     body: /* wgsl */ `
-const LOWEST = vec4f(-3.4028234663852886e38);
+${ORDER_FUNCTIONS}
 
 @compute @workgroup_size(${workgroupSize})
 fn main(
@@ -116,12 +117,12 @@ fn main(
     let frame = (sample * p.x_t + clamp(t + 2 - p.pad_t, 0, p.x_t - 1)) * p.x_h;
     for (var r = 0; r < ${loop === 'uniform' ? 'p.rows' : '3'}; r++) {
       let at = p.x_base + u32((frame + clamp(row + r - p.pad_h, 0, p.x_h - 1)) * p.x_w) * p.x_stride + c;
-      ${repeat(columns + 2, (i) => `let v${i} = ${elementOf(x).widen(`x[at + x${i}]`)};`, '\n      ')}
+      ${repeat(columns + 2, (i) => `let v${i} = order_of(${elementOf(x).widen(`x[at + x${i}]`)});`, '\n      ')}
       ${repeat(columns, (j) => `c${j} = max(c${j}, max(v${j}, max(v${j + 1}, v${j + 2})));`, '\n      ')}
     }
     if (t >= begin) {
       let to = p.y_base + u32(((sample * p.y_t + t) * p.y_h + row) * p.y_w + first) * p.y_stride + c;
-      ${repeat(columns, (j) => `if (first + ${j} < p.y_w) { y[to + ${j}u * p.y_stride] = ${elementOf(y).narrow(`max(a${j}, max(b${j}, c${j}))`)}; }`, '\n      ')}
+      ${repeat(columns, (j) => `let y${j} = value_of(max(a${j}, max(b${j}, c${j}))); if (first + ${j} < p.y_w) { y[to + ${j}u * p.y_stride] = ${elementOf(y).narrow(`y${j}`)}; }`, '\n      ')}
     }
   }
 }`,

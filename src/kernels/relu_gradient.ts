@@ -1,8 +1,9 @@
-/** @file dx = dy where y > 0, else 0: the gradient of ReLU, from its output. */
+/** @file dx = dy where y > 0 or NaN, else 0: the gradient of ReLU, from its output. */
 
 import type { Kernel } from '../core/kernel.ts';
 import { ONE_EACH } from './channel_sweep.ts';
 import { elementwise } from './elementwise.ts';
+import { positiveOrNaN } from './float_bits.ts';
 import type { View } from './view.ts';
 
 export interface ReluGradientProblem {
@@ -21,7 +22,7 @@ export function reluGradient({ y, dy, dx }: ReluGradientProblem, sweep = ONE_EAC
     ],
     y: dx,
     relu: false,
-    expression: 'select(vec4f(0), in1, in0 > vec4f(0))',
+    expression: `select(vec4f(0), in1, ${positiveOrNaN('in0')})`,
     sweep,
   });
 }

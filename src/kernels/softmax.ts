@@ -5,6 +5,7 @@
  */
 
 import type { Kernel } from '../core/kernel.ts';
+import { finiteOrNaN, ORDER_FUNCTIONS, testNaN } from './float_bits.ts';
 import { pixelsOf, type View } from './view.ts';
 import { foldGrid, kernel, storage, struct } from './wgsl.ts';
 
@@ -40,14 +41,16 @@ export function softmax({ x, y }: SoftmaxProblem): Kernel {
     storage: [storage('x'), storage('y')],
     workgroups: foldGrid(pixelsOf(y)),
     body: /* wgsl */ `
+${ORDER_FUNCTIONS}
+
+var<workgroup> orders: array<i32, ${WORKGROUP}>;
 var<workgroup> partial: array<f32, ${WORKGROUP}>;
 
-const LOWEST = -3.4028234e38;
+fn real(c: u32) -> vec4<bool> { return 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels); }
 
-// 4 channels, the lowest value in the padding lanes.
-fn channels_at(pixel: u32, c: u32) -> vec4f {
-  let real = 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels);
-  return select(vec4f(LOWEST), x[p.x_base + pixel * p.x_stride + c], real);
+// Of 4 channels, 0 in the padding lanes.
+fn exponentials(pixel: u32, c: u32, peak: f32) -> vec4f {
+  return select(vec4f(0), exp(x[p.x_base + pixel * p.x_stride + c] - peak), real(c));
 }
 
 @compute @workgroup_size(${WORKGROUP})
@@ -60,20 +63,22 @@ fn main(
   if (pixel >= p.pixels) { return; }
   let c4 = (p.channels + 3u) / 4u;
 
-  var highest = vec4f(LOWEST);
-  for (var c = lane; c < c4; c += ${WORKGROUP}u) { highest = max(highest, channels_at(pixel, c)); }
-  partial[lane] = max(max(highest.x, highest.y), max(highest.z, highest.w));
+  var highest = LOWEST;
+  for (var c = lane; c < c4; c += ${WORKGROUP}u) {
+    highest = max(highest, select(LOWEST, order_of(x[p.x_base + pixel * p.x_stride + c]), real(c)));
+  }
+  orders[lane] = max(max(highest.x, highest.y), max(highest.z, highest.w));
   workgroupBarrier();
   for (var step = ${WORKGROUP / 2}u; step > 0u; step /= 2u) {
-    if (lane < step) { partial[lane] = max(partial[lane], partial[lane + step]); }
+    if (lane < step) { orders[lane] = max(orders[lane], orders[lane + step]); }
     workgroupBarrier();
   }
-  let peak = partial[0];
-  // Everybody has read the maximum before the sums take its place.
-  workgroupBarrier();
+  // ∞ − ∞ is NaN, and one NaN makes the whole row NaN.
+  let largest = value_of(vec4i(orders[0])).x;
+  let peak = ${finiteOrNaN('largest')};
 
   var sum = vec4f(0);
-  for (var c = lane; c < c4; c += ${WORKGROUP}u) { sum += exp(channels_at(pixel, c) - peak); }
+  for (var c = lane; c < c4; c += ${WORKGROUP}u) { sum += exponentials(pixel, c, peak); }
   partial[lane] = dot(sum, vec4f(1));
   workgroupBarrier();
   for (var step = ${WORKGROUP / 2}u; step > 0u; step /= 2u) {
@@ -83,7 +88,9 @@ fn main(
   let total = partial[0];
 
   for (var c = lane; c < c4; c += ${WORKGROUP}u) {
-    y[p.y_base + pixel * p.y_stride + c] = exp(channels_at(pixel, c) - peak) / total;
+    let share = exponentials(pixel, c, peak) / total;
+    // Said outright, since an approximation of exp may lose a NaN.
+    y[p.y_base + pixel * p.y_stride + c] = select(share, select(vec4f(0), vec4f(peak), real(c)), ${testNaN('peak', 1)});
   }
 }`,
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as api from '../../src/node.ts';
 
-const NO_GPU = {} as api.Gpu;
+const NO_GPU = { assertUsable: () => undefined } as unknown as api.Gpu;
 const size = { frames: 16, height: 224, width: 224, classes: 400 };
 const preprocess = api.preprocessGeometry(224, 224);
 
@@ -43,5 +43,42 @@ describe('an option that is not known', () => {
     expect(() => api.i3dGraph({ ...size, channels: 3, classes: classes as number })).toThrow(
       /option classes must be a whole number of at least 1/,
     );
+  });
+});
+
+/** What no type checker let through, but a program in JavaScript does. */
+const MISTAKES: Record<string, () => unknown> = {
+  'a plan without outputs': async () => {
+    const builder = new api.GraphBuilder();
+    builder.name('y', builder.relu('y', builder.input('x', [4])));
+    return api.compileKernels(builder.build(), NO_GPU, { outputs: [] });
+  },
+  'no graph': () => api.compileKernels({} as never, NO_GPU),
+  'no device': () => api.compileKernels(new api.GraphBuilder().build(), undefined as never),
+  'parameters that are no map': () => new api.DeviceParameters(NO_GPU, {} as never),
+  'weights that are no map': () => api.readI3dCheckpoint({} as never, 'w.pt'),
+  'a list as an array to write': () => api.encodeNpy({ dtype: 'f32', shape: [2], data: [1, 2] } as never),
+  'another array than the type says': () =>
+    api.encodeSafetensors(new Map([['w', { dtype: 'f32', shape: [2], data: new Float64Array(2) } as never]])),
+  'no text with labels': () => api.parseLabels(undefined as never, 2, 'labels.txt'),
+  'half a class': () => api.labelsFor(2.5),
+  'flow that is no number': () =>
+    api.compareFlow(api.floatTensor([1, 1, 2], [Number.NaN, 0]), api.floatTensor([1, 1, 2], [1, 0])),
+  'no path of a clip': () => api.openClip(undefined as never),
+  'an empty path of a clip': () => api.openClip(''),
+  'no path of weights': () => api.loadWeights(undefined as never),
+  'flags that are no list': () => api.openGpu({ dawnFlags: 'adapter=llvmpipe' as never }),
+};
+
+describe('a mistake in the arguments', () => {
+  it.each(Object.keys(MISTAKES))('is one of our errors with a sentence: %s', async (name) => {
+    const error = await Promise.resolve()
+      .then(MISTAKES[name])
+      .then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+    expect(error).toBeInstanceOf(api.I3dError);
+    expect((error as Error).message).toMatch(/^[A-Za-z][^\n]*\.$/);
   });
 });

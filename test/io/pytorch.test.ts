@@ -5,57 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { decodePyTorch } from '../../src/io/pytorch.ts';
 import { describeWithShared } from '../shared.ts';
 import { expectOnlyInputErrors } from './corrupt.ts';
+import { call, dict, int, latin1, legacy, payload, pickle, storage, str, tensor, tuple, zip } from './pickles.ts';
 
 const fixture = (name: string) =>
   new Uint8Array(readFileSync(fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))));
-const latin1 = (value: string) => Uint8Array.from(value, (character) => character.charCodeAt(0));
 const decode = (bytes: Uint8Array) => decodePyTorch(bytes, 'x.pt');
 
-const int = (value: number) =>
-  `J${String.fromCharCode(value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24)}`;
-const str = (value: string) => `X${int(value.length).slice(1)}${value}`;
-const tuple = (...items: string[]) => `(${items.join('')}t`;
-const call = (global: string, ...args: string[]) => `c${global.replace(' ', '\n')}\n${tuple(...args)}R`;
-const dict = (entries: Record<string, string>) => {
-  const items = Object.entries(entries).map(([key, value]) => str(key) + value);
-  return `}(${items.join('')}u`;
-};
-const pickle = (value: string) => `\x80\x02${value}.`;
-
-interface TensorOptions {
-  key?: string;
-  type?: string;
-  count?: number;
-  offset?: number;
-  shape?: number[];
-  strides?: number[];
-}
-
-const storage = ({ key = '0', type = 'torch FloatStorage', count = 4 }: TensorOptions) =>
-  `${tuple(str('storage'), `c${type.replace(' ', '\n')}\n`, str(key), str('cpu'), int(count))}Q`;
-const tensor = (options: TensorOptions = {}) => {
-  const { offset = 0, shape = [2, 2], strides = [2, 1] } = options;
-  const [size, steps] = [tuple(...shape.map(int)), tuple(...strides.map(int))];
-  return call('torch._utils _rebuild_tensor_v2', storage(options), int(offset), size, steps, '\x89', '}');
-};
-
-/** The two formats around the same pickle; storage 0 holds 1, 2, 3, 4 as float32. */
-const payload = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
-const zip = (value: string, entries: Record<string, Uint8Array> = { 'data/0': payload }, level: 0 | 9 = 0) => {
-  const files = { 'data.pkl': latin1(pickle(value)), ...entries };
-  return zipSync(Object.fromEntries(Object.entries(files).map(([name, data]) => [`x/${name}`, [data, { level }]])));
-};
-const MAGIC = pickle('\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19');
-const legacy = (
-  value: string,
-  options: { protocol?: number; little?: string; keys?: string[]; count?: number } = {},
-) => {
-  const { protocol = 1001, little = '\x88', keys = value.includes('Storage') ? ['0'] : [], count = 4 } = options;
-  const head = MAGIC + pickle(int(protocol)) + pickle(dict({ little_endian: little }));
-  const list = pickle(`](${keys.map(str).join('')}e`);
-  const storages = keys.map(() => `${int(count).slice(1)}\0\0\0\0${String.fromCharCode(...payload)}`);
-  return latin1(head + pickle(value) + list + storages.join(''));
-};
 const formats = [
   ['zip', zip],
   ['legacy', legacy],
@@ -144,7 +99,9 @@ describe.each(formats)('%s format', (_, make) => {
     ['builtins eval', 'builtins.eval'],
     ['torch.serialization load', 'torch.serialization.load'],
     ['torch __dict__', 'torch.__dict__'],
-    ['torch toString', 'torch.toString'],
+    ['posix system', 'posix.system'],
+    ['subprocess Popen', 'subprocess.Popen'],
+    ['builtins getattr.__class__', 'builtins.getattr.__class__'],
   ])('does not import %s', (global, name) => {
     const message = `x.pt wants to import ${name}, which a state dict does not need; it was not loaded.`;
     expect(() => decode(make(call(global, str('echo'))))).toThrow(message);
@@ -154,7 +111,10 @@ describe.each(formats)('%s format', (_, make) => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['a list', ']', /x\.pt holds no state dict: it has no dict/],
+    ['a list', ']', /x\.pt holds no state dict: it has a list of 0/],
+    ['a number', 'K\x01', /x\.pt holds no state dict: it has no dict/],
+    ['one tensor', tensor(), /it has one tensor without a name \(2×2\), where names with tensors/],
+    ['an empty dict', '}', /it has an empty dict/],
     ['other dicts', dict({ epoch: 'K\x01' }), /has a dict with the keys epoch, where names with tensors/],
     ['a deeply nested key', `})${'\x85'.repeat(50000)}K\x01s`, /a dict with the keys \(no name\)/],
     ['a dict that contains itself', `}q\x00${str('model')}h\x00s`, /holds no state dict/],

@@ -61,7 +61,7 @@ export function normalizeGradient(problem: ReferenceNormalize, dy: Vector, batch
   return { dx, dgamma, dbeta };
 }
 
-/** To the first maximum of each window, or evenly over a window's real inputs. */
+/** To the first maximum of each window, or its last NaN, as in PyTorch; or evenly over a window's real inputs. */
 export function pool3dGradient(x: Volume, dy: Volume, pool: ReferencePool3d): Float64Array {
   const { kernel, stride, padding, mode } = pool;
   const dx = volume(x.shape);
@@ -75,8 +75,8 @@ export function pool3dGradient(x: Volume, dy: Volume, pool: ReferencePool3d): Fl
       if (mode === 'average') {
         for (const at of window) dx.data[at]! += gradient / window.length;
       } else {
-        const values = window.map((at) => x.data[at]!);
-        dx.data[window[values.indexOf(Math.max(...values))]!]! += gradient;
+        const best = window.reduce((a, b) => (x.data[b]! > x.data[a]! || Number.isNaN(x.data[b]!) ? b : a));
+        dx.data[best]! += gradient;
       }
     }
   });

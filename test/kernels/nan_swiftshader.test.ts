@@ -1,0 +1,26 @@
+/**
+ * @file NaN on SwiftShader, the software adapter that Chromium brings along, whose compiler is another than Mesa's. A file of its
+ * own, since the variable that names a driver holds for the process.
+ */
+
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { browserPath } from '../browser/page_runner.ts';
+import { testGpu } from '../harness.ts';
+import { testOperators } from './nan_table.ts';
+
+/** Beside the browser, or where distributions put it. */
+const driver = [...(browserPath ? [dirname(realpathSync(browserPath))] : []), '/usr/lib/chromium', '/opt/google/chrome']
+  .map((folder) => join(folder, 'vk_swiftshader_icd.json'))
+  .find((path) => existsSync(path));
+
+describe.skipIf(!driver)('on SwiftShader', () => {
+  if (driver) process.env.VK_DRIVER_FILES = driver;
+  const gpu = testGpu();
+
+  it('is what the tests run on', () => expect(gpu().profile.description).toContain('SwiftShader'));
+  testOperators(gpu);
+});
+
+if (!driver) console.log('No SwiftShader was found beside a browser: its tests of NaN are skipped.');

@@ -1,0 +1,314 @@
+/**
+ * @file NaN through every operator that is computed on its own: it comes out where the reference has it, on any adapter. What
+ * compilers fold, and what `max` gives, differs between adapters, so the table is run on several.
+ */
+
+import { describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/device.ts';
+import { affine as affineKernel } from '../../src/kernels/affine.ts';
+import { augmentClip } from '../../src/kernels/augment_clip.ts';
+import { flowStream } from '../../src/kernels/flow_stream.ts';
+import { denseView } from '../../src/kernels/view.ts';
+import type { AttributesOf, OperatorType } from '../../src/ops/index.ts';
+import type { WindowGeometry } from '../../src/ops/window.ts';
+import { fill } from '../formula.ts';
+import { runKernel } from '../harness.ts';
+import { expectNaNs, withValues } from '../nan.ts';
+import { type OperatorRun, runOperator, type Tensor } from '../operator.ts';
+import { add, affine, relu, softmax } from '../reference/pointwise.ts';
+import { pool3d } from '../reference/pool3d.ts';
+import {
+  channelSum,
+  crossEntropy,
+  normalize,
+  normalizeGradient,
+  pool3dGradient,
+  statistics,
+} from '../reference/training.ts';
+import { type Shape5, sizeOf5, type Volume } from '../reference/volume.ts';
+
+const SHAPE: Shape5 = [2, 3, 5, 7, 6];
+const CHANNELS = SHAPE[4];
+const SIZE = sizeOf5(SHAPE);
+/** Of pixel p, channel p mod 6; corners and edges among them. */
+const at = (pixel: number): number => pixel * CHANNELS + (pixel % CHANNELS);
+const PIXELS = [0, 6, 45, 104, 105, 150, 209];
+
+interface Data extends Volume {
+  readonly shape: Shape5;
+  readonly data: Float32Array<ArrayBuffer>;
+}
+const plain = (name: string, scale = 1): Data => ({ shape: SHAPE, data: Float32Array.from(fill(name, SIZE, scale)) });
+/** NaN of both signs, and infinities. */
+const mixed = (name: string): Data => ({
+  shape: SHAPE,
+  data: withValues(plain(name, 3).data, PIXELS.map(at), ['positive', 'negative', 'infinity', 'minusInfinity']),
+});
+const nans = (name: string): Data => ({ shape: SHAPE, data: withValues(plain(name, 3).data, PIXELS.map(at)) });
+const vector = (data: ArrayLike<number>): Tensor => ({ shape: [data.length], data: Float32Array.from(data) });
+const rowsOf = (count: number, classes: number, data: Float32Array): Tensor => ({ shape: [count, classes], data });
+
+const WINDOWS: readonly WindowGeometry[] = [
+  { kernel: [3, 3, 3], stride: [1, 1, 1], padding: 'same' },
+  { kernel: [2, 3, 2], stride: [2, 2, 1], padding: 'same' },
+];
+const CORNERS = [
+  [1, 1, 1],
+  [0, 1, 0],
+] as const;
+
+interface Row {
+  readonly name: string;
+  readonly spreads?: boolean;
+  readonly run: (gpu: Gpu) => Promise<{ found: readonly ArrayLike<number>[]; expected: readonly ArrayLike<number>[] }>;
+}
+
+/** An operator against what the reference gives for the same inputs. */
+const operator = <K extends OperatorType>(
+  name: string,
+  type: K,
+  attributes: AttributesOf<K>,
+  inputs: readonly Tensor[],
+  expected: () => readonly ArrayLike<number>[],
+  run: OperatorRun = {},
+  spreads = false,
+): Row => ({
+  name,
+  spreads,
+  run: async (gpu) => ({ found: await runOperator(gpu, type, attributes, inputs, run), expected: expected() }),
+});
+
+const KINDS = [{ software: true }, { software: false }];
+
+function rows(): Row[] {
+  const [x, y, dy] = [mixed('x'), nans('y'), plain('dy')];
+  const zeroed = { ...nans('forward'), data: relu(nans('forward')).data };
+  const classes = 5;
+  // A row of NaN of either sign, of +∞, of −∞ (which is a logit like another), of −∞ alone; and one that does not count.
+  const logits = withValues(
+    fill('logits', 7 * classes, 4),
+    [1, 8, 11, 17, 20, 21, 22, 23, 24, 31],
+    [
+      'positive',
+      'negative',
+      'infinity',
+      'minusInfinity',
+      ...Array.from({ length: 5 }, () => 'minusInfinity' as const),
+      'positive',
+    ],
+  );
+  const targets = Float32Array.from({ length: 7 * classes }, (_, i) => (i < 30 && i % classes === 0 ? 1 : 0));
+  const gamma = fill('gamma', CHANNELS).map((value) => 1 + value / 2);
+  const beta = fill('beta', CHANNELS, 0.5);
+  const sparse: Data = { shape: SHAPE, data: withValues(plain('sparse').data, [at(45)], ['negative']) };
+  const gradients = [plain('g').data, nans('g').data].map((data) => ({ shape: [SIZE], data }));
+  const everywhere = (shape: readonly number[]): Tensor => ({
+    shape,
+    data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(Number.NaN),
+  });
+  return [
+    operator('relu', 'relu', {}, [x], () => [relu(x).data]),
+    operator('add', 'add', { relu: false }, [x, y], () => [add(x, y).data]),
+    operator('add with ReLU', 'add', { relu: true }, [x, y], () => [relu(add(x, y)).data]),
+    operator('the gradient of ReLU', 'reluGradient', {}, [zeroed, dy], () => [
+      dy.data.map((value, i) => (zeroed.data[i]! <= 0 ? 0 : value)),
+    ]),
+    operator('softmax', 'softmax', {}, [rowsOf(7, classes, logits)], () => [
+      softmax({ shape: [1, 1, 1, 7, classes], data: logits }).data,
+    ]),
+    ...[logits, fill('finite', 7 * classes, 4)].flatMap((values) => {
+      const t = values === logits ? targets : withValues(targets, [0]);
+      const what = values === logits ? 'logits' : 'targets';
+      const inputs = [rowsOf(7, classes, values), rowsOf(7, classes, t)];
+      return [
+        operator(`cross entropy, ${what}`, 'crossEntropy', {}, inputs, () => [[crossEntropy(values, t, classes).loss]]),
+        operator(`its gradient, ${what}`, 'crossEntropyGradient', {}, [...inputs, vector([1])], () => [
+          crossEntropy(values, t, classes).gradient,
+        ]),
+      ];
+    }),
+    ...[true, false].map((relus): Row => {
+      const [scale, shift] = [fill('scale', CHANNELS, 2), fill('shift', CHANNELS)];
+      // 0 · ∞ is a NaN that the kernel makes itself, negative on x86.
+      scale[at(45) % CHANNELS] = 0;
+      const view = denseView(SHAPE);
+      const padded = (values: Float32Array) => Float32Array.from({ length: 8 }, (_, c) => values[c] ?? 0);
+      return {
+        name: `affine${relus ? ' with ReLU' : ''}`,
+        run: async (gpu) => {
+          const inputs = { x: { view, data: x.data }, scale: padded(scale), shift: padded(shift) };
+          const kernel = affineKernel({ x: view, y: view, relu: relus });
+          const { y: found } = await runKernel(gpu, kernel, { inputs, outputs: { y: view } });
+          return { found: [found!], expected: [affine(x, scale, shift, relus ? 0 : -Infinity).data] };
+        },
+      };
+    }),
+    ...WINDOWS.flatMap((geometry, i) => {
+      const pool = { ...geometry, padding: CORNERS[i]! };
+      const to = i === 0 ? SHAPE : ([2, 2, 3, 7, 6] as const);
+      const gradient = { shape: to, data: Float32Array.from(fill('pooled', sizeOf5(to))) };
+      const runs = KINDS.flatMap((profile) =>
+        (i === 0 ? ['sweep', 'window'] : ['window']).map((candidate) => ({ profile, candidate })),
+      );
+      const label = `${geometry.kernel.join('×')} ${geometry.stride.join('×')}`;
+      const size = [SHAPE[1], SHAPE[2], SHAPE[3]] as const;
+      return [
+        ...runs.map((run) =>
+          operator(
+            `max pool ${label}, ${run.candidate}, software ${run.profile.software}`,
+            'pool3d',
+            { ...geometry, mode: 'max' },
+            [x],
+            () => [pool3d(x, to, { ...pool, mode: 'max' }).data],
+            run,
+          ),
+        ),
+        ...runs.map((run) =>
+          operator(
+            `the gradient of max pool ${label}, ${run.candidate}, software ${run.profile.software}`,
+            'maxPool3dGradient',
+            geometry,
+            [x, gradient],
+            () => [pool3dGradient(x, gradient, { ...pool, mode: 'max' })],
+            { ...run, candidate: run.candidate === 'window' ? 'gather' : 'sweep' },
+          ),
+        ),
+        operator(`average pool ${label}`, 'pool3d', { ...geometry, mode: 'average' }, [x], () => [
+          pool3d(x, to, { ...pool, mode: 'average' }).data,
+        ]),
+        ...(i === 0 ? [y] : []).map((gradients) =>
+          operator(
+            `the gradient of average pool ${label}`,
+            'averagePool3dGradient',
+            { ...geometry, size },
+            [gradients],
+            () => [pool3dGradient(x, gradients, { ...pool, mode: 'average' })],
+          ),
+        ),
+      ];
+    }),
+    ...KINDS.flatMap((profile) => [
+      operator('the sum of a channel', 'channelSum', {}, [sparse], () => [channelSum(sparse)], { profile }),
+      operator(
+        'batch statistics',
+        'batchStatistics',
+        {},
+        [sparse],
+        () => {
+          const { mean, variance } = statistics(sparse);
+          return [mean, variance];
+        },
+        { profile },
+      ),
+    ]),
+    ...[true, false].flatMap((batch) => {
+      const { mean, variance } = batch ? statistics(sparse) : { mean: beta, variance: gamma };
+      const attributes = { epsilon: 1e-3, relu: true, batch };
+      const problem = { x: sparse, mean, variance, gamma, beta, ...attributes };
+      const inputs = [sparse, ...[mean, variance, gamma, beta].map(vector)];
+      return [
+        operator(`normalize, batch ${batch}`, 'normalize', attributes, inputs, () => [normalize(problem)]),
+        operator(
+          `the gradient of normalize, batch ${batch}`,
+          'normalizeGradient',
+          attributes,
+          [...inputs, dy],
+          () => {
+            const { dx, dgamma, dbeta } = normalizeGradient(problem, dy.data, batch);
+            return [dx, dgamma, dbeta];
+          },
+          {},
+          // x is in the formula of dx even where its share is 0.
+          !batch,
+        ),
+      ];
+    }),
+    operator(
+      'running statistics',
+      'updateStatistics',
+      { momentum: 0.5, count: 11 },
+      [
+        [1, 1],
+        [1, 1],
+        [Number.NaN, 1],
+        [Number.NaN, 1],
+      ].map(vector),
+      () => [
+        [Number.NaN, 1],
+        [Number.NaN, 1.05],
+      ],
+    ),
+    // In PyTorch what is dropped is multiplied by 0.
+    operator('dropout', 'dropout', { rate: 0.5, salt: 3 }, [everywhere([8, 1, 1, 1, 9]), vector([1, 2, 3, 0])], () => [
+      everywhere([8, 1, 1, 1, 9]).data,
+    ]),
+    operator('the norm of gradients', 'gradientNorm', { clip: 1 }, gradients, () => [[Number.NaN, 0]]),
+    operator('accumulate', 'accumulate', { factor: 0.5 }, gradients, () => [
+      gradients[0]!.data.map((value, i) => value + 0.5 * gradients[1]!.data[i]!),
+    ]),
+    operator(
+      'a step of gradients that are NaN, which changes nothing',
+      'sgdUpdate',
+      { momentum: 0.9, weightDecay: 0.01 },
+      [
+        ...['p', 'v'].map((name) => ({ shape: [5], data: fill(name, 5) })),
+        everywhere([5]),
+        vector([Number.NaN, 0]),
+        vector([1, 0, 0, 0]),
+      ],
+      () => [fill('p', 5), fill('v', 5)],
+    ),
+    ...[true, false].map((quantise): Row => {
+      const [height, width] = [3, 4];
+      const flow = withValues(fill('flow', height * width * 2, 9), [3, 10], ['positive', 'negative']);
+      const y = denseView([1, 1, height, width, 2]);
+      const same = { height, width };
+      return {
+        name: `flow to a stream${quantise ? ', quantised' : ''}`,
+        // What a neighbour has no share of is multiplied by 0.
+        spreads: true,
+        run: async (gpu) => {
+          const options = {
+            flow: same,
+            y,
+            resized: same,
+            crop: { top: 0, left: 0 },
+            bound: 20,
+            rescale: true,
+            quantise,
+          };
+          const { y: found } = await runKernel(gpu, flowStream(options), { inputs: { flow }, outputs: { y } });
+          const level = (value: number) => (quantise ? Math.floor(128.5 + 127.5 * value) * (2 / 255) - 1 : value);
+          return { found: [found!], expected: [flow.map((value) => level(value / 20))] };
+        },
+      };
+    }),
+    {
+      name: 'flow of a batch',
+      spreads: true,
+      run: async (gpu) => {
+        const view = denseView([1, 1, 4, 4, 2]);
+        const flow = withValues(fill('flow', 32, 9), [3, 20], ['positive', 'negative']);
+        const clip = { kind: 'flow', view } as const;
+        const kernel = augmentClip({ clip, y: view, firstFrame: 0, framesPerSample: 1, scale: 20, shift: 0 });
+        const geometry = Float32Array.of(0, 0, 4, 4, 0, 0, 0, 0);
+        const { y } = await runKernel(gpu, kernel, {
+          inputs: { clip: { view, data: flow }, geometry },
+          outputs: { y: view },
+        });
+        return { found: [y!], expected: [flow.map((value) => value / 20)] };
+      },
+    },
+  ];
+}
+
+/** A test of each operator. */
+export function testOperators(gpu: () => Gpu): void {
+  describe('NaN comes out of', () => {
+    it.each(rows())('$name', async ({ name, spreads = false, run }) => {
+      const { found, expected } = await run(gpu());
+      expect(found.length).toBe(expected.length);
+      for (const [i, values] of expected.entries()) expectNaNs(found[i]!, values, { spreads, what: name });
+    });
+  });
+}
