@@ -43,8 +43,8 @@ export interface ClipFrame {
 
 export interface ClipOptions {
   /**
-   * Output frames per second (Hz), taken by nearest time stamp, or `'native'` for every frame as it is. The default is 25
-   * for video and `'native'` for GIFs, image folders and arrays. Folders and arrays have no clock: they always keep every
+   * Output frames per second (Hz), taken by time stamp (see {@link FrameRate}), or `'native'` for every frame as it is.
+   * The default is 25 for video and `'native'` for animated pictures, image folders and arrays. Folders and arrays have no clock: they always keep every
    * frame, and a number here only states their rate.
    */
   fps?: FrameRate | undefined;

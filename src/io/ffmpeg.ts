@@ -1,5 +1,7 @@
 /** @file Loads the FFmpeg binding on first use and keeps it quiet; what every media file here shares. */
 
+import { resolve } from 'node:path';
+import type { FormatContext } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
 
 /** The low-level FFmpeg binding together with FFmpeg's constants. */
@@ -38,4 +40,13 @@ export function explain(av: Ffmpeg, code: number): string {
 /** FFmpeg's name of a local file; the prefix keeps names with a colon from being taken for a protocol. */
 export function fileUrl(path: string): string {
   return `file:${path}`;
+}
+
+/** Opens a local file for reading; gives FFmpeg's code, which is negative when that failed. */
+export async function openInput(av: Ffmpeg, format: FormatContext, path: string): Promise<number> {
+  // Playlists must not reach out to the network, and a per cent sign in a name is no pattern.
+  const settings = av.Dictionary.fromObject({ protocol_whitelist: 'file', pattern_type: 'none' });
+  const code = await format.openInput(fileUrl(resolve(path)), null, settings);
+  settings.free();
+  return code;
 }

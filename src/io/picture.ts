@@ -1,5 +1,6 @@
 /** @file From FFmpeg's decoded pictures to upright RGB bytes: colour conversion, downscaling and rotation. */
 
+import type { AVColorSpace } from 'node-av/constants';
 import type { Frame, SoftwareScaleContext } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
 import { explain, type Ffmpeg } from './ffmpeg.ts';
@@ -61,6 +62,41 @@ export function limitSize(width: number, height: number, maxShortSide = Infinity
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
+/** How FFmpeg's scaler can turn luma and chroma into RGB; any other matrix it refuses. */
+function knownMatrix(av: Ffmpeg, matrix: AVColorSpace): AVColorSpace {
+  switch (matrix) {
+    case av.AVCOL_SPC_RGB:
+    case av.AVCOL_SPC_BT709:
+    case av.AVCOL_SPC_FCC:
+    case av.AVCOL_SPC_BT470BG:
+    case av.AVCOL_SPC_SMPTE170M:
+    case av.AVCOL_SPC_SMPTE240M:
+    case av.AVCOL_SPC_BT2020_NCL:
+      return matrix;
+    case av.AVCOL_SPC_BT2020_CL:
+      return av.AVCOL_SPC_BT2020_NCL;
+    default:
+      return av.AVCOL_SPC_UNSPECIFIED;
+  }
+}
+
+/**
+ * Leaves a decoded picture the matrix and the range of its colours, which is what pipelines for video networks go by, and
+ * takes away what would make FFmpeg's scaler do more or refuse: primaries and transfer (it would map the gamut and the
+ * tones, and values that no standard defines crash it), the mark of interlaced fields (they stay woven, as stored), and
+ * anything outside its range, which a damaged file may say.
+ */
+function simplify(av: Ffmpeg, frame: Frame): void {
+  frame.colorPrimaries = av.AVCOL_PRI_UNSPECIFIED;
+  frame.colorTrc = av.AVCOL_TRC_UNSPECIFIED;
+  frame.colorSpace = knownMatrix(av, frame.colorSpace);
+  const ranges: number[] = [av.AVCOL_RANGE_MPEG, av.AVCOL_RANGE_JPEG];
+  if (!ranges.includes(frame.colorRange)) frame.colorRange = av.AVCOL_RANGE_UNSPECIFIED;
+  if (frame.chromaLocation > av.AVCHROMA_LOC_BOTTOM) frame.chromaLocation = av.AVCHROMA_LOC_UNSPECIFIED;
+  frame.alphaMode = av.AVALPHA_MODE_UNSPECIFIED;
+  frame.clearFlags(av.AV_FRAME_FLAG_INTERLACED, av.AV_FRAME_FLAG_TOP_FIELD_FIRST);
+}
+
 /** Converts decoded pictures of any format and size to RGB of one size. */
 export class RgbConverter {
   readonly #av: Ffmpeg;
@@ -87,10 +123,11 @@ export class RgbConverter {
   }
 
   /**
-   * H×W×3 bytes of a decoded picture, turned upright.
+   * H×W×3 bytes of a decoded picture, turned upright. The picture loses what it says of its colours but matrix and range.
    * @throws InputError naming `source` when FFmpeg cannot convert its pixel format.
    */
   async convert(frame: Frame, orientation: Orientation, source: string): Promise<Uint8Array> {
+    simplify(this.#av, frame);
     const code = await this.#scaler.scaleFrame(this.#target, frame);
     if (code < 0) {
       const format = this.#av.avGetPixFmtName(frame.format as Parameters<Ffmpeg['avGetPixFmtName']>[0]);

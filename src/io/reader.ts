@@ -1,12 +1,12 @@
 /** @file Reads one video stream of a file, picture by picture, and owns every native resource that takes. */
 
 import { type Stats, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
-import { explain, type Ffmpeg, fileUrl, loadFfmpeg } from './ffmpeg.ts';
+import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
 import { limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
 import { Timeline } from './resample.ts';
+import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
 
 /** A decoded picture in FFmpeg's hands. It stays valid until the call of `next` after the next one. */
 export interface Picture {
@@ -27,8 +27,6 @@ const TEXT_ART = new Set(['tty', 'bin', 'xbin', 'adf', 'idf']);
 
 /** A decoder that only fails while it is being emptied is given up after so many errors. */
 const MAX_ERRORS_IN_A_ROW = 100;
-
-const ADVICE = 'use an mp4, mkv, webm, mov, avi or GIF file, a folder of images, or a .npy array';
 
 /**
  * What is at a path.
@@ -57,16 +55,17 @@ export class VideoReader {
   /** Two in turn, so that a picture outlives the decoding of the next one. */
   readonly #frames: [Frame, Frame];
   readonly #timeline: Timeline;
-  readonly #period: number;
+  /** Whether the file is a bare stream of pictures, whose time stamps FFmpeg makes up. */
+  readonly #clockless: boolean;
   #converter: RgbConverter | undefined;
   #orientation: Orientation = orientationOf(null);
-  #waiting: Picture | undefined;
+  readonly #waiting: Picture[] = [];
   #draining = false;
   #readError: string | undefined;
   #lastEnd = 0;
   #badPackets = 0;
   #badPictures = 0;
-  /** Pictures decoded so far, the one read ahead included. */
+  /** Pictures decoded so far, those read ahead included. */
   decoded = 0;
   /** Pixels of every converted picture, upright. */
   width = 0;
@@ -79,28 +78,37 @@ export class VideoReader {
   readonly expected: number;
   /** Short name of the container format, such as `gif`. */
   readonly formatName: string;
+  /** Whether the file is a picture, or several of them, without a container. */
+  readonly still: boolean;
   /** Whether the stored pixels are grey. */
   grey = false;
 
-  private constructor(av: Ffmpeg, source: string, format: FormatContext, codec: CodecContext, stream: Stream) {
+  private constructor(
+    av: Ffmpeg,
+    source: string,
+    format: FormatContext,
+    codec: CodecContext,
+    stream: Stream,
+    fps: number,
+  ) {
     this.#av = av;
     this.#source = source;
     this.#format = format;
     this.#codec = codec;
     this.#stream = stream;
     this.formatName = format.iformat?.name ?? '';
+    this.still = isStill(format);
     this.#packet = new av.Packet();
     this.#packet.alloc();
     this.#frames = [new av.Frame(), new av.Frame()];
     for (const frame of this.#frames) frame.alloc();
-    const rates = [stream.avgFrameRate, stream.rFrameRate].map((rate) => rate.num / rate.den);
-    // Where the rate is unknown, FFmpeg may report the resolution of the clock (1000 or 90000 Hz).
-    this.fps = rates.find((rate) => rate > 0 && rate < 1000) ?? 25;
-    this.#period = 1 / this.fps;
-    const own = Number(stream.duration) * stream.timeBase.toDouble();
-    this.seconds = [own, Number(format.duration) / 1e6].find((value) => value > 0) ?? 0;
-    this.expected = Number(stream.nbFrames) || Math.round(this.seconds * this.fps);
-    this.#timeline = new Timeline(this.#period);
+    const flags = format.iformat?.flags ?? 0;
+    this.#clockless = (flags & av.AVFMT_NOTIMESTAMPS) !== 0;
+    this.seconds = this.#clockless ? 0 : lengthOf(format, stream);
+    this.fps = fps;
+    this.expected = Number(stream.nbFrames) || Math.round(this.seconds * fps);
+    const discontinuous = (flags & av.AVFMT_TS_DISCONT) !== 0;
+    this.#timeline = new Timeline({ period: 1 / fps, length: this.seconds, discontinuous });
   }
 
   /**
@@ -117,10 +125,7 @@ export class VideoReader {
     let codec: CodecContext | undefined;
     let reader: VideoReader | undefined;
     try {
-      // Playlists must not reach out to the network, and a per cent sign in a name is no pattern.
-      const settings = av.Dictionary.fromObject({ protocol_whitelist: 'file', pattern_type: 'none' });
-      const code = await format.openInput(fileUrl(resolve(path)), null, settings);
-      settings.free();
+      const code = await openInput(av, format, path);
       if (code < 0 || TEXT_ART.has(format.iformat?.name ?? '')) {
         throw new InputError(
           `${path} is not a video that FFmpeg can read${code < 0 ? ` (${explain(av, code)})` : ''}; ${ADVICE}.`,
@@ -129,8 +134,9 @@ export class VideoReader {
       await format.findStreamInfo();
       const stream = chooseStream(av, format, path, options.stream);
       codec = new av.CodecContext();
-      await openDecoder(av, codec, stream, path);
-      reader = new VideoReader(av, path, format, codec, stream);
+      await openDecoder(av, codec, stream, path, isStill(format));
+      const fps = await frameRate(av, path, format, stream);
+      reader = new VideoReader(av, path, format, codec, stream, fps);
       await reader.#begin(options.maxShortSide);
       return reader;
     } catch (error) {
@@ -145,9 +151,16 @@ export class VideoReader {
 
   /** The next picture in display order; undefined at the end. */
   async next(): Promise<Picture | undefined> {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    return waiting ?? (await this.#decode());
+    return this.#waiting.shift() ?? (await this.#decode());
+  }
+
+  /** Whether a second picture of the size of the first follows it; asked before any call of `next`. */
+  async hasSecond(): Promise<boolean> {
+    const first = this.#waiting[0]?.frame;
+    const second = await this.#decode();
+    if (second === undefined) return false;
+    this.#waiting.push(second);
+    return second.frame.width === first?.width && second.frame.height === first.height;
   }
 
   /** H×W×3 upright RGB bytes of a picture that is still valid. */
@@ -186,7 +199,7 @@ export class VideoReader {
         `${this.#source} holds no frame that can be decoded, although it names a video stream; the file is damaged or cut off, so use an intact copy.`,
       );
     }
-    this.#waiting = picture;
+    this.#waiting.push(picture);
     const { frame } = picture;
     const name = av.avGetPixFmtName(frame.format as Parameters<Ffmpeg['avGetPixFmtName']>[0]) ?? '';
     this.grey = /^(gray|ya|mono)/.test(name);
@@ -241,53 +254,13 @@ export class VideoReader {
     this.decoded++;
     if (frame.decodeErrorFlags !== 0 || frame.hasFlags(av.AV_FRAME_FLAG_CORRUPT)) this.#badPictures++;
     const unit = this.#stream.timeBase.toDouble();
-    const stamp = frame.bestEffortTimestamp;
+    const stamp = this.#clockless ? av.AV_NOPTS_VALUE : frame.bestEffortTimestamp;
     const time = this.#timeline.place(stamp === av.AV_NOPTS_VALUE ? undefined : Number(stamp) * unit);
-    const duration = Number(frame.duration) * unit;
-    const lasts = duration > 0 && duration < 60 ? duration : this.#period;
-    this.#lastEnd = time + lasts;
+    this.#lastEnd = this.#timeline.endOf(Number(frame.duration) * unit);
     return { frame, time, end: this.#lastEnd };
   }
 }
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-
-function chooseStream(av: Ffmpeg, format: FormatContext, path: string, wanted: number | undefined): Stream {
-  const streams = format.streams;
-  const isVideo = (stream: Stream): boolean =>
-    // Cover art is a still picture inside an audio file.
-    stream.codecpar.codecType === av.AVMEDIA_TYPE_VIDEO && !stream.hasDisposition(av.AV_DISPOSITION_ATTACHED_PIC);
-  const videos = streams.filter(isVideo).map((stream) => stream.index);
-  if (videos.length === 0) {
-    const sound = streams.some((stream) => stream.codecpar.codecType === av.AVMEDIA_TYPE_AUDIO);
-    throw new InputError(`${path} holds no video stream${sound ? ', only sound' : ''}; ${ADVICE}.`);
-  }
-  const best = wanted ?? format.findBestStream(av.AVMEDIA_TYPE_VIDEO, -1, -1);
-  const index = wanted === undefined && !videos.includes(best) ? videos[0] : best;
-  const stream = streams.find((candidate) => candidate.index === index);
-  if (stream === undefined || !videos.includes(stream.index)) {
-    throw new InputError(`${path} has no video stream ${wanted}; its video streams are ${videos.join(', ')}.`);
-  }
-  return stream;
-}
-
-async function openDecoder(av: Ffmpeg, codec: CodecContext, stream: Stream, path: string): Promise<void> {
-  const parameters = stream.codecpar;
-  const decoder = av.Codec.findDecoder(parameters.codecId);
-  const name = av.avGetCodecName(parameters.codecId) ?? 'unknown';
-  if (decoder === null) {
-    throw new InputError(`${path} is coded as ${name}, which this FFmpeg cannot decode; convert it to H.264.`);
-  }
-  codec.allocContext3(decoder);
-  codec.parametersToContext(parameters);
-  codec.pktTimebase = stream.timeBase;
-  codec.threadCount = 0;
-  const code = await codec.open2(decoder);
-  if (code < 0) {
-    throw new InputError(
-      `${path} has a ${name} stream that cannot be decoded (${explain(av, code)}); the file is damaged, so use an intact copy.`,
-    );
-  }
 }

@@ -1,47 +1,76 @@
-/** @file Frame-rate resampling by nearest time stamp, as pure arithmetic on seconds. */
+/** @file Frame-rate resampling by time stamp, as pure arithmetic on seconds. */
 
-/** `'native'` keeps every frame; a number (Hz) picks for output k the frame nearest to k / fps. */
+/**
+ * `'native'` keeps every frame; a number (Hz) picks for output k the frame nearest to k / fps, but none that comes more than
+ * half an output frame later: a frame that stands still for long is shown until the next one comes.
+ */
 export type FrameRate = number | 'native';
 
 /** Two time stamps closer than this (seconds) count as the same. */
 const EPSILON = 1e-9;
 
-/** A longer gap (seconds) between two frames is taken for a broken clock, or one bad stamp could ask for endless repeats. */
+/** A pause (seconds) that is believed whatever the file says of its length. */
 const MAX_GAP = 60;
+
+/** Longer pauses (seconds) are broken clocks, or one bad stamp could ask for endless repeats: with and without a known end. */
+const MAX_PAUSE = 30 * 3600;
+const MAX_PAUSE_OPEN = 3600;
 
 /** A longer step back (seconds) restarts the clock; a shorter one is jitter. */
 const MAX_STEP_BACK = 1;
+
+export interface ClockFacts {
+  /** Seconds between two frames at the average rate, used where time stamps are missing. */
+  readonly period: number;
+  /** Seconds that the source says it lasts; 0 when it does not. */
+  readonly length?: number;
+  /** Whether the clock may start anew in mid-stream, as in broadcasts. */
+  readonly discontinuous?: boolean;
+}
 
 /** Turns raw time stamps into seconds after the first frame that never decrease. */
 export class Timeline {
   #origin: number | undefined;
   #last = Number.NaN;
-  readonly #period: number;
+  readonly #facts: ClockFacts;
   /** How often the clock jumped and was put right. */
   jumps = 0;
 
-  /** @param period seconds between two frames at the average rate, used where time stamps are missing. */
-  constructor(period: number) {
-    this.#period = period;
+  constructor(facts: ClockFacts) {
+    this.#facts = facts;
   }
 
   /** Seconds after the first frame of the frame with this raw time stamp (seconds; undefined: missing). */
   place(stamp: number | undefined): number {
     const first = Number.isNaN(this.#last);
-    const expected = first ? 0 : this.#last + this.#period;
+    const expected = first ? 0 : this.#last + this.#facts.period;
     if (stamp === undefined) {
       this.#last = expected;
       return expected;
     }
     this.#origin ??= stamp - expected;
     let time = stamp - this.#origin;
-    if (!first && (time - this.#last > MAX_GAP || this.#last - time > MAX_STEP_BACK)) {
+    if (!first && (!this.#isPause(time) || this.#last - time > MAX_STEP_BACK)) {
       this.jumps++;
       this.#origin = stamp - expected;
       time = expected;
     }
     this.#last = first ? time : Math.max(time, this.#last);
     return this.#last;
+  }
+
+  /** Seconds at which the frame that was placed last ends when it says that it lasts `duration` seconds (0: unknown). */
+  endOf(duration: number): number {
+    const end = this.#last + duration;
+    return duration > 0 && this.#isPause(end) ? end : this.#last + this.#facts.period;
+  }
+
+  /** Whether nothing need have happened between the last frame and `time`. */
+  #isPause(time: number): boolean {
+    const { length = 0, discontinuous = false } = this.#facts;
+    const gap = time - this.#last;
+    if (gap <= MAX_GAP || discontinuous) return gap <= MAX_GAP;
+    return length > 0 ? time <= length + MAX_GAP && gap <= MAX_PAUSE : gap <= MAX_PAUSE_OPEN;
   }
 }
 
@@ -69,8 +98,9 @@ export class Resampler {
     const previous = this.#previous;
     this.#previous = time;
     if (previous === undefined) return 0;
+    if (this.#fps === 'native') return 1;
     // A tie goes to the earlier frame.
-    return this.#fps === 'native' ? 1 : this.#advance(((previous + time) / 2) * this.#fps + EPSILON);
+    return this.#advance(Math.max(((previous + time) / 2) * this.#fps, time * this.#fps - 0.5) + EPSILON);
   }
 
   /** Announces that the clip ends at `end` (seconds); returns how many outputs the last frame fills. */

@@ -19,6 +19,9 @@ import { Resampler } from './resample.ts';
 
 export { type Clip, type ClipFrame, type ClipKind, type ClipOptions, requireFrames } from './clip.ts';
 
+/** FFmpeg's names for animated pictures, whose frames are few and each of them meant. */
+const ANIMATIONS = new Set(['gif', 'apng', 'webp_anim']);
+
 /**
  * Reads a clip into memory. A folder gives its images in natural order; where it mixes series of names, the longest one
  * counts, and of equally long ones the first in colour. A `.npy` file holds uint8 T×H×W×3.
@@ -76,11 +79,12 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
 
 async function openVideo(path: string, options: ClipOptions): Promise<FrameSource> {
   const reader = await VideoReader.open(path, options);
-  if (/^image2$|_pipe$/.test(reader.formatName)) {
+  // Pictures one after the other in one file are a video without a clock.
+  if (reader.still && !(await reader.hasSecond())) {
     await reader.close();
     return openImages([path], options);
   }
-  const isGif = reader.formatName === 'gif' || reader.formatName === 'apng';
+  const isGif = ANIMATIONS.has(reader.formatName);
   const rate = options.fps ?? (isGif ? 'native' : DEFAULT_FPS);
   const { start = 0, frames: limit = Infinity } = options;
   const total =
@@ -89,10 +93,11 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
   async function* frames(): AsyncGenerator<ClipFrame, void, undefined> {
     const resampler = new Resampler(rate);
     let shown: Picture | undefined;
+    let taken = 0;
     for (let k = 0; k < start + limit; ) {
       options.signal?.throwIfAborted();
       const next = await reader.next();
-      if (next) options.onProgress?.(reader.decoded);
+      if (next) options.onProgress?.(++taken);
       const fills = next ? resampler.push(next.time) : resampler.finish(shown?.end ?? 0);
       let data: Uint8Array | undefined;
       for (let n = 0; n < fills && k < start + limit && shown; n++, k++) {

@@ -32,7 +32,7 @@ export interface ClipCacheOptions extends Omit<DecodeOptions, 'maxFrames'> {
 const MOST_REMARKS = 5;
 
 /** To be changed with anything that changes what the files hold: decoding, resizing, the flow, its unit. */
-const VERSION = 2;
+const VERSION = 3;
 
 const DEFAULT_MEMORY = 2 ** 30;
 const DEFAULT_FRAMES = 300;

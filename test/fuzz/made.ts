@@ -15,29 +15,42 @@ import { saveCheckpoint } from '../../src/train/checkpoint.ts';
 import { encodeModelFile } from '../../src/train/model_files.ts';
 import { zeroCheckpoint } from '../cli/checkpoint.ts';
 import { fill } from '../formula.ts';
-import { type MediaFormat, writeMedia } from '../io/media.ts';
+import { writeMedia } from '../io/media.ts';
 import type { Sample } from './corpus.ts';
 import type { ReaderName } from './readers.ts';
 
-const SIZE = { width: 48, height: 32 };
-const MEDIA: readonly (readonly [name: string, reader: ReaderName, format: Omit<MediaFormat, 'width' | 'height'>])[] = [
-  ['h264.mp4', 'video', { encoder: 'libx264', frames: 12 }],
-  ['mpeg4.avi', 'video', { encoder: 'mpeg4', frames: 12 }],
-  ['vp9.webm', 'video', { encoder: 'libvpx-vp9', frames: 8 }],
-  ['ffv1.mkv', 'video', { encoder: 'ffv1', frames: 6 }],
-  ['prores.mov', 'video', { encoder: 'prores', pixels: 'yuv422p10le', frames: 3 }],
-  ['mpeg2.ts', 'video', { encoder: 'mpeg2video', frames: 8 }],
-  ['flash.flv', 'video', { encoder: 'flv', frames: 8 }],
-  ['stream.mjpeg', 'video', { encoder: 'mjpeg', pixels: 'yuvj420p', frames: 5 }],
-  ['moving.gif', 'gif', { encoder: 'gif', pixels: 'rgb8', frames: 5 }],
-  ['moving.apng', 'gif', { encoder: 'apng', pixels: 'rgb24', frames: 4 }],
-  ['picture.png', 'picture', { encoder: 'png', pixels: 'rgb24', frames: 1 }],
-  ['picture.jpg', 'picture', { encoder: 'mjpeg', pixels: 'yuvj420p', frames: 1 }],
-  ['picture.bmp', 'picture', { encoder: 'bmp', pixels: 'bgr24', frames: 1 }],
-  ['picture.tiff', 'picture', { encoder: 'tiff', pixels: 'rgb24', frames: 1 }],
-  ['picture.webp', 'picture', { encoder: 'libwebp', frames: 1 }],
-  ['picture.ppm', 'picture', { encoder: 'ppm', pixels: 'rgb24', frames: 1 }],
+const [WIDTH, HEIGHT] = [48, 32];
+/** Containers and encoders by FFmpeg's names. */
+const MEDIA: readonly (readonly [name: string, reader: ReaderName, format: string, codec: string, frames: number])[] = [
+  ['h264.mp4', 'video', 'mp4', 'libx264', 12],
+  ['mpeg4.avi', 'video', 'avi', 'mpeg4', 12],
+  ['vp9.webm', 'video', 'webm', 'libvpx-vp9', 8],
+  ['ffv1.mkv', 'video', 'matroska', 'ffv1', 6],
+  ['prores.mov', 'video', 'mov', 'prores', 3],
+  ['mpeg2.ts', 'video', 'mpegts', 'mpeg2video', 8],
+  ['flash.flv', 'video', 'flv', 'flv', 8],
+  ['stream.mjpeg', 'video', 'mjpeg', 'mjpeg', 5],
+  ['moving.gif', 'gif', 'gif', 'gif', 5],
+  ['moving.apng', 'gif', 'apng', 'apng', 4],
+  ['picture.png', 'picture', 'image2pipe', 'png', 1],
+  ['picture.jpg', 'picture', 'image2pipe', 'mjpeg', 1],
+  ['picture.bmp', 'picture', 'image2pipe', 'bmp', 1],
+  ['picture.tiff', 'picture', 'image2pipe', 'tiff', 1],
+  ['picture.webp', 'picture', 'webp', 'libwebp', 1],
+  ['picture.ppm', 'picture', 'image2pipe', 'ppm', 1],
 ];
+
+/** Colours that run from left to right and from top to bottom, and change with the frame. */
+const gradient = (frame: number): Uint8Array =>
+  Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % WIDTH, Math.floor(i / 3 / WIDTH)];
+    return [(255 * x) / WIDTH, (255 * y) / HEIGHT, 40 * frame][i % 3]!;
+  });
+
+const media = (path: string, format: string, codec: string, frames: number): Promise<void> =>
+  writeMedia(path, format, [
+    { codec, width: WIDTH, height: HEIGHT, frames: Array.from({ length: frames }, (_, i) => gradient(i)) },
+  ]);
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const clip = (frames: number): HostTensor<'u8'> => ({
@@ -124,14 +137,12 @@ export async function writeSamples(folder: string): Promise<Sample[]> {
   };
   const one = (reader: ReaderName, name: string, contents: Uint8Array) => sample(reader, name, { [name]: contents });
 
-  for (const [name, reader, format] of MEDIA) {
-    await writeMedia(join(await sample(reader, name, {}, [name]), name), { ...SIZE, ...format });
+  for (const [name, reader, ...format] of MEDIA) {
+    await media(join(await sample(reader, name, {}, [name]), name), ...format);
   }
   const pictures = ['frame2.png', 'frame10.png', 'frame11.png'];
   const series = await sample('folder', '.', {}, pictures);
-  for (const name of pictures) {
-    await writeMedia(join(series, name), { ...SIZE, encoder: 'png', pixels: 'rgb24', frames: 1 });
-  }
+  for (const name of pictures) await media(join(series, name), 'image2pipe', 'png', 1);
   await one('npy', 'clip.npy', encodeNpy(clip(3)));
   await one('npy', 'old.npy', oldNpy());
   await one('npz', 'clip.npz', zipSync({ 'frames.npy': encodeNpy(clip(2)), 'label.npy': encodeNpy(clip(1)) }));

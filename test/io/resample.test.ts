@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resampleIndices, Timeline } from '../../src/io/resample.ts';
+import { type ClockFacts, resampleIndices, Timeline } from '../../src/io/resample.ts';
 
 const steady = (count: number, fps: number): number[] => Array.from({ length: count }, (_, i) => i / fps);
 const at = (count: number, from: number, to: number | 'native'): number[] =>
@@ -19,15 +19,19 @@ describe('resampleIndices', () => {
     expect(at(300, 30, 25)).toHaveLength(250);
   });
 
-  it('repeats frames', () => {
-    // Outputs at 0, 40, … 280 ms; frames at 0, 100, 200 ms.
-    expect(at(3, 10, 25)).toEqual([0, 0, 1, 1, 2, 2, 2, 2]);
+  it('repeats frames, and shows none long before its time', () => {
+    // Outputs at 0, 40, … 280 ms; frames at 0, 100, 200 ms: 80 ms is nearer to 100 than to 0, but half an output too early.
+    expect(at(3, 10, 25)).toEqual([0, 0, 0, 1, 1, 2, 2, 2]);
     expect(at(1, 1, 4)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('shows the frame of a pause until the next one comes, as a player does', () => {
+    expect(resampleIndices([0, 1, 2, 9, 10], 13, 1)).toEqual([0, 1, 2, 2, 2, 2, 2, 2, 2, 3, 4, 4, 4]);
   });
 
   it('follows a variable frame rate', () => {
     // The second frame stays for 0.3 s.
-    expect(resampleIndices([0, 0.1, 0.4], 0.5, 10)).toEqual([0, 1, 1, 2, 2]);
+    expect(resampleIndices([0, 0.1, 0.4], 0.5, 10)).toEqual([0, 1, 1, 1, 2]);
   });
 
   it('gives a tie to the earlier frame, in spite of rounding', () => {
@@ -48,8 +52,11 @@ describe('resampleIndices', () => {
 });
 
 describe('Timeline', () => {
-  const place = (stamps: (number | undefined)[], period = 0.04): { times: number[]; jumps: number } => {
-    const line = new Timeline(period);
+  const place = (
+    stamps: (number | undefined)[],
+    facts: Partial<ClockFacts> = {},
+  ): { times: number[]; jumps: number } => {
+    const line = new Timeline({ period: 0.04, ...facts });
     const times = stamps.map((stamp) => Number(line.place(stamp).toFixed(6)));
     return { times, jumps: line.jumps };
   };
@@ -70,5 +77,19 @@ describe('Timeline', () => {
   it('closes the gaps of a clock that jumps', () => {
     expect(place([0, 0.04, 9e9, 9e9 + 1])).toEqual({ times: [0, 0.04, 0.08, 1.08], jumps: 1 });
     expect(place([100, 100.04, 3, 3.04])).toEqual({ times: [0, 0.04, 0.08, 0.12], jumps: 1 });
+  });
+
+  it('believes long pauses that the length of the source allows', () => {
+    expect(place([0, 100, 3000], { length: 3001 })).toEqual({ times: [0, 100, 3000], jumps: 0 });
+    expect(place([0, 100], { length: 20 })).toEqual({ times: [0, 0.04], jumps: 1 });
+    expect(place([0, 3000])).toEqual({ times: [0, 3000], jumps: 0 });
+    expect(place([0, 2e5], { length: 3e5 }).jumps).toBe(1);
+    expect(place([0, 100], { length: 101, discontinuous: true })).toEqual({ times: [0, 0.04], jumps: 1 });
+  });
+
+  it('lets a frame last as long as it says, where that is possible', () => {
+    const line = new Timeline({ period: 0.04, length: 300 });
+    line.place(7);
+    expect([line.endOf(0), line.endOf(0.5), line.endOf(250), line.endOf(9e9)]).toEqual([0.04, 0.5, 250, 0.04]);
   });
 });

@@ -275,7 +275,7 @@ describe('writeVideo', () => {
     await expect(writeVideo(target, [], format)).rejects.toThrow('there are no frames');
     await expect(writeVideo(target, [flat(1), flat(1, 3, 3)], format)).rejects.toThrow('Frame 1 for');
     await expect(writeVideo(join(folder, 'no', 'x.mp4'), [flat(1)], format)).rejects.toThrow(InputError);
-    await expect(writeVideo(folder, [flat(1)], format)).rejects.toThrow('not a regular file');
+    await expect(writeVideo(folder, [flat(1)], format)).rejects.toThrow('it is a folder');
     expect((await readdir(folder)).filter((name) => /never|part/.test(name))).toEqual([]);
   });
 
