@@ -10,7 +10,7 @@ import { checkFusionWeights, type FusionMode } from '../i3d/scores.ts';
 import { modelSpec } from '../i3d/spec.ts';
 import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
 import { checkWritable } from '../io/atomic.ts';
-import { NOMINAL_FPS } from './arrays.ts';
+import { DEFAULT_FPS } from '../io/clip.ts';
 import { openClipReader } from './clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
 import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from './networks.ts';
@@ -100,7 +100,7 @@ export async function classify(
   flags: ClassifyFlags,
   session: Session,
 ): Promise<Classification> {
-  const chosen = await chooseNetworks(flags);
+  const chosen = await chooseNetworks(flags, (text) => session.warn(text));
   const { rule, streams } = chosen;
   checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;
@@ -110,8 +110,9 @@ export async function classify(
     streams.has('flow') && flowInput !== undefined
       ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, rule, session)
       : undefined;
-  const source = await openSource(input, chosen, stored, flags, session);
+  let source: ClosableSource | undefined;
   try {
+    source = await openSource(input, chosen, stored, flags, session);
     session.progress.say('reading weights');
     const compiling = compileAhead(chosen, source, flags, session);
     const load = (stream: Stream) =>
@@ -145,6 +146,7 @@ export async function classify(
       { ...flags, weights, fill, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
       session,
     );
+    for (const text of stored?.flow.warnings() ?? []) session.warn(text);
     session.progress.clear();
     await both(
       () => printClassification(result, flags),
@@ -152,7 +154,8 @@ export async function classify(
     );
     return result;
   } finally {
-    await source.close();
+    await source?.close();
+    await stored?.close();
   }
 }
 
@@ -210,10 +213,12 @@ async function openSource(
 }
 
 /** Windows of stored flow alone: there are no frames to look at. */
-function flowWindows({ flow }: StoredFlow, { frames, start, size, minimum }: WindowRequest): ClosableSource {
-  const [total = 0, height = 0, width = 0] = flow.shape;
+function flowWindows({ flow }: StoredFlow, request: WindowRequest): ClosableSource {
+  const { height, width } = flow;
   async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
-    for (const window of windows(total, { frames, start, size, minimum })) yield { ...window, clip: flow };
+    for (const { start, frames } of windows(flow.frames, request)) {
+      yield { start, frames, clip: await flow.readFloats(start, frames) };
+    }
   }
-  return { width, height, fps: NOMINAL_FPS, windows: all, close: async () => {} };
+  return { width, height, fps: DEFAULT_FPS, windows: all, close: async () => {} };
 }

@@ -1,7 +1,6 @@
 /** @file `i3d flow`: TV-L1 optical flow between the frames of a clip, or between two images. */
 
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
@@ -18,7 +17,6 @@ import { checkOptions, type FrameSource } from '../io/clip.ts';
 import { decodeFlo } from '../io/flo.ts';
 import { openFrames } from '../io/video.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
-import { arraySource, readClipArray } from './arrays.ts';
 import { checkOutput, type FolderFormat, writeFlow } from './flow-output.ts';
 import { checkDamage, LateReducer, type Part, reducedFrames, timedDecoding, wholeFrames } from './frame-stream.ts';
 import { addClipOptions, addDeviceOptions, type ClipFlags, type DeviceFlags } from './options.ts';
@@ -51,7 +49,7 @@ export function addFlow(program: Command): Command {
   const command = program
     .command('flow')
     .description('Compute TV-L1 optical flow from each frame to the next.')
-    .argument('<input>', 'a video, a GIF, a folder of images, a .npy of uint8 frames, or an image')
+    .argument('<input>', 'a video, a GIF, a folder of images, a .npy array T×H×W×3, or an image')
     .argument('[second]', 'the second image, where the first is one')
     .option('--out <path>', '.npy, .flo or .png (one pair), .mp4 in colour, or a folder');
   addClipOptions(command, 'take n frames, which are n − 1 pairs')
@@ -164,13 +162,8 @@ async function* flowGroups(
 
 async function openSource(input: string, flags: FlowFlags, session: Session): Promise<FrameSource> {
   const { frames, start, fps, videoStream: stream } = flags;
-  if (extname(input).toLowerCase() !== '.npy') {
-    const onProgress = (count: number) => session.progress.count('decoding frame', count);
-    return session.time('decode', () => openFrames(input, { frames, start, fps, stream, onProgress }));
-  }
-  const clip = await readClipArray(input);
-  if (clip.dtype !== 'u8') throw new InputError(`${input} holds float32 values; flow is computed from uint8 frames.`);
-  return arraySource(clip, start ?? 0, frames);
+  const onProgress = (count: number) => session.progress.count('decoding frame', count);
+  return session.time('decode', () => openFrames(input, { frames, start, fps, stream, onProgress }));
 }
 
 /** Two images as a clip of two frames. */

@@ -85,7 +85,7 @@ const cases: Case[] = [
       '--flow-input',
       file('nan.npy', encodeNpy({ dtype: 'f32', shape: [9, 1, 1, 2], data: new Float32Array(18).fill(Number.NaN) })),
     ],
-    /nan\.npy holds a value that is no finite number/,
+    /nan\.npy holds NaN, a value that is no finite number, at frame 0, row 0, column 0, channel 0\./,
   ],
   ['a clip as flow', ['classify', clip, '--flow', misshapen, '--flow-input', clip], /flow is float32 T×H×W×2/],
   ['flow of one frame', ['flow', file('one.npy', frames(1, 16)), '--out', join(folder, 'x.npy')], /two frames or more/],
