@@ -146,6 +146,8 @@ export async function writeSamples(folder: string): Promise<Sample[]> {
   await one('npy', 'clip.npy', encodeNpy(clip(3)));
   await one('npy', 'old.npy', oldNpy());
   await one('npz', 'clip.npz', zipSync({ 'frames.npy': encodeNpy(clip(2)), 'label.npy': encodeNpy(clip(1)) }));
+  await one('npz', 'one.npz', zipSync({ 'frames.npy': encodeNpy(clip(2)) }, { level: 0 }));
+  await one('flow', 'flow.npy', encodeNpy(floatTensor([3, 5, 7, 2], fill('stored flow', 210))));
   await one('flo', 'flow.flo', encodeFlo(floatTensor([5, 7, 2], fill('flow', 70))));
   await one('safetensors', 'weights.safetensors', encodeSafetensors(tensors(), { format: 'pt', note: '1' }));
   await one('pytorch', 'i3d.pt', zeroCheckpoint(I3D_START));

@@ -1,10 +1,11 @@
 /** @file Everything of this package that reads files of its users, as one function of a path each. */
 
 import { readFile } from 'node:fs/promises';
-import { readClipArray } from '../../src/cli/arrays.ts';
 import { inspectFile } from '../../src/cli/inspect-file.ts';
 import { loadLabels, loadStream } from '../../src/cli/weights.ts';
 import { InputError } from '../../src/core/errors.ts';
+import { ArrayClip } from '../../src/io/array-clip.ts';
+import type { ArrayKind } from '../../src/io/array-layout.ts';
 import { decodeFlo } from '../../src/io/flo.ts';
 import { fileTuning } from '../../src/io/tuning_file.ts';
 import { decodeFrames, openClip } from '../../src/io/video.ts';
@@ -25,6 +26,17 @@ const clip: Reader = async (path) => {
   for await (const _ of decodeFrames(path)) if (++count === MOST_FRAMES) break;
 };
 
+const array =
+  (kind: ArrayKind): Reader =>
+  async (path) => {
+    const clip = await ArrayClip.open(path, kind);
+    try {
+      await clip.read(0, Math.min(clip.frames, MOST_FRAMES));
+    } finally {
+      await clip.close();
+    }
+  };
+
 /** A second reader of what the first one has taken, which may want something else. */
 async function also(reading: Promise<unknown>): Promise<void> {
   await reading.catch((error: unknown) => {
@@ -35,7 +47,7 @@ async function also(reading: Promise<unknown>): Promise<void> {
 /** Checkpoints of any kind: read and listed, and offered to I3D. */
 const weights: Reader = async (path) => {
   await inspectFile(path, true);
-  await also(loadStream(path, 'rgb'));
+  await also(loadStream(path, 'rgb', () => undefined));
 };
 
 /** By name; `video`, `gif` and `picture` differ in what they are fed with, and so do checkpoints. */
@@ -44,11 +56,9 @@ export const READERS = {
   gif: (path) => openClip(path, { fps: 'native', frames: MOST_FRAMES }),
   picture: openClip,
   folder: openClip,
-  npy: async (path) => {
-    await also(openClip(path));
-    await readClipArray(path);
-  },
-  npz: readClipArray,
+  npy: array('frames'),
+  npz: array('frames'),
+  flow: array('flow'),
   flo: async (path) => decodeFlo(await readFile(path), path),
   safetensors: weights,
   pytorch: weights,
