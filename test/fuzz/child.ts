@@ -7,9 +7,9 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { I3dError } from '../../src/core/errors.ts';
 import { Random } from '../../src/core/random.ts';
-import type { Sample } from './corpus.ts';
 import { mutate } from './mutate.ts';
 import { READERS } from './readers.ts';
+import type { Sample } from './sample.ts';
 
 /** What to start with: the samples, and a folder of this process's own. */
 export interface Start {

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.ts';
 import { program } from '../program.ts';
-import { collect, kept, type Sample } from './corpus.ts';
+import { collect } from './corpus.ts';
 import { mutate } from './mutate.ts';
 import { READERS } from './readers.ts';
 import { fuzz } from './run.ts';
+import { kept, type Sample } from './sample.ts';
 
 let folder: string;
 let samples: Sample[];

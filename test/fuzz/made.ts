@@ -16,8 +16,8 @@ import { encodeModelFile } from '../../src/train/model_files.ts';
 import { zeroCheckpoint } from '../cli/checkpoint.ts';
 import { fill } from '../formula.ts';
 import { writeMedia } from '../io/media.ts';
-import type { Sample } from './corpus.ts';
 import type { ReaderName } from './readers.ts';
+import type { Sample } from './sample.ts';
 
 const [WIDTH, HEIGHT] = [48, 32];
 /** Containers and encoders by FFmpeg's names. */

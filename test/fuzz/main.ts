@@ -6,9 +6,10 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Request } from './child.ts';
-import { collect, kept, readerOf, type Sample } from './corpus.ts';
+import { collect, readerOf } from './corpus.ts';
 import { isReaderName, READERS, type ReaderName } from './readers.ts';
 import { FAULTS, type Fault, fuzz, OUTCOMES, type Summary } from './run.ts';
+import { kept, type Sample } from './sample.ts';
 
 interface Flags {
   readonly seed: number;

@@ -9,8 +9,8 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Answer, choose, type Request, type Start, writeMutant } from './child.ts';
-import { keep, type Sample } from './corpus.ts';
 import type { ReaderName } from './readers.ts';
+import { keep, type Sample } from './sample.ts';
 
 export const OUTCOMES = ['accepted', 'refused', 'foreign', 'crash', 'hang', 'memory'] as const;
 export type FullOutcome = (typeof OUTCOMES)[number];
