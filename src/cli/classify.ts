@@ -100,7 +100,7 @@ export async function classify(
   flags: ClassifyFlags,
   session: Session,
 ): Promise<Classification> {
-  const chosen = await chooseNetworks(flags);
+  const chosen = await chooseNetworks(flags, (text) => session.warn(text));
   const { rule, streams } = chosen;
   checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;

@@ -16,9 +16,9 @@ import { openFrames } from '../io/video.ts';
 import { loadWeightsFile } from '../io/weights.ts';
 import { saveModelFile } from '../train/model_files.ts';
 import { type DeviceFlags, positiveNumber } from './options.ts';
-import { print } from './output.ts';
+import { print, say } from './output.ts';
 import { type Session, withSession } from './session.ts';
-import { table } from './table.ts';
+import { classCount, table } from './table.ts';
 
 export function addInflate(program: Command): Command {
   return program
@@ -38,13 +38,15 @@ async function inflate(input: string, output: string): Promise<void> {
   if (extname(output).toLowerCase() !== '.safetensors') {
     throw new InputError(`${output} must end in .safetensors, the format that is written.`);
   }
-  const flat = readImageModel(await loadWeightsFile(input), input);
+  const file = await loadWeightsFile(input);
+  const flat = readImageModel(file, input);
+  for (const text of [...file.warnings, ...flat.warnings]) say(text);
   const model = inflateModel(flat);
   const command = `i3d inflate ${basename(input)} ${basename(output)}`;
   await saveModelFile(output, { ...model, notes: { ...model.notes, command } });
   const { architecture, stream, classes, frames, size } = model.spec;
   await print(
-    `${output}: ${architecture}, ${stream}, ${classes} classes, for clips of ${frames} frames of ${size}×${size}\n`,
+    `${output}: ${architecture}, ${stream}, ${classCount({ classes })}, for clips of ${frames} frames of ${size}×${size}\n`,
   );
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { InputError } from '../core/errors.ts';
-import { floatToHalf, toFloat32 } from '../core/half.ts';
+import { floatToHalf } from '../core/half.ts';
 import {
   type FloatTensor,
   formatShape,
@@ -17,6 +17,7 @@ import {
   sameShape,
 } from '../core/tensor.ts';
 import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
+import { parameterValues } from './values.ts';
 
 export interface Model {
   readonly spec: ModelSpec;
@@ -103,11 +104,7 @@ function checkParameters(
         `${source}: ${name} has shape ${formatShape(tensor.shape)}; its model wants ${formatShape(shape)}.`,
       );
     }
-    const values = toFloat32(tensor, `${source}: ${name}`);
-    if (!values.data.every(Number.isFinite)) {
-      throw new InputError(`${source}: ${name} holds a value that is no finite number.`);
-    }
-    parameters.set(name, values);
+    parameters.set(name, parameterValues(name, tensor, `${source}: ${name}`));
   }
   const left = [...tensors.keys()].find((name) => !shapes.has(name) && !name.startsWith(OPTIMIZER_PREFIX));
   if (left !== undefined) throw new InputError(`${source} has a tensor ${left} that its model has no place for.`);

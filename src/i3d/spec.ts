@@ -25,6 +25,7 @@ export interface ModelSpec {
   readonly stream: Stream;
   /** Input channels: 3 of RGB, 2 of flow. */
   readonly channels: number;
+  /** 0 of a network without a logits layer, which gives features only. */
   readonly classes: number;
   /** Factor of every channel count in the architecture's table; 1 is the table. */
   readonly width: number;
@@ -100,7 +101,7 @@ export function checkSpec(value: unknown, source: string): ModelSpec {
     architecture,
     stream: oneOf('stream', ['rgb', 'flow'] as const),
     channels: count('channels', 1),
-    classes: count('classes', 1),
+    classes: count('classes', 0),
     width,
     frames: count('frames', frames),
     size: count('size', size),

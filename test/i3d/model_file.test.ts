@@ -81,7 +81,7 @@ describe('refuses', () => {
     [
       'NaN',
       (t) => t.set('Logits/Conv3d_0c_1x1/bias', floatTensor([2], [0, Number.NaN])),
-      /bias holds a value that is no finite number\.$/,
+      /bias holds a value that is no finite number: NaN at 1; the file is damaged/,
     ],
   ])('%s', (_, change, message) => {
     expect(broken(change)).toThrow(message);
