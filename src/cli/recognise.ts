@@ -4,7 +4,7 @@ import { type FloatTensor, sizeOf } from '../core/tensor.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { I3dStream, type StreamNetwork } from '../i3d/classifier.ts';
 import { cutOut, type I3dInput } from '../i3d/frames.ts';
-import { averageLogits, type FusionMode, fuse, topK } from '../i3d/scores.ts';
+import { averageLogits, type FusionMode, finiteLogits, fuse, topK } from '../i3d/scores.ts';
 import type { FlowSource } from './flow-source.ts';
 import { OneAhead } from './one-ahead.ts';
 import type { DeviceFlags } from './options.ts';
@@ -52,7 +52,7 @@ export async function recognise(
     return streams[name];
   };
   const windows: [start: number, frames: number][] = [];
-  const logits: Record<Stream, Float32Array[]> = { rgb: [], flow: [] };
+  const logits: Record<Stream, Float64Array[]> = { rgb: [], flow: [] };
   // The network sees a window while the next one is decoded and its flow computed; no more than two are held.
   const ahead = new OneAhead();
   try {
@@ -69,8 +69,8 @@ export async function recognise(
         ];
         session.progress.say(`${[rgb && 'RGB', flow && 'flow'].filter(Boolean).join(' and ')}, ${what}`);
         const [ofRgb, ofFlow] = await Promise.all(seen);
-        if (ofRgb) logits.rgb.push(ofRgb);
-        if (ofFlow) logits.flow.push(ofFlow);
+        if (ofRgb) logits.rgb.push(finiteLogits(`The RGB logits of ${input}, ${what},`, ofRgb));
+        if (ofFlow) logits.flow.push(finiteLogits(`The flow logits of ${input}, ${what},`, ofFlow));
       });
       options.onWindow?.(window, motion);
       windows.push([start, frames]);
@@ -80,7 +80,7 @@ export async function recognise(
       session.spent.compile += stream.spent.compile / 1000;
       session.spent.run += stream.spent.run / 1000;
     }
-    const mean = (all: Float32Array[]) => (all.length > 0 ? averageLogits(all) : undefined);
+    const mean = (all: Float64Array[]) => (all.length > 0 ? averageLogits(all) : undefined);
     const scores = { rgb: mean(logits.rgb), flow: mean(logits.flow) };
     const fused = fuse(scores, { mode: options.fusion, weights: options.weights });
     const { width, height, fps } = source;

@@ -34,11 +34,11 @@ function isNumbers(logits: unknown): logits is ArrayLike<number> {
 }
 
 /**
- * A copy in float64.
- * @param what Begins the sentence, such as `The logits`.
+ * A copy in float64, of what a network gave.
+ * @param what Begins the sentence, such as `The logits of clip.mp4`.
  * @throws InputError unless these are one number or more; NonFiniteLogitsError when one is NaN or infinite.
  */
-function finiteLogits(what: string, logits: ArrayLike<number>): Float64Array {
+export function finiteLogits(what: string, logits: ArrayLike<number>): Float64Array {
   if (!isNumbers(logits)) {
     throw new InputError(`${what} must be an array of numbers, one for each class, not ${describeValue(logits)}.`);
   }

@@ -10,7 +10,7 @@ import { compile } from '../graph/compile.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import type { Model } from '../i3d/model_file.ts';
-import { fuse, softmax } from '../i3d/scores.ts';
+import { finiteLogits, fuse, softmax } from '../i3d/scores.ts';
 import type { Split } from './clip.ts';
 import type { ClipCache } from './clip_cache.ts';
 import { clipGraph } from './clip_graph.ts';
@@ -54,7 +54,10 @@ export interface ScoreOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The clips of a split as a model sees them, in the order of the set. */
+/**
+ * The clips of a split as a model sees them, in the order of the set.
+ * @throws NonFiniteLogitsError that names the clip
+ */
 export async function scoreClips(
   gpu: Gpu,
   { spec, parameters }: Pick<Model, 'spec' | 'parameters'>,
@@ -74,7 +77,8 @@ export async function scoreClips(
         signal?.throwIfAborted();
         const { logits } = await plan.run({ clip, geometry }, { borrow: true });
         for (const [row, index] of clips.entries()) {
-          const scores = softmax(logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes));
+          const own = logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes);
+          const scores = softmax(finiteLogits(`The logits of ${set.clips[index]!.path}`, own));
           byClip.set(index, [...(byClip.get(index) ?? []), scores]);
         }
         onProgress?.(byClip.size);
