@@ -54,10 +54,10 @@ export function addEval(program: Command): Command {
 async function evaluate(data: string, flags: EvalFlags, session: Session): Promise<void> {
   const models = chosen(await readModels(flags.model), flags);
   const { classes } = (models.rgb ?? models.flow)!;
-  const set = await readClipSet(data, { classes });
+  const onWarning = (text: string) => session.warn(text);
+  const set = await readClipSet(data, { classes, onWarning });
   const { gpu } = session;
   await gpu();
-  const onWarning = (text: string) => session.warn(text);
   const result = await evaluateModels(models, set, {
     split: flags.split,
     windows: flags.windows,
