@@ -4,6 +4,7 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.ts';
 import { type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { mapCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, parseModelFile } from '../i3d/model_file.ts';
 import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
@@ -83,5 +84,5 @@ function report(
   what: string,
 ): Promise<void> {
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return print(`${output}: ${what}, ${tensors.size} tensors, ${quantity(values, '').trim()} values\n`);
+  return print(`${output}: ${what}, ${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values\n`);
 }

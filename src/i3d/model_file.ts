@@ -17,6 +17,7 @@ import {
   type StateDict,
   sameShape,
 } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
 import { parameterValues } from './values.ts';
 
@@ -134,7 +135,9 @@ function checkClasses(value: unknown, spec: ModelSpec, source: string): string[]
     throw new InputError(`${source}: ${CLASSES_KEY} in its metadata must be a JSON array of names.`);
   }
   if (value.length !== spec.classes) {
-    throw new InputError(`${source} has ${value.length} names of classes, and its model has ${spec.classes} classes.`);
+    throw new InputError(
+      `${source} has ${counted(value.length, 'name')} of classes, and its model has ${counted(spec.classes, 'class')}.`,
+    );
   }
   return value;
 }

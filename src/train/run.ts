@@ -43,6 +43,7 @@ export async function runTraining({ resume, ...options }: RunOptions): Promise<R
   };
   const set = await readClipSet(config.data, {
     holdOut: config.holdout > 0 ? { fraction: config.holdout, seed: config.seed } : undefined,
+    onWarning: observer.onWarning,
   });
   checkTrainable(set);
   const streams = [...new Set(config.streams)];

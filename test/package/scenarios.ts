@@ -119,6 +119,46 @@ const scenarios: Record<string, Scenario> = {
     if (gpu.allocatedBytes >= before || gpu.allocatedBytes !== 0) problems.push(`${gpu.allocatedBytes} bytes are left`);
   },
 
+  async 'lets NaN come out'(surroundings, gpu, problems) {
+    const { api, model } = surroundings;
+    const { plan } = await smallPlan(surroundings, gpu);
+    const x = api.floatTensor(SHAPE, numbers(SIZE));
+    const expected = (await plan.run({ x })).y!.data;
+    // Frame 1, row 2, column 5 of 2×6×6; the windows of 3×3×3 around it are NaN, with ReLU after them.
+    const at = (36 + 2 * 6 + 5) * 4 + 3;
+    const broken = x.data.slice();
+    broken[at] = Number.NaN;
+    const y = (await plan.run({ x: api.floatTensor(SHAPE, broken) })).y!.data;
+    const lost = Array.from(y).filter((value, i) => {
+      const pixel = Math.floor(i / 8);
+      const near = Math.abs((Math.floor(pixel / 6) % 6) - 2) <= 1 && Math.abs((pixel % 6) - 5) <= 1;
+      return Number.isNaN(value) ? false : near || Math.abs(value - expected[i]!) > 1e-4;
+    });
+    if (lost.length > 0) problems.push(`${lost.length} values of a convolution are wrong`);
+    if (!same((await plan.run({ x })).y!.data, expected)) problems.push('another result after NaN');
+
+    const network = api.parseModelFile(api.decodeSafetensors(model, 'rgb.safetensors'), 'rgb.safetensors');
+    const stream = new api.I3dStream(gpu, network);
+    const { frames = 16, size } = network.spec;
+    const shape = [frames, size, size, 3];
+    const values = numbers(frames * size * size * 3);
+    for (const [what, data] of [
+      ['a clip of NaN', values.map(() => Number.NaN)],
+      ['a NaN in a clip', values.map((value, i) => (i === 12345 ? Number.NaN : value))],
+    ] as const) {
+      const logits = await stream.logits(api.floatTensor(shape, data));
+      if (!logits.every(Number.isNaN)) problems.push(`the logits of ${what} are ${logits.slice(0, 3)}`);
+      const labels = Array.from(logits, (_, i) => `class ${i}`);
+      const refuse = (score: () => unknown) =>
+        expectError(problems, what, score, 'NonFiniteLogitsError', /that of class 0 is NaN/);
+      await refuse(() => api.softmax(logits));
+      await refuse(() => api.topK(logits, labels));
+      await refuse(() => api.fuse({ rgb: logits }));
+      await refuse(() => api.averageLogits([logits]));
+    }
+    stream.dispose();
+  },
+
   async 'goes on after a run that failed'(surroundings, gpu, problems) {
     const { plan } = await smallPlan(surroundings, gpu);
     const good = surroundings.api.floatTensor(SHAPE, numbers(SIZE));
