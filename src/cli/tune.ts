@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { TuningTable } from '../core/tuning.ts';
+import { counted } from '../core/words.ts';
 import { tune } from '../graph/tuner.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { zeroParameters } from '../i3d/checkpoint.ts';
@@ -72,7 +73,8 @@ async function run(flags: TuneFlags, session: Session): Promise<string> {
 
 function report(records: TuningTable, left: number, adapter: string): string {
   const entries = Object.entries(records);
-  const rest = left > 0 ? ` The time was up with ${left} problems left; run it again, or with a larger --budget.` : '';
+  const rest =
+    left > 0 ? ` The time was up with ${counted(left, 'problem')} left; run it again, or with a larger --budget.` : '';
   if (entries.length === 0 && left > 0) return `Nothing was measured on ${adapter}.${rest}`;
   if (entries.length === 0) return `Nothing new to measure on ${adapter}; results are in ${defaultTuningPath()}.`;
   const columns: Column[] = [
@@ -85,7 +87,7 @@ function report(records: TuningTable, left: number, adapter: string): string {
     const [, problem = ''] = key.split(' | ');
     return [problem.replace(/\{.*\} /, ''), candidate, ms.toFixed(2), guessMs.toFixed(2)];
   });
-  return `${table(columns, rows)}\n\n${entries.length} problems measured on ${adapter}; kept in ${defaultTuningPath()}.${rest}`;
+  return `${table(columns, rows)}\n\n${counted(entries.length, 'problem')} measured on ${adapter}; kept in ${defaultTuningPath()}.${rest}`;
 }
 
 function bar(done: number, total: number): string {

@@ -53,6 +53,7 @@ export interface RunContext {
   readonly observer: RunObserver;
   readonly tuning?: TuningTable | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The device. Asked again where it is lost: on another one, training goes on from its last checkpoint. */
   gpu(): Promise<Gpu>;
 }
 
@@ -116,6 +117,10 @@ export async function trainStream(
       await metrics.add(line);
       observer.onEvaluation(line);
     },
+    onLost: async (_, { step }) => {
+      (await context.gpu()).assertUsable();
+      await metrics.keep((line) => line.stream !== stream || line.step <= step);
+    },
     signal,
   });
   return { plan, position };
@@ -169,7 +174,7 @@ async function evaluateNow(
   cache: ClipCache,
   { config, gpu, tuning, observer }: RunContext,
 ): Promise<EvaluationLine> {
-  const clips = await scoreClips(await gpu(), { spec, parameters: state }, set, cache, {
+  const clips = await scoreClips(gpu, { spec, parameters: state }, set, cache, {
     split: 'test',
     windows: config.evaluate.windows,
     tuning,
