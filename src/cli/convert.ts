@@ -63,8 +63,8 @@ async function convert(input: string, output: string): Promise<void> {
 function checkWeights(tensors: StateDict, source: string): void {
   if ([...tensors.values()].some(({ shape, data }) => shape.length > 0 && data.length > 0)) return;
   const names = [...tensors.keys()];
-  const found = names.length === 0 ? 'no tensor' : `only single numbers (${names.slice(0, 4).join(', ')})`;
-  throw new InputError(`${source} holds no weights: there is ${found} in it.`);
+  const found = names.length === 0 ? 'is no tensor' : `are only single numbers (${names.slice(0, 4).join(', ')})`;
+  throw new InputError(`${source} holds no weights: there ${found} in it.`);
 }
 
 /** Why tensors are not those of I3D; undefined where they are. */

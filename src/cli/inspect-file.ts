@@ -68,7 +68,8 @@ function facts({ spec, classes, notes = {} }: Model): string[] {
     classes: classes.join(', '),
     ...notes,
   });
-  return rows.map(([name, text]) => `${name}: ${text}`);
+  // A checkpoint's recipe names every clip.
+  return rows.map(([name, text]) => `${name}: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`);
 }
 
 interface Listing {

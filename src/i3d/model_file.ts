@@ -6,6 +6,7 @@
  * is training's own. Bytes and paths are `train/model_files.ts`.
  */
 
+import { checkChoice, checkMap, checkOptionNames, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { floatToHalf } from '../core/half.ts';
 import {
@@ -30,6 +31,21 @@ export interface Model {
   readonly notes?: Readonly<Record<string, string>>;
 }
 
+/** Tensors and texts of a file, as `decodeSafetensors` gives them. */
+export interface StoredModel {
+  readonly tensors: StateDict;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** @throws InputError when they are something else, such as the tensors alone. */
+export function checkStored(tensors: unknown, metadata: unknown): void {
+  checkMap('Of a file that decodeSafetensors gives, tensors', tensors);
+  if (typeof metadata === 'object' && metadata !== null) return;
+  throw new InputError(
+    `Of a file that decodeSafetensors gives, metadata must be an object, not ${describeValue(metadata)}.`,
+  );
+}
+
 export interface ModelFileOptions {
   /** How weights are stored, `f32` where left out. Vectors (biases, batch norms) are always float32. */
   readonly dtype?: 'f32' | 'f16';
@@ -52,10 +68,8 @@ export function isModelFile(metadata: Readonly<Record<string, string>>): boolean
  * @param source The file's name, for messages.
  * @throws InputError that names what is missing, left over, of another shape or no spec.
  */
-export function parseModelFile(
-  { tensors, metadata }: { readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> },
-  source: string,
-): Model {
+export function parseModelFile({ tensors, metadata }: StoredModel, source = 'The file'): Model {
+  checkStored(tensors, metadata);
   const { [SPEC_KEY]: specText, [CLASSES_KEY]: classesText, ...notes } = metadata;
   if (specText === undefined) {
     throw new InputError(
@@ -73,8 +87,12 @@ export function parseModelFile(
  */
 export function modelFileContents(
   { spec, classes, parameters, notes = {} }: Model,
-  { dtype = 'f32' }: ModelFileOptions = {},
+  options: ModelFileOptions = {},
 ): { tensors: StateDict; metadata: Record<string, string> } {
+  checkOptionNames('modelFileContents', options, ['dtype']);
+  const { dtype = 'f32' } = options;
+  checkChoice('dtype', dtype, ['f32', 'f16']);
+  checkMap('The parameters', parameters);
   const checked = checkSpec(spec, 'The model');
   checkClasses(classes, checked, 'The model');
   const tensors: StateDict = new Map();

@@ -3,6 +3,8 @@
  * https://huggingface.co/docs/safetensors and the README of huggingface/safetensors.
  */
 
+import { checkMap, describeValue } from '../core/check.ts';
+import { InputError } from '../core/errors.ts';
 import { type DType, formatShape, type HostTensor, type StateDict, sizeOf } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
 import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
@@ -36,9 +38,15 @@ export interface Safetensors {
 /**
  * The bytes of a safetensors file. The header keeps the order of `tensors`; the payload is laid out from the widest
  * element type to the narrowest, so that every tensor is aligned and a reader needs no copy.
- * @throws InputError when a tensor's data does not fit its shape or its name is `__metadata__`.
+ * @param metadata Texts by name, such as where the weights come from.
+ * @throws InputError when a tensor's data does not fit its type and shape, its name is `__metadata__`, or metadata are no texts.
  */
 export function encodeSafetensors(tensors: StateDict, metadata: Record<string, string> = {}): Uint8Array {
+  checkMap('The tensors', tensors);
+  for (const [key, text] of Object.entries(metadata)) {
+    if (typeof text === 'string') continue;
+    throw new InputError(`Metadata of a safetensors file are texts; ${key} is ${describeValue(text)}.`);
+  }
   const offsets = new Map<string, number>();
   let payloadBytes = 0;
   const byWidth = [...tensors].sort(([, a], [, b]) => itemSize(b.dtype) - itemSize(a.dtype));
