@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { type PresetName, presets } from '../flow/index.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { I3dStream } from '../i3d/classifier.ts';
@@ -10,7 +11,7 @@ import { checkFusionWeights, type FusionMode } from '../i3d/scores.ts';
 import { modelSpec } from '../i3d/spec.ts';
 import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
 import { checkWritable } from '../io/atomic.ts';
-import { NOMINAL_FPS } from './arrays.ts';
+import { DEFAULT_FPS } from '../io/clip.ts';
 import { openClipReader } from './clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from './flow-source.ts';
 import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from './networks.ts';
@@ -100,7 +101,7 @@ export async function classify(
   flags: ClassifyFlags,
   session: Session,
 ): Promise<Classification> {
-  const chosen = await chooseNetworks(flags);
+  const chosen = await chooseNetworks(flags, (text) => session.warn(text));
   const { rule, streams } = chosen;
   checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;
@@ -110,8 +111,10 @@ export async function classify(
     streams.has('flow') && flowInput !== undefined
       ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, rule, session)
       : undefined;
-  const source = await openSource(input, chosen, stored, flags, session);
+  let source: ClosableSource | undefined;
   try {
+    source = await openSource(input, chosen, stored, flags, session);
+    await session.gpu();
     session.progress.say('reading weights');
     const compiling = compileAhead(chosen, source, flags, session);
     const load = (stream: Stream) =>
@@ -121,7 +124,7 @@ export async function classify(
     const { classes } = (rgb ?? flow)!.spec;
     if (flow && flow.spec.classes !== classes) {
       throw new InputError(
-        `${chosen.source('rgb')} has ${classes} classes and ${chosen.source('flow')} has ${flow.spec.classes}.`,
+        `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
     const labels =
@@ -145,6 +148,7 @@ export async function classify(
       { ...flags, weights, fill, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
       session,
     );
+    for (const text of stored?.flow.warnings() ?? []) session.warn(text);
     session.progress.clear();
     await both(
       () => printClassification(result, flags),
@@ -152,7 +156,8 @@ export async function classify(
     );
     return result;
   } finally {
-    await source.close();
+    await source?.close();
+    await stored?.close();
   }
 }
 
@@ -176,11 +181,9 @@ async function compileAhead(
       : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
   try {
     const { accuracy, kernel } = flags;
-    await I3dStream.compileAhead(await session.gpu(), spec, input, {
-      accuracy,
-      kernel,
-      tuning: await session.tuning(),
-    });
+    const settings = { accuracy, kernel, tuning: await session.tuning() };
+    const gpu = await session.gpu();
+    await session.time('compile', () => I3dStream.compileAhead(gpu, spec, input, settings));
   } catch {
     // It is only ahead of time.
   }
@@ -210,10 +213,12 @@ async function openSource(
 }
 
 /** Windows of stored flow alone: there are no frames to look at. */
-function flowWindows({ flow }: StoredFlow, { frames, start, size, minimum }: WindowRequest): ClosableSource {
-  const [total = 0, height = 0, width = 0] = flow.shape;
+function flowWindows({ flow }: StoredFlow, request: WindowRequest): ClosableSource {
+  const { height, width } = flow;
   async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
-    for (const window of windows(total, { frames, start, size, minimum })) yield { ...window, clip: flow };
+    for (const { start, frames } of windows(flow.frames, request)) {
+      yield { start, frames, clip: await flow.readFloats(start, frames) };
+    }
   }
-  return { width, height, fps: NOMINAL_FPS, windows: all, close: async () => {} };
+  return { width, height, fps: DEFAULT_FPS, windows: all, close: async () => {} };
 }

@@ -2,15 +2,14 @@
  * @file The windows of a clip, one after the other: a long video is decoded as it is needed and never held as a whole.
  */
 
-import { extname } from 'node:path';
-import type { FloatTensor, HostTensor } from '../core/tensor.ts';
 import { middleSquare, preprocessGeometry } from '../i3d/frames.ts';
 import { modelSpec } from '../i3d/spec.ts';
-import { checkWindowRequest, type WindowRequest, windows } from '../i3d/windows.ts';
-import type { ClipFrame, FrameSource } from '../io/clip.ts';
+import { checkWindowRequest, type Window, type WindowRequest, windows } from '../i3d/windows.ts';
+import { ArrayClip, isArrayPath } from '../io/array-clip.ts';
+import { arrayFrames } from '../io/array-source.ts';
+import { type ClipFrame, DEFAULT_FPS, type FrameSource } from '../io/clip.ts';
 import { openFrames } from '../io/video.ts';
 import { fitShortSide } from '../train/decode.ts';
-import { arraySource, NOMINAL_FPS, readClipArray } from './arrays.ts';
 import {
   ahead,
   checkDamage,
@@ -54,20 +53,15 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   const { fps = rule.fps } = options;
   const request: WindowRequest = { frames, start, size: rule.frames, minimum: rule.minimum };
   checkWindowRequest(request);
-  let array: HostTensor<'u8'> | undefined;
-  if (extname(path).toLowerCase() === '.npy') {
-    const clip = await session.time('decode', () => readClipArray(path));
-    // Their number is known, so what is wrong with the request can be said right away.
-    windows(clip.shape[0]!, request);
-    if (clip.dtype === 'f32') return arrayReader(clip, request, following);
-    array = clip;
-  }
+  const array = isArrayPath(path) ? await openArrayClip(path, request, session) : undefined;
+  // A model that was trained here sees arrays as training did: as bytes, resized.
+  if (array?.isFloat && !rule.trained) return arrayReader(array, request, following, session);
   const extra = following ? 1 : 0;
   const limit = frames === undefined ? undefined : frames + extra;
   const onProgress = (done: number) => session.progress.count('decoding frame', done);
   const maxShortSide = rule.trained ? rule.shortSide : undefined;
   const source = array
-    ? arraySource(array, start, limit)
+    ? arrayFrames(array, { start, frames: limit })
     : await session.time('decode', () =>
         openFrames(path, { start, frames: limit, fps, stream, maxShortSide, onProgress }),
       );
@@ -131,22 +125,43 @@ function cutFraming(source: FrameSource, rule: ClipRule, following: boolean, ses
   };
 }
 
-/** Windows of an array that is in memory already. */
-function arrayReader(clip: FloatTensor, request: WindowRequest, following: boolean): ClipReader {
-  const [total = 0, height = 0, width = 0, channels = 0] = clip.shape;
-  const size = height * width * channels;
-  async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
-    for (const { start, frames } of windows(total, request)) {
-      const end = Math.min(total, start + frames + (following ? 1 : 0));
-      const data = clip.data.subarray(start * size, end * size);
-      yield { start, frames, clip: { ...clip, shape: [end - start, height, width, channels], data } };
-    }
+/** @throws InputError when it is no array of frames, or too short: their number is known, so that can be said right away. */
+async function openArrayClip(path: string, request: WindowRequest, session: Session): Promise<ArrayClip> {
+  const array = await session.time('decode', () => ArrayClip.open(path, 'frames'));
+  try {
+    windows(array.frames, request);
+    return array;
+  } catch (error) {
+    await array.close();
+    throw error;
   }
-  return {
-    width,
-    height,
-    fps: NOMINAL_FPS,
-    windows: all,
-    close: async () => {},
+}
+
+/** Windows of an array that holds what the network takes. */
+async function arrayReader(
+  array: ArrayClip,
+  request: WindowRequest,
+  following: boolean,
+  session: Session,
+): Promise<ClipReader> {
+  const [first, ...others] = windows(array.frames, request) as [Window, ...Window[]];
+  const read = async ({ start, frames }: Window): Promise<ClipWindow> => {
+    const count = Math.min(array.frames - start, frames + (following ? 1 : 0));
+    return { start, frames, clip: await session.time('decode', () => array.readFloats(start, count)) };
   };
+  let opening: ClipWindow;
+  try {
+    // What is wrong with its values is to show before anything slow begins.
+    opening = await read(first);
+  } catch (error) {
+    await array.close();
+    throw error;
+  }
+  async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
+    yield opening;
+    for (const window of others) yield await read(window);
+    for (const text of array.warnings()) session.warn(text);
+  }
+  const { width, height } = array;
+  return { width, height, fps: DEFAULT_FPS, windows: all, close: () => array.close() };
 }

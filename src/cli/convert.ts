@@ -4,12 +4,13 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.ts';
 import { type StateDict, sizeOf } from '../core/tensor.ts';
-import { type I3dCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
+import { counted } from '../core/words.ts';
+import { mapCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, parseModelFile } from '../i3d/model_file.ts';
 import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
 import { saveModelFile } from '../train/model_files.ts';
 import { print, say } from './output.ts';
-import { quantity } from './table.ts';
+import { classCount, quantity } from './table.ts';
 
 export function addConvert(program: Command): Command {
   return program
@@ -26,19 +27,23 @@ async function convert(input: string, output: string): Promise<void> {
   }
   const file = await loadWeightsFile(input);
   const { tensors } = file;
+  for (const warning of file.warnings) say(warning);
   if (isModelFile(file.metadata)) {
     const model = parseModelFile(file, input);
     await saveModelFile(output, model);
     await report(
       output,
       model.parameters,
-      `${model.spec.architecture}, ${model.spec.stream}, ${model.spec.classes} classes`,
+      `${model.spec.architecture}, ${model.spec.stream}, ${classCount(model.spec)}`,
     );
     return;
   }
-  const { checkpoint, reason } = recognise(tensors, input);
-  if (checkpoint) {
-    const { stream, channels, classes, naming, parameters } = checkpoint;
+  checkWeights(tensors, input);
+  const reason = strangeness(tensors, input);
+  if (reason === undefined) {
+    // Names and shapes are right; values that are not are no reason to write the file as it is.
+    const { stream, channels, classes, naming, parameters, warnings } = readI3dCheckpoint(tensors, input);
+    for (const warning of warnings) say(warning);
     await saveSafetensors(output, new Map(parameters), {
       format: 'i3d-webgpu',
       stream: stream ?? `${channels} channels`,
@@ -46,7 +51,7 @@ async function convert(input: string, output: string): Promise<void> {
       classes: String(classes),
       source: `${basename(input)} (${naming} names)`,
     });
-    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classes} classes`);
+    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classCount({ classes })}`);
     return;
   }
   await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });
@@ -54,11 +59,21 @@ async function convert(input: string, output: string): Promise<void> {
   await report(output, tensors, 'not I3D');
 }
 
-function recognise(tensors: StateDict, source: string): { checkpoint?: I3dCheckpoint; reason?: string } {
+/** @throws InputError when there is nothing in a file but single numbers, such as a score. */
+function checkWeights(tensors: StateDict, source: string): void {
+  if ([...tensors.values()].some(({ shape, data }) => shape.length > 0 && data.length > 0)) return;
+  const names = [...tensors.keys()];
+  const found = names.length === 0 ? 'is no tensor' : `are only single numbers (${names.slice(0, 4).join(', ')})`;
+  throw new InputError(`${source} holds no weights: there ${found} in it.`);
+}
+
+/** Why tensors are not those of I3D; undefined where they are. */
+function strangeness(tensors: StateDict, source: string): string | undefined {
   try {
-    return { checkpoint: readI3dCheckpoint(tensors, source) };
+    mapCheckpoint(tensors, source);
+    return undefined;
   } catch (error) {
-    if (error instanceof InputError) return { reason: error.message };
+    if (error instanceof InputError) return error.message;
     throw error;
   }
 }
@@ -69,5 +84,5 @@ function report(
   what: string,
 ): Promise<void> {
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return print(`${output}: ${what}, ${tensors.size} tensors, ${quantity(values, '').trim()} values\n`);
+  return print(`${output}: ${what}, ${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values\n`);
 }

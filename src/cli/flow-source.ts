@@ -1,11 +1,11 @@
 /** @file The flow stream's input for the windows of a clip: computed from its frames, or read from a file. */
 
 import { InputError } from '../core/errors.ts';
-import { type FloatTensor, floatTensor, formatShape, type HostTensor, sizeOf } from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../core/tensor.ts';
 import { computeFlow, flowToStream, type PresetName } from '../flow/index.ts';
 import { cutOut, type I3dInput, preprocessGeometry } from '../i3d/frames.ts';
 import type { ModelSpec } from '../i3d/spec.ts';
-import { checkRange, readArray } from './arrays.ts';
+import { ArrayClip } from '../io/array-clip.ts';
 import type { Session } from './session.ts';
 import type { ClipWindow } from './window-stream.ts';
 
@@ -56,13 +56,14 @@ export class ComputedFlow implements FlowSource {
     const [total = 0, ...rest] = clip.shape;
     const part = clip.data.subarray(first * sizeOf(rest));
     const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [total - first, ...rest], data: toBytes(part) };
-    const gpu = await this.session.gpu();
     const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
+    const settings = { preset: this.preset, onProgress };
     const flow =
       total - first > 1
-        ? await this.session.time('flow', () => computeFlow(gpu, frames, { preset: this.preset, onProgress }))
+        ? await this.session.time('flow', () => this.session.onDevice((gpu) => computeFlow(gpu, frames, settings)))
         : still(frames.shape);
-    return flowToStream(gpu, cutOut(flow, region), { bound: this.bound, quantise: this.quantise });
+    const units = { bound: this.bound, quantise: this.quantise };
+    return this.session.onDevice((gpu) => flowToStream(gpu, cutOut(flow, region), units));
   }
 }
 
@@ -84,6 +85,9 @@ export type FlowUnits = 'pixels' | 'scaled';
 /** What of a model the units and the size of its flow depend on. */
 export type FlowSpec = Pick<ModelSpec, 'shortSide' | 'size' | 'flowBound'>;
 
+/** Frames whose values are looked at before anything slow begins. */
+const LOOKED_AT = 64;
+
 /** Flow from a `.npy` file, T×H×W×2; frames of another size than the network's are resized and cropped as RGB frames are. */
 export class StoredFlow implements FlowSource {
   private constructor(
@@ -92,7 +96,7 @@ export class StoredFlow implements FlowSource {
     private readonly units: FlowUnits,
     private readonly quantise: boolean,
     private readonly spec: FlowSpec,
-    readonly flow: FloatTensor,
+    readonly flow: ArrayClip,
   ) {}
 
   /** @throws InputError when the file holds no flow, or values that are not finite or out of range. */
@@ -103,31 +107,36 @@ export class StoredFlow implements FlowSource {
     spec: FlowSpec,
     session: Session,
   ): Promise<StoredFlow> {
-    const { dtype, shape, data } = await session.time('decode', () => readArray(path));
-    if (dtype !== 'f32' || shape.length !== 4 || shape[3] !== 2 || data.length === 0) {
-      throw new InputError(`${path} holds ${dtype} ${formatShape(shape)}; flow is float32 T×H×W×2, u then v.`);
-    }
-    const values = data as Float32Array;
-    if (units === 'scaled') checkRange(values, 1, path, 'scaled flow');
-    else checkRange(values, Number.MAX_VALUE, path, 'flow');
-    return new StoredFlow(session, path, units, quantise, spec, floatTensor(shape, values));
+    return session.time('decode', async () => {
+      const flow = await ArrayClip.open(path, 'flow', { scaled: units === 'scaled' });
+      const stored = new StoredFlow(session, path, units, quantise, spec, flow);
+      try {
+        await flow.read(0, Math.min(LOOKED_AT, flow.frames));
+        return stored;
+      } catch (error) {
+        await stored.close();
+        throw error;
+      }
+    });
   }
 
   async of({ start, frames }: Pick<ClipWindow, 'start' | 'frames'>): Promise<FloatTensor> {
-    const [total = 0, ...rest] = this.flow.shape;
+    const total = this.flow.frames;
     // Of T frames there are T − 1 flows.
     if (total < start + frames - 1) {
       throw new InputError(
         `${this.path} has ${total} flow frames, and the window of frames ${start} to ${start + frames - 1} needs ${start + frames - 1}.`,
       );
     }
-    const size = sizeOf(rest);
     const count = Math.min(frames, total - start);
-    const part = floatTensor([count, ...rest], this.flow.data.subarray(start * size, (start + count) * size));
-    const input = await this.toInput(part);
+    const input = await this.toInput(await this.flow.readFloats(start, count));
     const each = sizeOf(input.shape.slice(1));
     const parts = Array.from({ length: count }, (_, i) => input.data.subarray(i * each, (i + 1) * each));
     return repeatLast(parts, frames, input.shape.slice(1));
+  }
+
+  close(): Promise<void> {
+    return this.flow.close();
   }
 
   private async toInput(flow: FloatTensor): Promise<FloatTensor> {
@@ -135,9 +144,8 @@ export class StoredFlow implements FlowSource {
     const [, height = 0, width = 0] = flow.shape;
     const { shortSide, size, flowBound } = this.spec;
     const { resized, crop } = preprocessGeometry(height, width, { shortSide, crop: size });
-    const gpu = await this.session.gpu();
     const options = { resized, crop, bound: flowBound, quantise: this.quantise };
-    return this.session.time('prepare', () => flowToStream(gpu, flow, options));
+    return this.session.time('prepare', () => this.session.onDevice((gpu) => flowToStream(gpu, flow, options)));
   }
 }
 

@@ -1,10 +1,10 @@
 /** @file `i3d flow`: TV-L1 optical flow between the frames of a clip, or between two images. */
 
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import {
   compareFlow,
   computeFlow,
@@ -18,7 +18,6 @@ import { checkOptions, type FrameSource } from '../io/clip.ts';
 import { decodeFlo } from '../io/flo.ts';
 import { openFrames } from '../io/video.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
-import { arraySource, readClipArray } from './arrays.ts';
 import { checkOutput, type FolderFormat, writeFlow } from './flow-output.ts';
 import { checkDamage, LateReducer, type Part, reducedFrames, timedDecoding, wholeFrames } from './frame-stream.ts';
 import { addClipOptions, addDeviceOptions, type ClipFlags, type DeviceFlags } from './options.ts';
@@ -51,7 +50,7 @@ export function addFlow(program: Command): Command {
   const command = program
     .command('flow')
     .description('Compute TV-L1 optical flow from each frame to the next.')
-    .argument('<input>', 'a video, a GIF, a folder of images, a .npy of uint8 frames, or an image')
+    .argument('<input>', 'a video, a GIF, a folder of images, a .npy array T×H×W×3, or an image')
     .argument('[second]', 'the second image, where the first is one')
     .option('--out <path>', '.npy, .flo or .png (one pair), .mp4 in colour, or a folder');
   addClipOptions(command, 'take n frames, which are n − 1 pairs')
@@ -110,12 +109,12 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
     await print(`${JSON.stringify({ ...facts, secondsPerPair: perPair, adapter: description })}\n`);
     return;
   }
-  const what = `${pairs} ${pairs === 1 ? 'pair' : 'pairs'} of ${width}×${height}`;
+  const what = `${counted(pairs, 'pair')} of ${width}×${height}`;
   await print(`${what}${out ? ` in ${out}` : ''}, ${seconds(perPair)} each on ${description}\n`);
   if (error) {
     const { endPointError, angularError, validPixels } = error;
     await print(
-      `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${validPixels} pixels\n`,
+      `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${counted(validPixels, 'pixel')}\n`,
     );
   }
 }
@@ -133,15 +132,15 @@ async function* flowGroups(
     width === source.width && height === source.height
       ? undefined
       : new LateReducer(session, () => scaleTo(width, height));
+  await session.gpu();
   const frames = timedDecoding(source.frames(), session);
   let held: Uint8Array[] = [];
   let done = 0;
   const flush = async (): Promise<FloatTensor> => {
     const clip: HostTensor<'u8'> = { dtype: 'u8', shape: [held.length, height, width, 3], data: concatenate(held) };
-    const gpu = await session.gpu();
     const settings = { preset: flags.preset, ...flags.set };
     session.progress.say(`flow, pairs ${done + 1} to ${done + held.length - 1}`);
-    const flow = await session.time('flow', () => computeFlow(gpu, clip, settings));
+    const flow = await session.time('flow', () => session.onDevice((gpu) => computeFlow(gpu, clip, settings)));
     done += held.length - 1;
     held = held.slice(-1);
     return flow;
@@ -164,13 +163,8 @@ async function* flowGroups(
 
 async function openSource(input: string, flags: FlowFlags, session: Session): Promise<FrameSource> {
   const { frames, start, fps, videoStream: stream } = flags;
-  if (extname(input).toLowerCase() !== '.npy') {
-    const onProgress = (count: number) => session.progress.count('decoding frame', count);
-    return session.time('decode', () => openFrames(input, { frames, start, fps, stream, onProgress }));
-  }
-  const clip = await readClipArray(input);
-  if (clip.dtype !== 'u8') throw new InputError(`${input} holds float32 values; flow is computed from uint8 frames.`);
-  return arraySource(clip, start ?? 0, frames);
+  const onProgress = (count: number) => session.progress.count('decoding frame', count);
+  return session.time('decode', () => openFrames(input, { frames, start, fps, stream, onProgress }));
 }
 
 /** Two images as a clip of two frames. */

@@ -2,29 +2,25 @@
 
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
-import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { formatShape, type HostTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
-import { type CheckpointMapping, mapCheckpoint, type NamingId } from '../i3d/checkpoint.ts';
+import { type CheckpointMapping, mapCheckpoint, namingOrigin, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, type Model, parseModelFile } from '../i3d/model_file.ts';
 import { decodeTensorFlowIndex } from '../io/tensorflow.ts';
 import { loadWeightsFile } from '../io/weights.ts';
-import { quantity, table } from './table.ts';
+import { classCount, quantity, table } from './table.ts';
 
 interface Listed {
   readonly dtype: string;
   readonly shape: Shape;
 }
 
-const NAMINGS: Readonly<Record<NamingId, string>> = {
-  native: 'this project’s names',
-  pytorch: 'PyTorch names (piergiaj/pytorch-i3d)',
-  tensorflow: 'TensorFlow names (deepmind/kinetics-i3d)',
-};
-
 /** @throws InputError when the file is no checkpoint. */
 export async function inspectFile(path: string, json: boolean): Promise<string> {
-  const { tensors, note, model } = await list(path);
+  const { tensors, note, model, warnings } = await list(path);
   const { mapping, reason } = recognise(tensors, path);
+  if (!model) warnings.push(...(mapping?.warnings ?? []), ...faultsOf(mapping, tensors, path));
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const stream = streamOf(mapping);
   if (json) {
@@ -34,6 +30,7 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
       i3d: mapping
         ? { naming: mapping.naming, stream: stream ?? null, channels: mapping.channels, classes: mapping.classes }
         : null,
+      warnings,
       parameters: values,
       tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
     });
@@ -41,23 +38,24 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
   const what = model
     ? describe(model)
     : mapping
-      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${mapping.classes} classes, ${NAMINGS[mapping.naming]}`
+      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${classCount(mapping)}, names of ${namingOrigin(mapping.naming)}`
       : `not I3D: ${reason}`;
   const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
   return [
     `${path}: ${what}${note}`,
+    ...warnings,
     '',
     ...(model ? [...facts(model), ''] : []),
     table([{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }, { title: 'values', align: 'right' }], rows),
     '',
-    `${tensors.size} tensors, ${quantity(values, '').trim()} values`,
+    `${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values`,
   ].join('\n');
 }
 
 function describe({ spec }: Model): string {
   const { architecture, stream, classes, width, dimensions } = spec;
   const scaled = width === 1 ? '' : ` × ${width}`;
-  return `a model, ${architecture}${scaled}${dimensions === 2 ? ' in 2D' : ''}, ${stream}, ${classes} classes`;
+  return `a model, ${architecture}${scaled}${dimensions === 2 ? ' in 2D' : ''}, ${stream}, ${classCount({ classes })}`;
 }
 
 /** What the model takes, what it tells apart, and how it was made. */
@@ -70,14 +68,27 @@ function facts({ spec, classes, notes = {} }: Model): string[] {
     classes: classes.join(', '),
     ...notes,
   });
-  return rows.map(([name, text]) => `${name}: ${text}`);
+  // A checkpoint's recipe names every clip.
+  return rows.map(([name, text]) => `${name}: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`);
 }
 
-async function list(path: string): Promise<{ tensors: Map<string, Listed>; note: string; model?: Model }> {
+interface Listing {
+  readonly tensors: ReadonlyMap<string, Listed | HostTensor>;
+  readonly note: string;
+  readonly warnings: string[];
+  readonly model?: Model;
+}
+
+async function list(path: string): Promise<Listing> {
   try {
     const file = await loadWeightsFile(path);
-    const { tensors } = file;
-    return { tensors, note: '', ...(isModelFile(file.metadata) ? { model: parseModelFile(file, path) } : {}) };
+    const { tensors, warnings } = file;
+    return {
+      tensors,
+      note: '',
+      warnings: [...warnings],
+      ...(isModelFile(file.metadata) ? { model: parseModelFile(file, path) } : {}),
+    };
   } catch (error) {
     // A TensorFlow index names and measures everything, even where the data are not at hand.
     const index = error instanceof InputError ? await readFile(path).catch(() => undefined) : undefined;
@@ -89,7 +100,7 @@ async function list(path: string): Promise<{ tensors: Map<string, Listed>; note:
       throw error;
     }
     const tensors = new Map(entries.map(({ name, dtype, shape }) => [name, { dtype: dtype ?? 'other', shape }]));
-    return { tensors, note: ' (the index only; the data file is not here)' };
+    return { tensors, note: ' (the index only; the data file is not here)', warnings: [] };
   }
 }
 
@@ -101,6 +112,19 @@ function recognise(
     return { mapping: mapCheckpoint(tensors, source) };
   } catch (error) {
     if (error instanceof InputError) return { reason: error.message };
+    throw error;
+  }
+}
+
+/** Values of a checkpoint that keep it from being used. */
+function faultsOf(mapping: CheckpointMapping | undefined, tensors: Listing['tensors'], source: string): string[] {
+  const read = [...tensors.values()].every((tensor) => 'data' in tensor);
+  if (!mapping || !read) return [];
+  try {
+    readI3dCheckpoint(tensors as StateDict, source);
+    return [];
+  } catch (error) {
+    if (error instanceof InputError) return [error.message];
     throw error;
   }
 }

@@ -4,9 +4,10 @@ import { InputError } from '../core/errors.ts';
 import type { PresetName } from '../flow/index.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import type { StreamNetwork } from '../i3d/classifier.ts';
+import { LOGITS_LAYER } from '../i3d/model.ts';
 import { type ModelSpec, modelSpec, specMinimum } from '../i3d/spec.ts';
 import { readModels } from '../train/model_files.ts';
-import { loadStream } from './weights.ts';
+import { featuresOnly, loadStream } from './weights.ts';
 
 /** What of a model decides how clips are read for it. Streams that are run together must agree in it. */
 export interface ClipRule {
@@ -52,10 +53,11 @@ const STREAMS: readonly Stream[] = ['rgb', 'flow'];
 /**
  * Models are read at once, since they say what clips they take. Checkpoints are read later: mistakes in the clip are to show
  * before anything large is read.
+ * @param warn Takes a sentence about each thing in a checkpoint that was passed over.
  * @throws InputError when there is nothing to run, or a stream was asked for that is not there.
  */
-export async function chooseNetworks(flags: NetworkFlags): Promise<ChosenNetworks> {
-  if (flags.model === undefined) return chooseCheckpoints(flags);
+export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) => void): Promise<ChosenNetworks> {
+  if (flags.model === undefined) return chooseCheckpoints(flags, warn);
   const { model: path } = flags;
   if (flags.rgb !== undefined || flags.flow !== undefined) {
     throw new InputError('Give either --model, which may hold both streams, or --rgb and --flow.');
@@ -68,6 +70,7 @@ export async function chooseNetworks(flags: NetworkFlags): Promise<ChosenNetwork
     (name) => `--stream ${flags.stream} needs a model for ${name}, which ${path} does not have.`,
   );
   const chosen = [...streams].map((name) => models[name]!);
+  if (chosen.some(({ spec }) => spec.classes === 0)) throw featuresOnly(path, LOGITS_LAYER);
   const rules = chosen.map(({ spec }) => clipRule(spec, true));
   checkAgreement(rules, path);
   return {
@@ -79,7 +82,7 @@ export async function chooseNetworks(flags: NetworkFlags): Promise<ChosenNetwork
   };
 }
 
-function chooseCheckpoints(flags: NetworkFlags): ChosenNetworks {
+function chooseCheckpoints(flags: NetworkFlags, warn: (text: string) => void): ChosenNetworks {
   if (flags.rgb === undefined && flags.flow === undefined) {
     throw new InputError(
       'classify needs weights: give --model DIR, or --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.',
@@ -94,7 +97,7 @@ function chooseCheckpoints(flags: NetworkFlags): ChosenNetworks {
   return {
     rule: clipRule(modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 1 }), false),
     streams,
-    load: (stream) => loadStream(flags[stream]!, stream),
+    load: (stream) => loadStream(flags[stream]!, stream, warn),
     source: (stream) => flags[stream]!,
   };
 }

@@ -73,3 +73,9 @@ function displayWidth(text: string): number {
   }
   return width;
 }
+
+/** How many classes a network tells apart, in words. */
+export function classCount({ classes }: { readonly classes: number }): string {
+  if (classes === 0) return 'features only, no logits layer';
+  return classes === 1 ? '1 class' : `${classes} classes`;
+}

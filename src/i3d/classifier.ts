@@ -39,14 +39,14 @@ export interface I3dRunOptions {
 }
 
 export interface I3dResult {
-  /** One per class. */
+  /** One per class; none of a network without a logits layer. */
   readonly logits: Float32Array;
   /** The mean of the last layer before the classes; of I3D 1024 values. */
   readonly features: Float32Array;
 }
 
-const compileOptions = ({ accuracy, kernel, tuning }: I3dStreamOptions): CompileOptions => ({
-  outputs: [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
+const compileOptions = ({ classes }: ModelSpec, { accuracy, kernel, tuning }: I3dStreamOptions): CompileOptions => ({
+  outputs: classes === 0 ? [I3D_OUTPUTS.features] : [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
   ...(accuracy === undefined ? {} : { accuracy }),
   ...(kernel === undefined ? {} : { kernel }),
   ...(tuning === undefined ? {} : { tuning }),
@@ -81,7 +81,7 @@ export class I3dStream {
   ) {
     checkOptionNames('I3dStream', options, ['accuracy', 'kernel', 'tuning']);
     this.parameters = new DeviceParameters(gpu, network.parameters);
-    this.compileOptions = compileOptions(options);
+    this.compileOptions = compileOptions(network.spec, options);
   }
 
   /**
@@ -95,15 +95,18 @@ export class I3dStream {
     input: Pick<I3dInput, 'dtype' | 'shape'>,
     options: I3dStreamOptions = {},
   ): Promise<void> {
-    await compileKernels(streamGraph(spec, input), gpu, compileOptions(options));
+    await compileKernels(streamGraph(spec, input), gpu, compileOptions(spec, options));
   }
 
   /**
    * Logits of a clip, or of a window of it. The frames are taken before it returns: their array may be filled anew at once.
-   * @throws InputError when the clip does not suit the network; GraphError, GpuOutOfMemoryError, DeviceLostError; DisposedError when
+   * @throws InputError when the clip does not suit the network, or the network has no logits layer; GraphError, GpuOutOfMemoryError, DeviceLostError; DisposedError when
    *   the stream or its device is disposed before the result is there.
    */
   async logits(clip: I3dInput, window?: Window, options?: I3dRunOptions): Promise<Float32Array> {
+    if (this.network.spec.classes === 0) {
+      throw new InputError('These weights have no logits layer: they give features() and no logits.');
+    }
     return (await this.run(clip, window, options)).logits;
   }
 
@@ -165,7 +168,8 @@ export class I3dStream {
     try {
       const batch = { ...input, shape: [1, ...input.shape] };
       const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch }, { borrow: true });
-      return { logits: results[I3D_OUTPUTS.logits]!.data, features: results[I3D_OUTPUTS.features]!.data };
+      const logits = results[I3D_OUTPUTS.logits]?.data ?? new Float32Array(0);
+      return { logits, features: results[I3D_OUTPUTS.features]!.data };
     } finally {
       if (--this.running === 0) this.spent.run += performance.now() - this.busySince;
     }

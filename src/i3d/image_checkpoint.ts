@@ -9,12 +9,13 @@
  */
 
 import { InputError } from '../core/errors.ts';
-import type { Shape, StateDict } from '../core/tensor.ts';
+import type { Shape } from '../core/tensor.ts';
 import { labelsFor } from './labels.ts';
+import { matchTensors } from './matching.ts';
 import { LOGITS_LAYER } from './model.ts';
-import { isModelFile, type Model, parseModelFile } from './model_file.ts';
-import { findWeights, type Naming, readParameters, type ShapeDict, splitName, storedShapes } from './naming.ts';
-import { modelSpec, specParameters } from './spec.ts';
+import { checkStored, isModelFile, type Model, parseModelFile, type StoredModel } from './model_file.ts';
+import { matchedParameters, type NamedNetwork, splitName, storedShapes } from './naming.ts';
+import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
 
 const TORCHVISION_MODULES: Readonly<Record<string, string>> = {
   Mixed_3b: 'inception3a',
@@ -64,9 +65,16 @@ function asTorchvision(shape: Shape): readonly Shape[] {
   return height * width === 1 ? [full, [cout, cin]] : [full];
 }
 
-const NAMINGS: Readonly<Record<string, Naming>> = {
-  native: { theirs: (ours) => ours, shapes: spatial, channelsFirst: false, ignored: /^optimizer\//, prefix: /^/ },
+const NAMINGS = {
+  native: {
+    origin: 'this project',
+    theirs: (ours) => ours,
+    shapes: spatial,
+    channelsFirst: false,
+    ignored: /^optimizer\//,
+  },
   torchvision: {
+    origin: 'torchvision’s googlenet',
     theirs: (ours) => {
       const [unit, key] = splitName(ours);
       if (unit === LOGITS_LAYER) return key === 'weights' ? 'fc.weight' : 'fc.bias';
@@ -79,10 +87,10 @@ const NAMINGS: Readonly<Record<string, Naming>> = {
     shapes: asTorchvision,
     channelsFirst: true,
     // The auxiliary classifiers serve training only.
-    ignored: /\.num_batches_tracked$|^aux[12]\./,
-    prefix: /^(module\.)?/,
+    ignored: /(^|\.)(num_batches_tracked|total_ops|total_params)$|^aux[12]\./,
   },
   slim: {
+    origin: 'TensorFlow-Slim',
     theirs: (ours) => {
       const [unit, key] = splitName(ours);
       const theirs = SLIM_PARAMETERS[key];
@@ -93,55 +101,49 @@ const NAMINGS: Readonly<Record<string, Naming>> = {
     },
     shapes: (shape) => [...spatial(shape)].reverse(),
     channelsFirst: false,
-    ignored: /\/(Momentum|RMSProp(_1)?|ExponentialMovingAverage)(_\d+)?$|^global_step$|^AuxLogits\//,
-    prefix: /^(InceptionV1\/)*/,
+    ignored: /\/(Momentum|RMSProp(_1)?|ExponentialMovingAverage)(_\d+)?$|^global_step$|(^|\/)AuxLogits\//,
   },
+} as const satisfies NamedNetwork<string>['namings'];
+
+type ImageNamingId = keyof typeof NAMINGS;
+
+const INCEPTION_V1: NamedNetwork<ImageNamingId> = {
+  name: '2D Inception-v1',
+  namings: NAMINGS,
+  parameters: (channels, classes) => specParameters(imageSpec(channels, classes)),
+  stem: 'Conv3d_1a_7x7/weights',
+  logits: `${LOGITS_LAYER}/weights`,
 };
+
+function imageSpec(channels: number, classes: number): ModelSpec {
+  const stream = channels === 2 ? 'flow' : 'rgb';
+  return modelSpec({ architecture: 'i3d', stream, channels, classes, dimensions: 2 });
+}
 
 /**
  * A 2D model: a model file with `dimensions: 2`, or Inception-v1 with the names of torchvision's `googlenet`, of TensorFlow-Slim,
- * or of the model here.
+ * or of the model here, under any prefix and beside other tensors.
  * @param source The file's name, for messages.
- * @throws InputError when it is none of these, or something is missing, left over or of another shape.
+ * @returns The model, with a sentence about each thing in the file that was passed over and may have been meant.
+ * @throws InputError when it is none of these, or something is missing, of another shape, or no finite number.
  */
 export function readImageModel(
-  { tensors, metadata }: { readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> },
-  source: string,
-): Model {
+  { tensors, metadata }: StoredModel,
+  source = 'The checkpoint',
+): Model & { readonly warnings: readonly string[] } {
+  checkStored(tensors, metadata);
   if (isModelFile(metadata)) {
     const model = parseModelFile({ tensors, metadata }, source);
-    if (model.spec.dimensions === 2) return model;
+    if (model.spec.dimensions === 2) return { ...model, warnings: [] };
     throw new InputError(`${source} holds a 3D model; what is inflated is a 2D one.`);
   }
-  const naming = findNaming(tensors, source);
-  const [channels, classes] = sizesOf(tensors, naming);
-  const stream = channels === 2 ? 'flow' : 'rgb';
-  const spec = modelSpec({ architecture: 'i3d', stream, channels, classes, dimensions: 2 });
-  const parameters = readParameters(tensors, naming, specParameters(spec), source, '2D Inception-v1');
-  return { spec, classes: labelsFor(classes), parameters };
+  const match = matchTensors(tensors, INCEPTION_V1, source);
+  const { channels, classes, warnings } = match;
+  const parameters = matchedParameters(tensors, INCEPTION_V1, match, source);
+  return { spec: imageSpec(channels, classes), classes: labelsFor(classes), parameters, warnings };
 }
 
-/** Names and shapes of 2D Inception-v1 in one of the namings: `native`, `torchvision`, `slim`. */
-export function imageCheckpointShapes(naming: string, channels: number, classes: number): Map<string, Shape> {
-  const spec = modelSpec({ architecture: 'i3d', stream: 'rgb', channels, classes, dimensions: 2 });
-  return storedShapes(NAMINGS[naming]!, specParameters(spec));
-}
-
-function findNaming(tensors: ShapeDict, source: string): Naming {
-  const found = Object.values(NAMINGS).find((naming) => stemAndLogits(tensors, naming));
-  if (found) return found;
-  throw new InputError(
-    `${source} does not hold a 2D Inception-v1: it has ${tensors.size} tensors, and none is its stem and its logits layer by the names of torchvision's googlenet, of TensorFlow-Slim or of this project.`,
-  );
-}
-
-function stemAndLogits(tensors: ShapeDict, naming: Naming): { stem: Shape; logits: Shape } | undefined {
-  const stem = findWeights(tensors, naming, 'Conv3d_1a_7x7/weights');
-  const logits = findWeights(tensors, naming, `${LOGITS_LAYER}/weights`);
-  return stem && logits ? { stem: tensors.get(stem)!.shape, logits: tensors.get(logits)!.shape } : undefined;
-}
-
-function sizesOf(tensors: ShapeDict, naming: Naming): [channels: number, classes: number] {
-  const { stem, logits } = stemAndLogits(tensors, naming)!;
-  return naming.channelsFirst ? [stem[1]!, logits[0]!] : [stem.at(-2)!, logits.at(-1)!];
+/** Names and shapes of 2D Inception-v1 in one of the namings. */
+export function imageCheckpointShapes(naming: ImageNamingId, channels: number, classes: number): Map<string, Shape> {
+  return storedShapes(NAMINGS[naming], INCEPTION_V1.parameters(channels, classes));
 }

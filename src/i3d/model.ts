@@ -28,11 +28,13 @@ export interface I3dOptions {
   readonly width: number;
   /** 3 for RGB, 2 for flow, or another number. */
   readonly channels: number;
+  /** With 0 the network ends in its features. */
   readonly classes: number;
 }
 
 /** What a network has after its layers. */
 export interface HeadOptions {
+  /** With 0 it ends in its features. */
   readonly classes: number;
   /** Probability that a channel of a sample is dropped before the logits, in training; 0, no dropout, where left out. */
   readonly dropout?: number;
@@ -40,7 +42,7 @@ export interface HeadOptions {
 
 /**
  * Adds a whole network to x (N×T×H×W×C); names every layer's end point and the values of `I3D_OUTPUTS`.
- * @returns The logits, N×classes.
+ * @returns The logits, N×classes; of 0 classes the features, N×C.
  */
 export function addNetwork(builder: GraphBuilder, network: Architecture, x: ValueId, options: HeadOptions): ValueId {
   const trunk = network.layers.reduce((value, layer) => builder.name(layer.name, addLayer(builder, layer, value)), x);
@@ -187,7 +189,8 @@ export function networkGraphOnFrames(
 }
 
 function checkCounts(counts: Record<string, number>): void {
-  for (const [name, count] of Object.entries(counts)) checkWhole(`The option ${name}`, count, 1);
+  for (const [name, count] of Object.entries(counts))
+    checkWhole(`The option ${name}`, count, name === 'classes' ? 0 : 1);
 }
 
 function addHead(builder: GraphBuilder, { headPool }: Architecture, x: ValueId, options: HeadOptions): ValueId {
@@ -196,7 +199,8 @@ function addHead(builder: GraphBuilder, { headPool }: Architecture, x: ValueId, 
   const kernel = headPool ?? [t, h, w];
   const pooled = builder.averagePool3d(I3D_OUTPUTS.averagePool, x, { kernel, stride: [1, 1, 1] });
   builder.name(I3D_OUTPUTS.averagePool, pooled);
-  builder.name(I3D_OUTPUTS.features, overTime(builder, 'Head/features', pooled));
+  const features = builder.name(I3D_OUTPUTS.features, overTime(builder, 'Head/features', pooled));
+  if (classes === 0) return features;
   const kept = dropout > 0 ? builder.dropout('Head/dropout', pooled, dropout) : pooled;
   const weights = builder.parameter(`${LOGITS_LAYER}/weights`, [1, 1, 1, channels, classes]);
   const bias = builder.parameter(`${LOGITS_LAYER}/bias`, [classes]);

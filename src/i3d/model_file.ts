@@ -6,8 +6,9 @@
  * is training's own. Bytes and paths are `train/model_files.ts`.
  */
 
+import { checkChoice, checkMap, checkOptionNames, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
-import { floatToHalf, toFloat32 } from '../core/half.ts';
+import { floatToHalf } from '../core/half.ts';
 import {
   type FloatTensor,
   formatShape,
@@ -16,7 +17,9 @@ import {
   type StateDict,
   sameShape,
 } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
+import { parameterValues } from './values.ts';
 
 export interface Model {
   readonly spec: ModelSpec;
@@ -26,6 +29,21 @@ export interface Model {
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   /** The file's other metadata, such as the command that made it. */
   readonly notes?: Readonly<Record<string, string>>;
+}
+
+/** Tensors and texts of a file, as `decodeSafetensors` gives them. */
+export interface StoredModel {
+  readonly tensors: StateDict;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** @throws InputError when they are something else, such as the tensors alone. */
+export function checkStored(tensors: unknown, metadata: unknown): void {
+  checkMap('Of a file that decodeSafetensors gives, tensors', tensors);
+  if (typeof metadata === 'object' && metadata !== null) return;
+  throw new InputError(
+    `Of a file that decodeSafetensors gives, metadata must be an object, not ${describeValue(metadata)}.`,
+  );
 }
 
 export interface ModelFileOptions {
@@ -50,10 +68,8 @@ export function isModelFile(metadata: Readonly<Record<string, string>>): boolean
  * @param source The file's name, for messages.
  * @throws InputError that names what is missing, left over, of another shape or no spec.
  */
-export function parseModelFile(
-  { tensors, metadata }: { readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> },
-  source: string,
-): Model {
+export function parseModelFile({ tensors, metadata }: StoredModel, source = 'The file'): Model {
+  checkStored(tensors, metadata);
   const { [SPEC_KEY]: specText, [CLASSES_KEY]: classesText, ...notes } = metadata;
   if (specText === undefined) {
     throw new InputError(
@@ -71,8 +87,12 @@ export function parseModelFile(
  */
 export function modelFileContents(
   { spec, classes, parameters, notes = {} }: Model,
-  { dtype = 'f32' }: ModelFileOptions = {},
+  options: ModelFileOptions = {},
 ): { tensors: StateDict; metadata: Record<string, string> } {
+  checkOptionNames('modelFileContents', options, ['dtype']);
+  const { dtype = 'f32' } = options;
+  checkChoice('dtype', dtype, ['f32', 'f16']);
+  checkMap('The parameters', parameters);
   const checked = checkSpec(spec, 'The model');
   checkClasses(classes, checked, 'The model');
   const tensors: StateDict = new Map();
@@ -103,11 +123,7 @@ function checkParameters(
         `${source}: ${name} has shape ${formatShape(tensor.shape)}; its model wants ${formatShape(shape)}.`,
       );
     }
-    const values = toFloat32(tensor, `${source}: ${name}`);
-    if (!values.data.every(Number.isFinite)) {
-      throw new InputError(`${source}: ${name} holds a value that is no finite number.`);
-    }
-    parameters.set(name, values);
+    parameters.set(name, parameterValues(name, tensor, `${source}: ${name}`));
   }
   const left = [...tensors.keys()].find((name) => !shapes.has(name) && !name.startsWith(OPTIMIZER_PREFIX));
   if (left !== undefined) throw new InputError(`${source} has a tensor ${left} that its model has no place for.`);
@@ -119,7 +135,9 @@ function checkClasses(value: unknown, spec: ModelSpec, source: string): string[]
     throw new InputError(`${source}: ${CLASSES_KEY} in its metadata must be a JSON array of names.`);
   }
   if (value.length !== spec.classes) {
-    throw new InputError(`${source} has ${value.length} names of classes, and its model has ${spec.classes} classes.`);
+    throw new InputError(
+      `${source} has ${counted(value.length, 'name')} of classes, and its model has ${counted(spec.classes, 'class')}.`,
+    );
   }
   return value;
 }

@@ -1,32 +1,49 @@
-/** @file Other programs' names and axes for the parameters of a network, as tables, and how a file is matched with one. */
+/** @file Other programs' names and axes for the parameters of a network, as tables; `matching.ts` finds them in a file. */
 
-import { InputError } from '../core/errors.ts';
-import { toFloat32 } from '../core/half.ts';
-import {
-  type FloatTensor,
-  floatTensor,
-  formatShape,
-  type Shape,
-  type StateDict,
-  sameShape,
-  sizeOf,
-} from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
+import { parameterValues } from './values.ts';
 
 export interface Naming {
-  /** Their name for one of our parameters, without a prefix; undefined where they do not store it. */
+  /** Whose names they are, for messages. */
+  readonly origin: string;
+  /** Their name for one of our parameters; undefined where they do not store it. */
   readonly theirs: (ours: string) => string | undefined;
   /** The shapes in which they may store a parameter of this shape, the usual one first. */
   readonly shapes: (shape: Shape) => readonly Shape[];
   /** Their weights' axes begin with Cout×Cin. */
   readonly channelsFirst: boolean;
-  /** Stored, but of no use for inference. */
+  /** Stored, but of no use for inference; matched against names without what stands before all of them. */
   readonly ignored: RegExp;
-  /** May stand before every name. */
-  readonly prefix: RegExp;
+}
+
+/** A network whose parameters files may hold. */
+export interface NamedNetwork<Id extends string> {
+  /** For messages. */
+  readonly name: string;
+  readonly namings: Readonly<Record<Id, Naming>>;
+  /** Names and shapes of its parameters in the order of the layers; with 0 classes it has no logits layer. */
+  readonly parameters: (channels: number, classes: number) => ReadonlyMap<string, Shape>;
+  /** Ours of the weights that tell channels and classes. */
+  readonly stem: string;
+  readonly logits: string;
 }
 
 /** Only the name and shape of each tensor: what an index file without data has. */
 export type ShapeDict = ReadonlyMap<string, { readonly shape: Shape }>;
+
+/** How a file's tensors are the parameters of a network. */
+export interface Match<Id extends string = string> {
+  readonly naming: Id;
+  /** Before every name, such as `backbone.`; mostly nothing. */
+  readonly prefix: string;
+  readonly channels: number;
+  /** 0 where the file has no logits layer. */
+  readonly classes: number;
+  /** Their name per parameter of ours; undefined where they do not store it (gamma, which is 1 then). */
+  readonly names: ReadonlyMap<string, string | undefined>;
+  /** A sentence about each thing that was passed over and may have been meant. */
+  readonly warnings: readonly string[];
+}
 
 /** The layer that a parameter belongs to, and which of its parameters it is. */
 export function splitName(ours: string): [layer: string, key: string] {
@@ -44,72 +61,23 @@ export function storedShapes(naming: Naming, shapes: ReadonlyMap<string, Shape>)
   return stored;
 }
 
-/** The stored name of one of our parameters, or undefined where no tensor with such weights has it. */
-export function findWeights(tensors: ShapeDict, naming: Naming, ours: string): string | undefined {
-  const wanted = naming.theirs(ours);
-  const named = [...tensors.keys()].filter((name) => name.replace(naming.prefix, '') === wanted);
-  return named.find((name) => tensors.get(name)!.shape.length > 1);
-}
-
-/**
- * The stored name of each of our parameters; undefined where that naming does not store it.
- * @param source The file's name, for messages.
- * @param network What the parameters are of, for messages.
- * @throws InputError that names the first tensor that is missing, left over or of another shape.
- */
-export function matchNames(
-  tensors: ShapeDict,
-  naming: Naming,
-  shapes: ReadonlyMap<string, Shape>,
-  source: string,
-  network = 'I3D',
-): Map<string, string | undefined> {
-  const stored = new Map([...tensors.keys()].map((name) => [name.replace(naming.prefix, ''), name]));
-  const names = new Map<string, string | undefined>();
-  for (const [ours, shape] of shapes) {
-    const theirs = naming.theirs(ours);
-    if (theirs === undefined) {
-      names.set(ours, undefined);
-      continue;
-    }
-    const name = stored.get(theirs);
-    if (name === undefined)
-      throw new InputError(`${source} has no tensor ${theirs}, which ${network} needs (${ours}).`);
-    const actual = tensors.get(name)!.shape;
-    const allowed = naming.shapes(shape);
-    if (!allowed.some((expected) => sameShape(actual, expected))) {
-      throw new InputError(
-        `${source}: ${name} has shape ${formatShape(actual)}; ${network} wants ${formatShape(allowed[0]!)}.`,
-      );
-    }
-    names.set(ours, name);
-    stored.delete(theirs);
-  }
-  const left = [...stored.keys()].filter((name) => !naming.ignored.test(name));
-  if (left.length > 0) {
-    const more = left.length > 1 ? ` and ${left.length - 1} more` : '';
-    throw new InputError(`${source} has a tensor ${left[0]}${more} that ${network} has no place for.`);
-  }
-  return names;
-}
-
-/** The parameters of a file in our names and axes; what is not stored (gamma) is 1. Throws as `matchNames` does. */
-export function readParameters(
+/** The parameters that a match found in our names and axes; what is not stored (gamma) is 1. Throws as `parameterValues` does. */
+export function matchedParameters<Id extends string>(
   tensors: StateDict,
-  naming: Naming,
-  shapes: ReadonlyMap<string, Shape>,
+  network: NamedNetwork<Id>,
+  { naming, channels, classes, names }: Match<Id>,
   source: string,
-  network?: string,
 ): Map<string, FloatTensor> {
+  const { channelsFirst } = network.namings[naming];
   const parameters = new Map<string, FloatTensor>();
-  for (const [ours, theirs] of matchNames(tensors, naming, shapes, source, network)) {
-    const shape = shapes.get(ours)!;
+  for (const [ours, shape] of network.parameters(channels, classes)) {
+    const theirs = names.get(ours);
     if (theirs === undefined) {
       parameters.set(ours, floatTensor(shape, new Float32Array(sizeOf(shape)).fill(1)));
       continue;
     }
-    const tensor = toFloat32(tensors.get(theirs)!, `${source}: ${theirs}`);
-    const data = naming.channelsFirst && shape.length > 1 ? channelsLast(tensor) : tensor.data;
+    const tensor = parameterValues(ours, tensors.get(theirs)!, `${source}: ${theirs}`);
+    const data = channelsFirst && shape.length > 1 ? channelsLast(tensor) : tensor.data;
     parameters.set(ours, floatTensor(shape, data));
   }
   return parameters;

@@ -2,6 +2,7 @@
 
 import { checkChoice, checkOptionNames, checkWhole, describeValue, typedArrayName } from '../core/check.ts';
 import { I3dError, InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 
 /** Whether two streams are joined by their logits or by their probabilities. */
 export type FusionMode = 'logits' | 'probabilities';
@@ -34,11 +35,11 @@ function isNumbers(logits: unknown): logits is ArrayLike<number> {
 }
 
 /**
- * A copy in float64.
- * @param what Begins the sentence, such as `The logits`.
+ * A copy in float64, of what a network gave.
+ * @param what Begins the sentence, such as `The logits of clip.mp4`.
  * @throws InputError unless these are one number or more; NonFiniteLogitsError when one is NaN or infinite.
  */
-function finiteLogits(what: string, logits: ArrayLike<number>): Float64Array {
+export function finiteLogits(what: string, logits: ArrayLike<number>): Float64Array {
   if (!isNumbers(logits)) {
     throw new InputError(`${what} must be an array of numbers, one for each class, not ${describeValue(logits)}.`);
   }
@@ -124,7 +125,7 @@ export function fuse(
     return only;
   }
   if (rgb.length !== flow.length) {
-    throw new InputError(`The RGB weights have ${rgb.length} classes and the flow weights ${flow.length}.`);
+    throw new InputError(`The RGB weights have ${counted(rgb.length, 'class')} and the flow weights ${flow.length}.`);
   }
   checkFusionWeights(weights);
   const [a, b] = weights;

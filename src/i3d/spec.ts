@@ -3,6 +3,7 @@
  * and classification all start from a spec, so that they agree on sizes and units.
  */
 
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../core/tensor.ts';
@@ -25,6 +26,7 @@ export interface ModelSpec {
   readonly stream: Stream;
   /** Input channels: 3 of RGB, 2 of flow. */
   readonly channels: number;
+  /** 0 of a network without a logits layer, which gives features only. */
   readonly classes: number;
   /** Factor of every channel count in the architecture's table; 1 is the table. */
   readonly width: number;
@@ -56,10 +58,26 @@ const DEFAULTS: Readonly<
   'inception-4': { frames: 16, size: 56, shortSide: 64, flowBound: 8, flowPreset: 'fast', fps: 12.5 },
 };
 
+const SPEC_NAMES: readonly (keyof ModelSpec)[] = [
+  'architecture',
+  'stream',
+  'channels',
+  'classes',
+  'width',
+  'frames',
+  'size',
+  'shortSide',
+  'dimensions',
+  'flowBound',
+  'flowPreset',
+  'fps',
+];
+
 /** A spec from what matters, the rest being the architecture's defaults: I3D 64×224×224 of 256, Inception-4 16×56×56 of 64. */
 export function modelSpec(
   options: Pick<ModelSpec, 'architecture' | 'stream' | 'classes'> & Partial<ModelSpec>,
 ): ModelSpec {
+  checkOptionNames('modelSpec', options, SPEC_NAMES);
   const { architecture, stream } = options;
   const defaults = { channels: STREAM_CHANNELS[stream], width: 1, dimensions: 3 as const, ...DEFAULTS[architecture] };
   const spec = { ...defaults, ...options };
@@ -100,7 +118,7 @@ export function checkSpec(value: unknown, source: string): ModelSpec {
     architecture,
     stream: oneOf('stream', ['rgb', 'flow'] as const),
     channels: count('channels', 1),
-    classes: count('classes', 1),
+    classes: count('classes', 0),
     width,
     frames: count('frames', frames),
     size: count('size', size),
@@ -155,8 +173,10 @@ export function addModel(
 /** A model for evaluation on an input called `clip`, float32 N×T×size×size×C. */
 export function modelGraph(
   spec: ModelSpec,
-  { batch = 1, frames = spec.frames }: { readonly batch?: number; readonly frames?: number } = {},
+  options: { readonly batch?: number; readonly frames?: number } = {},
 ): Graph {
+  checkOptionNames('modelGraph', options, ['batch', 'frames']);
+  const { batch = 1, frames = spec.frames } = options;
   const builder = new GraphBuilder();
   const clip = builder.input('clip', [batch, frames, spec.size, spec.size, spec.channels]);
   addModel(builder, spec, clip, { dropout: 0 });

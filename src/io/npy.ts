@@ -1,6 +1,6 @@
 /** @file NumPy's `.npy` format, versions 1 to 3. Format: numpy/lib/format.py. */
 
-import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from '../core/tensor.ts';
+import { type DType, formatShape, type HostTensor, type Shape, sizeOf, type TypedArrayOf } from '../core/tensor.ts';
 import {
   allocateElements,
   asBytes,
@@ -36,6 +36,20 @@ export function isNpy(bytes: Uint8Array): boolean {
   return MAGIC.every((byte, i) => bytes[i] === byte);
 }
 
+/** What a `.npy` file says about its array before the data begin. */
+export interface NpyHeader {
+  readonly dtype: DType;
+  readonly bigEndian: boolean;
+  /** Fortran's order: the first axis is the one that runs fastest. */
+  readonly columnMajor: boolean;
+  readonly shape: Shape;
+  /** Byte at which the data begin. */
+  readonly start: number;
+}
+
+/** A header is a line of text; more than this is none. */
+export const MOST_HEADER_BYTES = 2 ** 20;
+
 /**
  * The array of a `.npy` file, row-major; a view of `file` where it is little-endian, row-major and aligned.
  * @param file Its bytes: an ArrayBuffer or a view of one.
@@ -44,27 +58,46 @@ export function isNpy(bytes: Uint8Array): boolean {
  */
 export function decodeNpy(file: ByteSource, source = 'The file'): HostTensor {
   const bytes = asBytes(file, 'decodeNpy');
+  const header = readNpyHeader(bytes, source);
+  const { dtype, columnMajor, shape, start } = header;
+  const size = checkNpySize(header, bytes.length, source) / itemSize(dtype);
+  const data = decodeElements(header, bytes, start, size);
+  if (!columnMajor) return { dtype, shape, data };
+  return { dtype, shape, data: permuteAxes(dtype, data, shape.toReversed(), shape.map((_, i) => i).reverse()) };
+}
+
+/**
+ * The bytes of its array.
+ * @param available Bytes of the file.
+ * @throws InputError when the file has fewer.
+ */
+export function checkNpySize({ dtype, shape, start }: NpyHeader, available: number, source: string): number {
+  const expected = sizeOf(shape) * itemSize(dtype);
+  if (available - start >= expected) return expected;
+  throw fileError(
+    `${source} is cut short: an array of shape ${formatShape(shape)} and type ${dtype} needs ${expected} bytes, but the file has ${available - start}.`,
+  );
+}
+
+/** `count` elements of the file's type from byte `at` of `bytes`, in the order in which they are stored. */
+export function decodeElements<D extends DType>(
+  { dtype, bigEndian }: { readonly dtype: D; readonly bigEndian: boolean },
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+): TypedArrayOf[D] {
+  const width = itemSize(dtype);
+  if (!bigEndian || width === 1) return readElements(dtype, bytes, at, count);
+  return readElements(dtype, swapBytes(bytes.subarray(at, at + count * width), width), 0, count);
+}
+
+/**
+ * @param bytes The file, or as much of it as holds the header.
+ * @throws InputError when the file is no `.npy`, or its header is damaged, cut short, or of elements that are no numbers.
+ */
+export function readNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
   const { text, start } = readHeaderText(bytes, source);
-  const { dtype, bigEndian, columnMajor, shape } = parseHeader(text, source);
-  const size = sizeOf(shape);
-  const expected = size * itemSize(dtype);
-  const available = bytes.length - start;
-  if (available < expected) {
-    throw fileError(
-      `${source} is cut short: an array of shape ${formatShape(shape)} and type ${dtype} needs ${expected} bytes, but the file has ${available}.`,
-    );
-  }
-  let payload = bytes;
-  let at = start;
-  if (bigEndian && itemSize(dtype) > 1) {
-    payload = swapBytes(bytes.subarray(start, start + expected), itemSize(dtype));
-    at = 0;
-  }
-  const data = readElements(dtype, payload, at, size);
-  if (!columnMajor || shape.length < 2) return { dtype, shape, data };
-  const rowMajor = allocateElements(dtype, size);
-  transpose(rowMajor as Float64Array, data as Float64Array, shape);
-  return { dtype, shape, data: rowMajor };
+  return { ...parseHeader(text, source), start };
 }
 
 function readHeaderText(bytes: Uint8Array, source: string): { text: string; start: number } {
@@ -121,25 +154,41 @@ function swapBytes(bytes: Uint8Array, width: number): Uint8Array {
   return swapped;
 }
 
-/** Column-major to row-major; typed as one array type, valid for all. */
-function transpose(target: Float64Array, source: Float64Array, shape: Shape): void {
-  const strides: number[] = [];
-  shape.reduce((stride, extent) => {
-    strides.push(stride);
+/**
+ * An array with its axes in another order, as `numpy.transpose`; the data themselves where nothing changes.
+ * @param axes For each axis of the result, which of `shape` it is. Those that are left out have the extent 1.
+ */
+export function permuteAxes<D extends DType>(
+  dtype: D,
+  data: TypedArrayOf[D],
+  shape: Shape,
+  axes: readonly number[],
+): TypedArrayOf[D] {
+  const strides = new Array<number>(shape.length);
+  shape.reduceRight((stride, extent, axis) => {
+    strides[axis] = stride;
     return stride * extent;
   }, 1);
-  const index = new Array<number>(shape.length).fill(0);
-  let from = 0;
-  for (let to = 0; to < target.length; to++) {
-    target[to] = source[from]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
+  const moved = axes.filter((axis) => shape[axis] !== 1);
+  if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return data;
+  const extents = moved.map((axis) => shape[axis]!);
+  const steps = moved.map((axis) => strides[axis]!);
+  // Typed as one array type, valid for all.
+  const source = data as Float64Array;
+  const target = allocateElements(dtype, data.length) as Float64Array;
+  const index = new Array<number>(extents.length).fill(0);
+  const [inner, step] = [extents.at(-1)!, steps.at(-1)!];
+  for (let to = 0, from = 0; to < target.length; ) {
+    for (let i = 0, at = from; i < inner; i++, at += step) target[to++] = source[at]!;
+    for (let axis = extents.length - 2; axis >= 0; axis--) {
       index[axis]!++;
-      from += strides[axis]!;
-      if (index[axis]! < shape[axis]!) break;
-      from -= shape[axis]! * strides[axis]!;
+      from += steps[axis]!;
+      if (index[axis]! < extents[axis]!) break;
+      from -= extents[axis]! * steps[axis]!;
       index[axis] = 0;
     }
   }
+  return target as TypedArrayOf[D];
 }
 
 /**

@@ -1,7 +1,7 @@
 /** @file Clips from video files, GIFs, image folders and `.npy` arrays, whole or frame by frame. */
 
-import { extname } from 'node:path';
 import { checkText } from '../core/check.ts';
+import { isArrayPath } from './array-clip.ts';
 import { openArray } from './array-source.ts';
 import {
   type Clip,
@@ -23,8 +23,9 @@ export { type Clip, type ClipFrame, type ClipKind, type ClipOptions, requireFram
 const ANIMATIONS = new Set(['gif', 'apng', 'webp_anim']);
 
 /**
- * Reads a clip into memory. A folder gives its images in natural order; where it mixes series of names, the longest one
- * counts, and of equally long ones the first in colour. A `.npy` file holds uint8 T×H×W×3.
+ * Reads a clip into memory. A folder gives its images in the order of their numbers; where it mixes series of names, the longest
+ * one counts, and of equally long ones the first in colour; a warning says what is not taken. A `.npy` file holds T×H×W×3, uint8
+ * or floats in −1 … 1, or the same in PyTorch's order of axes; see docs/inputs.md.
  * A clip shorter than `start + frames` gives what there is; see {@link requireFrames}.
  * @returns frames T×H×W×3 RGB with their times in seconds; T is 0 when `start` lies behind the end.
  * @throws InputError when the path holds no frames that can be decoded, an option is out of range, or the clip does not
@@ -73,7 +74,7 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
   checkOptions(options);
   options.signal?.throwIfAborted();
   if (inspect(path).isDirectory()) return openFolder(path, options);
-  if (extname(path).toLowerCase() === '.npy') return openArray(path, options);
+  if (isArrayPath(path)) return openArray(path, options);
   return openVideo(path, options);
 }
 

@@ -1,8 +1,8 @@
 /** @file The frames of a clip at the size that training keeps. Node only. */
 
-import { extname } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { formatShape, type HostTensor } from '../core/tensor.ts';
+import { isArrayPath } from '../io/array-clip.ts';
 import { damageOf } from '../io/damage.ts';
 import { FrameStore } from '../io/frame-store.ts';
 import type { FrameRate } from '../io/resample.ts';
@@ -29,7 +29,7 @@ export interface DecodeOptions {
  */
 export async function decodeClip(path: string, options: DecodeOptions): Promise<HostTensor<'u8'>> {
   const { shortSide, fps, maxFrames, keepDamaged = false } = options;
-  const isArray = extname(path).toLowerCase() === '.npy';
+  const isArray = isArrayPath(path);
   // FFmpeg shrinks what it decodes much faster than it is done here afterwards; it never enlarges.
   const maxShortSide = isArray ? undefined : shortSide;
   const source = await openFrames(path, { fps, frames: maxFrames, maxShortSide });

@@ -85,7 +85,7 @@ const cases: Case[] = [
       '--flow-input',
       file('nan.npy', encodeNpy({ dtype: 'f32', shape: [9, 1, 1, 2], data: new Float32Array(18).fill(Number.NaN) })),
     ],
-    /nan\.npy holds a value that is no finite number/,
+    /nan\.npy holds NaN, a value that is no finite number, at frame 0, row 0, column 0, channel 0\./,
   ],
   ['a clip as flow', ['classify', clip, '--flow', misshapen, '--flow-input', clip], /flow is float32 T×H×W×2/],
   ['flow of one frame', ['flow', file('one.npy', frames(1, 16)), '--out', join(folder, 'x.npy')], /two frames or more/],
@@ -116,7 +116,7 @@ if (rgb && flow) {
   cases.push(
     ['truncated weights', ['classify', clip, '--rgb', cut], /cut\.pt is cut short/],
     ['weights of the other stream', ['classify', clip, '--rgb', flow], /give them as --flow\.$/],
-    ['labels that do not fit', ['classify', clip, '--rgb', rgb, '--labels', file('l.txt', 'one\n')], /has 1 names/],
+    ['labels that do not fit', ['classify', clip, '--rgb', rgb, '--labels', file('l.txt', 'one\n')], /has 1 name,/],
     ['missing labels', ['classify', clip, '--rgb', rgb, '--labels', 'none.txt'], /none\.txt does not exist/],
   );
 }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type FloatTensor, floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
+import { floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
 import { checkpointShapes, mapCheckpoint, modelParameters, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
 import {
   decodeTensorFlowIndex,
@@ -13,14 +13,14 @@ import { fill } from '../formula.ts';
 import { describeWithShared } from '../shared.ts';
 import { formulaStateDict } from './end_points.ts';
 
-const zeros = (shape: readonly number[]): FloatTensor => floatTensor(shape, new Float32Array(sizeOf(shape)));
 const classes = 7;
 
 /** A checkpoint as the authors' program writes it. */
 function tensorFlowStateDict(scope: string): StateDict {
   const tensors: StateDict = new Map();
   for (const [name, shape] of checkpointShapes('tensorflow', 3, classes)) {
-    tensors.set(`${scope}${name}`, floatTensor(shape, fill(name, sizeOf(shape))));
+    const values = fill(name, sizeOf(shape));
+    tensors.set(`${scope}${name}`, floatTensor(shape, name.endsWith('variance') ? values.map(Math.abs) : values));
   }
   return tensors;
 }
@@ -80,31 +80,5 @@ describe('readI3dCheckpoint', () => {
     expect(again.naming).toBe('native');
     expect([...again.parameters.keys()]).toEqual([...parameters.keys()]);
     for (const [name, tensor] of parameters) expect(again.parameters.get(name)!.data === tensor.data, name).toBe(true);
-  });
-
-  const broken = (change: (tensors: StateDict) => void) => () => {
-    const tensors: StateDict = formulaStateDict(3, classes);
-    change(tensors);
-    readI3dCheckpoint(tensors, 'x.pt');
-  };
-  it.each([
-    [
-      'a missing tensor',
-      (t: StateDict) => t.delete('Mixed_3c.b2b.bn.bias'),
-      /^x\.pt has no tensor Mixed_3c\.b2b\.bn\.bias, which I3D needs/,
-    ],
-    [
-      'one too many',
-      (t: StateDict) => t.set('head.weight', zeros([3])),
-      /^x\.pt has a tensor head\.weight that I3D has no place for\.$/,
-    ],
-    [
-      'another shape',
-      (t: StateDict) => t.set('Conv3d_2c_3x3.conv3d.weight', zeros([192, 64, 3, 3, 1])),
-      /^x\.pt: Conv3d_2c_3x3\.conv3d\.weight has shape 192×64×3×3×1; I3D wants 192×64×3×3×3\.$/,
-    ],
-    ['something else', (t: StateDict) => t.clear(), /^x\.pt does not hold I3D weights/],
-  ])('refuses %s', (_, change, message) => {
-    expect(broken(change)).toThrow(message);
   });
 });

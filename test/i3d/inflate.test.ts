@@ -32,12 +32,12 @@ describe('inflateKernel', () => {
 });
 
 /** A checkpoint in one of the namings, by the formula. */
-function checkpoint(naming: string, classes: number): Map<string, FloatTensor> {
+function checkpoint(naming: 'native' | 'torchvision' | 'slim', classes: number): Map<string, FloatTensor> {
   return new Map(
-    [...imageCheckpointShapes(naming, 3, classes)].map(([name, shape]) => [
-      name,
-      floatTensor(shape, fill(name, sizeOf(shape))),
-    ]),
+    [...imageCheckpointShapes(naming, 3, classes)].map(([name, shape]) => {
+      const values = fill(name, sizeOf(shape));
+      return [name, floatTensor(shape, /var/.test(name) ? values.map(Math.abs) : values)];
+    }),
   );
 }
 
@@ -51,9 +51,13 @@ describe('readImageModel', () => {
     tensors.set('fc.weight', fc);
     tensors.set('conv1.bn.num_batches_tracked', { dtype: 'i64', shape: [], data: new BigInt64Array(1) });
     tensors.set('aux1.fc2.weight', floatTensor([1], [0]));
-    const { spec, parameters, classes } = readImageModel(bare(tensors), 'googlenet.pt');
+    tensors.set('projection.weight', floatTensor([2], [0, 1]));
+    const { spec, parameters, classes, warnings } = readImageModel(bare(tensors), 'googlenet.pt');
     expect(spec).toMatchObject({ architecture: 'i3d', dimensions: 2, channels: 3, classes: 1000, frames: 1 });
     expect(classes[3]).toBe('class 3');
+    expect(warnings).toEqual([
+      'googlenet.pt has a tensor that 2D Inception-v1 has no place for (projection.weight); it is left out.',
+    ]);
     expect(parameters.get('Logits/Conv3d_0c_1x1/weights')!.data[5 * 1000 + 17]).toBe(fc.data[17 * 1024 + 5]);
     const ours = parameters.get('Mixed_4c/Branch_1/Conv3d_0b_3x3/weights')!;
     const theirs = tensors.get('inception4b.branch2.1.conv.weight')!;
@@ -99,7 +103,7 @@ describe('readImageModel', () => {
   it('says what is wrong', () => {
     const tensors: StateDict = checkpoint('torchvision', 5);
     expect(() => readImageModel(bare(new Map()), 'x.pt')).toThrow(
-      'x.pt does not hold a 2D Inception-v1: it has 0 tensors',
+      'x.pt does not hold 2D Inception-v1 weights: of its 0 tensors none has a name such as',
     );
     tensors.set('inception3a.branch3.1.conv.weight', floatTensor([32, 16, 5, 5], new Float32Array(12800)));
     expect(() => readImageModel(bare(tensors), 'x.pt')).toThrow(

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { browserPath } from '../browser/page_runner.ts';
 import { testGpu } from '../harness.ts';
-import { testOperators } from './nan_table.ts';
+import { testConvolutions, testOperators } from './nan_table.ts';
 
 /** Beside the browser, or where distributions put it. */
 const driver = [...(browserPath ? [dirname(realpathSync(browserPath))] : []), '/usr/lib/chromium', '/opt/google/chrome']
@@ -21,6 +21,8 @@ describe.skipIf(!driver)('on SwiftShader', () => {
 
   it('is what the tests run on', () => expect(gpu().profile.description).toContain('SwiftShader'));
   testOperators(gpu);
+  // It takes from seconds to minutes to compile the others, whose epilogues are the same.
+  testConvolutions(gpu, (name) => !/tiled|split-k|winograd 2×2×2/.test(name) || name === 'tiled 32×32×16 4×4');
 });
 
 if (!driver) console.log('No SwiftShader was found beside a browser: its tests of NaN are skipped.');

@@ -9,12 +9,15 @@ import { affine as affineKernel } from '../../src/kernels/affine.ts';
 import { augmentClip } from '../../src/kernels/augment_clip.ts';
 import { flowStream } from '../../src/kernels/flow_stream.ts';
 import { denseView } from '../../src/kernels/view.ts';
+import { conv3dCandidates } from '../../src/ops/conv3d_candidates.ts';
 import type { AttributesOf, OperatorType } from '../../src/ops/index.ts';
 import type { WindowGeometry } from '../../src/ops/window.ts';
+import { operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { runKernel } from '../harness.ts';
 import { expectNaNs, withValues } from '../nan.ts';
 import { type OperatorRun, runOperator, type Tensor } from '../operator.ts';
+import { conv3d } from '../reference/conv3d.ts';
 import { add, affine, relu, softmax } from '../reference/pointwise.ts';
 import { pool3d } from '../reference/pool3d.ts';
 import {
@@ -310,5 +313,47 @@ export function testOperators(gpu: () => Gpu): void {
       expect(found.length).toBe(expected.length);
       for (const [i, values] of expected.entries()) expectNaNs(found[i]!, values, { spreads, what: name });
     });
+  });
+}
+
+/** A test of the candidates for some convolutions whose names are let through. */
+export function testConvolutions(gpu: () => Gpu, filter: (name: string) => boolean): void {
+  it.each([
+    { x: [1, 3, 7, 13, 5], cout: 17, kernel: [3, 3, 3], relu: true },
+    { x: [1, 3, 7, 9, 3], cout: 8, kernel: [7, 7, 7], stride: 2, relu: false },
+    { x: [1, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3, relu: true },
+  ] as const)('NaN comes out of convolutions of $x by $kernel to $cout', async (test) => {
+    const { cout, kernel, relu: hasRelu } = test;
+    const [groups, s] = ['groups' in test ? test.groups : 1, 'stride' in test ? test.stride : 1];
+    const shape: Shape5 = test.x;
+    const stride = [s, s, s] as const;
+    const to = shape.slice(1, 4).map((extent) => Math.ceil(extent / s)) as [number, number, number];
+    const y: Shape5 = [shape[0], ...to, cout];
+    const channels = shape[4] / groups;
+    const weights = fill('weights', kernel[0] * kernel[1] * kernel[2] * channels * cout);
+    const x = withValues(fill('x', sizeOf5(shape)), [2, sizeOf5(shape) - 1]);
+    const padding = kernel.map((k, i) => {
+      const total = Math.max((to[i]! - 1) * s + k - shape[i + 1]!, 0);
+      return [Math.floor(total / 2), total - Math.floor(total / 2)] as const;
+    }) as unknown as WindowGeometry['padding'];
+    const before = (padding as readonly (readonly number[])[]).map(([first]) => first!) as unknown as typeof stride;
+    const node = { geometry: { kernel, stride, padding }, groups, relu: hasRelu, bias: false };
+    const io = { inputs: [operand(shape), parameter([...kernel, channels, cout])], outputs: [operand(y)] };
+    const expected = conv3d({ shape, data: x }, weights, new Float32Array(cout), y, {
+      kernel,
+      stride,
+      padding: before,
+      groups,
+      relu: hasRelu,
+    }).data;
+    const candidates = conv3dCandidates(node, io, gpu().profile).filter(({ name }) => filter(name));
+    expect(candidates.length).toBeGreaterThan(groups > 1 ? 0 : 9);
+    for (const candidate of candidates) {
+      const [found] = await runCandidate(gpu(), candidate, io, [x, weights, new Float32Array(cout)]);
+      const spreads = candidate.name.includes('winograd');
+      const tolerance = { exact: 1e-5, fast: 3e-5, half: 1e-3 }[candidate.accuracy];
+      expectNaNs(found!, expected, { spreads, tolerance, what: candidate.name });
+      expect(Array.from(found!).some(Number.isFinite) || spreads, candidate.name).toBe(true);
+    }
   });
 }

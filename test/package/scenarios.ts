@@ -119,6 +119,130 @@ const scenarios: Record<string, Scenario> = {
     if (gpu.allocatedBytes >= before || gpu.allocatedBytes !== 0) problems.push(`${gpu.allocatedBytes} bytes are left`);
   },
 
+  async 'lets NaN come out'(surroundings, gpu, problems) {
+    const { api, model } = surroundings;
+    const { plan } = await smallPlan(surroundings, gpu);
+    const x = api.floatTensor(SHAPE, numbers(SIZE));
+    const expected = (await plan.run({ x })).y!.data;
+    // Frame 1, row 2, column 5 of 2×6×6; the windows of 3×3×3 around it are NaN, with ReLU after them.
+    const at = (36 + 2 * 6 + 5) * 4 + 3;
+    const broken = x.data.slice();
+    broken[at] = Number.NaN;
+    const y = (await plan.run({ x: api.floatTensor(SHAPE, broken) })).y!.data;
+    const lost = Array.from(y).filter((value, i) => {
+      const pixel = Math.floor(i / 8);
+      const near = Math.abs((Math.floor(pixel / 6) % 6) - 2) <= 1 && Math.abs((pixel % 6) - 5) <= 1;
+      return Number.isNaN(value) ? false : near || Math.abs(value - expected[i]!) > 1e-4;
+    });
+    if (lost.length > 0) problems.push(`${lost.length} values of a convolution are wrong`);
+    if (!same((await plan.run({ x })).y!.data, expected)) problems.push('another result after NaN');
+
+    const network = api.parseModelFile(api.decodeSafetensors(model, 'rgb.safetensors'), 'rgb.safetensors');
+    const stream = new api.I3dStream(gpu, network);
+    const { frames = 16, size } = network.spec;
+    const shape = [frames, size, size, 3];
+    const values = numbers(frames * size * size * 3);
+    for (const [what, data] of [
+      ['a clip of NaN', values.map(() => Number.NaN)],
+      ['a NaN in a clip', values.map((value, i) => (i === 12345 ? Number.NaN : value))],
+    ] as const) {
+      const logits = await stream.logits(api.floatTensor(shape, data));
+      if (!logits.every(Number.isNaN)) problems.push(`the logits of ${what} are ${logits.slice(0, 3)}`);
+      const labels = Array.from(logits, (_, i) => `class ${i}`);
+      const refuse = (score: () => unknown) =>
+        expectError(problems, what, score, 'NonFiniteLogitsError', /that of class 0 is NaN/);
+      await refuse(() => api.softmax(logits));
+      await refuse(() => api.topK(logits, labels));
+      await refuse(() => api.fuse({ rgb: logits }));
+      await refuse(() => api.averageLogits([logits]));
+    }
+    stream.dispose();
+  },
+
+  async 'takes the bytes of a file as any buffer, and nothing else'({ api, model }, _, problems) {
+    const names = [...api.decodeSafetensors(model, 'rgb.safetensors').tensors.keys()].join();
+    const shifted = new Uint8Array(model.length + 3);
+    shifted.set(model, 3);
+    const buffer = model.slice().buffer;
+    const sources: Record<string, unknown> = {
+      'an ArrayBuffer': buffer,
+      'a DataView': new DataView(buffer),
+      'a part of a buffer': shifted.subarray(3),
+    };
+    // Pages have it only where they are isolated from others.
+    if (typeof SharedArrayBuffer !== 'undefined') {
+      const shared = new SharedArrayBuffer(model.length);
+      new Uint8Array(shared).set(model);
+      sources['a SharedArrayBuffer'] = shared;
+      sources['a view of shared memory'] = new Uint8Array(shared);
+    }
+    for (const [what, bytes] of Object.entries(sources)) {
+      const { tensors } = api.decodeSafetensors(bytes as ArrayBuffer);
+      if ([...tensors.keys()].join() !== names) problems.push(`${what}: other tensors`);
+    }
+    const wrong: unknown[] = [
+      'rgb.safetensors',
+      Array.from(model.subarray(0, 9)),
+      new Float32Array(4),
+      new Blob([]),
+      null,
+    ];
+    for (const bytes of [...wrong, Promise.resolve(model)]) {
+      for (const decode of [api.decodeSafetensors, api.decodePyTorch, api.decodeNpy, api.decodeFlo]) {
+        const attempt = () => decode(bytes as ArrayBuffer);
+        await expectError(
+          problems,
+          `${decode.name} of ${bytes}`,
+          attempt,
+          'InputError',
+          /takes the bytes of a file, as a Uint8Array/,
+        );
+      }
+    }
+  },
+
+  async 'refuses weights that are no numbers, by name'({ api, model }, _, problems) {
+    const refuse = (what: string, attempt: () => unknown, words: RegExp) =>
+      expectError(problems, what, attempt, 'InputError', words);
+    const file = api.decodeSafetensors(model.slice(), 'rgb.safetensors');
+    const name = 'Conv3d_1a_7x7/gamma';
+    const gamma = file.tensors.get(name)!;
+    const broken = new Map(file.tensors).set(
+      name,
+      api.floatTensor(gamma.shape, new Float32Array(gamma.data.length).fill(Number.NaN)),
+    );
+    await refuse(
+      'a model',
+      () => api.parseModelFile({ ...file, tensors: broken }, 'm'),
+      /^m: Conv3d_1a_7x7\/gamma holds .*NaN at 0/,
+    );
+
+    const zeros = new Float32Array(1 << 22);
+    const weights = (ours: string, value: number) =>
+      new Map(
+        [...api.modelParameters(3, 4)].map(([key, shape]) => {
+          const size = api.sizeOf(shape);
+          return [
+            key,
+            api.floatTensor(shape, key === ours ? zeros.slice(0, size).fill(value) : zeros.subarray(0, size)),
+          ];
+        }),
+      );
+    const [weight, variance] = ['Mixed_3b/Branch_0/Conv3d_0a_1x1/weights', 'Mixed_5c/Branch_3/Conv3d_0b_1x1/variance'];
+    const read = (ours: string, value: number) => () => api.readI3dCheckpoint(weights(ours, value), 'w');
+    await refuse(
+      'NaN',
+      read(weight, Number.NaN),
+      /^w: Mixed_3b\/Branch_0\/Conv3d_0a_1x1\/weights holds .*NaN at 0, 0, 0, 0, 0/,
+    );
+    await refuse('an infinity', read(weight, Number.POSITIVE_INFINITY), /weights holds .*Infinity/);
+    await refuse('a negative variance', read(variance, -1), /variance holds -1 at 0; a variance is never negative/);
+    const sound = api.readI3dCheckpoint(weights('', 0).set('head', api.floatTensor([1], [0])), 'w');
+    if (sound.warnings.join() !== 'w has a tensor that I3D has no place for (head); it is left out.') {
+      problems.push(`warnings: ${sound.warnings}`);
+    }
+  },
+
   async 'goes on after a run that failed'(surroundings, gpu, problems) {
     const { plan } = await smallPlan(surroundings, gpu);
     const good = surroundings.api.floatTensor(SHAPE, numbers(SIZE));

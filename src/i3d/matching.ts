@@ -1,0 +1,199 @@
+/** @file Finds a network's parameters among a file's tensors: whose names they have, what stands before them, what lies beside them. */
+
+import { nearestNames } from '../core/check.ts';
+import { InputError } from '../core/errors.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../core/tensor.ts';
+import { type Match, type NamedNetwork, type Naming, type ShapeDict, splitName } from './naming.ts';
+
+/**
+ * Finds out whose names the tensors have, whatever stands before all of them and lies beside them, and maps them onto the network.
+ * @param source The file's name, for messages.
+ * @param channels Of several such networks in the file, the one with so many input channels is meant.
+ * @throws InputError when a parameter is missing or of another shape, when a layer has a tensor that the network has no place for,
+ * or when the names are none that are known. It says which names are nearest.
+ */
+export function matchTensors<Id extends string>(
+  tensors: ShapeDict,
+  network: NamedNetwork<Id>,
+  source: string,
+  channels?: number,
+): Match<Id> {
+  const candidates = findCandidates(tensors, network);
+  if (candidates.length === 0) throw unknownNames(tensors, network, source);
+  const complete: Match<Id>[] = [];
+  let fault: InputError | undefined;
+  for (const candidate of candidates) {
+    try {
+      complete.push(match(tensors, network, candidate, candidates, source));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      fault ??= error;
+    }
+  }
+  const [first] = complete;
+  if (!first) throw fault;
+  const meant = complete.filter((found) => found.channels === channels);
+  const taken = meant[0] ?? first;
+  const rivals = (meant.length > 0 ? meant : complete).map(({ prefix }) => prefix || 'no prefix');
+  if (rivals.length === 1) return taken;
+  const choice = `${source} holds ${network.name} ${rivals.length} times, under ${rivals.join(' and ')}; the one under ${rivals[0]} is taken.`;
+  return { ...taken, warnings: [choice, ...taken.warnings] };
+}
+
+interface Candidate<Id extends string> {
+  readonly naming: Id;
+  readonly prefix: string;
+  /** How many names it explains. */
+  readonly count: number;
+}
+
+/** What TensorFlow adds to a variable's name. */
+const canonical = (name: string): string => name.replace(/(:0|\/\.ATTRIBUTES\/VARIABLE_VALUE)$/, '');
+/** Averaged copies of a network that is stored as well. */
+const COPY = /ema|teacher|target|momentum|shadow|average/i;
+/** Fewer names than this share are a coincidence, unless the stem is among them. */
+const LEAST_SHARE = 0.1;
+
+/** Namings and prefixes that explain names of the file, the most explaining first, copies last. */
+function findCandidates<Id extends string>(tensors: ShapeDict, network: NamedNetwork<Id>): Candidate<Id>[] {
+  const candidates: Candidate<Id>[] = [];
+  for (const naming of Object.keys(network.namings) as Id[]) {
+    const { theirs } = network.namings[naming];
+    const known = new Set([...network.parameters(3, 1).keys()].flatMap((ours) => theirs(ours) ?? []));
+    const counts = new Map<string, number>();
+    for (const name of tensors.keys()) {
+      const bare = canonical(name);
+      for (const start of wordStarts(bare)) {
+        if (!known.has(bare.slice(start))) continue;
+        const prefix = bare.slice(0, start);
+        counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+      }
+    }
+    const stem = theirs(network.stem)!;
+    for (const [prefix, count] of counts) {
+      if (count >= LEAST_SHARE * known.size || tensors.has(prefix + stem)) candidates.push({ naming, prefix, count });
+    }
+  }
+  const copy = ({ prefix }: Candidate<Id>) => Number(COPY.test(prefix));
+  return candidates.sort((a, b) => copy(a) - copy(b) || b.count - a.count);
+}
+
+/** Where in a name a part of it may begin: at its start and after each dot, slash and the like. */
+function wordStarts(name: string): number[] {
+  return [0, ...Array.from(name.matchAll(/[^A-Za-z0-9_]/g), ({ index }) => index + 1)];
+}
+
+function match<Id extends string>(
+  tensors: ShapeDict,
+  network: NamedNetwork<Id>,
+  { naming: id, prefix }: Candidate<Id>,
+  candidates: readonly Candidate<Id>[],
+  source: string,
+): Match<Id> {
+  const naming = network.namings[id];
+  const [logitsLayer] = splitName(network.logits);
+  const isLogits = (ours: string): boolean => ours.startsWith(`${logitsLayer}/`);
+  const stored = new Map([...tensors.keys()].map((name) => [canonical(name), name]));
+  const find = (ours: string): string | undefined => {
+    const theirs = naming.theirs(ours);
+    const own = theirs === undefined ? undefined : stored.get(prefix + theirs);
+    // The head of a single network may lie elsewhere than its layers.
+    if (own !== undefined || theirs === undefined || candidates.length > 1 || !isLogits(ours)) return own;
+    const elsewhere = [...stored.keys()].filter((name) =>
+      wordStarts(name).some((start) => name.slice(start) === theirs),
+    );
+    return elsewhere.length === 1 ? stored.get(elsewhere[0]!) : undefined;
+  };
+  const extent = (ours: string, first: number, last: number): number | undefined => {
+    const name = find(ours);
+    return name === undefined ? undefined : tensors.get(name)!.shape.at(naming.channelsFirst ? first : last);
+  };
+  // A stem of no channels is another shape than that of any.
+  const channels = extent(network.stem, 1, -2) || 3;
+  const bias = find(`${logitsLayer}/bias`);
+  const classes = extent(network.logits, 0, -1) ?? (bias === undefined ? 0 : (tensors.get(bias)!.shape.at(-1) ?? 0));
+
+  const names = new Map<string, string | undefined>();
+  const left = new Set(tensors.keys());
+  for (const [ours, shape] of network.parameters(channels, classes)) {
+    const theirs = naming.theirs(ours);
+    const name = find(ours);
+    if (theirs !== undefined && name === undefined) {
+      throw missing(`${prefix}${theirs}`, ours, left, network.name, source);
+    }
+    names.set(ours, name);
+    if (name === undefined) continue;
+    checkShape(name, tensors.get(name)!.shape, naming.shapes(shape), network.name, source);
+    left.delete(name);
+  }
+  const rivals = candidates
+    .filter((other) => other.prefix !== prefix && !prefix.startsWith(other.prefix))
+    .map((other) => other.prefix);
+  const extra = [...left].filter((name) => {
+    const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    return !naming.ignored.test(canonical(bare)) && !rivals.some((other) => name.startsWith(other));
+  });
+  checkLayers(extra, tensors, prefix, layersOf(names.keys(), naming), network.name, source);
+  return { naming: id, prefix, channels, classes, names, warnings: extraWarning(extra, network.name, source) };
+}
+
+function checkShape(name: string, actual: Shape, allowed: readonly Shape[], network: string, source: string): void {
+  if (allowed.some((expected) => sameShape(actual, expected))) return;
+  throw new InputError(
+    `${source}: ${name} has shape ${formatShape(actual)}; ${network} wants ${formatShape(allowed[0]!)}.`,
+  );
+}
+
+function missing(theirs: string, ours: string, left: Iterable<string>, network: string, source: string): InputError {
+  const [near] = nearestNames(theirs, left);
+  const advice = near === undefined ? '' : `; the nearest that is left is ${near}`;
+  return new InputError(`${source} has no tensor ${theirs}, which ${network} needs (${ours})${advice}.`);
+}
+
+/** The first part of their names for the layers: `Mixed_3b` of `Mixed_3b.b0.conv3d.weight`. */
+function layersOf(ours: Iterable<string>, naming: Naming): Set<string> {
+  return new Set([...ours].flatMap((name) => naming.theirs(name)?.split(/[./]/)[0] ?? []));
+}
+
+/** Without what a layer holds besides what is known of it, the layer would compute something else. Single numbers keep count. */
+function checkLayers(
+  extra: readonly string[],
+  tensors: ShapeDict,
+  prefix: string,
+  layers: ReadonlySet<string>,
+  network: string,
+  source: string,
+): void {
+  const foreign = extra.find((name) => {
+    const inside = name.startsWith(prefix) && layers.has(name.slice(prefix.length).split(/[./]/)[0]!);
+    return inside && sizeOf(tensors.get(name)!.shape) > 1;
+  });
+  if (foreign === undefined) return;
+  throw new InputError(
+    `${source} has a tensor ${foreign} in a layer where ${network} has no place for it; it is of another network.`,
+  );
+}
+
+function extraWarning(extra: readonly string[], network: string, source: string): string[] {
+  if (extra.length === 0) return [];
+  const shown = extra.length > 4 ? `${extra.slice(0, 3).join(', ')} and ${extra.length - 3} more` : extra.join(', ');
+  const [what, fate] =
+    extra.length === 1 ? ['a tensor', 'it is left out'] : [`${extra.length} tensors`, 'they are left out'];
+  return [`${source} has ${what} that ${network} has no place for (${shown}); ${fate}.`];
+}
+
+function unknownNames<Id extends string>(tensors: ShapeDict, network: NamedNetwork<Id>, source: string): InputError {
+  const namings = Object.values<Naming>(network.namings);
+  const begins = namings.map(({ theirs, origin }) => `${theirs(network.stem)} (${origin})`);
+  const expected = namings.flatMap(({ theirs }) =>
+    [...network.parameters(3, 1).keys()].flatMap((ours) => theirs(ours) ?? []),
+  );
+  const first = [...tensors.keys()].slice(0, 4);
+  const near = first.flatMap((name) =>
+    nearestNames(name, expected).map((known) => `${name} is nearest to ${known}`),
+  )[0];
+  const names = first.length === 0 ? '' : ` (${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''})`;
+  return new InputError(
+    `${source} does not hold ${network.name} weights: of its ${tensors.size} tensors${names} none has a name such as ${begins.join(' or ')}${near === undefined ? '' : `; ${near}`}.`,
+  );
+}
