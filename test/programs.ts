@@ -27,6 +27,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       'dist/cli/main': 'src/cli/main.ts',
       'dist/node': 'src/node.ts',
       'test/io/decode-all': 'test/io/decode-all.ts',
+      'test/fuzz/process': 'test/fuzz/process.ts',
     },
     outdir: folder,
     bundle: true,

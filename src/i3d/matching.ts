@@ -190,7 +190,7 @@ function unknownNames<Id extends string>(tensors: ShapeDict, network: NamedNetwo
   );
   const first = [...tensors.keys()].slice(0, 4);
   const near = first.flatMap((name) =>
-    nearestNames(name, expected, 1, 0.5).map((known) => `${name} is nearest to ${known}`),
+    nearestNames(name, expected).map((known) => `${name} is nearest to ${known}`),
   )[0];
   const names = first.length === 0 ? '' : ` (${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''})`;
   return new InputError(

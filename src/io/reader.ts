@@ -3,6 +3,7 @@
 import { type Stats, statSync } from 'node:fs';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
 import { limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
 import { Timeline } from './resample.ts';
@@ -173,9 +174,9 @@ export class VideoReader {
   warnings(): string[] {
     const found: string[] = [];
     const say = (text: string): number => found.push(`${this.#source}: ${text}.`);
-    if (this.#badPackets > 0) say(`${count(this.#badPackets, 'packet')} could not be decoded`);
-    if (this.#badPictures > 0) say(`${count(this.#badPictures, 'frame')} came out damaged`);
-    if (this.#timeline.jumps > 0) say(`the clock jumped ${count(this.#timeline.jumps, 'time')} and was put right`);
+    if (this.#badPackets > 0) say(`${counted(this.#badPackets, 'packet')} could not be decoded`);
+    if (this.#badPictures > 0) say(`${counted(this.#badPictures, 'frame')} came out damaged`);
+    if (this.#timeline.jumps > 0) say(`the clock jumped ${counted(this.#timeline.jumps, 'time')} and was put right`);
     if (this.#readError !== undefined) say(`reading stopped early (${this.#readError})`);
     const cut = this.#draining && this.decoded < 0.9 * this.expected && this.#lastEnd < 0.9 * this.seconds;
     if (cut) say(`the file ends after ${this.decoded} of about ${this.expected} frames that it announces`);
@@ -259,8 +260,4 @@ export class VideoReader {
     this.#lastEnd = this.#timeline.endOf(Number(frame.duration) * unit);
     return { frame, time, end: this.#lastEnd };
   }
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -1,10 +1,10 @@
 /** @file A set of labelled clips: a folder of class folders, or a CSV file; and how it is divided. Node only. */
 
 import { stat } from 'node:fs/promises';
-import { checkOptionNames } from '../core/check.ts';
+import { checkOptionNames, nearestNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
-import { byName, type ClipSet, type LabelledClip, type NamedClip } from './clip.ts';
+import { asList, byName, type ClipSet, type LabelledClip, type NamedClip } from './clip.ts';
 import { readClipFolder } from './clip_folder.ts';
 import { readClipList } from './clip_list.ts';
 
@@ -21,15 +21,17 @@ export interface ClipSetOptions {
   readonly classes?: readonly string[] | undefined;
   /** Where the source itself names no test clips, take some of each class. */
   readonly holdOut?: HoldOut | undefined;
+  /** Called with one sentence for each thing that is doubtful: classes with nearly the same name, clips that are not used. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
  * Reads a folder `class/clip.ext`, a folder `train/class/clip.ext` with `test/class/clip.ext`, or a CSV file with the header
- * `path,label,split`, whose paths are relative to it. No clip is decoded.
+ * `path,label,split`, whose paths are relative to it. Parts named `val` are for tests where there is no `test`. No clip is decoded.
  * @throws InputError when there is no such source, it names no clips, or a label, split or file that does not exist.
  */
 export async function readClipSet(source: string, options: ClipSetOptions = {}): Promise<ClipSet> {
-  checkOptionNames('readClipSet', options, ['classes', 'holdOut']);
+  checkOptionNames('readClipSet', options, ['classes', 'holdOut', 'onWarning']);
   const stats = await stat(source).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
     throw new InputError(
@@ -37,9 +39,32 @@ export async function readClipSet(source: string, options: ClipSetOptions = {}):
       { cause },
     );
   });
-  const clips = stats.isDirectory() ? await readClipFolder(source) : await readClipList(source);
-  const set = labelled(source, clips, options.classes);
-  return options.holdOut ? holdOut(set, options.holdOut) : set;
+  const { classes, holdOut: held, onWarning = () => undefined } = options;
+  const read = stats.isDirectory() ? readClipFolder : readClipList;
+  const set = labelled(source, await read(source, onWarning), classes);
+  for (const names of classes ? [] : similarNames(set.classes)) {
+    onWarning(
+      `${source}: the classes ${names.map((name) => `"${name}"`).join(' and ')} differ in capitals or spaces only; if they are one, give them one name.`,
+    );
+  }
+  if (!held) return set;
+  const divided = holdOut(set, held);
+  if (divided === set) onWarning(`${source} says which clips are for tests, so none are held out.`);
+  return divided;
+}
+
+/** Names that are the same but for capitals, spaces, `-` and `_`, or the way in which accents are coded. */
+function similarNames(names: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    const key = name
+      .normalize('NFKC')
+      .toLowerCase()
+      .replace(/[\s_-]+/g, ' ')
+      .trim();
+    groups.set(key, [...(groups.get(key) ?? []), name]);
+  }
+  return [...groups.values()].filter(({ length }) => length > 1);
 }
 
 function labelled(source: string, clips: readonly NamedClip[], given: readonly string[] | undefined): ClipSet {
@@ -48,17 +73,14 @@ function labelled(source: string, clips: readonly NamedClip[], given: readonly s
   const label = ({ path, className }: NamedClip): number => {
     const index = indices.get(className);
     if (index !== undefined) return index;
-    throw new InputError(
-      `${source} gives ${path} the label ${className}, which the model does not have; its classes are ${listed(classes)}.`,
-    );
+    const [near] = nearestNames(className, classes);
+    const advice = near === undefined ? `its classes are ${listed(classes)}` : `of its classes the nearest is ${near}`;
+    throw new InputError(`${source} gives ${path} the label ${className}, which the model does not have; ${advice}.`);
   };
   return { source, classes, clips: clips.map((clip) => ({ path: clip.path, label: label(clip), split: clip.split })) };
 }
 
-function listed(names: readonly string[]): string {
-  const most = 12;
-  return names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
-}
+const listed = (names: readonly string[]): string => asList(names, 12);
 
 /**
  * The set with a share of each class, drawn by a seed, as test clips; the set itself where it has test clips already. A

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { InputError } from '../core/errors.ts';
 import { type PresetName, presets } from '../flow/options.ts';
 import { ARCHITECTURES, type ArchitectureId } from '../i3d/architecture.ts';
+import { fileError } from '../io/bytes.ts';
 import { DEFAULT_AUGMENTATION } from './augmentation.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
 import { flag, listOf, notNegative, object, oneOf, parse, positive, range, share, text, whole } from './schema.ts';
@@ -157,7 +158,8 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new InputError(`${path} is not JSON: ${(cause as Error).message}.`, { cause });
+    // What is quoted may have line breaks in it.
+    throw fileError(`${path} is not JSON: ${(cause as Error).message.replaceAll(/\s+/g, ' ')}.`);
   }
 }
 

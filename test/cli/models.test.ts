@@ -84,7 +84,7 @@ describe('classify --model', () => {
     const set = { source: folder, classes, clips: [source] };
     const cache = new ClipCache({ shortSide: 64, folder: false, gpu: async () => gpu() });
     const score = async (stream: Stream) =>
-      scoreClips(gpu(), models[stream], set as never, cache, { split: 'test', windows: 1 });
+      scoreClips(async () => gpu(), models[stream], set as never, cache, { split: 'test', windows: 1 });
     const [rgb, flow] = [await score('rgb'), await score('flow')];
     const close = (logits: number[], probabilities: ArrayLike<number>) =>
       softmax(logits).forEach((value, i) => {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { ACTIONS, MIRROR } from '../../src/train/actions/index.ts';
-import { checkTrainable, holdOut, readClipSet } from '../../src/train/clip_set.ts';
+import { type ClipSet, type ClipSetOptions, checkTrainable, holdOut, readClipSet } from '../../src/train/clip_set.ts';
 import { generatedClipSet } from '../../src/train/generated_set.ts';
 import { mirroredClasses } from '../../src/train/mirror.ts';
 import { describeWithShared } from '../shared.ts';
@@ -77,13 +77,112 @@ describe('a folder', () => {
     expect(classes).toEqual(['b', 'c', 'a']);
     expect(clips.map(({ label }) => label)).toEqual([2, 0]);
     await refused(folder, /the label a, which the model does not have; its classes are b, c\.$/, ['b', 'c']);
+    await refused(await folderOf('Jack/1.mp4'), /the label Jack, .*; of its classes the nearest is jack\.$/, [
+      'jack',
+      'run',
+    ]);
   });
 
   it('is refused when there is none, or nothing in it', async () => {
     await refused(join(root, 'nowhere'), /nowhere does not exist; give a folder of class folders, or a CSV file/);
-    await refused(await folderOf('1.mp4'), /holds no class folders; put the clips of each class into a folder/);
+    await refused(
+      await folderOf('1.mp4'),
+      /holds no class folders but 1 video \(1\.mp4\); put the clips of each class into/,
+    );
+    await refused(await folderOf('.x'), /holds no class folders; put the clips of each class into a folder/);
     await refused(await folderOf('a/1.mp4', 'b/'), /The class folder .*b holds no clips/);
     await refused(await folderOf('train/a/1.mp4', 'test/a/.hidden'), /The class folder .*test.a holds no clips/);
+  });
+});
+
+/** What is told of a source, beside the set. */
+async function told(source: string, options: ClipSetOptions = {}): Promise<{ set: ClipSet; warnings: string[] }> {
+  const warnings: string[] = [];
+  const set = await readClipSet(source, { ...options, onWarning: (text) => warnings.push(text) });
+  for (const text of warnings) expect(text).toMatch(/^[^\n]+\.$/);
+  return { set, warnings };
+}
+
+const splitsOf = ({ clips }: ClipSet): string[] => clips.map(({ split }) => split);
+
+describe('folders that are not as they should be', () => {
+  it('hold clips deeper, which is said', async () => {
+    const wrapped = await folderOf('data/jump/1.mp4', 'data/jump/2.mp4', 'data/run/1.mp4');
+    await refused(
+      wrapped,
+      /data.jump is no clip of the class data, since it holds 2 videos \(1\.mp4, 2\.mp4\) and no pictures; .*: move them up, or give .*data if the folders in it are the classes\.$/,
+    );
+    expect((await readClipSet(join(wrapped, 'data'))).classes).toEqual(['jump', 'run']);
+    await refused(await folderOf('jump/anna/1.avi', 'run/ben/2/1.avi'), /jump.anna is no clip of the class jump/);
+    await refused(await folderOf('run/ben/2/1.avi'), /run.ben is no clip .* holds 1 folder \(2\) and no pictures/);
+    const extra = await folderOf('train/a/1.mp4', 'test/a/1.mp4', 'meta/x.csv');
+    await refused(extra, /where test and train are parts of the data, move meta away from beside them\.$/);
+    // Pictures in a folder are a clip.
+    const frames = await folderOf('jump/1/f1.png', 'jump/1/f2.png', 'run/1/more/f1.png', 'run/1/f1.JPG');
+    expect((await told(frames)).set.clips).toHaveLength(2);
+  });
+
+  it('hold clips of no class, or frames for clips, which is said', async () => {
+    const { set, warnings } = await told(await folderOf('a/1.mp4', 'b/1.mp4', 'c.mp4', 'readme.txt', 'labels.csv'));
+    expect(set.clips).toHaveLength(2);
+    expect(warnings).toEqual([expect.stringMatching(/: 1 video \(c\.mp4\) beside the folders of classes are of none/)]);
+    const frames = Array.from({ length: 12 }, (_, i) => `a/f${i}.png`);
+    const loose = await told(await folderOf(...frames, 'b/1.mp4'));
+    expect(loose.warnings).toEqual([expect.stringMatching(/a holds 12 pictures, each of which is taken for a clip/)]);
+  });
+
+  it.each([
+    ['Jack', 'jack'],
+    ['high jump', 'high_jump'],
+    ['café', 'cafe\u0301'],
+  ])('name two classes nearly alike: %j and %j', async (one, other) => {
+    const folder = await folderOf(
+      ['list.csv', `path,label\na.mp4,${one}\nb.mp4,${other}\nc.mp4,x\n`],
+      'a.mp4',
+      'b.mp4',
+      'c.mp4',
+    );
+    const { set, warnings } = await told(join(folder, 'list.csv'));
+    expect(set.classes).toHaveLength(3);
+    expect(warnings).toEqual([expect.stringContaining(`differ in capitals or spaces only`)]);
+    expect(warnings[0]).toContain(`"${one}"`);
+  });
+});
+
+describe('parts of a set', () => {
+  it('for validation are for tests where there are no others', async () => {
+    const { set, warnings } = await told(await folderOf('Train/a/1.mp4', 'val/a/2.mp4', 'val/b/3.mp4'));
+    expect([set.classes, splitsOf(set), warnings]).toEqual([['a', 'b'], ['train', 'test', 'test'], []]);
+    for (const name of ['valid', 'validation', 'dev']) {
+      expect(splitsOf(await readClipSet(await folderOf('training/a/1.mp4', `${name}/a/2.mp4`)))).toEqual([
+        'train',
+        'test',
+      ]);
+    }
+  });
+
+  it('for validation are left out beside tests, which is said', async () => {
+    const folder = await folderOf('test/a/1.mp4', 'train/a/2.mp4', 'validation/a/3.mp4', 'validation/a/4.mp4');
+    const { set, warnings } = await told(folder);
+    expect(splitsOf(set)).toEqual(['train', 'test']);
+    expect(warnings).toEqual([`${folder} has validation clips beside its test clips; those 2 are not used.`]);
+  });
+
+  it('of a list need not be named', async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `${i}.mp4`);
+    const rows = names.map((name, i) => `${name},${i % 2 ? 'a' : 'b'}`);
+    const folder = await folderOf(...names, ['list.csv', `path,label\n${rows.join('\n')}\n`]);
+    const list = join(folder, 'list.csv');
+    expect(new Set(splitsOf(await readClipSet(list)))).toEqual(new Set(['train']));
+    const { set, warnings } = await told(list, { holdOut: { fraction: 0.2, seed: 1 } });
+    expect(splitsOf(set).filter((split) => split === 'test')).toHaveLength(2);
+    expect(warnings).toEqual([]);
+  });
+
+  it('are not divided once more, which is said', async () => {
+    const folder = await folderOf('train/a/1.mp4', 'test/a/2.mp4');
+    const { warnings } = await told(folder, { holdOut: { fraction: 0.2, seed: 1 } });
+    expect(warnings).toEqual([`${folder} says which clips are for tests, so none are held out.`]);
   });
 });
 
@@ -102,6 +201,14 @@ describe('a list', () => {
     ]);
   });
 
+  it('may name a part for validation, in any capitals', async () => {
+    const rows = 'x/1.mp4,a,Train\nx/2.mp4,a,VAL\n';
+    expect(splitsOf(await readClipSet(await listOf(HEADER + rows)))).toEqual(['train', 'test']);
+    const { set, warnings } = await told(await listOf(`${HEADER}${rows}"y, z/3 ""a"".mp4",a,test\n`));
+    expect(splitsOf(set)).toEqual(['train', 'test']);
+    expect(warnings).toEqual([expect.stringMatching(/beside its test clips; that one is not used\.$/)]);
+  });
+
   it('may have its columns in another order, and more of them', async () => {
     const { clips } = await readClipSet(await listOf('Split,fps,label,path\ntest,25,a,x/1.mp4\n'));
     expect(clips[0]).toMatchObject({ label: 0, split: 'test', path: expect.stringMatching(/x.1\.mp4$/) });
@@ -111,7 +218,11 @@ describe('a list', () => {
     ['file,class\nx/1.mp4,a\n', /list\.csv must be the header path,label,split, not file,class\.$/],
     ['', /must be the header path,label,split; it is empty\.$/],
     [HEADER, /list\.csv lists no clips/],
-    [`${HEADER}x/1.mp4,a,val\n`, /line 2: the split must be train or test, not val\.$/],
+    [`${HEADER}x/1.mp4,a,spare\n`, /line 2: the split must be train, test or val, not spare\.$/],
+    [
+      'path,label,part\nx/1.mp4,a,train\nx/2.mp4,a,TEST\n',
+      /The column part of .*list\.csv says which clips are for tests/,
+    ],
     [`${HEADER}\nx/1.mp4,,train\n`, /line 3: the label is missing; a line gives path,label,split\.$/],
     [`${HEADER}x/1.mp4,a\n`, /line 2: the split is missing/],
     [`${HEADER}x/1.mp4,a,train\nx/9.mp4,a,train\nz,a,test\n`, /line 3: .*9\.mp4 does not exist, and 1 more/],

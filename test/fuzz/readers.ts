@@ -1,0 +1,77 @@
+/** @file Everything of this package that reads files of its users, as one function of a path each. */
+
+import { readFile } from 'node:fs/promises';
+import { inspectFile } from '../../src/cli/inspect-file.ts';
+import { loadLabels, loadStream } from '../../src/cli/weights.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { ArrayClip } from '../../src/io/array-clip.ts';
+import type { ArrayKind } from '../../src/io/array-layout.ts';
+import { decodeFlo } from '../../src/io/flo.ts';
+import { fileTuning } from '../../src/io/tuning_file.ts';
+import { decodeFrames, openClip } from '../../src/io/video.ts';
+import { readCheckpoint } from '../../src/train/checkpoint.ts';
+import { readClipSet } from '../../src/train/clip_set.ts';
+import { readConfig } from '../../src/train/config.ts';
+import { MetricsFile } from '../../src/train/metrics.ts';
+import { readModels } from '../../src/train/model_files.ts';
+
+type Reader = (path: string) => Promise<unknown>;
+
+/** A damaged clock may announce hours. */
+const MOST_FRAMES = 400;
+
+/** As commands read videos: resampled, frame by frame, and left early. */
+const clip: Reader = async (path) => {
+  let count = 0;
+  for await (const _ of decodeFrames(path)) if (++count === MOST_FRAMES) break;
+};
+
+const array =
+  (kind: ArrayKind): Reader =>
+  async (path) => {
+    const clip = await ArrayClip.open(path, kind);
+    try {
+      await clip.read(0, Math.min(clip.frames, MOST_FRAMES));
+    } finally {
+      await clip.close();
+    }
+  };
+
+/** A second reader of what the first one has taken, which may want something else. */
+async function also(reading: Promise<unknown>): Promise<void> {
+  await reading.catch((error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+  });
+}
+
+/** Checkpoints of any kind: read and listed, and offered to I3D. */
+const weights: Reader = async (path) => {
+  await inspectFile(path, true);
+  await also(loadStream(path, 'rgb', () => undefined));
+};
+
+/** By name; `video`, `gif` and `picture` differ in what they are fed with, and so do checkpoints. */
+export const READERS = {
+  video: clip,
+  gif: (path) => openClip(path, { fps: 'native', frames: MOST_FRAMES }),
+  picture: openClip,
+  folder: openClip,
+  npy: array('frames'),
+  npz: array('frames'),
+  flow: array('flow'),
+  flo: async (path) => decodeFlo(await readFile(path), path),
+  safetensors: weights,
+  pytorch: weights,
+  tensorflow: weights,
+  model: readModels,
+  checkpoint: readCheckpoint,
+  list: readClipSet,
+  config: readConfig,
+  labels: (path) => loadLabels(path, 5),
+  tuning: (path) => fileTuning(path).load(),
+  metrics: (path) => MetricsFile.open(path, () => true),
+} satisfies Record<string, Reader>;
+
+export type ReaderName = keyof typeof READERS;
+
+export const isReaderName = (name: string): name is ReaderName => Object.hasOwn(READERS, name);
