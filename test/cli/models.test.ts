@@ -153,7 +153,7 @@ test('logits that are no numbers end classify and evaluation in one sentence tha
   const source = { path: frames, label: 0, split: 'test' as const, frames: 12, width: 82, height: 64 };
   const set = { source: folder, classes, clips: [source] };
   const cache = new ClipCache({ shortSide: 64, folder: false, gpu: async () => gpu() });
-  const scores = scoreClips(gpu(), loud, set as never, cache, { split: 'test', windows: 1 });
+  const scores = scoreClips(async () => gpu(), loud, set as never, cache, { split: 'test', windows: 1 });
   await expect(scores).rejects.toThrow(/^The logits of \S+clip12\.npy cannot be used/);
 });
 
