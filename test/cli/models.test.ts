@@ -152,6 +152,33 @@ describe('classify --model', () => {
   });
 });
 
+test('logits that are no numbers end classify and evaluation in one sentence that names the clip', async () => {
+  // Finite, as the file must be, and beyond float32 once they are multiplied.
+  const parameters = new Map(
+    [...models.rgb.parameters].map(([name, tensor]) => [
+      name,
+      /^Logits.*weight/i.test(name) ? { ...tensor, data: tensor.data.map((v) => Math.sign(v) * 3e38) } : tensor,
+    ]),
+  );
+  const loud = { ...models.rgb, parameters } as Model;
+  const path = at('loud.safetensors');
+  await saveModelFile(path, loud);
+  const frames = clip(12);
+  for (const json of [[], ['--json']]) {
+    const { code, stdout, stderr } = await i3d(['classify', frames, '--model', path, ...json]);
+    expect(stderr).toMatch(
+      /^i3d: The RGB logits of \S+clip12\.npy, frames 0 to 11, cannot be used: [^\n]+ finite numbers\.\n$/,
+    );
+    expect(stdout).toBe('');
+    expect(code).toBe(1);
+  }
+  const source = { path: frames, label: 0, split: 'test' as const, frames: 12, width: 82, height: 64 };
+  const set = { source: folder, classes, clips: [source] };
+  const cache = new ClipCache({ shortSide: 64, folder: false, gpu: async () => gpu() });
+  const scores = scoreClips(async () => gpu(), loud, set as never, cache, { split: 'test', windows: 1 });
+  await expect(scores).rejects.toThrow(/^The logits of \S+clip12\.npy cannot be used/);
+});
+
 test('inspect shows what a model takes and tells apart; convert keeps it', async () => {
   const file = at('both', 'flow.safetensors');
   const { stdout } = await i3d(['inspect', file]);
