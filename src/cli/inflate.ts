@@ -73,7 +73,9 @@ export function addVerify(program: Command): Command {
 }
 
 async function verify(flatPath: string, path: string, flags: VerifyFlags, session: Session): Promise<void> {
-  const flat = readImageModel(await loadWeightsFile(flatPath), flatPath);
+  const file = await loadWeightsFile(flatPath);
+  const flat = readImageModel(file, flatPath);
+  for (const text of [...file.warnings, ...flat.warnings]) session.warn(text);
   const inflated = await readVolumeNetwork(path);
   const image = await readImage(flat, flags, session);
   session.progress.say('running both networks');

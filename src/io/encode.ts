@@ -8,6 +8,7 @@ import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
 import { explainCode, writeAside } from './atomic.ts';
 import { explain, type Ffmpeg, fileUrl, loadFfmpeg } from './ffmpeg.ts';
+import { rgbFrame } from './picture.ts';
 
 export interface VideoFormat {
   /** Pixels. */
@@ -235,16 +236,4 @@ export async function encodePng(rgb: Uint8Array, width: number, height: number):
     packet.free();
     codec.freeContext();
   }
-}
-
-/** A copy of RGB bytes as an FFmpeg frame; `free` it. */
-function rgbFrame(av: Ffmpeg, rgb: Uint8Array, width: number, height: number): Frame {
-  const bytes = Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength);
-  return av.Frame.fromVideoBuffer(bytes, {
-    width,
-    height,
-    format: av.AV_PIX_FMT_RGB24,
-    timeBase: { num: 1, den: 25 },
-    pts: 0n,
-  });
 }

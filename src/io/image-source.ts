@@ -65,9 +65,10 @@ async function readImage(path: string, options: ClipOptions, warnings: string[])
     const picture = await reader.next();
     if (picture === undefined) throw new InputError(`${path} holds no picture; use an intact copy.`);
     const data = await reader.convert(picture);
-    if (/gif|apng/.test(reader.formatName) && (await reader.next()) !== undefined) {
+    // A JPEG may carry a second picture for other purposes, such as the gain map of phones.
+    if (!/jpeg/.test(reader.formatName) && (await reader.next()) !== undefined) {
       throw new InputError(
-        `${path} is an animation, and the pictures of a folder are single frames; give the file itself.`,
+        `${path} holds more than one picture, and those of a folder are single ones; give the file itself.`,
       );
     }
     warnings.push(...reader.warnings());

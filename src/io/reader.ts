@@ -5,7 +5,7 @@ import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av
 import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
-import { limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
+import { cropOf, limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
 
@@ -98,7 +98,7 @@ export class VideoReader {
     this.#codec = codec;
     this.#stream = stream;
     this.formatName = format.iformat?.name ?? '';
-    this.still = isStill(format);
+    this.still = isStill(av, format, stream);
     this.#packet = new av.Packet();
     this.#packet.alloc();
     this.#frames = [new av.Frame(), new av.Frame()];
@@ -133,9 +133,9 @@ export class VideoReader {
         );
       }
       await format.findStreamInfo();
-      const stream = chooseStream(av, format, path, options.stream);
+      const stream = await chooseStream(av, format, path, options.stream);
       codec = new av.CodecContext();
-      await openDecoder(av, codec, stream, path, isStill(format));
+      await openDecoder(av, codec, stream, path, isStill(av, format, stream));
       const fps = await frameRate(av, path, format, stream);
       reader = new VideoReader(av, path, format, codec, stream, fps);
       await reader.#begin(options.maxShortSide);
@@ -209,9 +209,12 @@ export class VideoReader {
       frame.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX) ??
         this.#stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX),
     );
-    const { width, height } = limitSize(frame.width, frame.height, maxShortSide);
+    const hidden = this.#stream.codecpar.getCodedSideData(av.AV_PKT_DATA_FRAME_CROPPING);
+    const crop = cropOf(hidden, frame.width, frame.height);
+    const { left = 0, top = 0, right = 0, bottom = 0 } = crop ?? {};
+    const { width, height } = limitSize(frame.width - left - right, frame.height - top - bottom, maxShortSide);
     [this.width, this.height] = swapsSides(this.#orientation) ? [height, width] : [width, height];
-    this.#converter = new RgbConverter(av, width, height);
+    this.#converter = new RgbConverter(av, width, height, crop);
   }
 
   async #decode(): Promise<Picture | undefined> {
