@@ -64,7 +64,7 @@ async function readImage(path: string, options: ClipOptions, warnings: string[])
   try {
     if (await reader.hasSecond()) {
       throw new InputError(
-        `${path} holds several frames, and the pictures of a folder are single ones; give the file itself.`,
+        `${path} holds more than one picture, and those of a folder are single ones; give the file itself.`,
       );
     }
     const picture = await reader.next();

@@ -177,7 +177,7 @@ describe('TIFF files with several pages', () => {
     expect(levels(await openClip(images))).toEqual([1, 2]);
     await writeFile(join(images, 'f2.tif'), tiff([1, 2], true));
     await expect(openClip(images)).rejects.toThrow(
-      'f2.tif holds several frames, and the pictures of a folder are single',
+      'f2.tif holds more than one picture, and those of a folder are single',
     );
   });
 
