@@ -62,15 +62,14 @@ export async function openImages(
 async function readImage(path: string, options: ClipOptions, warnings: string[]): Promise<Omit<ClipFrame, 'time'>> {
   const reader = await VideoReader.open(path, { maxShortSide: options.maxShortSide });
   try {
-    const picture = await reader.next();
-    if (picture === undefined) throw new InputError(`${path} holds no picture; use an intact copy.`);
-    const data = await reader.convert(picture);
-    // A JPEG may carry a second picture for other purposes, such as the gain map of phones.
-    if (!/jpeg/.test(reader.formatName) && (await reader.next()) !== undefined) {
+    if (await reader.hasSecond()) {
       throw new InputError(
         `${path} holds more than one picture, and those of a folder are single ones; give the file itself.`,
       );
     }
+    const picture = await reader.next();
+    if (picture === undefined) throw new InputError(`${path} holds no picture; use an intact copy.`);
+    const data = await reader.convert(picture);
     warnings.push(...reader.warnings());
     return { data, width: reader.width, height: reader.height };
   } finally {
