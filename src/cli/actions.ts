@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { makeFolder, writeFileAtomic } from '../io/atomic.ts';
 import { encodePng, writeVideo } from '../io/encode.ts';
 import { encodeNpy } from '../io/npy.ts';
@@ -65,8 +66,8 @@ async function run(flags: ActionFlags): Promise<void> {
     }
   }
   progress.clear();
-  const what = `${flags.clips} ${flags.clips === 1 ? 'clip' : 'clips'} of each of ${ACTIONS.length} actions`;
-  await print(`${out} has ${what}: ${frames} frames of ${size}×${size} at ${fps} Hz.\n`);
+  const what = `${counted(flags.clips, 'clip')} of each of ${ACTIONS.length} actions`;
+  await print(`${out} has ${what}: ${counted(frames, 'frame')} of ${size}×${size} at ${fps} Hz.\n`);
 }
 
 /** A folder that holds other clips would mix two data sets without a word. */

@@ -1,6 +1,7 @@
 /** @file The pictures of the sheet of `i3d augment`, by the kernel that training uses. */
 
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { flowToColor } from '../flow/index.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { compile } from '../graph/compile.ts';
@@ -48,7 +49,7 @@ export async function drawRows(
   const shown = rows.filter(({ stream }) => stream === 'flow').flatMap(({ plan }) => shownFrames(plan));
   const firsts = [...new Set(shown.map(firstOf))];
   const pairs = { path: 'its pairs', load: async () => pairsOf(clip, firsts) };
-  session.progress.say(`flow of ${firsts.length} pairs`);
+  session.progress.say(`flow of ${counted(firsts.length, 'pair')}`);
   const samples = samplesOf(rows, 'flow', pairs, (frame) => 2 * firsts.indexOf(firstOf(frame)));
   const flow = await show(samples, 'flow', 2 * firsts.length, sizes, session, ({ shape, data }) =>
     floatTensor(
@@ -79,7 +80,7 @@ function samplesOf(
  * What `finish` makes of each row, T×size×size×C in −1 … 1, as the network gets it. One row after the other, so that memory is
  * bounded.
  */
-async function show<Result>(
+function show<Result>(
   samples: readonly Sample[],
   stream: Stream,
   maxFrames: number,
@@ -87,8 +88,7 @@ async function show<Result>(
   session: Session,
   finish: (row: FloatTensor) => Result,
 ): Promise<Result[]> {
-  const gpu = await session.gpu();
-  const cache = new ClipCache({ shortSide, maxFrames, folder: false, gpu: async () => gpu });
+  const cache = new ClipCache({ shortSide, maxFrames, folder: false, gpu: session.gpu });
   const channels = stream === 'flow' ? 2 : 3;
   const builder = new GraphBuilder();
   const inputs = [
@@ -96,23 +96,26 @@ async function show<Result>(
     builder.input('geometry', [1, GEOMETRY_VALUES]),
   ];
   builder.name('y', builder.add('augmentClip', 'Augment', { size, ...VALUES[stream] }, inputs)[0]!);
-  const parameters = new DeviceParameters(gpu, new Map());
-  const plan = await session.time('compile', () => compile(builder.build(), parameters));
-  const results: Result[] = [];
-  try {
-    for (const sample of samples) {
-      const { clip, geometry } = await session.time(stream === 'flow' ? 'flow' : 'prepare', () =>
-        gather(cache, [sample], 1, { batch: 1, stream, frames, size, shortSide }),
-      );
-      const { y } = await session.time('run', () => plan.run({ clip, geometry }));
-      results.push(finish(floatTensor(y!.shape.slice(1), y!.data)));
-      session.progress.count(`${stream === 'flow' ? 'flow, ' : ''}row`, results.length, samples.length);
+  const graph = builder.build();
+  return session.onDevice(async (gpu) => {
+    const parameters = new DeviceParameters(gpu, new Map());
+    const plan = await session.time('compile', () => compile(graph, parameters));
+    const results: Result[] = [];
+    try {
+      for (const sample of samples) {
+        const { clip, geometry } = await session.time(stream === 'flow' ? 'flow' : 'prepare', () =>
+          gather(cache, [sample], 1, { batch: 1, stream, frames, size, shortSide }),
+        );
+        const { y } = await session.time('run', () => plan.run({ clip, geometry }));
+        results.push(finish(floatTensor(y!.shape.slice(1), y!.data)));
+        session.progress.count(`${stream === 'flow' ? 'flow, ' : ''}row`, results.length, samples.length);
+      }
+      return results;
+    } finally {
+      plan.dispose();
+      parameters.dispose();
     }
-    return results;
-  } finally {
-    plan.dispose();
-    parameters.dispose();
-  }
+  });
 }
 
 /** Length of the longest displacement. */

@@ -1,6 +1,7 @@
 /** @file What the sheet of `i3d augment` shows: one draw of each variation in which it shows, then draws of all together. */
 
 import { Random } from '../core/random.ts';
+import { counted } from '../core/words.ts';
 import {
   type AugmentationOptions,
   type AvailableClip,
@@ -132,7 +133,7 @@ function describe(drawn: Draw, later: number, original: ClipPlan, size: number):
     right !== 0 && `${Math.abs(right)} px ${right > 0 ? 'right' : 'left'}`,
     down !== 0 && `${Math.abs(down)} px ${down > 0 ? 'down' : 'up'}`,
   ].filter((text) => text !== false);
-  const frames = `${Math.abs(later)} ${Math.abs(later) === 1 ? 'frame' : 'frames'}`;
+  const frames = counted(Math.abs(later), 'frame');
   const segments = movedSegments(drawn);
   const [brightness, contrast, saturation] = color;
   const facts = [

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { type PresetName, presets } from '../flow/index.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { I3dStream } from '../i3d/classifier.ts';
@@ -113,6 +114,7 @@ export async function classify(
   let source: ClosableSource | undefined;
   try {
     source = await openSource(input, chosen, stored, flags, session);
+    await session.gpu();
     session.progress.say('reading weights');
     const compiling = compileAhead(chosen, source, flags, session);
     const load = (stream: Stream) =>
@@ -122,7 +124,7 @@ export async function classify(
     const { classes } = (rgb ?? flow)!.spec;
     if (flow && flow.spec.classes !== classes) {
       throw new InputError(
-        `${chosen.source('rgb')} has ${classes} classes and ${chosen.source('flow')} has ${flow.spec.classes}.`,
+        `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
     const labels =
@@ -179,11 +181,9 @@ async function compileAhead(
       : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
   try {
     const { accuracy, kernel } = flags;
-    await I3dStream.compileAhead(await session.gpu(), spec, input, {
-      accuracy,
-      kernel,
-      tuning: await session.tuning(),
-    });
+    const settings = { accuracy, kernel, tuning: await session.tuning() };
+    const gpu = await session.gpu();
+    await session.time('compile', () => I3dStream.compileAhead(gpu, spec, input, settings));
   } catch {
     // It is only ahead of time.
   }

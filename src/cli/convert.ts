@@ -4,6 +4,7 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.ts';
 import { type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { mapCheckpoint, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, parseModelFile } from '../i3d/model_file.ts';
 import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
@@ -62,8 +63,8 @@ async function convert(input: string, output: string): Promise<void> {
 function checkWeights(tensors: StateDict, source: string): void {
   if ([...tensors.values()].some(({ shape, data }) => shape.length > 0 && data.length > 0)) return;
   const names = [...tensors.keys()];
-  const found = names.length === 0 ? 'no tensor' : `only single numbers (${names.slice(0, 4).join(', ')})`;
-  throw new InputError(`${source} holds no weights: there is ${found} in it.`);
+  const found = names.length === 0 ? 'is no tensor' : `are only single numbers (${names.slice(0, 4).join(', ')})`;
+  throw new InputError(`${source} holds no weights: there ${found} in it.`);
 }
 
 /** Why tensors are not those of I3D; undefined where they are. */
@@ -83,5 +84,5 @@ function report(
   what: string,
 ): Promise<void> {
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return print(`${output}: ${what}, ${tensors.size} tensors, ${quantity(values, '').trim()} values\n`);
+  return print(`${output}: ${what}, ${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values\n`);
 }

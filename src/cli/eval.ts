@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { clipCaches } from '../train/clip_caches.ts';
 import { readClipSet } from '../train/clip_set.ts';
@@ -55,7 +56,8 @@ async function evaluate(data: string, flags: EvalFlags, session: Session): Promi
   const { classes } = (models.rgb ?? models.flow)!;
   const onWarning = (text: string) => session.warn(text);
   const set = await readClipSet(data, { classes, onWarning });
-  const gpu = () => session.gpu();
+  const { gpu } = session;
+  await gpu();
   const result = await evaluateModels(models, set, {
     split: flags.split,
     windows: flags.windows,
@@ -71,7 +73,11 @@ async function evaluate(data: string, flags: EvalFlags, session: Session): Promi
     return;
   }
   const total = overall(result.evaluation);
-  const lines = [`${clipsOf(total, result.split)} of ${classes.length} classes`, '', evaluationTable(result, classes)];
+  const lines = [
+    `${clipsOf(total, result.split)} of ${counted(classes.length, 'class')}`,
+    '',
+    evaluationTable(result, classes),
+  ];
   const worst = mistakes(total, classes, MISTAKES);
   if (worst.length > 0) {
     lines.push('', 'Mistaken most often:');
@@ -79,7 +85,7 @@ async function evaluate(data: string, flags: EvalFlags, session: Session): Promi
       lines.push(`  ${actual} for ${predicted}, ${count} of ${total}`);
     }
   }
-  if (result.skipped.length > 0) lines.push('', `${result.skipped.length} clips could not be used.`);
+  if (result.skipped.length > 0) lines.push('', `${counted(result.skipped.length, 'clip')} could not be used.`);
   await print(`${lines.join('\n')}\n`);
 }
 

@@ -1,5 +1,6 @@
 /** @file How good models are, as a table or as JSON. */
 
+import { counted } from '../core/words.ts';
 import type { ModelsEvaluation } from '../train/evaluate_models.ts';
 import { type Accuracy, overall } from '../train/evaluation.ts';
 import { percent, table } from './table.ts';
@@ -31,7 +32,7 @@ export function evaluationTable({ evaluation }: ModelsEvaluation, classes: reado
 /** `36 test clips`, `1 clip`. */
 export function clipsOf({ clips }: Accuracy, split: ModelsEvaluation['split']): string {
   const which = split === 'all' ? '' : `${split === 'train' ? 'training' : split} `;
-  return `${clips} ${which}clip${clips === 1 ? '' : 's'}`;
+  return counted(clips, `${which}clip`);
 }
 
 /** The classes that are mistaken for each other most often. */

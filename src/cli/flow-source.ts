@@ -56,13 +56,14 @@ export class ComputedFlow implements FlowSource {
     const [total = 0, ...rest] = clip.shape;
     const part = clip.data.subarray(first * sizeOf(rest));
     const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [total - first, ...rest], data: toBytes(part) };
-    const gpu = await this.session.gpu();
     const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
+    const settings = { preset: this.preset, onProgress };
     const flow =
       total - first > 1
-        ? await this.session.time('flow', () => computeFlow(gpu, frames, { preset: this.preset, onProgress }))
+        ? await this.session.time('flow', () => this.session.onDevice((gpu) => computeFlow(gpu, frames, settings)))
         : still(frames.shape);
-    return flowToStream(gpu, cutOut(flow, region), { bound: this.bound, quantise: this.quantise });
+    const units = { bound: this.bound, quantise: this.quantise };
+    return this.session.onDevice((gpu) => flowToStream(gpu, cutOut(flow, region), units));
   }
 }
 
@@ -143,9 +144,8 @@ export class StoredFlow implements FlowSource {
     const [, height = 0, width = 0] = flow.shape;
     const { shortSide, size, flowBound } = this.spec;
     const { resized, crop } = preprocessGeometry(height, width, { shortSide, crop: size });
-    const gpu = await this.session.gpu();
     const options = { resized, crop, bound: flowBound, quantise: this.quantise };
-    return this.session.time('prepare', () => flowToStream(gpu, flow, options));
+    return this.session.time('prepare', () => this.session.onDevice((gpu) => flowToStream(gpu, flow, options)));
   }
 }
 

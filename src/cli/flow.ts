@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import {
   compareFlow,
   computeFlow,
@@ -108,12 +109,12 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
     await print(`${JSON.stringify({ ...facts, secondsPerPair: perPair, adapter: description })}\n`);
     return;
   }
-  const what = `${pairs} ${pairs === 1 ? 'pair' : 'pairs'} of ${width}×${height}`;
+  const what = `${counted(pairs, 'pair')} of ${width}×${height}`;
   await print(`${what}${out ? ` in ${out}` : ''}, ${seconds(perPair)} each on ${description}\n`);
   if (error) {
     const { endPointError, angularError, validPixels } = error;
     await print(
-      `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${validPixels} pixels\n`,
+      `end-point error ${endPointError.toFixed(4)} px, angular error ${angularError.toFixed(3)}°, over ${counted(validPixels, 'pixel')}\n`,
     );
   }
 }
@@ -131,15 +132,15 @@ async function* flowGroups(
     width === source.width && height === source.height
       ? undefined
       : new LateReducer(session, () => scaleTo(width, height));
+  await session.gpu();
   const frames = timedDecoding(source.frames(), session);
   let held: Uint8Array[] = [];
   let done = 0;
   const flush = async (): Promise<FloatTensor> => {
     const clip: HostTensor<'u8'> = { dtype: 'u8', shape: [held.length, height, width, 3], data: concatenate(held) };
-    const gpu = await session.gpu();
     const settings = { preset: flags.preset, ...flags.set };
     session.progress.say(`flow, pairs ${done + 1} to ${done + held.length - 1}`);
-    const flow = await session.time('flow', () => computeFlow(gpu, clip, settings));
+    const flow = await session.time('flow', () => session.onDevice((gpu) => computeFlow(gpu, clip, settings)));
     done += held.length - 1;
     held = held.slice(-1);
     return flow;

@@ -2,6 +2,7 @@
 
 import { InputError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
+import { Recoverable } from '../gpu/recover.ts';
 import { FrameReducer } from '../i3d/frames.ts';
 import { damageOf } from '../io/damage.ts';
 import type { ClipFrame } from '../io/video.ts';
@@ -53,21 +54,23 @@ export async function* reducedFrames(
 
 /** A reducer whose device is opened with the first frames. */
 export class LateReducer {
-  private reducer: FrameReducer | undefined;
+  private readonly reducer: Recoverable<FrameReducer>;
 
   constructor(
     private readonly session: Session,
-    private readonly geometry: (height: number, width: number) => PreprocessAttributes,
-  ) {}
+    geometry: (height: number, width: number) => PreprocessAttributes,
+  ) {
+    this.reducer = new Recoverable(session.gpu, (gpu) => new FrameReducer(gpu, geometry));
+  }
 
   async reduce(group: readonly ClipFrame[]): Promise<Part[]> {
-    this.reducer ??= new FrameReducer(await this.session.gpu(), this.geometry);
-    const tensor = await this.session.time('prepare', () => this.reducer!.reduce(stack(group)));
+    const frames = stack(group);
+    const tensor = await this.session.time('prepare', () => this.reducer.use((reducer) => reducer.reduce(frames)));
     return unstack(tensor);
   }
 
   dispose(): void {
-    this.reducer?.dispose();
+    this.reducer.dispose();
   }
 }
 

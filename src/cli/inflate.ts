@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { I3dError, InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { type FloatTensor, floatTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import type { StreamNetwork } from '../i3d/classifier.ts';
 import { FrameReducer, preprocessGeometry } from '../i3d/frames.ts';
@@ -72,12 +73,13 @@ export function addVerify(program: Command): Command {
 }
 
 async function verify(flatPath: string, path: string, flags: VerifyFlags, session: Session): Promise<void> {
-  const flat = readImageModel(await loadWeightsFile(flatPath), flatPath);
+  const file = await loadWeightsFile(flatPath);
+  const flat = readImageModel(file, flatPath);
+  for (const text of [...file.warnings, ...flat.warnings]) session.warn(text);
   const inflated = await readVolumeNetwork(path);
-  const gpu = await session.gpu();
   const image = await readImage(flat, flags, session);
   session.progress.say('running both networks');
-  const result = await verifyInflation(gpu, flat, inflated, image);
+  const result = await session.onDevice((gpu) => verifyInflation(gpu, flat, inflated, image));
   session.progress.clear();
   await print(`${flags.json ? toJson(result) : toText(result)}\n`);
   if (!result.first) return;
@@ -110,15 +112,15 @@ async function readImage({ spec }: StreamNetwork, { clip, size }: VerifyFlags, s
     const { value: frame } = await source.frames().next();
     if (!frame) throw new InputError(`${clip} holds no frames.`);
     const { width, height, data } = frame;
-    const reducer = new FrameReducer(await session.gpu(), (h, w) =>
-      preprocessGeometry(h, w, { shortSide: size, crop: size }),
-    );
-    try {
-      const { data: pixels } = await reducer.reduce({ dtype: 'u8', shape: [1, height, width, 3], data });
-      return floatTensor([size, size, 3], pixels);
-    } finally {
-      reducer.dispose();
-    }
+    return await session.onDevice(async (gpu) => {
+      const reducer = new FrameReducer(gpu, (h, w) => preprocessGeometry(h, w, { shortSide: size, crop: size }));
+      try {
+        const { data: pixels } = await reducer.reduce({ dtype: 'u8', shape: [1, height, width, 3], data });
+        return floatTensor([size, size, 3], pixels);
+      } finally {
+        reducer.dispose();
+      }
+    });
   } finally {
     await source.close();
   }
@@ -133,7 +135,7 @@ function toText({ frames, size, layers, first }: Verification): string {
   ]);
   const largest = layers.reduce((most, { difference }) => Math.max(most, difference), 0);
   return [
-    `An image of ${size}×${size}, and a clip of it repeated ${frames} times`,
+    `An image of ${size}×${size}, and a clip of it repeated ${counted(frames, 'time')}`,
     '',
     table(
       [
@@ -147,7 +149,7 @@ function toText({ frames, size, layers, first }: Verification): string {
     '',
     first
       ? `The networks differ from ${first.layer} on.`
-      : `All ${layers.length} layers agree: the largest difference is ${largest.toExponential(1)} of a layer's largest value.`,
+      : `All ${counted(layers.length, 'layer')} agree: the largest difference is ${largest.toExponential(1)} of a layer's largest value.`,
   ].join('\n');
 }
 

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { formatShape, type HostTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { type CheckpointMapping, mapCheckpoint, namingOrigin, readI3dCheckpoint } from '../i3d/checkpoint.ts';
 import { isModelFile, type Model, parseModelFile } from '../i3d/model_file.ts';
@@ -47,7 +48,7 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
     ...(model ? [...facts(model), ''] : []),
     table([{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }, { title: 'values', align: 'right' }], rows),
     '',
-    `${tensors.size} tensors, ${quantity(values, '').trim()} values`,
+    `${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values`,
   ].join('\n');
 }
 
@@ -67,7 +68,8 @@ function facts({ spec, classes, notes = {} }: Model): string[] {
     classes: classes.join(', '),
     ...notes,
   });
-  return rows.map(([name, text]) => `${name}: ${text}`);
+  // A checkpoint's recipe names every clip.
+  return rows.map(([name, text]) => `${name}: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`);
 }
 
 interface Listing {

@@ -1,6 +1,8 @@
 /** @file How a model runs on this device: its plan, node by node. */
 
 import { formatShape } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
+import type { Gpu } from '../gpu/device.ts';
 import { compile } from '../graph/compile.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan, PlanRow, ProfiledRow } from '../graph/plan.ts';
@@ -23,11 +25,10 @@ const CLASSES = 400;
 /** Profiles of which the median is shown, after one to warm up. */
 const PROFILES = 3;
 
-export async function inspectModel(stream: Stream, flags: InspectFlags, session: Session): Promise<string> {
+export async function inspectModel(gpu: Gpu, stream: Stream, flags: InspectFlags, session: Session): Promise<string> {
   const { frames, size, accuracy, kernel } = flags;
   const channels = STREAM_CHANNELS[stream];
   const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
-  const gpu = await session.gpu();
   const parameters = new DeviceParameters(gpu, zeroParameters(channels, CLASSES));
   session.progress.say('compiling');
   const plan = await compile(graph, parameters, {
@@ -98,15 +99,15 @@ function toText(head: Head, plan: Plan, rows: readonly PlanRow[]): string {
     ...numbers(row.parameters, row.flops, row.bytes, timeOf(row)),
   ]);
   const total = timed ? sum(rows, (row) => timeOf(row) ?? 0) : undefined;
-  const counted = [sum(rows, (row) => row.parameters), sum(rows, (row) => row.flops), sum(rows, (row) => row.bytes)];
-  body.push(['total', '', '', ...numbers(counted[0]!, counted[1]!, counted[2]!, total)]);
+  const sums = [sum(rows, (row) => row.parameters), sum(rows, (row) => row.flops), sum(rows, (row) => row.bytes)];
+  body.push(['total', '', '', ...numbers(sums[0]!, sums[1]!, sums[2]!, total)]);
   const { arena, lowerBound, parameters } = plan.memory;
   return [
     `${head.model}, ${head.frames}×${head.height}×${head.width}×${head.channels}, on ${head.adapter}`,
     '',
     table(columns, body),
     '',
-    `${rows.length} nodes, ${plan.dispatchCount} dispatches; memory ${quantity(arena, 'B')} (no plan needs less than ` +
+    `${counted(rows.length, 'node')}, ${counted(plan.dispatchCount, 'dispatch')}; memory ${quantity(arena, 'B')} (no plan needs less than ` +
       `${quantity(lowerBound, 'B')}), parameters ${quantity(parameters, 'B')}`,
   ].join('\n');
 }

@@ -23,7 +23,7 @@ export function addInspect(program: Command): Command {
   return command.action(async (what: string, flags: InspectFlags) => {
     const stream = Object.hasOwn(MODELS, what) ? MODELS[what] : undefined;
     const text = stream
-      ? await withSession(flags, (session) => inspectModel(stream, flags, session))
+      ? await withSession(flags, (session) => session.onDevice((gpu) => inspectModel(gpu, stream, flags, session)))
       : await inspectFile(what, flags.json ?? false);
     await print(`${text}\n`);
   });

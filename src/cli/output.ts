@@ -20,13 +20,30 @@ export async function print(text: string): Promise<void> {
   }
 }
 
+/** Sentences that wait until standard error is back. */
+let held: string[] | undefined;
+
 /** Says a sentence on standard error, in the program's name. Where nobody can hear it there is nothing else to do. */
 export function say(text: string): void {
+  if (held) {
+    held.push(text);
+    return;
+  }
   try {
     process.stderr.write(`i3d: ${text}\n`);
   } catch {
     // A full disk, or a terminal that is gone.
   }
+}
+
+/** Keeps sentences back until the function is called that it returns. */
+export function holdBack(): () => void {
+  held ??= [];
+  return () => {
+    const waiting = held ?? [];
+    held = undefined;
+    for (const text of waiting) say(text);
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** @file Runs one or two streams over the windows of a clip. */
 
 import { type FloatTensor, sizeOf } from '../core/tensor.ts';
+import { Recoverable } from '../gpu/recover.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { I3dStream, type StreamNetwork } from '../i3d/classifier.ts';
 import { cutOut, type I3dInput } from '../i3d/frames.ts';
@@ -45,12 +46,20 @@ export async function recognise(
   options: RecogniseOptions,
   session: Session,
 ): Promise<Classification> {
-  const streams: Partial<Record<Stream, I3dStream>> = {};
-  const open = async (name: Stream, network: StreamNetwork): Promise<I3dStream> => {
-    const { accuracy, kernel } = options;
-    streams[name] ??= new I3dStream(await session.gpu(), network, { accuracy, kernel, tuning: await session.tuning() });
-    return streams[name];
+  const { accuracy, kernel } = options;
+  const settings = { accuracy, kernel, tuning: await session.tuning() };
+  // Before the clip is decoded beside it.
+  await session.gpu();
+  const open = (network: StreamNetwork) => new Recoverable(session.gpu, (gpu) => new I3dStream(gpu, network, settings));
+  const streams = {
+    rgb: networks.rgb && open(networks.rgb),
+    flow: networks.flow && open(networks.flow.network),
   };
+  const look = (name: Stream, clip: I3dInput): Promise<Float32Array> | undefined =>
+    streams[name]?.use(async (stream) => {
+      await session.time('compile', () => stream.plan(clip));
+      return session.time('run', () => stream.logits(clip, undefined, { borrow: true }));
+    });
   const windows: [start: number, frames: number][] = [];
   const logits: Record<Stream, Float64Array[]> = { rgb: [], flow: [] };
   // The network sees a window while the next one is decoded and its flow computed; no more than two are held.
@@ -61,11 +70,10 @@ export async function recognise(
       const what = `frames ${start} to ${start + frames - 1}`;
       const { rgb, flow } = networks;
       const motion = flow ? await flow.source.of(window) : undefined;
-      const [streamOfRgb, streamOfFlow] = [rgb && (await open('rgb', rgb)), flow && (await open('flow', flow.network))];
       await ahead.next(async () => {
         const seen = [
-          streamOfRgb?.logits(filled(cut(cutOut(clip, region), frames), options.fill), undefined, { borrow: true }),
-          motion && streamOfFlow?.logits(filled(motion, options.fill), undefined, { borrow: true }),
+          rgb && look('rgb', filled(cut(cutOut(clip, region), frames), options.fill)),
+          motion && look('flow', filled(motion, options.fill)),
         ];
         session.progress.say(`${[rgb && 'RGB', flow && 'flow'].filter(Boolean).join(' and ')}, ${what}`);
         const [ofRgb, ofFlow] = await Promise.all(seen);
@@ -76,10 +84,6 @@ export async function recognise(
       windows.push([start, frames]);
     }
     await ahead.finish();
-    for (const stream of Object.values(streams)) {
-      session.spent.compile += stream.spent.compile / 1000;
-      session.spent.run += stream.spent.run / 1000;
-    }
     const mean = (all: Float64Array[]) => (all.length > 0 ? averageLogits(all) : undefined);
     const scores = { rgb: mean(logits.rgb), flow: mean(logits.flow) };
     const fused = fuse(scores, { mode: options.fusion, weights: options.weights });
@@ -100,7 +104,7 @@ export async function recognise(
     };
   } finally {
     await ahead.settle();
-    for (const stream of Object.values(streams)) stream.dispose();
+    for (const stream of Object.values(streams)) stream?.dispose();
   }
 }
 

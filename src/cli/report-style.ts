@@ -19,6 +19,7 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 sy
 main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 56px; }
 header { margin-bottom: 32px; }
 .file { margin: 0; color: var(--soft); font-size: 14px; overflow-wrap: anywhere; }
+h1, .label, .facts { overflow-wrap: anywhere; }
 h1 { margin: 2px 0 10px; font-size: 38px; line-height: 1.15; letter-spacing: -0.02em; font-weight: 650; }
 h1 .share { color: var(--soft); font-weight: 400; white-space: nowrap; }
 .facts { margin: 0; display: flex; flex-wrap: wrap; gap: 4px 18px; color: var(--soft); }
@@ -26,26 +27,23 @@ h2 { margin: 0 0 14px; font-size: 13px; font-weight: 600; letter-spacing: 0.04em
 section { margin: 0 0 22px; padding: 20px 22px 22px; background: var(--card); border: 1px solid var(--line); border-radius: 14px; }
 .film { display: grid; grid-template-columns: repeat(auto-fill, minmax(108px, 1fr)); gap: 12px; }
 .film figure { margin: 0; }
+.film figure, .charts > * { min-width: 0; }
 .film img { display: block; width: 100%; border-radius: 6px; }
 .film img + img { margin-top: 4px; }
 .film figcaption { margin-top: 4px; font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; }
 .legend { display: flex; align-items: center; gap: 12px; margin: 16px 0 0; font-size: 13px; color: var(--soft); }
 .legend img { width: 44px; height: 44px; border-radius: 50%; flex: none; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 14px 36px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(260px, 100%), 1fr)); gap: 14px 36px; }
 .chart h3 { margin: 0 0 8px; font-size: 16px; font-weight: 600; }
 .chart ol { list-style: none; margin: 0; padding: 0; }
-.chart li { display: grid; grid-template-columns: 1fr auto; gap: 0 12px; padding: 5px 0; }
+.chart li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 12px; padding: 5px 0; }
 .chart .best .label { font-weight: 600; }
 .value { color: var(--soft); font-variant-numeric: tabular-nums; }
 .track { grid-column: 1 / -1; height: 6px; border-radius: 3px; background: var(--track); overflow: hidden; }
 .bar { display: block; height: 100%; min-width: 2px; border-radius: 3px; background: var(--color); }
 .rgb { --color: var(--rgb); } .flow { --color: var(--flow); } .fused { --color: var(--fused); }
-.timeline { display: flex; gap: 2px; height: 12px; border-radius: 6px; overflow: hidden; }
-.timeline span { flex-basis: 0; background: var(--color); }
 .decode { --color: var(--decode); } .prepare { --color: var(--prepare); } .compile { --color: var(--compile); } .run { --color: var(--run); }
-.phases { list-style: none; display: flex; flex-wrap: wrap; gap: 6px 26px; margin: 14px 0 0; padding: 0; color: var(--soft); }
-.phases i { display: inline-block; width: 9px; height: 9px; margin-right: 8px; border-radius: 2px; background: var(--color); }
-.phases b { margin-left: 8px; color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums; }
+.note { margin: 0 0 14px; color: var(--soft); font-size: 14px; }
 footer { color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
 @media (max-width: 560px) { main { padding: 24px 14px; } h1 { font-size: 30px; } section { padding: 16px; } .film { grid-template-columns: repeat(4, 1fr); gap: 8px; } }
 `;

@@ -1,6 +1,7 @@
 /** @file The report page: one file with everything in it, for a browser with light or dark colours. */
 
 import { basename } from 'node:path';
+import { counted } from '../core/words.ts';
 import { type Scored, topK } from '../i3d/scores.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
 import { packageVersions } from './machine.ts';
@@ -26,7 +27,7 @@ function page(result: Classification, pictures: readonly SamplePicture[], legend
   const name = escaped(basename(input));
   const best = top[0]!;
   const facts = [
-    `${frames} frames at ${Number(fps.toFixed(2))} Hz`,
+    `${counted(frames, 'frame')} at ${Number(fps.toFixed(2))} Hz`,
     `${width}×${height} pixels`,
     windows.length === 1 ? 'one window' : `${windows.length} windows, averaged`,
   ];
@@ -65,7 +66,7 @@ function filmStrip(
   });
   const key =
     legend &&
-    `<p class="legend"><img src="${legend.wheel}" alt=""><span>Flow: the colour is the direction of motion, its strength the distance to the next frame; full colour is ${legend.maxLength.toFixed(1)} pixels.</span></p>`;
+    `<p class="legend"><img src="${legend.wheel}" alt=""><span>Flow: the colour is the direction of motion, its strength the distance to the next frame; full colour is ${legend.maxLength.toFixed(1)} px.</span></p>`;
   return `<section>
 <h2>What the network saw</h2>
 <div class="film">${figures.join('')}</div>
@@ -105,19 +106,20 @@ const PHASES: Readonly<Record<string, string>> = {
   run: 'running the network',
 };
 
+/** A bar for each phase on one scale, since most of them go on at the same time. */
 function timeline(result: Classification): string {
-  const entries = Object.entries(timings(result));
-  const total = entries.reduce((sum, [, value]) => sum + value, 0);
-  const bars = entries.map(
-    ([phase, value]) => `<span class="${phase}" style="flex-grow:${Math.max(value, total / 500).toFixed(4)}"></span>`,
-  );
-  const items = entries.map(
-    ([phase, value]) => `<li><i class="${phase}"></i>${PHASES[phase] ?? phase}<b>${seconds(value)}</b></li>`,
+  const { total = 0, ...phases } = timings(result);
+  const items = Object.entries(phases).map(
+    ([
+      phase,
+      value,
+    ]) => `<li><span class="label">${PHASES[phase] ?? phase}</span><span class="value">${seconds(value)}</span>
+<span class="track"><span class="bar ${phase}" style="width:${((100 * value) / Math.max(total, value, 1e-9)).toFixed(2)}%"></span></span></li>`,
   );
   return `<section>
 <h2>Time</h2>
-<div class="timeline">${bars.join('')}</div>
-<ul class="phases">${items.join('')}</ul>
+<p class="note">${seconds(total)} in all. What is listed goes on at the same time where it can, so the sum may be more than that.</p>
+<div class="chart"><ol>${items.join('\n')}</ol></div>
 </section>`;
 }
 

@@ -1,9 +1,10 @@
 /** @file What `classify` found, and how it is printed. */
 
 import { basename } from 'node:path';
+import { counted } from '../core/words.ts';
 import type { Scored } from '../i3d/scores.ts';
 import { print } from './output.ts';
-import type { Phase } from './session.ts';
+import type { Spent } from './stopwatches.ts';
 import { bar, percent, seconds, table } from './table.ts';
 
 export interface Classification {
@@ -23,7 +24,7 @@ export interface Classification {
   readonly top: readonly Scored[];
   readonly labels: readonly string[];
   readonly adapter: string;
-  readonly seconds: Readonly<Record<Phase, number>>;
+  readonly seconds: Spent;
 }
 
 export async function printClassification(
@@ -55,7 +56,7 @@ function toJson(result: Classification, withLogits: boolean): string {
 function toText(result: Classification, withLogits: boolean): string {
   const { input, frames, windows, streams, top, labels, logits, adapter } = result;
   const names = [streams.rgb && 'RGB', streams.flow && 'flow'].filter((name) => name !== undefined);
-  const parts = [`${frames} frames`, windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
+  const parts = [counted(frames, 'frame'), windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
   const head = `${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`;
   const best = table(
     [
@@ -81,11 +82,12 @@ function toText(result: Classification, withLogits: boolean): string {
         ),
       ]
     : [];
-  const times = Object.entries(timings(result)).map(([phase, value]) => `${phase} ${seconds(value)}`);
-  return [head, best, ...all, `${times.join(', ')} on ${adapter}`].join('\n\n');
+  const { total = 0, ...phases } = timings(result);
+  const times = Object.entries(phases).map(([phase, value]) => `${phase} ${seconds(value)}`);
+  return [head, best, ...all, `${seconds(total)} (${times.join(', ')}; these overlap) on ${adapter}`].join('\n\n');
 }
 
-/** Seconds of each phase, to the millisecond; `flow` only where that stream took part. */
+/** Seconds of each phase and `total`, to the millisecond; `flow` only where that stream took part. Phases overlap. */
 export function timings({
   seconds: spent,
   streams,

@@ -2,32 +2,47 @@
 
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DeviceLostError } from '../gpu/errors.ts';
+import { onDevice } from '../gpu/recover.ts';
 import { fileTuning } from '../io/tuning_file.ts';
 import { openGpu } from '../node.ts';
 import type { DeviceFlags } from './options.ts';
 import { say } from './output.ts';
 import { Progress } from './progress.ts';
 import { withQuietLibraries } from './quiet.ts';
-
-/** Where the time of a command goes; seconds. */
-export type Phase = 'decode' | 'prepare' | 'flow' | 'compile' | 'run';
+import { type Spent, Stopwatches } from './stopwatches.ts';
 
 export class Session {
   readonly progress = new Progress();
-  readonly spent: Record<Phase, number> = { decode: 0, prepare: 0, flow: 0, compile: 0, run: 0 };
-  private opened: Promise<Gpu> | undefined;
+  private readonly watches = new Stopwatches();
+  private current: Promise<Gpu> | undefined;
+  private replaced = false;
 
   constructor(readonly flags: DeviceFlags = {}) {}
 
-  /** The device. Opened late, so that mistakes in the input are reported before anything slow happens. */
-  gpu(): Promise<Gpu> {
-    this.opened ??= this.time('prepare', () => {
-      this.progress.say('opening the adapter');
-      const { adapter, experimental = false } = this.flags;
-      const dawnFlags = adapter === undefined ? [] : [`adapter=${adapter}`];
-      return withQuietLibraries(() => openGpu({ dawnFlags, experimental }));
-    });
-    return this.opened;
+  /**
+   * The device. Opened late, so that mistakes in the input are reported before anything slow happens; the first time nothing else
+   * may be under way (see quiet.ts). A device that was lost is replaced, once.
+   * @throws AdapterError when there is none, DeviceLostError when a second one is lost.
+   */
+  readonly gpu = async (): Promise<Gpu> => {
+    this.current ??= withQuietLibraries(() => this.open());
+    const current = this.current;
+    const gpu = await current;
+    try {
+      gpu.assertUsable();
+    } catch (error) {
+      if (!(error instanceof DeviceLostError)) throw error;
+      // Several pieces of work may have been on it.
+      if (this.current === current) this.current = this.replace(gpu, error);
+      return this.current;
+    }
+    return gpu;
+  };
+
+  /** Does `work` on the device; where that is lost, once more on another one. */
+  onDevice<T>(work: (gpu: Gpu) => Promise<T>): Promise<T> {
+    return onDevice(this.gpu, work);
   }
 
   /** What was measured on this machine before; see `i3d tune`. */
@@ -35,14 +50,12 @@ export class Session {
     return fileTuning().load();
   }
 
-  async time<T>(phase: Phase, body: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    try {
-      return await body();
-    } finally {
-      this.spent[phase] += (performance.now() - start) / 1000;
-    }
+  /** Seconds so far; phases that overlap count in each. */
+  get spent(): Spent {
+    return this.watches.spent;
   }
+
+  readonly time: Stopwatches['time'] = (phase, body) => this.watches.time(phase, body);
 
   /** Says a sentence on stderr. */
   warn(text: string): void {
@@ -53,8 +66,27 @@ export class Session {
   /** Frees the device; without this the process would not end. */
   async close(): Promise<void> {
     this.progress.clear();
-    const gpu = await this.opened?.catch(() => undefined);
+    const gpu = await this.current?.catch(() => undefined);
     gpu?.dispose();
+  }
+
+  private open(): Promise<Gpu> {
+    return this.time('prepare', () => {
+      this.progress.say('opening the adapter');
+      const { adapter, experimental = false } = this.flags;
+      return openGpu({ dawnFlags: adapter === undefined ? [] : [`adapter=${adapter}`], experimental });
+    });
+  }
+
+  private async replace(lost: Gpu, error: DeviceLostError): Promise<Gpu> {
+    lost.dispose();
+    const reason = error.message.replace(/\.$/, '');
+    if (this.replaced) {
+      throw new DeviceLostError(error.reason, `${reason.replace('was lost', 'was lost a second time')}.`);
+    }
+    this.replaced = true;
+    this.warn(`${reason}; it is opened again, and the work goes on.`);
+    return this.open();
   }
 }
 

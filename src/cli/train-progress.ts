@@ -1,5 +1,6 @@
 /** @file How far training has come: a line on a terminal, or now and then one in a log. */
 
+import { counted } from '../core/words.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import type { StepReport } from '../train/loop.ts';
 import type { RunObserver, StreamPlan } from '../train/stream_run.ts';
@@ -28,9 +29,12 @@ export class TrainProgress implements RunObserver {
 
   onStream = (stream: Stream, { from, done, steps, clips, stages }: StreamPlan): void => {
     this.shown = undefined;
-    const start = done > 0 ? `on from step ${done} of ${steps}` : `${steps} steps from ${from ?? 'random numbers'}`;
+    const start =
+      done > 0 ? `on from step ${done} of ${steps}` : `${counted(steps, 'step')} from ${from ?? 'random numbers'}`;
     const names = stages.map(({ name, length }) => `${name} ${length}`).join(', ');
-    this.session.warn(`${stream}: ${clips.train} training clips, ${clips.test} test clips; ${start} (${names})`);
+    this.session.warn(
+      `${stream}: ${counted(clips.train, 'training clip')}, ${counted(clips.test, 'test clip')}; ${start} (${names})`,
+    );
     if (done < steps) this.session.progress.say(`${stream}: compiling`);
   };
 

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { counted } from '../core/words.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { clipCaches } from '../train/clip_caches.ts';
 import { readConfig, type TrainConfig } from '../train/config.ts';
@@ -63,7 +64,8 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   const streams: Stream[] | undefined =
     stream === undefined ? undefined : stream === 'both' ? ['rgb', 'flow'] : [stream];
   const config = await readConfig(path, { out, from, epochs, batch, seed, holdout, cache, half, streams });
-  const gpu = () => session.gpu();
+  const { gpu } = session;
+  await gpu();
   const observer = new TrainProgress(session, config.batch * config.accumulate);
   const began = performance.now();
   const result = await untilInterrupted(session, async (signal) =>
@@ -133,12 +135,12 @@ function toJson({ out, seed }: TrainConfig, { result, classes, streams }: RunRes
 function toText({ out }: TrainConfig, { result, classes, skipped }: RunResult, seconds: number): string {
   const { split, evaluation } = result!;
   const lines = [
-    `Trained on ${classes.length} classes in ${duration(seconds)}. On ${clipsOf(overall(evaluation), split)}${split === 'test' ? '' : ', which it was trained on'}:`,
+    `Trained on ${counted(classes.length, 'class')} in ${duration(seconds)}. On ${clipsOf(overall(evaluation), split)}${split === 'test' ? '' : ', which it was trained on'}:`,
     '',
     evaluationTable(result!, classes),
     '',
   ];
-  if (skipped.length > 0) lines.push(`${skipped.length} clip${skipped.length === 1 ? '' : 's'} could not be used.`, '');
+  if (skipped.length > 0) lines.push(`${counted(skipped.length, 'clip')} could not be used.`, '');
   lines.push(`The curves are in ${join(out, 'report.html')}. Now: i3d classify CLIP --model ${out}`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,6 +1,7 @@
 /** @file The page about a training run: results, curves, confusion matrix, configuration; one file with everything in it. */
 
 import { basename, resolve } from 'node:path';
+import { counted } from '../core/words.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
 import type { TrainConfig } from '../train/config.ts';
@@ -38,9 +39,12 @@ export function trainingPage({ config, result, seconds, adapter }: TrainingRepor
   const total = overall(evaluation);
   const plans = Object.values(result.streams);
   const facts = [
-    `${classes.length} classes`,
-    `${plans[0]!.clips.train} training clips`,
-    ...plans.map(({ spec, steps }) => `${spec.stream}: ${steps} steps of ${config.batch * config.accumulate} clips`),
+    counted(classes.length, 'class'),
+    counted(plans[0]!.clips.train, 'training clip'),
+    ...plans.map(
+      ({ spec, steps }) =>
+        `${spec.stream}: ${counted(steps, 'step')} of ${counted(config.batch * config.accumulate, 'clip')}`,
+    ),
     duration(seconds),
   ];
   const name = escaped(basename(resolve(config.out)));
@@ -119,12 +123,14 @@ function curves(metrics: readonly MetricsLine[]): string {
   ];
   const tested = metrics.some(({ kind }) => kind === 'evaluation');
   const legend = streams.map((stream) => `<span class="chip ${stream}">${STREAM_TITLES[stream]}</span>`).join('');
-  const note = tested
-    ? '<span>lines: training clips as they came; dots: test clips</span>'
-    : '<span>training clips as they came</span>';
+  const keys = [
+    '<span class="key">training clips, smoothed</span>',
+    '<span class="key thin">as they came</span>',
+    tested ? '<span class="key dot">test clips</span>' : '',
+  ].join('');
   return section(
     'Learning',
-    `<p class="legend">${legend}${note}</p><div class="curves">${charts.map(chart).join('\n')}</div>`,
+    `<p class="legend">${legend}${keys}</p><div class="curves">${charts.map(chart).join('\n')}</div>`,
   );
 }
 
@@ -146,12 +152,13 @@ function confusion(total: Accuracy, classes: readonly string[]): string {
   };
   const rows = total.confusion.map((row, actual) => {
     const all = row.reduce((sum, count) => sum + count, 0);
-    return `<tr><th>${escaped(classes[actual]!)}</th>${row.map((count, predicted) => cell(count, all, actual, predicted)).join('')}</tr>`;
+    return `<tr><th><span>${escaped(classes[actual]!)}</span></th>${row.map((count, predicted) => cell(count, all, actual, predicted)).join('')}</tr>`;
   });
-  const head = classes.map((name) => `<th><span>${escaped(name)}</span></th>`).join('');
+  const head = classes.map((name) => `<th title="${escaped(name)}"><span>${escaped(name)}</span></th>`).join('');
   return section(
     title,
     `<p class="note">Rows are the classes of the clips, columns what they were taken for; numbers are clips.</p>
+<p class="legend"><span class="key right">right</span><span class="key wrong">wrong</span><span>the stronger, the more of the class</span></p>
 <div class="scroll"><table class="confusion"><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`,
   );
 }

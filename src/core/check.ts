@@ -5,6 +5,7 @@
 
 import { InputError } from './errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from './tensor.ts';
+import { counted } from './words.ts';
 
 /** The name of the typed array that holds each element type; see `TypedArrayOf`. */
 /** The typed array that keeps the values of a type. */
@@ -172,7 +173,7 @@ export function checkTensor<D extends DType>(
   }
   if (data.length !== sizeOf(shape)) {
     throw new InputError(
-      `${what} of shape ${formatShape(shape)} needs ${sizeOf(shape)} values, and its data has ${data.length}.`,
+      `${what} of shape ${formatShape(shape)} needs ${counted(sizeOf(shape), 'value')}, and its data has ${data.length}.`,
     );
   }
 }

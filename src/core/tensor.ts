@@ -1,6 +1,7 @@
 /** @file Tensors in host memory: the vocabulary that files, graphs and models share. */
 
 import { InputError } from './errors.ts';
+import { counted } from './words.ts';
 
 /** The typed array that stores each element type; `f16` and `bf16` are kept as their 16 bits, `bool` as bytes. */
 export interface TypedArrayOf {
@@ -58,7 +59,7 @@ export function floatTensor(shape: Shape, data: Float32Array | readonly number[]
   const values = data instanceof Float32Array ? data : Float32Array.from(data);
   if (values.length !== sizeOf(shape)) {
     throw new InputError(
-      `A tensor of shape ${formatShape(shape)} needs ${sizeOf(shape)} values, not ${values.length}.`,
+      `A tensor of shape ${formatShape(shape)} needs ${counted(sizeOf(shape), 'value')}, not ${values.length}.`,
     );
   }
   return { dtype: 'f32', shape, data: values };

@@ -17,6 +17,9 @@ export interface TuningRecord {
 /** By `tuningKey`; plain data, to be stored as JSON. */
 export type TuningTable = Readonly<Record<string, TuningRecord>>;
 
+/** Milliseconds of candidates by problem and name, of problems that were not measured to their end. */
+export type TuningTimes = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
 /** Where tables are kept between runs: a file in Node, IndexedDB in a browser. */
 export interface TuningStore {
   load(): Promise<TuningTable>;

@@ -3,6 +3,7 @@
 import { checkTensor, describeValue, typedArrayName } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, formatShape } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import type { FlowSize } from './solver.ts';
 
 /** Middlebury marks unknown flow by values above this. */
@@ -70,7 +71,7 @@ export function checkGrey(
     const channels = values.length / expected;
     const advice = channels === 3 || channels === 4 ? '; make RGB grey first, or use computeFlow' : '';
     throw new InputError(
-      `Flow of ${pairs} pairs of ${width}×${height} needs ${pairs + 1} frames, ${expected} grey values, not ${values.length}${advice}.`,
+      `Flow of ${counted(pairs, 'pair')} of ${width}×${height} needs ${counted(pairs + 1, 'frame')}, ${expected} grey values, not ${values.length}${advice}.`,
     );
   }
   if (name === 'Float32Array') checkGreyRange(values as Float32Array, height, width);

@@ -4,6 +4,7 @@ import { checkOptionNames, describeValue, typedArrayName } from '../core/check.t
 import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, type HostTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import { wholeBuffer } from '../gpu/resource.ts';
@@ -163,7 +164,7 @@ export class RgbFlow {
     const { width, height, pairs } = this.tvl1.size;
     const expected = (pairs + 1) * height * width * 3;
     if (typedArrayName(frames) !== 'Uint8Array' || frames.length !== expected) {
-      throw new InputError(`Flow needs a Uint8Array of ${expected} bytes, not ${describeValue(frames)}.`);
+      throw new InputError(`Flow needs a Uint8Array of ${counted(expected, 'byte')}, not ${describeValue(frames)}.`);
     }
     const padded = new Uint8Array(Math.ceil(expected / 4) * 4);
     padded.set(frames);

@@ -3,6 +3,7 @@
 import { checkChoice, checkOptionNames, checkWhole, describeValue, typedArrayName } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
@@ -58,8 +59,10 @@ export class Tvl1 {
     checkWhole('The number of pairs', pairs, 1);
     const most = pairsPerBinding(size, gpu.profile.maxStorageBinding);
     if (pairs > most) {
-      const advice = most < 1 ? 'scale the frames down' : `give it at most ${most} pairs at once`;
-      throw new InputError(`Flow of ${pairs} pairs of ${width}×${height} is too large for this device; ${advice}.`);
+      const advice = most < 1 ? 'scale the frames down' : `give it at most ${counted(most, 'pair')} at once`;
+      throw new InputError(
+        `Flow of ${counted(pairs, 'pair')} of ${width}×${height} is too large for this device; ${advice}.`,
+      );
     }
     const taken = { width, height, pairs };
     return new Tvl1(gpu, taken, options, await Solver.create(gpu, taken, options, kind));

@@ -4,7 +4,7 @@ import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { DeviceProfile } from '../core/kernel.ts';
 import type { HostTensor } from '../core/tensor.ts';
-import type { TuningRecord, TuningTable } from '../core/tuning.ts';
+import type { TuningRecord, TuningTable, TuningTimes } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
@@ -33,7 +33,9 @@ export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' |
   /** Gets each problem's record as soon as it is measured, so that nothing is lost where the run ends early. */
   readonly onRecord?: (record: TuningTable) => Promise<void> | void;
   /** Gets the time of each candidate as soon as it is measured. */
-  readonly onTime?: (problem: string, candidate: string, ms: number) => void;
+  readonly onTime?: (problem: string, candidate: string, ms: number) => Promise<void> | void;
+  /** Times that an earlier run has measured, as `onTime` got them: they are not measured again. */
+  readonly times?: TuningTimes;
   /** Candidates that need not be tried, such as those that were far behind in a round before; the best guess always is. */
   readonly skip?: (problem: string, candidate: string) => boolean;
   readonly signal?: AbortSignal;
@@ -44,6 +46,8 @@ export interface TuneProgress {
   readonly done: number;
   readonly total: number;
   readonly node: string;
+  readonly problem: string;
+  /** Empty when the problem is done. */
   readonly candidate: string;
 }
 
@@ -64,6 +68,7 @@ const OPTION_NAMES: readonly (keyof TuneOptions)[] = [
   'onProgress',
   'onRecord',
   'onTime',
+  'times',
   'skip',
   'signal',
 ];
@@ -105,21 +110,24 @@ export async function tune(
   let done = 0;
   for (const [key, { entry, allowed }] of problems) {
     const report = (candidate: string) =>
-      options.onProgress?.({ done, total: problems.size, node: entry.node.name, candidate });
+      options.onProgress?.({ done, total: problems.size, node: entry.node.name, problem: key, candidate });
     const bench = new CandidateBench(gpu, entry, new DeviceParameters(gpu, tensors), prepared);
     try {
       for (const candidate of allowed) {
         const isGuess = candidate === allowed[0];
         if (!isGuess && (options.skip?.(key, candidate.name) || !isWorthTrying(candidate, gpu.profile))) continue;
-        if (options.signal?.aborted || performance.now() > deadline) {
-          // Half a comparison is no choice.
-          delete records[key];
-          return records;
-        }
-        report(candidate.name);
         const best = records[key];
-        const ms = await bench.time(candidate, repeats, best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY);
-        options.onTime?.(key, candidate.name, ms);
+        let ms = options.times?.[key]?.[candidate.name];
+        if (ms === undefined) {
+          if (options.signal?.aborted || performance.now() > deadline) {
+            // Half a comparison is no choice.
+            delete records[key];
+            return records;
+          }
+          report(candidate.name);
+          ms = await bench.time(candidate, repeats, best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY);
+          await options.onTime?.(key, candidate.name, ms);
+        }
         // The best guess comes first.
         const guessMs = best?.guessMs ?? ms;
         if (!best || ms < best.ms) records[key] = { candidate: candidate.name, ms, guessMs };

@@ -4,6 +4,7 @@
  * small enough to be trained from little data.
  */
 
+import { checkOptionNames } from '../core/check.ts';
 import type { Triple } from '../kernels/conv3d.ts';
 
 /** Convolution without bias, batch norm, ReLU. */
@@ -119,8 +120,10 @@ export const FEATURE_CHANNELS = 1024;
  */
 export function scaleArchitecture(
   { layers, headPool }: Architecture,
-  { width = 1, dimensions = 3 }: { readonly width?: number; readonly dimensions?: 2 | 3 },
+  options: { readonly width?: number; readonly dimensions?: 2 | 3 },
 ): Architecture {
+  checkOptionNames('scaleArchitecture', options, ['width', 'dimensions']);
+  const { width = 1, dimensions = 3 } = options;
   const scaled = (channels: number) => (width === 1 ? channels : Math.max(4, Math.round((channels * width) / 4) * 4));
   const pair = ([a, b]: readonly [number, number]) => [scaled(a), scaled(b)] as const;
   const flat = (extent: Triple): Triple => (dimensions === 3 ? extent : [1, extent[1], extent[2]]);

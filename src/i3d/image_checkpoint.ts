@@ -9,11 +9,11 @@
  */
 
 import { InputError } from '../core/errors.ts';
-import type { Shape, StateDict } from '../core/tensor.ts';
+import type { Shape } from '../core/tensor.ts';
 import { labelsFor } from './labels.ts';
 import { matchTensors } from './matching.ts';
 import { LOGITS_LAYER } from './model.ts';
-import { isModelFile, type Model, parseModelFile } from './model_file.ts';
+import { checkStored, isModelFile, type Model, parseModelFile, type StoredModel } from './model_file.ts';
 import { matchedParameters, type NamedNetwork, splitName, storedShapes } from './naming.ts';
 import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
 
@@ -128,9 +128,10 @@ function imageSpec(channels: number, classes: number): ModelSpec {
  * @throws InputError when it is none of these, or something is missing, of another shape, or no finite number.
  */
 export function readImageModel(
-  { tensors, metadata }: { readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> },
+  { tensors, metadata }: StoredModel,
   source = 'The checkpoint',
 ): Model & { readonly warnings: readonly string[] } {
+  checkStored(tensors, metadata);
   if (isModelFile(metadata)) {
     const model = parseModelFile({ tensors, metadata }, source);
     if (model.spec.dimensions === 2) return { ...model, warnings: [] };

@@ -4,10 +4,11 @@
  * every layer gives what the 2D network gives on the image, away from the clip's ends.
  */
 
+import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import type { Model } from './model_file.ts';
-import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
+import { checkSpec, type ModelSpec, modelSpec, specParameters } from './spec.ts';
 
 /**
  * The kernel of any 2D convolution for clips.
@@ -16,7 +17,9 @@ import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
  * @returns N×kh×kw×Cin×Cout: N times the weights / N.
  * @throws InputError for another rank, or a number of frames that is none.
  */
-export function inflateKernel({ shape, data }: FloatTensor, frames: number): FloatTensor {
+export function inflateKernel(weights: FloatTensor, frames: number): FloatTensor {
+  checkTensor('The kernel', weights, ['f32']);
+  const { shape, data } = weights;
   if (shape.length !== 4) {
     throw new InputError(`A 2D kernel has four axes, kh×kw×Cin×Cout; ${formatShape(shape)} has ${shape.length}.`);
   }
@@ -41,7 +44,9 @@ export function inflatedSpec(spec: ModelSpec): ModelSpec {
  * @throws InputError when the model is no 2D one.
  */
 export function inflateModel({ spec, classes, parameters, notes = {} }: Model): Model {
-  if (spec.dimensions !== 2) throw new InputError('Only a 2D model can be inflated; this one is 3D.');
+  if (checkSpec(spec, 'The model').dimensions !== 2) {
+    throw new InputError('Only a 2D model can be inflated; this one is 3D.');
+  }
   const inflated = inflatedSpec(spec);
   const volumes = [...specParameters(inflated)].map(([name, shape]) => {
     const flat = parameters.get(name)!;

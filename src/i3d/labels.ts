@@ -2,6 +2,7 @@
 
 import { checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { KINETICS_400_NAMES } from './labels-kinetics400.ts';
 import { KINETICS_600_NAMES } from './labels-kinetics600.ts';
 
@@ -37,7 +38,9 @@ export function parseLabels(text: string, classes: number, source: string): stri
     .map((line) => line.trim());
   const count = names.length === 1 && names[0] === '' ? 0 : names.length;
   if (count !== classes) {
-    throw new InputError(`${source} has ${count} names, one on each line, and the weights have ${classes} classes.`);
+    throw new InputError(
+      `${source} has ${counted(count, 'name')}, one on each line, and the weights have ${counted(classes, 'class')}.`,
+    );
   }
   return names;
 }

@@ -42,9 +42,10 @@ export function matchTensors<Id extends string>(
 
 interface Candidate<Id extends string> {
   readonly naming: Id;
+  /** Before most of the names. */
   readonly prefix: string;
-  /** How many names it explains. */
-  readonly count: number;
+  /** The file's name for each of theirs that it explains. */
+  readonly stored: ReadonlyMap<string, string>;
 }
 
 /** What TensorFlow adds to a variable's name. */
@@ -60,22 +61,37 @@ function findCandidates<Id extends string>(tensors: ShapeDict, network: NamedNet
   for (const naming of Object.keys(network.namings) as Id[]) {
     const { theirs } = network.namings[naming];
     const known = new Set([...network.parameters(3, 1).keys()].flatMap((ours) => theirs(ours) ?? []));
-    const counts = new Map<string, number>();
-    for (const name of tensors.keys()) {
-      const bare = canonical(name);
-      for (const start of wordStarts(bare)) {
-        if (!known.has(bare.slice(start))) continue;
-        const prefix = bare.slice(0, start);
-        counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
-      }
-    }
-    const stem = theirs(network.stem)!;
-    for (const [prefix, count] of counts) {
-      if (count >= LEAST_SHARE * known.size || tensors.has(prefix + stem)) candidates.push({ naming, prefix, count });
+    for (const [prefix, stored] of namesByPrefix(tensors, known)) {
+      if (stored.size < LEAST_SHARE * known.size && !stored.has(theirs(network.stem)!)) continue;
+      candidates.push({ naming, prefix, stored });
     }
   }
   const copy = ({ prefix }: Candidate<Id>) => Number(COPY.test(prefix));
-  return candidates.sort((a, b) => copy(a) - copy(b) || b.count - a.count);
+  return candidates.sort((a, b) => copy(a) - copy(b) || b.stored.size - a.stored.size);
+}
+
+/**
+ * The file's names that end in known ones, by what stands before. Where none of the known ones is there twice, all are of one
+ * network, though its parts may have prefixes of their own.
+ */
+function namesByPrefix(tensors: ShapeDict, known: ReadonlySet<string>): Map<string, Map<string, string>> {
+  const found = new Map<string, Map<string, string>>();
+  const all = new Map<string, string>();
+  let count = 0;
+  for (const name of tensors.keys()) {
+    const bare = canonical(name);
+    for (const start of wordStarts(bare)) {
+      const theirs = bare.slice(start);
+      if (!known.has(theirs)) continue;
+      const prefix = bare.slice(0, start);
+      found.set(prefix, (found.get(prefix) ?? new Map<string, string>()).set(theirs, name));
+      all.set(theirs, name);
+      count++;
+    }
+  }
+  if (count > all.size || found.size < 2) return found;
+  const [[usual] = ['']] = [...found].sort(([, a], [, b]) => b.size - a.size);
+  return new Map([[usual, all]]);
 }
 
 /** Where in a name a part of it may begin: at its start and after each dot, slash and the like. */
@@ -86,24 +102,13 @@ function wordStarts(name: string): number[] {
 function match<Id extends string>(
   tensors: ShapeDict,
   network: NamedNetwork<Id>,
-  { naming: id, prefix }: Candidate<Id>,
+  { naming: id, prefix, stored }: Candidate<Id>,
   candidates: readonly Candidate<Id>[],
   source: string,
 ): Match<Id> {
   const naming = network.namings[id];
   const [logitsLayer] = splitName(network.logits);
-  const isLogits = (ours: string): boolean => ours.startsWith(`${logitsLayer}/`);
-  const stored = new Map([...tensors.keys()].map((name) => [canonical(name), name]));
-  const find = (ours: string): string | undefined => {
-    const theirs = naming.theirs(ours);
-    const own = theirs === undefined ? undefined : stored.get(prefix + theirs);
-    // The head of a single network may lie elsewhere than its layers.
-    if (own !== undefined || theirs === undefined || candidates.length > 1 || !isLogits(ours)) return own;
-    const elsewhere = [...stored.keys()].filter((name) =>
-      wordStarts(name).some((start) => name.slice(start) === theirs),
-    );
-    return elsewhere.length === 1 ? stored.get(elsewhere[0]!) : undefined;
-  };
+  const find = (ours: string): string | undefined => stored.get(naming.theirs(ours) ?? '');
   const extent = (ours: string, first: number, last: number): number | undefined => {
     const name = find(ours);
     return name === undefined ? undefined : tensors.get(name)!.shape.at(naming.channelsFirst ? first : last);
@@ -126,12 +131,10 @@ function match<Id extends string>(
     checkShape(name, tensors.get(name)!.shape, naming.shapes(shape), network.name, source);
     left.delete(name);
   }
-  const rivals = candidates
-    .filter((other) => other.prefix !== prefix && !prefix.startsWith(other.prefix))
-    .map((other) => other.prefix);
+  const rivals = new Set(candidates.flatMap((other) => (other.stored === stored ? [] : [...other.stored.values()])));
   const extra = [...left].filter((name) => {
     const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-    return !naming.ignored.test(canonical(bare)) && !rivals.some((other) => name.startsWith(other));
+    return !naming.ignored.test(canonical(bare)) && !rivals.has(name);
   });
   checkLayers(extra, tensors, prefix, layersOf(names.keys(), naming), network.name, source);
   return { naming: id, prefix, channels, classes, names, warnings: extraWarning(extra, network.name, source) };
@@ -190,7 +193,7 @@ function unknownNames<Id extends string>(tensors: ShapeDict, network: NamedNetwo
   );
   const first = [...tensors.keys()].slice(0, 4);
   const near = first.flatMap((name) =>
-    nearestNames(name, expected, 1, 0.5).map((known) => `${name} is nearest to ${known}`),
+    nearestNames(name, expected).map((known) => `${name} is nearest to ${known}`),
   )[0];
   const names = first.length === 0 ? '' : ` (${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''})`;
   return new InputError(

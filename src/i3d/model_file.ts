@@ -6,6 +6,7 @@
  * is training's own. Bytes and paths are `train/model_files.ts`.
  */
 
+import { checkChoice, checkMap, checkOptionNames, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { floatToHalf } from '../core/half.ts';
 import {
@@ -16,6 +17,7 @@ import {
   type StateDict,
   sameShape,
 } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
 import { parameterValues } from './values.ts';
 
@@ -27,6 +29,21 @@ export interface Model {
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   /** The file's other metadata, such as the command that made it. */
   readonly notes?: Readonly<Record<string, string>>;
+}
+
+/** Tensors and texts of a file, as `decodeSafetensors` gives them. */
+export interface StoredModel {
+  readonly tensors: StateDict;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** @throws InputError when they are something else, such as the tensors alone. */
+export function checkStored(tensors: unknown, metadata: unknown): void {
+  checkMap('Of a file that decodeSafetensors gives, tensors', tensors);
+  if (typeof metadata === 'object' && metadata !== null) return;
+  throw new InputError(
+    `Of a file that decodeSafetensors gives, metadata must be an object, not ${describeValue(metadata)}.`,
+  );
 }
 
 export interface ModelFileOptions {
@@ -51,10 +68,8 @@ export function isModelFile(metadata: Readonly<Record<string, string>>): boolean
  * @param source The file's name, for messages.
  * @throws InputError that names what is missing, left over, of another shape or no spec.
  */
-export function parseModelFile(
-  { tensors, metadata }: { readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> },
-  source: string,
-): Model {
+export function parseModelFile({ tensors, metadata }: StoredModel, source = 'The file'): Model {
+  checkStored(tensors, metadata);
   const { [SPEC_KEY]: specText, [CLASSES_KEY]: classesText, ...notes } = metadata;
   if (specText === undefined) {
     throw new InputError(
@@ -72,8 +87,12 @@ export function parseModelFile(
  */
 export function modelFileContents(
   { spec, classes, parameters, notes = {} }: Model,
-  { dtype = 'f32' }: ModelFileOptions = {},
+  options: ModelFileOptions = {},
 ): { tensors: StateDict; metadata: Record<string, string> } {
+  checkOptionNames('modelFileContents', options, ['dtype']);
+  const { dtype = 'f32' } = options;
+  checkChoice('dtype', dtype, ['f32', 'f16']);
+  checkMap('The parameters', parameters);
   const checked = checkSpec(spec, 'The model');
   checkClasses(classes, checked, 'The model');
   const tensors: StateDict = new Map();
@@ -116,7 +135,9 @@ function checkClasses(value: unknown, spec: ModelSpec, source: string): string[]
     throw new InputError(`${source}: ${CLASSES_KEY} in its metadata must be a JSON array of names.`);
   }
   if (value.length !== spec.classes) {
-    throw new InputError(`${source} has ${value.length} names of classes, and its model has ${spec.classes} classes.`);
+    throw new InputError(
+      `${source} has ${counted(value.length, 'name')} of classes, and its model has ${counted(spec.classes, 'class')}.`,
+    );
   }
   return value;
 }

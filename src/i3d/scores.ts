@@ -2,6 +2,7 @@
 
 import { checkChoice, checkOptionNames, checkWhole, describeValue, typedArrayName } from '../core/check.ts';
 import { I3dError, InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 
 /** Whether two streams are joined by their logits or by their probabilities. */
 export type FusionMode = 'logits' | 'probabilities';
@@ -124,7 +125,7 @@ export function fuse(
     return only;
   }
   if (rgb.length !== flow.length) {
-    throw new InputError(`The RGB weights have ${rgb.length} classes and the flow weights ${flow.length}.`);
+    throw new InputError(`The RGB weights have ${counted(rgb.length, 'class')} and the flow weights ${flow.length}.`);
   }
   checkFusionWeights(weights);
   const [a, b] = weights;

@@ -3,6 +3,7 @@
  * and classification all start from a spec, so that they agree on sizes and units.
  */
 
+import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../core/tensor.ts';
@@ -57,10 +58,26 @@ const DEFAULTS: Readonly<
   'inception-4': { frames: 16, size: 56, shortSide: 64, flowBound: 8, flowPreset: 'fast', fps: 12.5 },
 };
 
+const SPEC_NAMES: readonly (keyof ModelSpec)[] = [
+  'architecture',
+  'stream',
+  'channels',
+  'classes',
+  'width',
+  'frames',
+  'size',
+  'shortSide',
+  'dimensions',
+  'flowBound',
+  'flowPreset',
+  'fps',
+];
+
 /** A spec from what matters, the rest being the architecture's defaults: I3D 64×224×224 of 256, Inception-4 16×56×56 of 64. */
 export function modelSpec(
   options: Pick<ModelSpec, 'architecture' | 'stream' | 'classes'> & Partial<ModelSpec>,
 ): ModelSpec {
+  checkOptionNames('modelSpec', options, SPEC_NAMES);
   const { architecture, stream } = options;
   const defaults = { channels: STREAM_CHANNELS[stream], width: 1, dimensions: 3 as const, ...DEFAULTS[architecture] };
   const spec = { ...defaults, ...options };
@@ -156,8 +173,10 @@ export function addModel(
 /** A model for evaluation on an input called `clip`, float32 N×T×size×size×C. */
 export function modelGraph(
   spec: ModelSpec,
-  { batch = 1, frames = spec.frames }: { readonly batch?: number; readonly frames?: number } = {},
+  options: { readonly batch?: number; readonly frames?: number } = {},
 ): Graph {
+  checkOptionNames('modelGraph', options, ['batch', 'frames']);
+  const { batch = 1, frames = spec.frames } = options;
   const builder = new GraphBuilder();
   const clip = builder.input('clip', [batch, frames, spec.size, spec.size, spec.channels]);
   addModel(builder, spec, clip, { dropout: 0 });

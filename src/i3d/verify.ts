@@ -9,8 +9,9 @@
  * enough that every layer has one that is.
  */
 
+import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
-import { type FloatTensor, floatTensor, sizeOf } from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, formatShape, sizeOf } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { compile } from '../graph/compile.ts';
@@ -21,7 +22,7 @@ import { resolvePadding } from '../ops/window.ts';
 import { type Architecture, totalStride } from './architecture.ts';
 import type { StreamNetwork } from './classifier.ts';
 import { addNetwork, I3D_OUTPUTS } from './model.ts';
-import { type ModelSpec, networkOf } from './spec.ts';
+import { checkSpec, type ModelSpec, networkOf } from './spec.ts';
 
 /** The largest relative difference that rounding explains, in float32 and over all layers. */
 export const TOLERANCE = 1e-4;
@@ -49,7 +50,7 @@ export interface Verification {
 /**
  * Runs both networks with kernels of full accuracy.
  * @param image size×size×C in −1 … 1, what the networks are run on.
- * @throws InputError when the two are not the same network in 2D and 3D.
+ * @throws InputError when the two are not the same network in 2D and 3D, or the image does not suit them.
  */
 export async function verifyInflation(
   gpu: Gpu,
@@ -57,8 +58,12 @@ export async function verifyInflation(
   inflated: StreamNetwork,
   image: FloatTensor,
 ): Promise<Verification> {
-  checkPair(flat.spec, inflated.spec);
-  const [size = 0] = image.shape;
+  checkPair(checkSpec(flat.spec, 'The 2D network'), checkSpec(inflated.spec, 'The 3D network'));
+  checkTensor('The image', image, ['f32']);
+  const [size = 0, width, channels] = image.shape;
+  if (image.shape.length !== 3 || width !== size || channels !== flat.spec.channels) {
+    throw new InputError(`The image must be size×size×${flat.spec.channels}, not ${formatShape(image.shape)}.`);
+  }
   const frames = freeClipLength(inflated.spec, size);
   const reference = await run(gpu, flat, repeated(image, 1));
   const actual = await run(gpu, inflated, repeated(image, frames));

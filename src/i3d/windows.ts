@@ -2,6 +2,7 @@
 
 import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { MINIMUM_INPUT } from './architecture.ts';
 
 /** Frames `start` to `start + frames − 1`. */
@@ -52,20 +53,16 @@ export function windows(total: number, request: WindowRequest = {}): Window[] {
   checkWindowRequest(request);
   const { frames, start = 0, size = WINDOW_FRAMES, minimum = MINIMUM_FRAMES } = request;
   const left = Math.max(0, total - start);
-  const have = `the clip has ${count(total)}${start > 0 ? `, ${left === 0 ? 'none' : left} of them from frame ${start} on` : ''}`;
+  const have = `the clip has ${counted(total, 'frame')}${start > 0 ? `, ${left === 0 ? 'none' : left} of them from frame ${start} on` : ''}`;
   if (frames !== undefined) {
-    if (left < frames) throw new InputError(`A window of ${count(frames)} was asked for, but ${have}.`);
+    if (left < frames) throw new InputError(`A window of ${counted(frames, 'frame')} was asked for, but ${have}.`);
     return [{ start, frames }];
   }
   if (left < minimum) {
     const network = minimum === MINIMUM_FRAMES ? 'I3D' : 'The network';
-    throw new InputError(`${network} needs at least ${count(minimum)}, but ${have}.`);
+    throw new InputError(`${network} needs at least ${counted(minimum, 'frame')}, but ${have}.`);
   }
   if (left <= size) return [{ start, frames: left }];
   const starts = Array.from({ length: Math.ceil(left / size) }, (_, i) => Math.min(start + i * size, total - size));
   return starts.map((first) => ({ start: first, frames: size }));
-}
-
-function count(frames: number): string {
-  return frames === 1 ? '1 frame' : `${frames} frames`;
 }

@@ -3,6 +3,7 @@
 import { ARRAY_NAMES, describeValue, typedArrayName } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf, type TypedArrayOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 
 interface ArrayType {
   readonly BYTES_PER_ELEMENT: number;
@@ -143,7 +144,7 @@ export class MemoryBudget {
     this.#left -= bytes;
     if (!(this.#left >= 0)) {
       throw fileError(
-        `${this.#source} is damaged: ${what} would need ${bytes} bytes of memory, far more than a file of its size can hold.`,
+        `${this.#source} is damaged: ${what} would need ${counted(bytes, 'byte')} of memory, far more than a file of its size can hold.`,
       );
     }
   }

@@ -3,6 +3,7 @@
 import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import type { FrameRate } from './resample.ts';
 
 /** Rate (Hz) of video clips unless asked otherwise, and the nominal one of sources without a clock. */
@@ -126,6 +127,6 @@ export function requireFrames(clip: Pick<Clip, 'frames' | 'fps' | 'source'>, cou
   if (have >= count) return;
   const rate = Number(clip.fps.toFixed(2));
   throw new InputError(
-    `${clip.source} gives ${have} ${have === 1 ? 'frame' : 'frames'} at ${rate} frames per second where ${count} are needed; use a longer clip, a higher frame rate or fewer frames.`,
+    `${clip.source} gives ${counted(have, 'frame')} at ${rate} frames per second where ${count} are needed; use a longer clip, a higher frame rate or fewer frames.`,
   );
 }

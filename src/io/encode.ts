@@ -5,8 +5,10 @@ import { resolve } from 'node:path';
 import type { CodecContext, FormatContext, Frame, Packet, SoftwareScaleContext, Stream } from 'node-av/lib';
 import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { explainCode, writeAside } from './atomic.ts';
 import { explain, type Ffmpeg, fileUrl, loadFfmpeg } from './ffmpeg.ts';
+import { rgbFrame } from './picture.ts';
 
 export interface VideoFormat {
   /** Pixels. */
@@ -138,7 +140,7 @@ class VideoWriter {
     const { width, height } = this.#format;
     if (rgb.length !== width * height * 3) {
       throw new InputError(
-        `Frame ${this.#count} for ${this.#path} has ${rgb.length} bytes, but ${width}×${height} RGB needs ${width * height * 3}.`,
+        `Frame ${this.#count} for ${this.#path} has ${counted(rgb.length, 'byte')}, but ${width}×${height} RGB needs ${width * height * 3}.`,
       );
     }
     const source = rgbFrame(av, rgb, width, height);
@@ -204,7 +206,9 @@ class VideoWriter {
  */
 export async function encodePng(rgb: Uint8Array, width: number, height: number): Promise<Uint8Array> {
   if (rgb.length !== width * height * 3 || rgb.length === 0) {
-    throw new InputError(`A ${width}×${height} RGB picture needs ${width * height * 3} bytes, not ${rgb.length}.`);
+    throw new InputError(
+      `A ${width}×${height} RGB picture needs ${counted(width * height * 3, 'byte')}, not ${rgb.length}.`,
+    );
   }
   const av = await loadFfmpeg();
   const encoder = av.Codec.findEncoder(av.AV_CODEC_ID_PNG);
@@ -232,16 +236,4 @@ export async function encodePng(rgb: Uint8Array, width: number, height: number):
     packet.free();
     codec.freeContext();
   }
-}
-
-/** A copy of RGB bytes as an FFmpeg frame; `free` it. */
-function rgbFrame(av: Ffmpeg, rgb: Uint8Array, width: number, height: number): Frame {
-  const bytes = Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength);
-  return av.Frame.fromVideoBuffer(bytes, {
-    width,
-    height,
-    format: av.AV_PIX_FMT_RGB24,
-    timeBase: { num: 1, den: 25 },
-    pts: 0n,
-  });
 }

@@ -6,6 +6,7 @@
 import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { asBytes, type ByteSource, readElements } from './bytes.ts';
 
 const MAGIC = 202021.25;
@@ -22,7 +23,8 @@ const MAX_SIDE = 99_999;
 export function decodeFlo(file: ByteSource, source = 'The file'): FloatTensor {
   const bytes = asBytes(file, 'decodeFlo');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEADER) throw new InputError(`${source} is not a .flo file: it has ${bytes.length} bytes.`);
+  if (bytes.length < HEADER)
+    throw new InputError(`${source} is not a .flo file: it has ${counted(bytes.length, 'byte')}.`);
   if (view.getFloat32(0, true) !== MAGIC) {
     throw new InputError(`${source} is not a .flo file: it does not begin with "PIEH".`);
   }
@@ -35,7 +37,7 @@ export function decodeFlo(file: ByteSource, source = 'The file'): FloatTensor {
   if (bytes.length !== expected) {
     const how = bytes.length < expected ? 'cut off' : 'too long';
     throw new InputError(
-      `${source} is ${how}: ${width}×${height} needs ${expected} bytes, and it has ${bytes.length}.`,
+      `${source} is ${how}: ${width}×${height} needs ${counted(expected, 'byte')}, and it has ${bytes.length}.`,
     );
   }
   return floatTensor([height, width, 2], readElements('f32', bytes, HEADER, width * height * 2));

@@ -95,6 +95,7 @@ function seriesOf(family: PictureName[]): PictureName[][] {
   const recurring = groupBy(family, without(slowest)).filter(({ length }) => length > 1);
   if (recurring.flat().length * 2 < family.length) return [family];
   if (faster.every((i) => isClockPart(family.map(({ numbers }) => numbers[i]!)))) return [family];
+  if (isTimecode(family, slowest)) return [family];
   const ways = varying.map((i) => groupBy(family, without(i)));
   return ways.reduce((best, way) => (longestOf(way) >= longestOf(best) ? way : best));
 }
@@ -111,6 +112,16 @@ function isClockPart(numbers: readonly WrittenNumber[]): boolean {
   const fills = (limit: number): boolean => most < limit && most >= 0.9 * limit && least < 0.1 * limit;
   if (width === 2 && (fills(60) || fills(24))) return true;
   return fills(10 ** width) && values.length <= 10 ** width / 2;
+}
+
+/** Whether the numbers that vary are the end of a `hh-mm-ss` or `hh-mm-ss-ff`: three or more of two digits, one sign between. */
+function isTimecode(family: readonly PictureName[], slowest: number): boolean {
+  const { texts, numbers } = family[0]!;
+  let first = numbers.length - 1;
+  const isPart = (i: number): boolean =>
+    family.every(({ numbers }) => numbers[i]!.whole.length === 2 && Number(numbers[i]!.whole) < 60);
+  while (first > 0 && isPart(first - 1) && /^[-_.:;, ]$/.test(texts[first]!)) first--;
+  return isPart(numbers.length - 1) && numbers.length - first >= 3 && slowest >= first;
 }
 
 function compareSeries([a]: readonly PictureName[], [b]: readonly PictureName[]): number {

@@ -56,6 +56,37 @@ export function turn(rgb: Uint8Array, width: number, height: number, o: Orientat
   return out;
 }
 
+/** Pixels at the edges of stored pictures that are not meant to be seen. */
+export interface Crop {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/**
+ * What a container hides of pictures (four 32-bit numbers, see FFmpeg's `AV_PKT_DATA_FRAME_CROPPING`); undefined when it hides
+ * nothing, or leaves nothing.
+ */
+export function cropOf(data: Uint8Array | null, width: number, height: number): Crop | undefined {
+  if (data === null || data.byteLength < 16) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const [top = 0, bottom = 0, left = 0, right = 0] = [0, 4, 8, 12].map((at) => view.getUint32(at, true));
+  const sensible = left + right < width && top + bottom < height && left + right + top + bottom > 0;
+  return sensible ? { left, top, right, bottom } : undefined;
+}
+
+/** What is left of H×W×3 pixels. */
+export function cropRgb(rgb: Uint8Array, width: number, height: number, crop: Crop): Uint8Array {
+  const [outWidth, outHeight] = [width - crop.left - crop.right, height - crop.top - crop.bottom];
+  const out = new Uint8Array(outWidth * outHeight * 3);
+  for (let y = 0; y < outHeight; y++) {
+    const from = ((y + crop.top) * width + crop.left) * 3;
+    out.set(rgb.subarray(from, from + outWidth * 3), y * outWidth * 3);
+  }
+  return out;
+}
+
 /** The size (pixels) whose shorter side is at most `maxShortSide`, with the same proportions. */
 export function limitSize(width: number, height: number, maxShortSide = Infinity): { width: number; height: number } {
   const scale = Math.min(1, maxShortSide / Math.min(width, height));
@@ -102,14 +133,22 @@ export class RgbConverter {
   readonly #av: Ffmpeg;
   readonly #scaler: SoftwareScaleContext;
   readonly #target: Frame;
+  readonly #crop: Crop | undefined;
+  /** Makes RGB pictures of the stored size, to be cropped. */
+  #whole: RgbConverter | undefined;
 
-  /** @param width pixels of every output, before it is turned upright. */
+  /**
+   * @param width pixels of every output, before it is turned upright.
+   * @param crop what to leave away of the pictures first.
+   */
   constructor(
     av: Ffmpeg,
     readonly width: number,
     readonly height: number,
+    crop?: Crop,
   ) {
     this.#av = av;
+    this.#crop = crop;
     this.#scaler = new av.SoftwareScaleContext();
     this.#scaler.allocContext();
     // Set up per frame rather than once, the scaler follows each frame's own matrix, range and size (BT.601 when unknown).
@@ -127,8 +166,10 @@ export class RgbConverter {
    * @throws InputError naming `source` when FFmpeg cannot convert its pixel format.
    */
   async convert(frame: Frame, orientation: Orientation, source: string): Promise<Uint8Array> {
+    const cropped = this.#crop && (await this.#cropped(frame, this.#crop, source));
     simplify(this.#av, frame);
-    const code = await this.#scaler.scaleFrame(this.#target, frame);
+    const code = await this.#scaler.scaleFrame(this.#target, cropped ?? frame);
+    cropped?.free();
     if (code < 0) {
       const format = this.#av.avGetPixFmtName(frame.format as Parameters<Ffmpeg['avGetPixFmtName']>[0]);
       throw new InputError(
@@ -140,7 +181,33 @@ export class RgbConverter {
   }
 
   close(): void {
+    this.#whole?.close();
     this.#scaler.freeContext();
     this.#target.free();
   }
+
+  /** What is left of a picture, in RGB; undefined where that is nothing. */
+  async #cropped(frame: Frame, crop: Crop, source: string): Promise<Frame | undefined> {
+    const { width, height } = frame;
+    if (width <= crop.left + crop.right || height <= crop.top + crop.bottom) return undefined;
+    if (this.#whole?.width !== width || this.#whole.height !== height) {
+      this.#whole?.close();
+      this.#whole = new RgbConverter(this.#av, width, height);
+    }
+    const rgb = await this.#whole.convert(frame, UPRIGHT, source);
+    const cut = [width - crop.left - crop.right, height - crop.top - crop.bottom] as const;
+    return rgbFrame(this.#av, cropRgb(rgb, width, height, crop), ...cut);
+  }
+}
+
+/** A copy of H×W×3 bytes as an FFmpeg frame; `free` it. */
+export function rgbFrame(av: Ffmpeg, rgb: Uint8Array, width: number, height: number): Frame {
+  const bytes = Buffer.from(rgb.buffer, rgb.byteOffset, rgb.byteLength);
+  return av.Frame.fromVideoBuffer(bytes, {
+    width,
+    height,
+    format: av.AV_PIX_FMT_RGB24,
+    timeBase: { num: 1, den: 25 },
+    pts: 0n,
+  });
 }

@@ -5,6 +5,7 @@
 
 import type { InputError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { asBytes, type ByteSource, copyBytes, fileError, MemoryBudget } from './bytes.ts';
 import { unpickle } from './pickle.ts';
 import type { PickleValue } from './pickle-objects.ts';
@@ -154,7 +155,7 @@ function readLegacyFormat(bytes: Uint8Array, source: string): Checkpoint {
     const end = position + 8 + storage.byteLength;
     if (count === undefined || end > bytes.length) {
       throw fileError(
-        `${source} is cut short: storage ${storage.key} ends at byte ${end}, but the file has ${bytes.length} bytes.`,
+        `${source} is cut short: storage ${storage.key} ends at byte ${end}, but the file has ${counted(bytes.length, 'byte')}.`,
       );
     }
     if (count !== BigInt(storage.count)) {
@@ -181,6 +182,6 @@ function bigEndian(source: string): InputError {
 
 function shortStorage(source: string, storage: PickledStorage, bytes: number): InputError {
   return fileError(
-    `${source} is damaged: storage ${storage.key} should have ${storage.byteLength} bytes, but has ${bytes}.`,
+    `${source} is damaged: storage ${storage.key} should have ${counted(storage.byteLength, 'byte')}, but has ${bytes}.`,
   );
 }

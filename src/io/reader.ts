@@ -3,8 +3,9 @@
 import { type Stats, statSync } from 'node:fs';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
-import { limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
+import { cropOf, limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
 
@@ -97,7 +98,7 @@ export class VideoReader {
     this.#codec = codec;
     this.#stream = stream;
     this.formatName = format.iformat?.name ?? '';
-    this.still = isStill(format);
+    this.still = isStill(av, format, stream);
     this.#packet = new av.Packet();
     this.#packet.alloc();
     this.#frames = [new av.Frame(), new av.Frame()];
@@ -132,9 +133,9 @@ export class VideoReader {
         );
       }
       await format.findStreamInfo();
-      const stream = chooseStream(av, format, path, options.stream);
+      const stream = await chooseStream(av, format, path, options.stream);
       codec = new av.CodecContext();
-      await openDecoder(av, codec, stream, path, isStill(format));
+      await openDecoder(av, codec, stream, path, isStill(av, format, stream));
       const fps = await frameRate(av, path, format, stream);
       reader = new VideoReader(av, path, format, codec, stream, fps);
       await reader.#begin(options.maxShortSide);
@@ -173,9 +174,9 @@ export class VideoReader {
   warnings(): string[] {
     const found: string[] = [];
     const say = (text: string): number => found.push(`${this.#source}: ${text}.`);
-    if (this.#badPackets > 0) say(`${count(this.#badPackets, 'packet')} could not be decoded`);
-    if (this.#badPictures > 0) say(`${count(this.#badPictures, 'frame')} came out damaged`);
-    if (this.#timeline.jumps > 0) say(`the clock jumped ${count(this.#timeline.jumps, 'time')} and was put right`);
+    if (this.#badPackets > 0) say(`${counted(this.#badPackets, 'packet')} could not be decoded`);
+    if (this.#badPictures > 0) say(`${counted(this.#badPictures, 'frame')} came out damaged`);
+    if (this.#timeline.jumps > 0) say(`the clock jumped ${counted(this.#timeline.jumps, 'time')} and was put right`);
     if (this.#readError !== undefined) say(`reading stopped early (${this.#readError})`);
     const cut = this.#draining && this.decoded < 0.9 * this.expected && this.#lastEnd < 0.9 * this.seconds;
     if (cut) say(`the file ends after ${this.decoded} of about ${this.expected} frames that it announces`);
@@ -208,9 +209,12 @@ export class VideoReader {
       frame.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX) ??
         this.#stream.codecpar.getCodedSideData(av.AV_PKT_DATA_DISPLAYMATRIX),
     );
-    const { width, height } = limitSize(frame.width, frame.height, maxShortSide);
+    const hidden = this.#stream.codecpar.getCodedSideData(av.AV_PKT_DATA_FRAME_CROPPING);
+    const crop = cropOf(hidden, frame.width, frame.height);
+    const { left = 0, top = 0, right = 0, bottom = 0 } = crop ?? {};
+    const { width, height } = limitSize(frame.width - left - right, frame.height - top - bottom, maxShortSide);
     [this.width, this.height] = swapsSides(this.#orientation) ? [height, width] : [width, height];
-    this.#converter = new RgbConverter(av, width, height);
+    this.#converter = new RgbConverter(av, width, height, crop);
   }
 
   async #decode(): Promise<Picture | undefined> {
@@ -259,8 +263,4 @@ export class VideoReader {
     this.#lastEnd = this.#timeline.endOf(Number(frame.duration) * unit);
     return { frame, time, end: this.#lastEnd };
   }
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -3,7 +3,10 @@
  * https://huggingface.co/docs/safetensors and the README of huggingface/safetensors.
  */
 
+import { checkMap, describeValue } from '../core/check.ts';
+import { InputError } from '../core/errors.ts';
 import { type DType, formatShape, type HostTensor, type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
 
 /** The same bound as the reference implementation. */
@@ -35,9 +38,15 @@ export interface Safetensors {
 /**
  * The bytes of a safetensors file. The header keeps the order of `tensors`; the payload is laid out from the widest
  * element type to the narrowest, so that every tensor is aligned and a reader needs no copy.
- * @throws InputError when a tensor's data does not fit its shape or its name is `__metadata__`.
+ * @param metadata Texts by name, such as where the weights come from.
+ * @throws InputError when a tensor's data does not fit its type and shape, its name is `__metadata__`, or metadata are no texts.
  */
 export function encodeSafetensors(tensors: StateDict, metadata: Record<string, string> = {}): Uint8Array {
+  checkMap('The tensors', tensors);
+  for (const [key, text] of Object.entries(metadata)) {
+    if (typeof text === 'string') continue;
+    throw new InputError(`Metadata of a safetensors file are texts; ${key} is ${describeValue(text)}.`);
+  }
   const offsets = new Map<string, number>();
   let payloadBytes = 0;
   const byWidth = [...tensors].sort(([, a], [, b]) => itemSize(b.dtype) - itemSize(a.dtype));
@@ -109,7 +118,9 @@ interface Range {
 
 function readHeader(bytes: Uint8Array, source: string) {
   if (bytes.length < 8) {
-    throw fileError(`${source} is not a safetensors file: it has ${bytes.length} bytes, but the header needs 8.`);
+    throw fileError(
+      `${source} is not a safetensors file: it has ${counted(bytes.length, 'byte')}, but the header needs 8.`,
+    );
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES) {
@@ -119,7 +130,9 @@ function readHeader(bytes: Uint8Array, source: string) {
   }
   const end = 8 + Number(length);
   if (end > bytes.length) {
-    throw fileError(`${source} is cut short: its header ends at byte ${end}, but the file has ${bytes.length} bytes.`);
+    throw fileError(
+      `${source} is cut short: its header ends at byte ${end}, but the file has ${counted(bytes.length, 'byte')}.`,
+    );
   }
   let text: string;
   let header: unknown;
@@ -174,13 +187,13 @@ function readEntry(name: string, entry: unknown, payloadBytes: number, source: s
   const [begin, end] = offsets as unknown[];
   if (!isOffset(begin) || !isOffset(end) || begin > end || end > payloadBytes) {
     throw fileError(
-      `${source} is damaged or cut short: tensor ${name} lies at bytes ${String(begin)} to ${String(end)}, but the file has ${payloadBytes} bytes of tensors.`,
+      `${source} is damaged or cut short: tensor ${name} lies at bytes ${String(begin)} to ${String(end)}, but the file has ${counted(payloadBytes, 'byte')} of tensors.`,
     );
   }
   const expected = sizeOf(shape) * itemSize(dtype);
   if (end - begin !== expected) {
     throw fileError(
-      `${source} is damaged: tensor ${name} of type ${dtypeName} and shape ${formatShape(shape)} needs ${expected} bytes, but has ${end - begin}.`,
+      `${source} is damaged: tensor ${name} of type ${dtypeName} and shape ${formatShape(shape)} needs ${counted(expected, 'byte')}, but has ${end - begin}.`,
     );
   }
   return { name, dtype, shape, begin, end } satisfies Range & Pick<HostTensor, 'dtype' | 'shape'>;
@@ -198,7 +211,9 @@ function checkCoverage(ranges: Range[], payloadBytes: number, source: string): v
     covered = end;
   }
   if (covered !== payloadBytes) {
-    throw fileError(`${source} is damaged: ${payloadBytes - covered} bytes after the last tensor belong to none.`);
+    throw fileError(
+      `${source} is damaged: ${counted(payloadBytes - covered, 'byte')} after the last tensor belong to none.`,
+    );
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { type DType, formatShape, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
+import { counted } from '../core/words.ts';
 import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
 import { crc32c, maskCrc } from './crc32.ts';
 import { ByteWriter, readFields } from './protobuf.ts';
@@ -177,7 +178,7 @@ export async function readTensorFlowCheckpoint(
     const end = entry.offset + entry.size;
     if (end > shard.length) {
       throw fileError(
-        `${dataFileName(source, entry.shardId, numShards)} is cut short: tensor ${entry.name} ends at byte ${end}, but the file has ${shard.length} bytes.`,
+        `${dataFileName(source, entry.shardId, numShards)} is cut short: tensor ${entry.name} ends at byte ${end}, but the file has ${counted(shard.length, 'byte')}.`,
       );
     }
     if (maskCrc(crc32c(shard.subarray(entry.offset, end))) !== entry.crc32c) {
@@ -212,7 +213,7 @@ function checkEntry(entry: TensorFlowEntry, source: string): DType {
   const expected = sizeOf(shape) * itemSize(dtype);
   if (size !== expected || offset < 0) {
     throw fileError(
-      `${source} is damaged: tensor ${name} of type ${dtype} and shape ${formatShape(shape)} needs ${expected} bytes, but has ${size} at ${offset}.`,
+      `${source} is damaged: tensor ${name} of type ${dtype} and shape ${formatShape(shape)} needs ${counted(expected, 'byte')}, but has ${size} at ${offset}.`,
     );
   }
   return dtype;

@@ -5,6 +5,7 @@
 
 import { inflateSync } from 'fflate';
 import type { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { fileError, MemoryBudget } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 
@@ -70,7 +71,7 @@ export class Zip {
     const packed = this.#packed(name, entry);
     const data = entry.method === STORE ? packed : this.#inflate(name, entry, packed);
     if (data.length !== entry.bytes) {
-      throw this.#damaged(`its entry ${name} should have ${entry.bytes} bytes, but has ${data.length}`);
+      throw this.#damaged(`its entry ${name} should have ${counted(entry.bytes, 'byte')}, but has ${data.length}`);
     }
     // PyTorch writes 0 where it was told not to compute checksums (compute_crc32 = False).
     if (entry.crc !== 0 && crc32(data) !== entry.crc) {

@@ -12,6 +12,7 @@ import type { Stream } from '../i3d/architecture.ts';
 import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../i3d/model_file.ts';
 import type { ModelSpec } from '../i3d/spec.ts';
 import { loadWeightsFile, saveSafetensors } from '../io/weights.ts';
+import { type ClipRecord, clipChanges } from './clip_record.ts';
 import type { Position, State } from './loop.ts';
 
 export interface Checkpoint extends Position {
@@ -60,9 +61,15 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
 
 /**
  * Whether a run is the one that a checkpoint was left by.
- * @throws InputError that names the first setting that differs.
+ * @throws InputError that says which clips have changed, or names the first setting that differs.
  */
 export function checkSameRecipe(path: string, before: Checkpoint['recipe'], now: Checkpoint['recipe']): void {
+  const changes = isRecord(before.clips) && isRecord(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
+  if (changes !== undefined) {
+    throw new InputError(
+      `${path} was left by a run on other clips: ${changes}; put them back as they were, or start anew with another --out.`,
+    );
+  }
   const found = difference(before, JSON.parse(JSON.stringify(now)), '');
   if (!found) return;
   throw new InputError(
@@ -85,6 +92,9 @@ function difference(before: unknown, now: unknown, place: string): Difference | 
   }
   return undefined;
 }
+
+const isRecord = (value: unknown): value is ClipRecord =>
+  isObject(value) && typeof value.digest === 'string' && isObject(value.files);
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

@@ -37,3 +37,8 @@ export interface NamedClip {
 
 /** Code units, so that no language setting changes the order of classes. */
 export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Some names of many. */
+export function asList(names: readonly string[], most = 3): string {
+  return names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
+}

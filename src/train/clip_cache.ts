@@ -7,6 +7,7 @@ import { InputError } from '../core/errors.ts';
 import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../core/tensor.ts';
 import { computeFlow, type PresetName, resolveOptions } from '../flow/index.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { onDevice } from '../gpu/recover.ts';
 import { readContents } from '../io/images.ts';
 import { decodeNpy, encodeNpy } from '../io/npy.ts';
 import type { ClipSource } from './clip.ts';
@@ -20,7 +21,7 @@ export interface ClipCacheOptions extends Omit<DecodeOptions, 'maxFrames'> {
   readonly maxFrames?: number | undefined;
   /** How flow is computed; `fast` where left out. */
   readonly preset?: PresetName | undefined;
-  /** The device for flow, asked for when flow is first computed. */
+  /** The device for flow, asked for when flow is first computed, and again where it is lost. */
   readonly gpu?: () => Promise<Gpu>;
   /** Where files are kept; `defaultClipCache()` where left out, and nowhere where it is `false`. */
   readonly folder?: string | false | undefined;
@@ -143,7 +144,7 @@ export class ClipCache {
     const open = this.#gpu;
     if (!open) throw new Error('A cache without a device cannot compute flow.');
     const turn = this.#solving.then(
-      async () => (await computeFlow(await open(), frames, { preset: this.preset })).data,
+      async () => (await onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }))).data,
     );
     this.#solving = turn.catch(() => undefined);
     return turn;

@@ -96,7 +96,7 @@ function checkClipFolder(
   const advice =
     splits.length > 0 && other !== undefined
       ? `where ${splits.join(' and ')} are parts of the data, move ${other} away from beside them`
-      : `give ${join(folder, className)} if the folders in it are the classes`;
+      : `move them up, or give ${join(folder, className)} if the folders in it are the classes`;
   throw new InputError(
     `${path} is no clip of the class ${className}, since it holds ${describeContents(contents)} and no pictures; clips lie in the folders of their classes, class/clip.mp4: ${advice}.`,
   );

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { checkOptionNames, nearestNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
-import { byName, type ClipSet, type LabelledClip, type NamedClip } from './clip.ts';
+import { asList, byName, type ClipSet, type LabelledClip, type NamedClip } from './clip.ts';
 import { readClipFolder } from './clip_folder.ts';
 import { readClipList } from './clip_list.ts';
 
@@ -80,10 +80,7 @@ function labelled(source: string, clips: readonly NamedClip[], given: readonly s
   return { source, classes, clips: clips.map((clip) => ({ path: clip.path, label: label(clip), split: clip.split })) };
 }
 
-function listed(names: readonly string[]): string {
-  const most = 12;
-  return names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
-}
+const listed = (names: readonly string[]): string => asList(names, 12);
 
 /**
  * The set with a share of each class, drawn by a seed, as test clips; the set itself where it has test clips already. A

@@ -18,6 +18,7 @@ export interface EvaluateModelsOptions {
   /** Windows of a clip. */
   readonly windows: number;
   readonly caches: ClipCaches;
+  /** The device; asked again where that is lost. */
   gpu(): Promise<Gpu>;
   readonly tuning?: TuningTable | undefined;
   /** Aborted, `evaluateModels` throws its reason. */
@@ -60,7 +61,7 @@ export async function evaluateModels(
       },
       signal: options.signal,
     });
-    scores[stream] = await scoreClips(await gpu(), { spec, parameters }, prepared, cache, {
+    scores[stream] = await scoreClips(gpu, { spec, parameters }, prepared, cache, {
       ...options,
       split,
       onProgress: (done) => onClips?.(`${stream} of clip`, done, prepared.clips.length),

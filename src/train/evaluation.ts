@@ -6,7 +6,9 @@
 import { InputError } from '../core/errors.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { type DeviceSource, Recoverable } from '../gpu/recover.ts';
 import { compile } from '../graph/compile.ts';
+import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Stream } from '../i3d/architecture.ts';
 import type { Model } from '../i3d/model_file.ts';
@@ -56,42 +58,50 @@ export interface ScoreOptions {
 
 /**
  * The clips of a split as a model sees them, in the order of the set.
+ * @param source Asked again where the device is lost: what was computed before stays.
  * @throws NonFiniteLogitsError that names the clip
  */
 export async function scoreClips(
-  gpu: Gpu,
+  source: DeviceSource,
   { spec, parameters }: Pick<Model, 'spec' | 'parameters'>,
   set: PreparedSet,
   cache: ClipCache,
   { split, windows, batch = 4, tuning, onProgress, signal }: ScoreOptions,
 ): Promise<ScoredClip[]> {
-  const device = new DeviceParameters(gpu, parameters);
+  const network = new Recoverable(source, (gpu) => openNetwork(gpu, clipGraph(spec, batch, 0), parameters, tuning));
   try {
-    const plan = await compile(clipGraph(spec, batch, 0), device, {
-      outputs: ['logits'],
-      ...(tuning ? { tuning } : {}),
-    });
-    try {
-      const byClip = new Map<number, Float64Array[]>();
-      for await (const { clip, geometry, clips } of evaluationBatches(set, cache, { ...spec, batch, windows, split })) {
-        signal?.throwIfAborted();
-        const { logits } = await plan.run({ clip, geometry }, { borrow: true });
-        for (const [row, index] of clips.entries()) {
-          const own = logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes);
-          const scores = softmax(finiteLogits(`The logits of ${set.clips[index]!.path}`, own));
-          byClip.set(index, [...(byClip.get(index) ?? []), scores]);
-        }
-        onProgress?.(byClip.size);
+    const byClip = new Map<number, Float64Array[]>();
+    for await (const { clip, geometry, clips } of evaluationBatches(set, cache, { ...spec, batch, windows, split })) {
+      signal?.throwIfAborted();
+      const { logits } = await network.use(({ plan }) => plan.run({ clip, geometry }, { borrow: true }));
+      for (const [row, index] of clips.entries()) {
+        const own = logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes);
+        const scores = softmax(finiteLogits(`The logits of ${set.clips[index]!.path}`, own));
+        byClip.set(index, [...(byClip.get(index) ?? []), scores]);
       }
-      return [...byClip].map(([index, scores]) => {
-        const { path, label } = set.clips[index]!;
-        return { path, label, probabilities: mean(scores) };
-      });
-    } finally {
-      plan.dispose();
+      onProgress?.(byClip.size);
     }
+    return [...byClip].map(([index, scores]) => {
+      const { path, label } = set.clips[index]!;
+      return { path, label, probabilities: mean(scores) };
+    });
   } finally {
-    device.dispose();
+    network.dispose();
+  }
+}
+
+async function openNetwork(gpu: Gpu, graph: Graph, tensors: Model['parameters'], tuning: TuningTable | undefined) {
+  const parameters = new DeviceParameters(gpu, tensors);
+  try {
+    const plan = await compile(graph, parameters, { outputs: ['logits'], ...(tuning ? { tuning } : {}) });
+    const dispose = () => {
+      plan.dispose();
+      parameters.dispose();
+    };
+    return { plan, dispose };
+  } catch (error) {
+    parameters.dispose();
+    throw error;
   }
 }
 

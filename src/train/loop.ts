@@ -5,6 +5,7 @@
 
 import { I3dError } from '../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
+import { DeviceLostError } from '../gpu/errors.ts';
 import { learningRateAt } from './schedule.ts';
 import { type PlannedStage, totalSteps } from './stages.ts';
 
@@ -66,6 +67,11 @@ export interface LoopOptions {
   /** Called every `evaluateEvery` steps of a stage; 0 means never. */
   evaluate?(position: Position, stage: PlannedStage): Promise<void>;
   readonly evaluateEvery?: number;
+  /**
+   * Called when the device is lost, with what was saved last; training goes on from there, with what `open` gives then.
+   * Throws where there is no other device, as training does where this is left out.
+   */
+  onLost?(error: DeviceLostError, saved: Position): Promise<void>;
   /** Ends the run after the step that is being computed. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -86,6 +92,23 @@ export async function train(options: LoopOptions): Promise<Position> {
 }
 
 async function trainStage(stage: PlannedStage, start: Position, options: LoopOptions): Promise<Position> {
+  let saved = start;
+  const save = async (position: Position) => {
+    saved = position;
+    await options.save(position);
+  };
+  for (;;) {
+    try {
+      return await trainOnDevice(stage, saved, { ...options, save });
+    } catch (error) {
+      if (!(error instanceof DeviceLostError) || !options.onLost) throw error;
+      await options.onLost(error, saved);
+      if (options.signal?.aborted) return saved;
+    }
+  }
+}
+
+async function trainOnDevice(stage: PlannedStage, start: Position, options: LoopOptions): Promise<Position> {
   const { accumulate, batch, evaluateEvery = 0, signal } = options;
   // A stage begins without velocities, whether the one before it has just ended or was loaded.
   const begins = start.step === stage.first;

@@ -43,6 +43,16 @@ export class MetricsFile {
     return new MetricsFile(path, lines);
   }
 
+  /**
+   * Drops the lines that are not to stay: those of steps that are done again.
+   * @throws InputError when the file cannot be written.
+   */
+  async keep(stays: (line: MetricsLine) => boolean): Promise<void> {
+    const kept = this.lines.filter(stays);
+    this.lines.splice(0, this.lines.length, ...kept);
+    await writeFileAtomic(this.path, kept.map(formatLine).join(''));
+  }
+
   /** @throws InputError when the file cannot be written, such as on a full disk. */
   async add(line: MetricsLine): Promise<void> {
     this.lines.push(line);

@@ -64,6 +64,7 @@ export async function prepareClips(set: ClipSet, cache: ClipCache, options: Prep
     const own = set.clips.filter((clip) => clip.label === label);
     if (own.length === 0 || clips.some((clip) => clip.label === label)) continue;
     const { reason } = skipped.find(({ path }) => path === own[0]!.path)!;
+    if (own.length === 1) throw new InputError(`The only clip of the class ${name} cannot be used. ${reason}`);
     throw new InputError(`None of the ${own.length} clips of the class ${name} can be used. The first one: ${reason}`);
   }
   return { ...set, clips, skipped };

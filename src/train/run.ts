@@ -48,7 +48,8 @@ export async function runTraining({ resume, ...options }: RunOptions): Promise<R
   checkTrainable(set);
   const streams = [...new Set(config.streams)];
   const starts = new Map<Stream, Start>();
-  for (const stream of streams) starts.set(stream, await startOf(config, stream, set.classes));
+  const warn = (message: string) => observer.onWarning(message);
+  for (const stream of streams) starts.set(stream, await startOf(config, stream, set.classes, warn));
   const checkpoints = await findCheckpoints(config, streams, resume);
   const metrics = await openMetrics(config, streams, checkpoints);
   const context: RunContext = { ...options, metrics, observer: { ...observer, onSkip } };

@@ -25,12 +25,14 @@ export interface Start {
 
 /**
  * @param classes Those of the data set. A model of just these keeps its head.
+ * @param warn Takes a sentence about each thing in a checkpoint that was passed over.
  * @throws InputError when the model cannot be read or is not what the configuration asks for.
  */
 export async function startOf(
   { from, model, seed }: Pick<TrainConfig, 'from' | 'model' | 'seed'>,
   stream: Stream,
   classes: readonly string[],
+  warn: (message: string) => void,
 ): Promise<Start> {
   const path = await modelPath(from, stream);
   if (path === undefined) {
@@ -38,7 +40,7 @@ export async function startOf(
     const spec = modelSpec({ ...SMALL, width, ...model, stream, classes: classes.length });
     return { spec, parameters: initialParameters(spec, seed), from: undefined };
   }
-  const given = await readStart(path, stream);
+  const given = await readStart(path, stream, warn);
   for (const key of ['architecture', 'width'] as const) {
     const wanted = model[key];
     if (wanted === undefined || wanted === given.spec[key]) continue;
@@ -71,17 +73,18 @@ async function modelPath(from: string | undefined, stream: Stream): Promise<stri
 }
 
 /** A model that `train` left, or weights of I3D as others publish them. */
-async function readStart(path: string, stream: Stream): Promise<Model> {
+async function readStart(path: string, stream: Stream, warn: (message: string) => void): Promise<Model> {
   const contents = await loadWeightsFile(path);
   if (isModelFile(contents.metadata)) {
     const model = parseModelFile(contents, path);
     if (model.spec.stream === stream) return model;
     throw new InputError(`${path} is a model for ${model.spec.stream}; the ${stream} stream cannot start from it.`);
   }
-  const { channels, parameters, classes } = readI3dCheckpoint(contents.tensors, path);
+  const { channels, parameters, classes, warnings } = readI3dCheckpoint(contents.tensors, path, { stream });
   if (channels !== STREAM_CHANNELS[stream]) {
     throw new InputError(`${path} takes clips with ${channels} channels; the ${stream} stream cannot start from it.`);
   }
+  for (const text of [...contents.warnings, ...warnings]) warn(text);
   const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
   return { spec: modelSpec({ architecture: 'i3d', stream, classes }), classes: names, parameters };
 }

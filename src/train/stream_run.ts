@@ -1,7 +1,5 @@
 /** @file Trains one stream on the clips of a set, from its start or from a checkpoint. Node only. */
 
-import { createHash } from 'node:crypto';
-import { dirname, relative } from 'node:path';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { GpuOutOfMemoryError } from '../gpu/errors.ts';
@@ -12,6 +10,7 @@ import type { ClipSet } from './clip.ts';
 import type { ClipCache } from './clip_cache.ts';
 import type { ClipCaches } from './clip_caches.ts';
 import { clipGraph } from './clip_graph.ts';
+import { recordClips } from './clip_record.ts';
 import type { TrainConfig } from './config.ts';
 import { accuracy, scoreClips } from './evaluation.ts';
 import { type Position, type StepReport, train } from './loop.ts';
@@ -54,6 +53,7 @@ export interface RunContext {
   readonly observer: RunObserver;
   readonly tuning?: TuningTable | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The device. Asked again where it is lost: on another one, training goes on from its last checkpoint. */
   gpu(): Promise<Gpu>;
 }
 
@@ -85,7 +85,8 @@ export async function trainStream(
   const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
   const stages = planStages(config, sampler.epoch, start.from !== undefined);
   const path = checkpointPath(config.out, stream);
-  const recipe = recipeOf(config, spec, stages, prepared);
+  const clips = await recordClips(prepared, cache);
+  const recipe = { ...settingsOf(config), classes: set.classes, model: spec, stages, clips };
   if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
   const from: Position = checkpoint ?? { step: 0, state: start.parameters };
   const plan = describe(start, stages, from.step, prepared);
@@ -115,6 +116,10 @@ export async function trainStream(
       const line = await evaluateNow(at, name, spec, prepared, cache, context);
       await metrics.add(line);
       observer.onEvaluation(line);
+    },
+    onLost: async (_, { step }) => {
+      (await context.gpu()).assertUsable();
+      await metrics.keep((line) => line.stream !== stream || line.step <= step);
     },
     signal,
   });
@@ -169,7 +174,7 @@ async function evaluateNow(
   cache: ClipCache,
   { config, gpu, tuning, observer }: RunContext,
 ): Promise<EvaluationLine> {
-  const clips = await scoreClips(await gpu(), { spec, parameters: state }, set, cache, {
+  const clips = await scoreClips(gpu, { spec, parameters: state }, set, cache, {
     split: 'test',
     windows: config.evaluate.windows,
     tuning,
@@ -179,15 +184,8 @@ async function evaluateNow(
   return { kind: 'evaluation', stream: spec.stream, stage, step, top1, top5, loss };
 }
 
-/** Everything that the bits of a stream depend on. */
-function recipeOf(config: TrainConfig, spec: ModelSpec, stages: readonly PlannedStage[], set: PreparedSet) {
+/** Those of a configuration that the bits of a stream depend on. */
+function settingsOf(config: TrainConfig) {
   const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, recompute, ...rest } = config;
-  const clips = set.clips.map(({ path, label, split, frames }) => [
-    relative(dirname(set.source), path),
-    label,
-    split,
-    frames,
-  ]);
-  const digest = createHash('sha256').update(JSON.stringify(clips)).digest('hex').slice(0, 16);
-  return { ...rest, classes: set.classes, model: spec, stages, clips: `${set.clips.length} (${digest})` };
+  return rest;
 }

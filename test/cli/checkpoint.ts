@@ -11,19 +11,34 @@ const int = (value: number): string =>
 const tuple = (...items: string[]): string => `(${items.join('')}t`;
 const global = (module: string, name: string): string => `c${module}\n${name}\n`;
 
+export interface CheckpointOptions {
+  /** What all values of a tensor are, by its name; 0 where left out. */
+  readonly values?: Readonly<Record<string, number>>;
+  /** The key under which the state dict lies; a score and options of a command line lie beside it. */
+  readonly wrapper?: string;
+}
+
 /** A state dict of zeros. */
-export function zeroCheckpoint(shapes: Readonly<Record<string, readonly number[]>>): Uint8Array {
+export function zeroCheckpoint(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  { values = {}, wrapper }: CheckpointOptions = {},
+): Uint8Array {
   const files: Record<string, Uint8Array> = {};
-  const entries = Object.entries(shapes).map(([name, shape], i) => {
+  const tensor = (name: string, shape: readonly number[], i: number): string => {
     const size = shape.reduce((product, extent) => product * extent, 1);
-    files[`archive/data/${i}`] = new Uint8Array(size * 4);
+    files[`archive/data/${i}`] = new Uint8Array(new Float32Array(size).fill(values[name] ?? 0).buffer);
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
     const storage = tuple(text('storage'), global('torch', 'FloatStorage'), text(String(i)), text('cpu'), int(size));
     const hooks = `${global('collections', 'OrderedDict')})R`;
     const parts = [`${storage}Q`, int(0), tuple(...shape.map(int)), tuple(...strides.map(int)), '\x89', hooks];
     return `${text(name)}${global('torch._utils', '_rebuild_tensor_v2')}${tuple(...parts)}R`;
-  });
-  return archive(`}(${entries.join('')}u.`, files);
+  };
+  const names = Object.keys(shapes);
+  const state = `}(${names.map((name, i) => tensor(name, shapes[name]!, i)).join('')}u`;
+  if (wrapper === undefined) return archive(`${state}.`, files);
+  const args = `${text('args')}${global('argparse', 'Namespace')})\x81}${text('lr')}${int(1)}sb`;
+  const score = tensor('best_acc1', [], names.length);
+  return archive(`}(${score}${args}${text(wrapper)}${state}u.`, files);
 }
 
 /** A checkpoint that runs a command when Python loads it. */

@@ -97,7 +97,7 @@ test('convert writes what is no I3D as it is, and says so', async () => {
   const { code, stdout, stderr } = await i3d(['convert', at('in.safetensors'), at('out.safetensors')]);
   expect(code).toBe(0);
   expect(stderr).toMatch(/^i3d: .* It was written as it is\.\n$/);
-  expect(stdout).toContain('not I3D, 1 tensors, 2 values');
+  expect(stdout).toContain('not I3D, 1 tensor, 2 values');
   expect([...(await loadWeights(at('out.safetensors'))).get('w')!.data]).toEqual([1, 2]);
 });
 
@@ -159,7 +159,7 @@ describeWithShared(
       expect(fromGif.top).toHaveLength(5);
       expect(fromArray.top).toHaveLength(3);
       expect(fromGif.top[0]).toMatchObject({ rank: 1, index: 272, label: 'riding mule' });
-      expect(Object.keys(fromGif.seconds)).toEqual(['decode', 'prepare', 'compile', 'run']);
+      expect(Object.keys(fromGif.seconds)).toEqual(['decode', 'prepare', 'compile', 'run', 'total']);
       expect(fromGif.adapter).not.toBe('');
     });
 

@@ -116,7 +116,7 @@ if (rgb && flow) {
   cases.push(
     ['truncated weights', ['classify', clip, '--rgb', cut], /cut\.pt is cut short/],
     ['weights of the other stream', ['classify', clip, '--rgb', flow], /give them as --flow\.$/],
-    ['labels that do not fit', ['classify', clip, '--rgb', rgb, '--labels', file('l.txt', 'one\n')], /has 1 names/],
+    ['labels that do not fit', ['classify', clip, '--rgb', rgb, '--labels', file('l.txt', 'one\n')], /has 1 name,/],
     ['missing labels', ['classify', clip, '--rgb', rgb, '--labels', 'none.txt'], /none\.txt does not exist/],
   );
 }

@@ -1,6 +1,6 @@
 /** @file Models of our own on the command line: classified as training evaluates them, inspected, converted. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import type { Stream } from '../../src/i3d/architecture.ts';
 import type { Model } from '../../src/i3d/model_file.ts';
 import { softmax } from '../../src/i3d/scores.ts';
 import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
-import { encodeNpy } from '../../src/io/npy.ts';
+import { decodeNpy, encodeNpy, permuteAxes } from '../../src/io/npy.ts';
 import { ClipCache } from '../../src/train/clip_cache.ts';
 import { scoreClips } from '../../src/train/evaluation.ts';
 import { readModelFile, saveModelFile } from '../../src/train/model_files.ts';
@@ -84,7 +84,7 @@ describe('classify --model', () => {
     const set = { source: folder, classes, clips: [source] };
     const cache = new ClipCache({ shortSide: 64, folder: false, gpu: async () => gpu() });
     const score = async (stream: Stream) =>
-      scoreClips(gpu(), models[stream], set as never, cache, { split: 'test', windows: 1 });
+      scoreClips(async () => gpu(), models[stream], set as never, cache, { split: 'test', windows: 1 });
     const [rgb, flow] = [await score('rgb'), await score('flow')];
     const close = (logits: number[], probabilities: ArrayLike<number>) =>
       softmax(logits).forEach((value, i) => {
@@ -105,6 +105,28 @@ describe('classify --model', () => {
     expect(result.streams.flow).toBeUndefined();
     const single = await classify(clip(20), '--model', at('both', 'rgb.safetensors'), '--frames', '4', '--start', '3');
     expect(single.windows).toEqual([{ start: 3, frames: 4 }]);
+  });
+
+  test('sees the same in normalised frames of PyTorch’s order; flow that looks scaled is told of', async () => {
+    const { shape, data } = decodeNpy(readFileSync(clip(12)), 'clip');
+    const floats = Float32Array.from(data as Uint8Array, (value) => value / 127.5 - 1);
+    const moved = permuteAxes('f32', floats, shape, [3, 0, 1, 2]);
+    const turned = at('turned.npy');
+    writeFileSync(turned, encodeNpy({ dtype: 'f32', shape: [1, 3, 12, 80, 102], data: moved }));
+    const both = await Promise.all(
+      [turned, clip(12)].map((path) => classify(path, '--model', at('both', 'rgb.safetensors'))),
+    );
+    expect(both[0].streams.rgb.logits).toEqual(both[1].streams.rgb.logits);
+    expect(both[0].streams.rgb.logits).toHaveLength(3);
+
+    const flow = at('scaled.npy');
+    const values = Float64Array.from({ length: 12 * 80 * 102 * 2 }, (_, i) => Math.sin(i));
+    writeFileSync(flow, encodeNpy({ dtype: 'f64', shape: [12, 80, 102, 2], data: values }));
+    const { code, stderr } = await i3d(['classify', '--flow-input', flow, '--model', at('both'), '--stream', 'flow']);
+    expect(stderr).toMatch(
+      /^i3d: .*scaled\.npy: none of its values is beyond ±1 pixel, .*; if so, give --flow-units scaled\.\n$/,
+    );
+    expect(code).toBe(0);
   });
 
   test('bad requests', async () => {
@@ -128,6 +150,33 @@ describe('classify --model', () => {
       expect(code).toBe(1);
     }
   });
+});
+
+test('logits that are no numbers end classify and evaluation in one sentence that names the clip', async () => {
+  // Finite, as the file must be, and beyond float32 once they are multiplied.
+  const parameters = new Map(
+    [...models.rgb.parameters].map(([name, tensor]) => [
+      name,
+      /^Logits.*weight/i.test(name) ? { ...tensor, data: tensor.data.map((v) => Math.sign(v) * 3e38) } : tensor,
+    ]),
+  );
+  const loud = { ...models.rgb, parameters } as Model;
+  const path = at('loud.safetensors');
+  await saveModelFile(path, loud);
+  const frames = clip(12);
+  for (const json of [[], ['--json']]) {
+    const { code, stdout, stderr } = await i3d(['classify', frames, '--model', path, ...json]);
+    expect(stderr).toMatch(
+      /^i3d: The RGB logits of \S+clip12\.npy, frames 0 to 11, cannot be used: [^\n]+ finite numbers\.\n$/,
+    );
+    expect(stdout).toBe('');
+    expect(code).toBe(1);
+  }
+  const source = { path: frames, label: 0, split: 'test' as const, frames: 12, width: 82, height: 64 };
+  const set = { source: folder, classes, clips: [source] };
+  const cache = new ClipCache({ shortSide: 64, folder: false, gpu: async () => gpu() });
+  const scores = scoreClips(async () => gpu(), loud, set as never, cache, { split: 'test', windows: 1 });
+  await expect(scores).rejects.toThrow(/^The logits of \S+clip12\.npy cannot be used/);
 });
 
 test('inspect shows what a model takes and tells apart; convert keeps it', async () => {

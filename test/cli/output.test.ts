@@ -48,7 +48,7 @@ describe.runIf(process.platform === 'linux')('a full disk', () => {
 
   test('for messages does not keep a result from being printed', async () => {
     expect(await withFiles(['inspect', tiny()], at('result.txt'), '/dev/full')).toBe(0);
-    expect(readFileSync(at('result.txt'), 'utf8')).toContain('1 tensors');
+    expect(readFileSync(at('result.txt'), 'utf8')).toContain('1 tensor');
   });
 });
 

@@ -3,6 +3,7 @@ import * as api from '../../src/node.ts';
 
 const NO_GPU = { assertUsable: () => undefined } as unknown as api.Gpu;
 const size = { frames: 16, height: 224, width: 224, classes: 400 };
+const SPEC = api.modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 2 });
 const preprocess = api.preprocessGeometry(224, 224);
 
 /** Every public function that takes options, with one that it does not have. */
@@ -23,6 +24,13 @@ const CALLS: Record<string, () => unknown> = {
   flowToColor: () => api.flowToColor(api.floatTensor([8, 8, 2], new Float32Array(128)), { max: 1 } as never),
   openClip: () => api.openClip('clip.mp4', { frame: 16 } as never),
   readClipSet: () => api.readClipSet('.', { holdout: 0.2 } as never),
+  mapCheckpoint: () => api.mapCheckpoint(new Map(), 'x.pt', { steam: 'rgb' } as never),
+  readI3dCheckpoint: () => api.readI3dCheckpoint(new Map(), 'x.pt', { channels: 3 } as never),
+  modelSpec: () => api.modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 2, length: 64 } as never),
+  modelGraph: () => api.modelGraph(SPEC, { bach: 2 } as never),
+  scaleArchitecture: () => api.scaleArchitecture(api.ARCHITECTURES.i3d, { widht: 0.5 } as never),
+  modelFileContents: () =>
+    api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: new Map() }, { type: 'f16' } as never),
   writeVideo: () => api.writeVideo('clip.mp4', [], { width: 8, height: 8, fps: 25, codec: 'h264' } as never),
 };
 
@@ -39,9 +47,9 @@ describe('an option that is not known', () => {
     expect((error as Error).message).toContain(`${name} has`.replace('compileKernels has', 'compile has'));
   });
 
-  it.each([0, 2.5, Number.NaN, '3', -1])('and i3dGraph refuses %o classes', (classes) => {
+  it.each([2.5, Number.NaN, '3', -1])('and i3dGraph refuses %o classes', (classes) => {
     expect(() => api.i3dGraph({ ...size, channels: 3, classes: classes as number })).toThrow(
-      /option classes must be a whole number of at least 1/,
+      /option classes must be a whole number of at least 0/,
     );
   });
 });
@@ -57,6 +65,16 @@ const MISTAKES: Record<string, () => unknown> = {
   'no device': () => api.compileKernels(new api.GraphBuilder().build(), undefined as never),
   'parameters that are no map': () => new api.DeviceParameters(NO_GPU, {} as never),
   'weights that are no map': () => api.readI3dCheckpoint({} as never, 'w.pt'),
+  'a model that is only its tensors': () => api.parseModelFile(new Map() as never, 'x'),
+  'a 2D model without metadata': () => api.readImageModel({ tensors: new Map() } as never, 'x'),
+  'an element type that files do not have': () =>
+    api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: new Map() }, { dtype: 'bf16' as never }),
+  'parameters in an object': () => api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: {} as never }),
+  'metadata that are no texts': () => api.encodeSafetensors(new Map(), { epoch: 3 as never }),
+  'tensors in an object': () => api.encodeSafetensors({} as never),
+  'a model without a spec': () => api.inflateModel({ parameters: new Map(), classes: [] } as never),
+  'a kernel that is a list': () => api.inflateKernel([1, 2] as never, 3),
+  'networks without specs': () => api.verifyInflation(NO_GPU, {} as never, {} as never, {} as never),
   'a list as an array to write': () => api.encodeNpy({ dtype: 'f32', shape: [2], data: [1, 2] } as never),
   'another array than the type says': () =>
     api.encodeSafetensors(new Map([['w', { dtype: 'f32', shape: [2], data: new Float64Array(2) } as never]])),

@@ -1,12 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { tune } from '../../src/graph/tuner.ts';
-import { fileTuning } from '../../src/io/tuning_file.ts';
+import { fileTuning, unfinishedTuning } from '../../src/io/tuning_file.ts';
 import { testGpu } from '../harness.ts';
 import { formulaParameters } from './graphs.ts';
 
@@ -59,6 +60,37 @@ describe('tune', () => {
     const graph = pointGraph();
     expect(await tune(graph, gpu(), formulaParameters(graph), { budget: 0 })).toEqual({});
   });
+
+  it('goes on from the times that an earlier run has measured', async () => {
+    const graph = pointGraph();
+    const tensors = formulaParameters(graph);
+    const options = { accuracy: 'exact', repeats: 1 } as const;
+    const times: Record<string, Record<string, number>> = {};
+    const onTime = (problem: string, candidate: string, ms: number) => {
+      times[problem] = { ...times[problem], [candidate]: ms };
+    };
+    let asked = 0;
+    const aborted = new AbortController();
+    const stopping = (...time: Parameters<typeof onTime>) => {
+      onTime(...time);
+      if (++asked === 2) aborted.abort();
+    };
+    expect(await tune(graph, gpu(), tensors, { ...options, onTime: stopping, signal: aborted.signal })).toEqual({});
+    const before = structuredClone(times);
+    const [problem] = Object.keys(before);
+    expect(Object.keys(before[problem!]!)).toHaveLength(2);
+    // One that cannot be beaten.
+    const [guess] = Object.keys(before[problem!]!);
+    before[problem!]![guess!] = 1e-9;
+    const again: string[] = [];
+    const records = await tune(graph, gpu(), tensors, {
+      ...options,
+      times: before,
+      onTime: (_, candidate) => void again.push(candidate),
+    });
+    expect(records[problem!]).toEqual({ candidate: guess, ms: 1e-9, guessMs: 1e-9 });
+    for (const candidate of Object.keys(before[problem!]!)) expect(again).not.toContain(candidate);
+  });
 });
 
 describe('fileTuning', () => {
@@ -80,11 +112,29 @@ describe('fileTuning', () => {
     await Promise.all(names.map((name) => fileTuning(path).add({ [name]: { candidate: 'direct', ms: 1 } })));
     expect(Object.keys(await fileTuning(path).load()).sort()).toEqual([...names].sort());
 
-    const old = new Date(Date.now() - 60_000);
+    const old = new Date(Date.now() - 120_000);
     await writeFile(`${path}.lock`, '');
     await utimes(`${path}.lock`, old, old);
     await fileTuning(path).add({ last: { candidate: 'direct', ms: 1 } });
     expect(await fileTuning(path).load()).toHaveProperty('last');
+    // Of a process that has ended, at once.
+    const ended = spawnSync(process.execPath, ['--version']).pid;
+    await writeFile(`${path}.lock`, `${ended} ${hostname()}`);
+    await fileTuning(path).add({ next: { candidate: 'direct', ms: 1 } });
+    expect(await fileTuning(path).load()).toHaveProperty('next');
     expect(await readdir(join(folder, 'shared'))).toEqual(['tuning.json']);
+  });
+
+  it('keeps what is known of unfinished problems beside it', async () => {
+    const path = join(folder, 'beside', 'tuning.json');
+    const store = unfinishedTuning(path);
+    await store.check();
+    await Promise.all(['a', 'b', 'c'].map((name, ms) => unfinishedTuning(path).add('x', name, ms)));
+    await store.add('y', 'a', 7);
+    expect(await store.load()).toEqual({ x: { a: 0, b: 1, c: 2 }, y: { a: 7 } });
+    await store.finish('x');
+    expect(await store.load()).toEqual({ y: { a: 7 } });
+    await writeFile(join(folder, 'file'), '');
+    await expect(unfinishedTuning(join(folder, 'file', 'x.json')).check()).rejects.toThrow(/Cannot write .*file/);
   });
 });

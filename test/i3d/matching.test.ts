@@ -104,6 +104,32 @@ describe('beside the network', () => {
     expect(mapCheckpoint(tensors, 'x.pt')).toMatchObject({ prefix: 'backbone.', classes, warnings: [] });
   });
 
+  it('parts of one network may have prefixes of their own', () => {
+    const tensors = new Map(
+      [...state('pytorch')].map(([name, tensor]) => [
+        `${name.startsWith('Mixed') ? 'body.module' : 'stem'}.${name}`,
+        tensor,
+      ]),
+    );
+    const { names, warnings } = mapCheckpoint(tensors, 'x.pt');
+    expect(names.get('Conv3d_1a_7x7/weights')).toBe('stem.Conv3d_1a_7x7.conv3d.weight');
+    expect(names.get('Mixed_3b/Branch_0/Conv3d_0a_1x1/beta')).toBe('body.module.Mixed_3b.b0.bn.bias');
+    expect(warnings).toEqual([]);
+  });
+
+  it('what one network lacks is not taken from another', () => {
+    const [student, teacher] = [state('pytorch', { prefix: 'student.' }), state('pytorch', { prefix: 'teacher.' })];
+    for (const [prefix, tensors] of [
+      ['student.', student],
+      ['teacher.', teacher],
+    ] as const) {
+      tensors.delete(`${prefix}Mixed_3b.b0.bn.${prefix === 'student.' ? 'bias' : 'weight'}`);
+    }
+    expect(() => mapCheckpoint(new Map([...student, ...teacher]), 'x.pt')).toThrow(
+      /no tensor student\.Mixed_3b\.b0\.bn\.bias, .*the nearest that is left is \S+\.$/,
+    );
+  });
+
   it('another one is named, and the stream decides where it can', () => {
     const both = new Map([
       ...state('pytorch', { prefix: 'rgb.' }),

@@ -62,7 +62,7 @@ describe('refuses', () => {
     ['no spec', (_, m) => delete m.i3d, /^x\.safetensors does not say which model it holds/],
     ['half a spec', (_, m) => (m.i3d = '{"architecture":'), /^x\.safetensors: i3d in its metadata is no JSON/],
     ['no classes', (_, m) => delete m.classes, /^x\.safetensors: classes in its metadata is no JSON/],
-    ['too few classes', (_, m) => (m.classes = '["one"]'), /has 1 names of classes, and its model has 2 classes\.$/],
+    ['too few classes', (_, m) => (m.classes = '["one"]'), /has 1 name of classes, and its model has 2 classes\.$/],
     [
       'a missing tensor',
       (t) => t.delete('Conv3d_1a_7x7/beta'),

@@ -64,7 +64,7 @@ describe('scores', () => {
 
   test('weights and classes that cannot be fused', () => {
     expect(() => fuse({})).toThrow('no stream');
-    expect(() => fuse({ rgb: [1], flow: [1, 2] })).toThrow('The RGB weights have 1 classes and the flow weights 2.');
+    expect(() => fuse({ rgb: [1], flow: [1, 2] })).toThrow('The RGB weights have 1 class and the flow weights 2.');
     for (const weights of [
       [0, 0],
       [-1, 2],

@@ -47,6 +47,8 @@ export async function writeMedia(
   settings: Record<string, string> = {},
 ): Promise<void> {
   const av = await loadFfmpeg();
+  // This encoder writes to standard error past FFmpeg's own log.
+  process.env.SVT_LOG = '1';
   const muxer: FormatContext = new av.FormatContext();
   check(av, muxer.allocOutputContext2(null, format, fileUrl(path)), `open ${format}`);
   check(av, await muxer.openOutput(), `create ${path}`);

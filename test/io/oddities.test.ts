@@ -1,10 +1,11 @@
 /** @file Files as cameras, recorders and phones write them: fields, gamuts, pauses, rates, and streams without a container. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ffmpeg } from '../../src/io/ffmpeg.ts';
+import { cropOf } from '../../src/io/picture.ts';
 import { type ClipOptions, openClip } from '../../src/io/video.ts';
 import { canEncode, flat, type Track, writeMedia } from './media.ts';
 
@@ -218,5 +219,105 @@ describe('the clock', () => {
       },
     });
     expect((await openClip(path, { fps: 'native' })).fps).toBeCloseTo(40, 6);
+  });
+});
+
+describe('which stream of a file', () => {
+  const grey = (count: number, width = WIDTH, height = HEIGHT): Partial<Track> & { width: number; height: number } => ({
+    width,
+    height,
+    frames: Array.from({ length: count }, (_, i) => flat(width, height, 128, 128, 3 * (i % 40))),
+  });
+  const mean = async (path: string): Promise<number> => {
+    const { data } = (await openClip(path)).frames;
+    return data.reduce((sum, value) => sum + value, 0) / data.length;
+  };
+
+  it('is the one with moving pictures, not one with a still of better quality', async () => {
+    const cover = {
+      width: 128,
+      height: 128,
+      frames: [flat(128, 128, 9, 9, 9)],
+      codec: 'mjpeg',
+      options: { qmin: '1' },
+    };
+    const clip = { width: WIDTH, height: HEIGHT, frames: numbered(12), codec: 'mpeg4' };
+    for (const [extension, format] of [
+      ['mp4', 'mp4'],
+      ['mov', 'mov'],
+      ['mkv', 'matroska'],
+      ['avi', 'avi'],
+    ] as const) {
+      const path = join(folder, `cover.${extension}`);
+      await writeMedia(path, format, [cover, clip]);
+      expect(await shown(path, { fps: 'native' }), extension).toEqual(counted(12));
+      expect((await openClip(path, { stream: 0 })).width, extension).toBe(128);
+    }
+  });
+
+  it('is the one with colours, not its alpha plane', async () => {
+    const path = join(folder, 'alpha.mp4');
+    const colour = { width: WIDTH, height: HEIGHT, frames: numbered(12), codec: 'mpeg4', options: { qmin: '31' } };
+    await writeMedia(path, 'mp4', [colour, { ...colour, ...grey(12), options: { qmin: '1', qmax: '1' } }]);
+    const expected = await mean(path);
+    const bytes = await readFile(path);
+    for (const marked of [0, 1]) {
+      // The handler of a track says what it is for.
+      const handlers = [bytes.indexOf('hdlr'), bytes.lastIndexOf('hdlr', bytes.lastIndexOf('vide'))];
+      const edited = Buffer.from(bytes);
+      edited.write('auxv', (handlers[marked] ?? 0) + 12, 'latin1');
+      const alpha = join(folder, `alpha${marked}.mp4`);
+      await writeFile(alpha, edited);
+      const other = (await openClip(alpha, { stream: 1 - marked })).frames.data;
+      expect(Buffer.compare((await openClip(alpha)).frames.data, other)).toBe(0);
+    }
+    expect(expected).toBeGreaterThan(0);
+  });
+
+  it('counts a still picture in a video container as one picture', async () => {
+    if (!(await canEncode('libsvtav1'))) return;
+    const path = join(folder, 'still.avif');
+    const track = { width: WIDTH, height: HEIGHT, frames: numbered(1), codec: 'libsvtav1' };
+    await writeMedia(path, 'avif', [track]);
+    expect((await openClip(path)).frames.shape).toEqual([1, HEIGHT, WIDTH, 3]);
+    expect(await openClip(path)).toMatchObject({ kind: 'images' });
+  });
+});
+
+describe('what a container hides of its pictures', () => {
+  const hidden = { left: 8, top: 4, right: 16, bottom: 12 };
+  const hide: Pick<Track, 'stream'> = {
+    stream: (stream, av) => {
+      const { left, top, right, bottom } = hidden;
+      const sides = Uint32Array.of(top, bottom, left, right);
+      stream.codecpar.addCodedSideData(av.AV_PKT_DATA_FRAME_CROPPING, Buffer.from(sides.buffer));
+    },
+  };
+
+  it.each([
+    ['mp4', 'mp4'],
+    ['mov', 'mov'],
+    ['mkv', 'matroska'],
+  ])('is left away in %s', async (extension, format) => {
+    const white = Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => {
+      const [x, y] = [Math.floor(i / 3) % WIDTH, Math.floor(i / 3 / WIDTH)];
+      const seen = x >= hidden.left && x < WIDTH - hidden.right && y >= hidden.top && y < HEIGHT - hidden.bottom;
+      return seen ? 255 : 0;
+    });
+    const codec = format === 'matroska' ? 'ffv1' : 'png';
+    const frames = [white, white, white];
+    const path = await make(`hidden.${extension}`, format, { codec, frames, ...hide });
+    const clip = await openClip(path, { fps: 'native' });
+    expect(clip.frames.shape).toEqual([3, 32, 40, 3]);
+    expect(Math.min(...clip.frames.data)).toBeGreaterThan(codec === 'png' ? 254 : 250);
+    expect((await openClip(path, { maxShortSide: 16 })).frames.shape.slice(1)).toEqual([16, 20, 3]);
+  });
+
+  it('is ignored where it leaves nothing', () => {
+    const sides = (...numbers: number[]): Uint8Array => new Uint8Array(Uint32Array.from(numbers).buffer);
+    expect(cropOf(sides(4, 12, 8, 16), 64, 48)).toEqual(hidden);
+    for (const bad of [null, sides(0, 0, 0, 0), sides(24, 24, 0, 0), sides(0, 0, 2 ** 31, 0), sides(1)]) {
+      expect(cropOf(bad, 64, 48)).toBeUndefined();
+    }
   });
 });

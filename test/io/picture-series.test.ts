@@ -44,6 +44,7 @@ describe('one series', () => {
       'seconds and milliseconds',
       range(90).map((i) => `t${padded(Math.floor(i / 25), 2)}_${padded((i % 25) * 40, 3)}.png`),
     ],
+    ['timecodes', range(70).map((i) => `00-01-${50 + Math.floor(i / 25)}-${padded(i % 25, 2)}.png`)],
     ['scenes that are numbered on', range(20).map((i) => `scene${1 + Math.floor(i / 10)}_${padded(i)}.png`)],
   ])('%s', (_, names) => expectAll(names));
 });

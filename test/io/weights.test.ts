@@ -55,6 +55,13 @@ describe('loadWeights', () => {
     ['a Git LFS pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', /run git lfs pull/],
     ['a web page', '\n<!DOCTYPE html><html>', /is a web page/],
     ['a pickle', Uint8Array.of(0x80, 2, 0x4e, 0x2e), /is a pickle, but torch\.save did not write it/],
+    ['a gzip file', Uint8Array.of(0x1f, 0x8b, 8, 0), /is packed with gzip; unpack it first; weights are/],
+    [
+      'a tar archive',
+      new Uint8Array(512).map((_, i) => 'ustar'.charCodeAt(i - 257) || 0),
+      /is a tar archive; unpack it/,
+    ],
+    ['an array', Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0), /is one array of NumPy/],
     ['a picture', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0, 0, 0), /has a content that is not known/],
   ])('refuses %s', async (name, contents, message) => {
     const path = await put(name.replaceAll(' ', '_'), contents);

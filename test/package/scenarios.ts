@@ -159,6 +159,90 @@ const scenarios: Record<string, Scenario> = {
     stream.dispose();
   },
 
+  async 'takes the bytes of a file as any buffer, and nothing else'({ api, model }, _, problems) {
+    const names = [...api.decodeSafetensors(model, 'rgb.safetensors').tensors.keys()].join();
+    const shifted = new Uint8Array(model.length + 3);
+    shifted.set(model, 3);
+    const buffer = model.slice().buffer;
+    const sources: Record<string, unknown> = {
+      'an ArrayBuffer': buffer,
+      'a DataView': new DataView(buffer),
+      'a part of a buffer': shifted.subarray(3),
+    };
+    // Pages have it only where they are isolated from others.
+    if (typeof SharedArrayBuffer !== 'undefined') {
+      const shared = new SharedArrayBuffer(model.length);
+      new Uint8Array(shared).set(model);
+      sources['a SharedArrayBuffer'] = shared;
+      sources['a view of shared memory'] = new Uint8Array(shared);
+    }
+    for (const [what, bytes] of Object.entries(sources)) {
+      const { tensors } = api.decodeSafetensors(bytes as ArrayBuffer);
+      if ([...tensors.keys()].join() !== names) problems.push(`${what}: other tensors`);
+    }
+    const wrong: unknown[] = [
+      'rgb.safetensors',
+      Array.from(model.subarray(0, 9)),
+      new Float32Array(4),
+      new Blob([]),
+      null,
+    ];
+    for (const bytes of [...wrong, Promise.resolve(model)]) {
+      for (const decode of [api.decodeSafetensors, api.decodePyTorch, api.decodeNpy, api.decodeFlo]) {
+        const attempt = () => decode(bytes as ArrayBuffer);
+        await expectError(
+          problems,
+          `${decode.name} of ${bytes}`,
+          attempt,
+          'InputError',
+          /takes the bytes of a file, as a Uint8Array/,
+        );
+      }
+    }
+  },
+
+  async 'refuses weights that are no numbers, by name'({ api, model }, _, problems) {
+    const refuse = (what: string, attempt: () => unknown, words: RegExp) =>
+      expectError(problems, what, attempt, 'InputError', words);
+    const file = api.decodeSafetensors(model.slice(), 'rgb.safetensors');
+    const name = 'Conv3d_1a_7x7/gamma';
+    const gamma = file.tensors.get(name)!;
+    const broken = new Map(file.tensors).set(
+      name,
+      api.floatTensor(gamma.shape, new Float32Array(gamma.data.length).fill(Number.NaN)),
+    );
+    await refuse(
+      'a model',
+      () => api.parseModelFile({ ...file, tensors: broken }, 'm'),
+      /^m: Conv3d_1a_7x7\/gamma holds .*NaN at 0/,
+    );
+
+    const zeros = new Float32Array(1 << 22);
+    const weights = (ours: string, value: number) =>
+      new Map(
+        [...api.modelParameters(3, 4)].map(([key, shape]) => {
+          const size = api.sizeOf(shape);
+          return [
+            key,
+            api.floatTensor(shape, key === ours ? zeros.slice(0, size).fill(value) : zeros.subarray(0, size)),
+          ];
+        }),
+      );
+    const [weight, variance] = ['Mixed_3b/Branch_0/Conv3d_0a_1x1/weights', 'Mixed_5c/Branch_3/Conv3d_0b_1x1/variance'];
+    const read = (ours: string, value: number) => () => api.readI3dCheckpoint(weights(ours, value), 'w');
+    await refuse(
+      'NaN',
+      read(weight, Number.NaN),
+      /^w: Mixed_3b\/Branch_0\/Conv3d_0a_1x1\/weights holds .*NaN at 0, 0, 0, 0, 0/,
+    );
+    await refuse('an infinity', read(weight, Number.POSITIVE_INFINITY), /weights holds .*Infinity/);
+    await refuse('a negative variance', read(variance, -1), /variance holds -1 at 0; a variance is never negative/);
+    const sound = api.readI3dCheckpoint(weights('', 0).set('head', api.floatTensor([1], [0])), 'w');
+    if (sound.warnings.join() !== 'w has a tensor that I3D has no place for (head); it is left out.') {
+      problems.push(`warnings: ${sound.warnings}`);
+    }
+  },
+
   async 'goes on after a run that failed'(surroundings, gpu, problems) {
     const { plan } = await smallPlan(surroundings, gpu);
     const good = surroundings.api.floatTensor(SHAPE, numbers(SIZE));

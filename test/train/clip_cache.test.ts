@@ -333,7 +333,7 @@ describe('preparing', () => {
     const set = setOf([await arrayClip('one.npy'), 0], [bad, 1]);
     const prepared = prepareClips(set, cacheOf(), { stream: 'rgb' });
     await expect(prepared).rejects.toThrow(InputError);
-    await expect(prepared).rejects.toThrow(/^None of the 1 clips of the class b can be used\. The first one: .*worse/);
+    await expect(prepared).rejects.toThrow(/^The only clip of the class b cannot be used\. .*worse/);
     const aborted = prepareClips(set, cacheOf(), { stream: 'rgb', signal: AbortSignal.abort(new Error('enough')) });
     await expect(aborted).rejects.toThrow('enough');
   });

@@ -110,7 +110,7 @@ describe('folders that are not as they should be', () => {
     const wrapped = await folderOf('data/jump/1.mp4', 'data/jump/2.mp4', 'data/run/1.mp4');
     await refused(
       wrapped,
-      /data.jump is no clip of the class data, since it holds 2 videos \(1\.mp4, 2\.mp4\) and no pictures; .*: give .*data if the folders in it are the classes\.$/,
+      /data.jump is no clip of the class data, since it holds 2 videos \(1\.mp4, 2\.mp4\) and no pictures; .*: move them up, or give .*data if the folders in it are the classes\.$/,
     );
     expect((await readClipSet(join(wrapped, 'data'))).classes).toEqual(['jump', 'run']);
     await refused(await folderOf('jump/anna/1.avi', 'run/ben/2/1.avi'), /jump.anna is no clip of the class jump/);

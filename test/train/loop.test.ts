@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type FloatTensor, floatTensor } from '../../src/core/tensor.ts';
+import { DeviceLostError } from '../../src/gpu/errors.ts';
 import {
   type LoopOptions,
   type Position,
@@ -110,6 +111,54 @@ test('all stages, each batch once, and what is reported', async () => {
   expect(log.saved.map(({ step }) => step)).toEqual([3, 8]);
   expect(log.evaluated).toEqual([2, 5, 7]);
   expect(log.trainers.map(({ disposed }) => disposed)).toEqual([true, true]);
+});
+
+describe('a device that is lost', () => {
+  const lost = () => new DeviceLostError('unknown', 'The GPU device was lost.');
+
+  /** Loses the device when it is to do a step for the first time. */
+  function losing(at: readonly number[], changes: Partial<LoopOptions> = {}) {
+    const due = new Set(at);
+    const from: number[] = [];
+    const { log, options } = setting({
+      onLost: async (_, { step }) => void from.push(step),
+      saveDue: (step) => step === 5,
+      ...changes,
+    });
+    const open = async (...args: Parameters<LoopOptions['open']>) => {
+      const trainer = await options.open(...args);
+      const run = trainer.run.bind(trainer);
+      trainer.run = async (inputs, schedule) => {
+        if (due.delete(schedule.step)) throw lost();
+        return run(inputs, schedule);
+      };
+      return trainer;
+    };
+    return { log, options: { ...options, open }, from };
+  }
+
+  test.each([[0], [2], [4], [7], [1, 6]])(
+    'before step %i: training goes on from what was saved last',
+    async (...at) => {
+      const whole = await train(setting().options);
+      const { log, options, from } = losing(at);
+      const position = await train(options);
+      expect(position).toEqual(whole);
+      const saved = (step: number) => (step < 3 ? 0 : step < 5 ? 3 : 5);
+      expect(from).toEqual(at.map(saved));
+      expect(log.trainers.every(({ disposed }) => disposed)).toBe(true);
+    },
+  );
+
+  test('without another one is an error', async () => {
+    const error = lost();
+    const { options } = losing([2], {
+      onLost: async () => {
+        throw error;
+      },
+    });
+    await expect(train(options)).rejects.toBe(error);
+  });
 });
 
 describe('an interrupted run that goes on', () => {

@@ -1,9 +1,9 @@
 /** @file Whole runs with the real training step on a tiny network. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clipCaches } from '../../src/train/clip_caches.ts';
 import { parseConfig, type TrainConfigInput } from '../../src/train/config.ts';
 import { MODEL_FILES, readModels } from '../../src/train/model_files.ts';
@@ -54,6 +54,12 @@ const metrics = (out: string) =>
       const { clipsPerSecond, ...rest } = JSON.parse(line);
       return rest;
     });
+
+function swap(one: string, other: string): void {
+  const [a, b] = [readFileSync(one), readFileSync(other)];
+  writeFileSync(one, b);
+  writeFileSync(other, a);
+}
 
 describe('a run', () => {
   test('leaves a model, its state and its metrics', async () => {
@@ -156,6 +162,47 @@ describe('what goes wrong', () => {
     await expect(run('unbroken', { augmentation }, { resume: true })).rejects.toThrow(
       /augmentation\.flip true, and this one has false/,
     );
+  });
+
+  describe('clips that have changed do not go on with a run, which says what has', () => {
+    const own = writeClips(join(folder, 'changing'), 3);
+    const at = (...names: string[]): string => join(own, ...names);
+    const stages = [{ name: 'head', trains: 'head' as const, steps: 1, learningRate: 0.01 }];
+    const resumed = () => run('changing-out', { data: own, stages }, { resume: true });
+    beforeAll(() => run('changing-out', { data: own, stages }).then(() => undefined));
+
+    test.each<[string, () => void, () => void, RegExp]>([
+      [
+        'one more',
+        () => cpSync(at('down', '0.npy'), at('down', '9.npy')),
+        () => rmSync(at('down', '9.npy')),
+        /1 new \(down.9\.npy\);/,
+      ],
+      [
+        'one less',
+        () => renameSync(at('down', '0.npy'), join(folder, 'away.npy')),
+        () => renameSync(join(folder, 'away.npy'), at('down', '0.npy')),
+        /1 gone \(down.0\.npy\);/,
+      ],
+      [
+        'another of the same size',
+        () => swap(at('down', '0.npy'), at('across', '0.npy')),
+        () => swap(at('down', '0.npy'), at('across', '0.npy')),
+        /2 other in what they show \(across.0\.npy, down.0\.npy\);/,
+      ],
+      [
+        'another class',
+        () => cpSync(at('down'), at('up'), { recursive: true }),
+        () => rmSync(at('up'), { recursive: true }),
+        /3 new \(up.0\.npy/,
+      ],
+    ])('%s', async (_, change, undo, message) => {
+      change();
+      await expect(resumed()).rejects.toThrow(message);
+      await expect(resumed()).rejects.toThrow(/checkpoint-rgb\.safetensors was left by a run on other clips: .*\.$/);
+      undo();
+      await resumed();
+    });
   });
 
   test('a loss that is no number stops with the step and a tensor; what was saved stays', async () => {

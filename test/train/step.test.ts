@@ -115,7 +115,7 @@ describe('a training step', () => {
     const { clip, targets } = tinyBatch(0);
     await step.run({ clip, targets }, { learningRate: 0.1, step: 0 });
     const before = await step.state();
-    // Too large to be squared: the variance of the first layer overflows, and its gradient is no number.
+    // Too large to be squared: the variance of the first layer overflows, and what it normalises, an end point, is no number.
     const huge = { ...clip, data: clip.data.map((value) => value * 1e30) };
     const { norm } = await step.run({ clip: huge, targets }, { learningRate: 0.1, step: 1 });
     expect(norm).toBeNaN();
@@ -123,7 +123,7 @@ describe('a training step', () => {
     for (const name of ['stem/weights', 'optimizer/stem/weights/velocity']) {
       expect(after.get(name), name).toEqual(before.get(name));
     }
-    expect(await step.firstNonFinite()).toMatch(/^gradient of stem\//);
+    expect(await step.firstNonFinite()).toBe('c2');
     step.dispose();
   });
 });

@@ -1,0 +1,98 @@
+/** @file Commands whose device is lost while they work. */
+
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { recognise } from '../../src/cli/recognise.ts';
+import { type Session, withSession } from '../../src/cli/session.ts';
+import { Stopwatches } from '../../src/cli/stopwatches.ts';
+import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
+import { formulaTensor } from '../graph/graphs.ts';
+
+const spec = modelSpec({
+  architecture: 'inception-4',
+  stream: 'rgb',
+  classes: 3,
+  width: 0.06,
+  frames: 8,
+  size: 32,
+  shortSide: 32,
+});
+const parameters = new Map(
+  [...specParameters(spec)].map(([name, shape]) => {
+    const tensor = formulaTensor(name, shape);
+    return [name, { ...tensor, data: tensor.data.map((value) => (/variance/.test(name) ? 1 : value)) }] as const;
+  }),
+);
+const windows = 5;
+const size = 8 * 32 * 32 * 3;
+
+/** Logits of a clip; `onWindow` is called before each of its windows is there. */
+async function classified(session: Session, onWindow: (number: number) => Promise<void>): Promise<number[]> {
+  const source = {
+    width: 32,
+    height: 32,
+    fps: 25,
+    async *windows() {
+      for (let i = 0; i < windows; i++) {
+        await onWindow(i);
+        const data = new Uint8Array(size).map((_, k) => (k * (i + 3)) % 256);
+        yield { start: 8 * i, frames: 8, clip: { dtype: 'u8' as const, shape: [8, 32, 32, 3], data } };
+      }
+    },
+  };
+  const labels = ['a', 'b', 'c'];
+  const { logits } = await recognise('clip', source, { rgb: { spec, parameters } }, labels, { top: 1 }, session);
+  return [...logits];
+}
+
+describe('a device that is lost', () => {
+  let said: string;
+  beforeEach(() => {
+    said = '';
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      said += text;
+      return true;
+    });
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  const lose = async (session: Session) => (await session.gpu()).device.destroy();
+
+  test('is opened again once, and the work goes on with the window that it was lost at', async () => {
+    const whole = await withSession({}, (session) => classified(session, async () => undefined));
+    let asked = 0;
+    const broken = await withSession({}, (session) =>
+      classified(session, async (number) => {
+        asked++;
+        if (number === 2) await lose(session);
+      }),
+    );
+    expect(broken).toEqual(whole);
+    expect(asked).toBe(windows);
+    expect(said).toMatch(/^i3d: The GPU device was lost: [^\n]+; it is opened again, and the work goes on\.\n$/);
+  });
+
+  test('a second time ends the command with a sentence', async () => {
+    const run = withSession({}, (session) =>
+      classified(session, async (number) => {
+        if (number === 1 || number === 3) await lose(session);
+      }),
+    );
+    await expect(run).rejects.toThrow(/^The GPU device was lost a second time: [^\n]+\.$/);
+    expect(said.match(/opened again/g)).toHaveLength(1);
+  });
+});
+
+test('phases that overlap do not count twice', async () => {
+  const watches = new Stopwatches();
+  const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  await Promise.all([
+    watches.time('decode', () => wait(40)),
+    watches.time('decode', () => wait(60)),
+    watches.time('run', () => wait(20)),
+  ]);
+  const { decode, run, flow, total } = watches.spent;
+  expect(decode).toBeGreaterThan(0.05);
+  expect(decode).toBeLessThanOrEqual(total);
+  expect(run).toBeLessThan(decode);
+  expect(flow).toBe(0);
+});
