@@ -41,6 +41,8 @@ interface Size {
   readonly height: number;
 }
 
+/** Width and height that can be asked for. */
+const MOST_PIXELS = 16384;
 /** Pairs that are computed at once: more save little, and all of them are held in memory. */
 const GROUP_PAIRS = 16;
 /** Bytes of flow that are held at once, whatever the frames' size. */
@@ -218,7 +220,10 @@ function concatenate(frames: readonly Uint8Array[]): Uint8Array {
 function size(text: string): Size {
   const match = /^(\d+)x(\d+)$/i.exec(text);
   const [width, height] = [Number(match?.[1]), Number(match?.[2])];
-  if (!match || width < 1 || height < 1) throw new InvalidArgumentError('It must be like 320x240.');
+  const fits = (side: number) => side >= 1 && side <= MOST_PIXELS;
+  if (!fits(width) || !fits(height)) {
+    throw new InvalidArgumentError(`It must be like 320x240, with at most ${MOST_PIXELS} pixels each.`);
+  }
   return { width, height };
 }
 

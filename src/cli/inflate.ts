@@ -16,7 +16,7 @@ import { TOLERANCE, type Verification, verifyInflation } from '../i3d/verify.ts'
 import { openFrames } from '../io/video.ts';
 import { loadWeightsFile } from '../io/weights.ts';
 import { saveModelFile } from '../train/model_files.ts';
-import { type DeviceFlags, positiveNumber } from './options.ts';
+import { type DeviceFlags, frameSide } from './options.ts';
 import { print, say } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { classCount, table } from './table.ts';
@@ -64,7 +64,7 @@ export function addVerify(program: Command): Command {
     .argument('<2d>', 'the 2D network, as inflate takes it')
     .argument('<3d>', 'the 3D network: a model, or a checkpoint of I3D')
     .option('--clip <path>', 'an image, or a clip whose first frame is taken (default: noise)')
-    .option('--size <pixels>', 'side of the image; layers are compared at any size', positiveNumber, 64)
+    .option('--size <pixels>', 'side of the image; layers are compared at any size', frameSide, 64)
     .option('--adapter <name>', 'take the adapter whose name contains this')
     .option('--json', 'print one JSON object')
     .action((flat: string, inflated: string, flags: VerifyFlags) =>

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Stream } from '../i3d/architecture.ts';
 import { inspectFile } from './inspect-file.ts';
 import { type InspectFlags, inspectModel } from './inspect-model.ts';
-import { addDeviceOptions, positiveNumber, wholeNumber } from './options.ts';
+import { addDeviceOptions, frameSide, windowFrames } from './options.ts';
 import { print } from './output.ts';
 import { withSession } from './session.ts';
 
@@ -15,8 +15,8 @@ export function addInspect(program: Command): Command {
     .command('inspect')
     .description('List the tensors of a checkpoint, or the plan of a model on this device.')
     .argument('<what>', `a checkpoint, or ${Object.keys(MODELS).join(' or ')}`)
-    .option('--frames <n>', 'frames of a clip, for a model', wholeNumber, 64)
-    .option('--size <pixels>', 'height and width of its frames', positiveNumber, 224)
+    .option('--frames <n>', 'frames of a clip, for a model', windowFrames, 64)
+    .option('--size <pixels>', 'height and width of its frames', frameSide, 224)
     .option('--profile', 'run the model and time every node')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);

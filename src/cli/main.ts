@@ -15,6 +15,7 @@ import { addFlow } from './flow.ts';
 import { addInflate, addVerify } from './inflate.ts';
 import { addInspect } from './inspect.ts';
 import { packageVersions } from './machine.ts';
+import { refuseEmpty } from './options.ts';
 import { expectStreamErrors, print, say } from './output.ts';
 import { listenToSignals } from './signals.ts';
 import { addTrain } from './train.ts';
@@ -41,6 +42,9 @@ async function main(): Promise<void> {
     .description(DESCRIPTION)
     .version(packageVersions().own, '-v, --version')
     .exitOverride()
+    // The program's own come before the command: -video.mp4 is not -v.
+    .enablePositionalOptions()
+    .hook('preAction', (_, command) => refuseEmpty(command))
     .configureOutput({
       outputError: () => undefined,
       writeOut: (text) => {

@@ -1,28 +1,69 @@
 /** @file Parsers of option values, and options that several commands share. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../core/errors.ts';
 
 /** A whole number; its range is checked where its meaning is known. */
 export function wholeNumber(text: string): number {
   if (!/^[+-]?\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It is too large.');
+  return value;
+}
+
+/** A parser of whole numbers from `least` to `most`. */
+export function wholeFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = wholeNumber(text);
+    if (value >= least && value <= most) return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`It must be ${range}.`);
+  };
 }
 
 /** A whole number of at least 1. */
-export function positiveNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1 || !Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be at least 1.');
+export const positiveNumber = wholeFrom(1);
+
+/** Frames of a window of which a plan is made; more would not fit into the memory of any device. */
+export const windowFrames = wholeFrom(1, 4096);
+
+/** Side of a frame of which a plan is made, pixels. */
+export const frameSide = wholeFrom(1, 8192);
+
+/** A number from 0 to below 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be a number from 0 to below 1.');
   return value;
 }
+
+/** Frames are repeated up to the rate that is asked for: no camera has more, and a video would never end. */
+const MOST_FPS = 10_000;
 
 /** `native`, or frames per second. */
 export function frameRate(text: string): number | 'native' {
   if (text === 'native') return text;
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
+  if (!(value > 0 && Number.isFinite(value))) {
     throw new InvalidArgumentError('It must be a positive number or "native".');
   }
+  if (value > MOST_FPS) throw new InvalidArgumentError(`It must be at most ${MOST_FPS}.`);
   return value;
+}
+
+/**
+ * No option and no argument is empty: where one is, a variable of a script had no value.
+ * @throws InputError that names it.
+ */
+export function refuseEmpty(command: Command): void {
+  for (const option of command.options) {
+    if (command.getOptionValue(option.attributeName()) === '') {
+      throw new InputError(`${option.long ?? option.flags} was given an empty value.`);
+    }
+  }
+  for (const [i, argument] of command.registeredArguments.entries()) {
+    if (command.args[i] === '') throw new InputError(`The argument ${argument.name()} was given an empty value.`);
+  }
 }
 
 /** Numbers with commas between. */
@@ -48,7 +89,7 @@ export function addClipOptions(command: Command, frames: string): Command {
     .option('--frames <n>', frames, wholeNumber)
     .option('--start <k>', 'first frame, counted at the frame rate in use', wholeNumber)
     .option('--fps <rate>', 'frames per second, or "native" for every frame (default: 25 for videos)', frameRate)
-    .option('--video-stream <n>', 'which stream of a file with several videos', wholeNumber)
+    .option('--video-stream <n>', 'which stream of a file with several videos', wholeFrom(0))
     .option('--keep-going', 'take a damaged file as far as it can be decoded');
 }
 

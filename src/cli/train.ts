@@ -10,7 +10,7 @@ import { overall } from '../train/evaluation.ts';
 import { MODEL_FILES } from '../train/model_files.ts';
 import { type RunResult, runTraining } from '../train/run.ts';
 import { clipsOf, evaluationJson, evaluationTable } from './evaluation-result.ts';
-import { type DeviceFlags, positiveNumber, wholeNumber } from './options.ts';
+import { type DeviceFlags, positiveNumber, share, wholeNumber } from './options.ts';
 import { both, print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { endBySignal, whileHandling } from './signals.ts';
@@ -50,7 +50,7 @@ export function addTrain(program: Command): Command {
     .option('--epochs <n>', 'passes over the training clips, in the last stage', positiveNumber)
     .option('--batch <n>', 'clips in a step (default: 8)', positiveNumber)
     .option('--seed <n>', 'another number gives another run (default: 1)', wholeNumber)
-    .option('--holdout <share>', 'keep this share of the clips for tests, where the data name none', Number)
+    .option('--holdout <share>', 'keep this share of the clips for tests, where the data name none', share)
     .option('--cache <folder>', 'where decoded clips and flow are kept')
     .option('--half', 'write the models in half precision')
     .option('--resume', 'go on where an earlier run into --out was left')

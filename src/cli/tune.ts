@@ -9,7 +9,7 @@ import { zeroParameters } from '../i3d/checkpoint.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../i3d/model.ts';
 import { defaultTuningPath, fileTuning, unfinishedTuning } from '../io/tuning_file.ts';
 import { sentence } from './errors.ts';
-import { addDeviceOptions, type DeviceFlags, positiveNumber } from './options.ts';
+import { addDeviceOptions, type DeviceFlags, frameSide, positiveNumber, windowFrames } from './options.ts';
 import { print } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { type Column, table } from './table.ts';
@@ -29,8 +29,8 @@ export function addTune(program: Command): Command {
   const command = program
     .command('tune')
     .description('Time the kernels that could compute each layer on this device and remember the fastest.')
-    .option('--frames <n>', 'frames of a window', positiveNumber, 64)
-    .option('--size <pixels>', 'height and width of its frames', positiveNumber, 224)
+    .option('--frames <n>', 'frames of a window', windowFrames, 64)
+    .option('--size <pixels>', 'height and width of its frames', frameSide, 224)
     .addOption(
       new Option('--stream <name>', 'they differ in the first layer').choices(['rgb', 'flow', 'both']).default('rgb'),
     )

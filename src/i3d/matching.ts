@@ -195,8 +195,10 @@ function unknownNames<Id extends string>(tensors: ShapeDict, network: NamedNetwo
   const near = first.flatMap((name) =>
     nearestNames(name, expected).map((known) => `${name} is nearest to ${known}`),
   )[0];
-  const names = first.length === 0 ? '' : ` (${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''})`;
+  const names = `${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''}`;
+  const found =
+    tensors.size === 1 ? `its only tensor (${names}) has no` : `none of its ${tensors.size} tensors (${names}) has a`;
   return new InputError(
-    `${source} does not hold ${network.name} weights: of its ${tensors.size} tensors${names} none has a name such as ${begins.join(' or ')}${near === undefined ? '' : `; ${near}`}.`,
+    `${source} does not hold ${network.name} weights: ${tensors.size === 0 ? 'it has no' : found} name such as ${begins.join(' or ')}${near === undefined ? '' : `; ${near}`}.`,
   );
 }

@@ -62,14 +62,14 @@ export async function openImages(
 async function readImage(path: string, options: ClipOptions, warnings: string[]): Promise<Omit<ClipFrame, 'time'>> {
   const reader = await VideoReader.open(path, { maxShortSide: options.maxShortSide });
   try {
+    if (await reader.hasSecond()) {
+      throw new InputError(
+        `${path} holds more than one picture, and those of a folder are single ones; give the file itself.`,
+      );
+    }
     const picture = await reader.next();
     if (picture === undefined) throw new InputError(`${path} holds no picture; use an intact copy.`);
     const data = await reader.convert(picture);
-    if (/gif|apng/.test(reader.formatName) && (await reader.next()) !== undefined) {
-      throw new InputError(
-        `${path} is an animation, and the pictures of a folder are single frames; give the file itself.`,
-      );
-    }
     warnings.push(...reader.warnings());
     return { data, width: reader.width, height: reader.height };
   } finally {

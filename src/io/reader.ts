@@ -4,10 +4,12 @@ import { type Stats, statSync } from 'node:fs';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
+import { isCutOff } from './cut-off.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
 import { cropOf, limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
+import { readTiffPages, type TiffPages, turnToPage } from './tiff.ts';
 
 /** A decoded picture in FFmpeg's hands. It stays valid until the call of `next` after the next one. */
 export interface Picture {
@@ -22,6 +24,8 @@ export interface ReaderOptions {
   stream?: number | undefined;
   maxShortSide?: number | undefined;
 }
+
+const NO_PAGES: TiffPages = { places: [], whole: true };
 
 /** Demuxers that draw pictures from text files, which nobody means to classify. */
 const TEXT_ART = new Set(['tty', 'bin', 'xbin', 'adf', 'idf']);
@@ -50,7 +54,7 @@ export class VideoReader {
   readonly #av: Ffmpeg;
   readonly #source: string;
   readonly #format: FormatContext;
-  readonly #codec: CodecContext;
+  #codec: CodecContext;
   readonly #stream: Stream;
   readonly #packet: Packet;
   /** Two in turn, so that a picture outlives the decoding of the next one. */
@@ -58,11 +62,20 @@ export class VideoReader {
   readonly #timeline: Timeline;
   /** Whether the file is a bare stream of pictures, whose time stamps FFmpeg makes up. */
   readonly #clockless: boolean;
+  /** Whether the file is a broadcast, which begins and ends anywhere. */
+  readonly #discontinuous: boolean;
+  /** The pages of a TIFF file that are not decoded yet, and what they are decoded from. */
+  readonly #pages: number[];
+  #document: Buffer | undefined;
   #converter: RgbConverter | undefined;
   #orientation: Orientation = orientationOf(null);
   readonly #waiting: Picture[] = [];
   #draining = false;
   #readError: string | undefined;
+  /** Whether the file ends in the middle of a picture. */
+  #cutOff: boolean;
+  /** Whether the last packet was not there as a whole. */
+  #partial = false;
   #lastEnd = 0;
   #badPackets = 0;
   #badPictures = 0;
@@ -91,6 +104,7 @@ export class VideoReader {
     codec: CodecContext,
     stream: Stream,
     fps: number,
+    { places: pages, whole }: TiffPages,
   ) {
     this.#av = av;
     this.#source = source;
@@ -104,12 +118,15 @@ export class VideoReader {
     this.#frames = [new av.Frame(), new av.Frame()];
     for (const frame of this.#frames) frame.alloc();
     const flags = format.iformat?.flags ?? 0;
-    this.#clockless = (flags & av.AVFMT_NOTIMESTAMPS) !== 0;
+    this.#pages = [...pages];
+    this.#cutOff = !whole;
+    this.#clockless = (flags & av.AVFMT_NOTIMESTAMPS) !== 0 || pages.length > 1;
     this.seconds = this.#clockless ? 0 : lengthOf(format, stream);
     this.fps = fps;
-    this.expected = Number(stream.nbFrames) || Math.round(this.seconds * fps);
-    const discontinuous = (flags & av.AVFMT_TS_DISCONT) !== 0;
-    this.#timeline = new Timeline({ period: 1 / fps, length: this.seconds, discontinuous });
+    this.expected = pages.length || Number(stream.nbFrames) || Math.round(this.seconds * fps);
+    this.#discontinuous = (flags & av.AVFMT_TS_DISCONT) !== 0;
+    const [length, discontinuous] = [this.seconds, this.#discontinuous];
+    this.#timeline = new Timeline({ period: 1 / fps, length, discontinuous });
   }
 
   /**
@@ -134,10 +151,12 @@ export class VideoReader {
       }
       await format.findStreamInfo();
       const stream = await chooseStream(av, format, path, options.stream);
+      const isTiff = stream.codecpar.codecId === av.AV_CODEC_ID_TIFF && isStill(av, format, stream);
+      const pages = isTiff ? await readTiffPages(path) : NO_PAGES;
       codec = new av.CodecContext();
       await openDecoder(av, codec, stream, path, isStill(av, format, stream));
       const fps = await frameRate(av, path, format, stream);
-      reader = new VideoReader(av, path, format, codec, stream, fps);
+      reader = new VideoReader(av, path, format, codec, stream, fps, pages);
       await reader.#begin(options.maxShortSide);
       return reader;
     } catch (error) {
@@ -158,10 +177,13 @@ export class VideoReader {
   /** Whether a second picture of the size of the first follows it; asked before any call of `next`. */
   async hasSecond(): Promise<boolean> {
     const first = this.#waiting[0]?.frame;
+    const before = this.#badPackets;
     const second = await this.#decode();
-    if (second === undefined) return false;
-    this.#waiting.push(second);
-    return second.frame.width === first?.width && second.frame.height === first.height;
+    if (second !== undefined) this.#waiting.push(second);
+    if (second?.frame.width === first?.width && second?.frame.height === first?.height) return true;
+    // Anything may follow a picture.
+    this.#badPackets = before;
+    return false;
   }
 
   /** H×W×3 upright RGB bytes of a picture that is still valid. */
@@ -178,6 +200,7 @@ export class VideoReader {
     if (this.#badPictures > 0) say(`${counted(this.#badPictures, 'frame')} came out damaged`);
     if (this.#timeline.jumps > 0) say(`the clock jumped ${counted(this.#timeline.jumps, 'time')} and was put right`);
     if (this.#readError !== undefined) say(`reading stopped early (${this.#readError})`);
+    if (this.#cutOff) say('the file is cut off in the middle of a picture');
     const cut = this.#draining && this.decoded < 0.9 * this.expected && this.#lastEnd < 0.9 * this.seconds;
     if (cut) say(`the file ends after ${this.decoded} of about ${this.expected} frames that it announces`);
     return found;
@@ -218,6 +241,32 @@ export class VideoReader {
   }
 
   async #decode(): Promise<Picture | undefined> {
+    const picture = await this.#decodeNext();
+    return picture !== undefined || !(await this.#turnPage()) ? picture : this.#decode();
+  }
+
+  /** Begins to decode the next page of a TIFF file with a decoder of its own; false where there is none. */
+  async #turnPage(): Promise<boolean> {
+    if (this.#document === undefined || this.#pages.length === 0) return false;
+    this.#codec.freeContext();
+    this.#codec = new this.#av.CodecContext();
+    await openDecoder(this.#av, this.#codec, this.#stream, this.#source, true);
+    await this.#sendPage(this.#document);
+    await this.#codec.sendPacket(null);
+    return true;
+  }
+
+  /** Gives the decoder a TIFF file whose first page is the next one. */
+  async #sendPage(document: Buffer): Promise<void> {
+    const place = this.#pages.shift();
+    if (place !== undefined) turnToPage(document, place);
+    const packet = this.#packet;
+    packet.data = document;
+    if ((await this.#codec.sendPacket(packet)) < 0) this.#badPackets++;
+    packet.unref();
+  }
+
+  async #decodeNext(): Promise<Picture | undefined> {
     const av = this.#av;
     const frame = this.#frames[this.decoded % 2 === 0 ? 0 : 1];
     for (let errors = 0; errors < MAX_ERRORS_IN_A_ROW; ) {
@@ -242,10 +291,17 @@ export class VideoReader {
       if (code < 0) {
         if (code !== this.#av.AVERROR_EOF) this.#readError = explain(this.#av, code);
         this.#draining = true;
+        this.#cutOff ||= this.#partial || (await isCutOff(this.#source, this.formatName));
         await this.#codec.sendPacket(null);
         return;
       }
       const ours = packet.streamIndex === this.#stream.index;
+      if (ours) this.#partial = !this.#discontinuous && packet.hasFlags(this.#av.AV_PKT_FLAG_CORRUPT);
+      if (ours && this.#pages.length > 0) {
+        this.#document = Buffer.from(packet.data ?? []);
+        packet.unref();
+        return this.#sendPage(this.#document);
+      }
       const sent = ours ? await this.#codec.sendPacket(packet) : 0;
       packet.unref();
       if (sent < 0) this.#badPackets++;

@@ -198,8 +198,8 @@ export async function openDecoder(
   codec.parametersToContext(parameters);
   codec.pktTimebase = stream.timeBase;
   codec.threadCount = 0;
-  // Only JPEG would else be filled up with grey; the other way round, some TIFF files that are whole would be refused.
-  const strict = still && parameters.codecId === av.AV_CODEC_ID_MJPEG;
+  // JPEG would else be filled up with grey; the other way round, some TIFF files that are whole would be refused.
+  const strict = still && [av.AV_CODEC_ID_MJPEG, av.AV_CODEC_ID_JPEGLS].some((id) => id === parameters.codecId);
   const settings = av.Dictionary.fromObject(strict ? { err_detect: 'explode' } : {});
   const code = await codec.open2(decoder, settings);
   settings.free();

@@ -102,6 +102,12 @@ const cases: Case[] = [
   ['inspect a missing file', ['inspect', join(folder, 'none.pt')], /none\.pt does not exist/],
   ['no input', ['classify'], /classify needs weights/],
   ['an unknown command', ['clasify'], /unknown command 'clasify'/],
+  [
+    'a file named like an option',
+    ['classify', '-video.mp4', '--rgb', incomplete],
+    /'-video\.mp4'; .*\.\/-video\.mp4, or/,
+  ],
+  ['an empty value', ['classify', clip, '--rgb', ''], /--rgb was given an empty value\./],
   ['an unknown option', ['classify', clip, '--rbg', incomplete], /unknown option '--rbg'/],
 ];
 

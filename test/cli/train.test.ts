@@ -180,11 +180,7 @@ describe('bad input gives one sentence and exit code 1', () => {
     ['an unknown key', ['train', config('k.json', { learnRate: 1 })], /k\.json: learnRate is not known here/],
     ['a class without clips', ['train', empty, '--out', at('x')], /empty\/b holds no clips/],
     ['results in a file', ['train', data, '--out', at('file')], /Cannot write .*file/],
-    [
-      'a share that is none',
-      ['train', data, '--holdout', '2', '--out', at('x')],
-      /holdout must be a number from 0 to below 1, not 2/,
-    ],
+    ['a share that is none', ['train', data, '--holdout', '2', '--out', at('x')], /a number from 0 to below 1/],
     [
       'a model that does not exist',
       ['train', data, '--from', at('none.pt'), '--out', at('x')],

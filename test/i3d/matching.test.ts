@@ -236,7 +236,7 @@ describe('refuses', () => {
     [
       'nothing',
       (t) => t.clear(),
-      /^x\.pt does not hold I3D weights: of its 0 tensors none has a name such as Conv3d_1a_7x7\/weights \(this/,
+      /^x\.pt does not hold I3D weights: it has no name such as Conv3d_1a_7x7\/weights \(this/,
     ],
     [
       'names of another network, with those that are nearest',
@@ -244,7 +244,7 @@ describe('refuses', () => {
         t.clear();
         t.set('Conv3d_1a_7x7.conv.weight', vector(1, 2));
       },
-      /of its 1 tensors \(Conv3d_1a_7x7\.conv\.weight\) none has .*; Conv3d_1a_7x7\.conv\.weight is nearest to Conv3d_1a_7x7\.conv3d\.weight\.$/,
+      /its only tensor \(Conv3d_1a_7x7\.conv\.weight\) has no name such as .*; Conv3d_1a_7x7\.conv\.weight is nearest to Conv3d_1a_7x7\.conv3d\.weight\.$/,
     ],
   ])('%s', (_, change, message) => {
     expect(broken(change)).toThrow(InputError);

@@ -151,7 +151,7 @@ describe('openClip', () => {
     const gifs = join(folder, 'gifs');
     await mkdir(gifs);
     await writeFile(join(gifs, 'a.gif'), TWO_FRAMES_GIF);
-    expect(await complaint(gifs)).toContain('a.gif is an animation, and the pictures of a folder are single frames');
+    expect(await complaint(gifs)).toContain('a.gif holds more than one picture, and those of a folder are single ones');
   });
 
   it('reads uint8 arrays and refuses others', async () => {
