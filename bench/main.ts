@@ -1,6 +1,7 @@
 /** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
 
 import { Command, CommanderError } from 'commander';
+import { withQuietLibraries } from '../src/cli/quiet.ts';
 import { I3dError, InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import { type PresetName, presets } from '../src/flow/index.ts';
@@ -41,7 +42,7 @@ const numbers =
 /** Runs with a device that is disposed of afterwards. */
 async function withGpu<T>(body: (gpu: Gpu) => Promise<T>): Promise<T> {
   const { experimental = false } = program.opts<{ experimental?: boolean }>();
-  const gpu = await openGpu({ experimental });
+  const gpu = await withQuietLibraries(() => openGpu({ experimental }));
   try {
     return await body(gpu);
   } finally {

@@ -39,7 +39,8 @@ export interface NodeGpuOptions extends GpuOptions {
 const OPTION_NAMES: readonly (keyof NodeGpuOptions)[] = [...GPU_OPTION_NAMES, 'dawnFlags', 'experimental'];
 
 /**
- * Opens a device through Dawn. Call `dispose()` on it when done: the process then exits by itself.
+ * Opens a device through Dawn. Call `dispose()` on it when done: the process then exits by itself. Of software adapters Dawn writes
+ * two warnings about limits to standard error, for which it has no switch; the command line leaves them out.
  * @throws InputError for an option that is not known; AdapterError when Dawn cannot be loaded or finds no adapter.
  */
 export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { forgetAdapter } from './adapter.mjs';
 import { childEnvironment, root } from './paths.mjs';
@@ -25,11 +26,23 @@ export function runVitest(args, environment) {
   // vitest colours its report even in a pipe.
   const plain = process.stdout.isTTY || process.env.FORCE_COLOR ? {} : { NO_COLOR: '1' };
   const env = childEnvironment({ ...plain, ...environment });
-  return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { cwd: root, env });
+  const stdio = ['inherit', 'inherit', 'pipe'];
+  return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { cwd: root, env, stdio });
+}
+
+/** What Dawn says of software adapters whenever it looks for them; see src/cli/quiet.ts. */
+const NOISE = /^Warning: maxDynamic\w+BuffersPerPipelineLayout artificially reduced /;
+
+/** Prints what a child writes to standard error, but for the noise. */
+function passOn(stderr) {
+  createInterface({ input: stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
+    if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
+  });
 }
 
 async function runNode(args, options) {
-  const child = spawn(process.execPath, args, { ...options, stdio: 'inherit' });
+  const child = spawn(process.execPath, args, { stdio: 'inherit', ...options });
+  if (child.stderr) passOn(child.stderr);
   // A terminal sends Ctrl-C to the child as well, which decides what to do about it; other signals reach only us.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -44,9 +44,10 @@ const MOST_FPS = 10_000;
 export function frameRate(text: string): number | 'native' {
   if (text === 'native') return text;
   const value = Number(text);
-  if (!(value > 0 && value <= MOST_FPS)) {
-    throw new InvalidArgumentError(`It must be a positive number, at most ${MOST_FPS}, or "native".`);
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new InvalidArgumentError('It must be a positive number or "native".');
   }
+  if (value > MOST_FPS) throw new InvalidArgumentError(`It must be at most ${MOST_FPS}.`);
   return value;
 }
 
