@@ -1,4 +1,7 @@
-/** @file `npm test`: sets up what is missing, a browser included, then runs the tests; `npm test -- test/io` runs some. */
+/**
+ * @file `npm test`: sets up what is missing, a browser included, then runs the tests; `npm test -- test/io` runs some,
+ * `npm test -- --full` all sizes of everything.
+ */
 
 import { runVitest } from './lib/launch.mjs';
 import { main } from './lib/report.mjs';
@@ -8,5 +11,10 @@ await main(() => {
   ensureDependencies();
   ensureAdapter();
   const browser = ensureBrowser();
-  return runVitest(process.argv.slice(2), browser ? { CHROME_PATH: browser } : {});
+  const args = process.argv.slice(2);
+  const full = args.includes('--full');
+  return runVitest(
+    args.filter((arg) => arg !== '--full'),
+    { ...(browser ? { CHROME_PATH: browser } : {}), ...(full ? { I3D_TESTS: 'full' } : {}) },
+  );
 });

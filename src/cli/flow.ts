@@ -77,7 +77,7 @@ async function run(input: string, second: string | undefined, flags: FlowFlags, 
   checkOptions({ frames, start: flags.start });
   if (frames !== undefined && frames < 2) throw new InputError(`Flow needs at least 2 frames, not ${frames}.`);
   resolveOptions({ preset: flags.preset, ...flags.set });
-  const truth = compare === undefined ? undefined : decodeFlo(await readTruth(compare), compare);
+  const truth = compare === undefined ? undefined : await readTruth(compare);
   const source =
     second === undefined ? await openSource(input, flags, session) : await openPair(input, second, session);
   let error: FlowError | undefined;
@@ -190,8 +190,9 @@ async function openPair(first: string, second: string, session: Session): Promis
   return { ...a, frames, warnings: () => [...a.warnings(), ...b.warnings()], close };
 }
 
-async function readTruth(path: string): Promise<Uint8Array> {
-  return readFile(path).catch((cause: NodeJS.ErrnoException) => {
+/** @throws InputError where there is nothing to compare with. */
+async function readTruth(path: string): Promise<FloatTensor> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new InputError(
       `${path} ${cause.code === 'ENOENT' ? 'does not exist' : 'cannot be read'}; give a .flo file.`,
       {
@@ -199,6 +200,11 @@ async function readTruth(path: string): Promise<Uint8Array> {
       },
     );
   });
+  const truth = decodeFlo(bytes, path);
+  if (compareFlow(truth, truth).validPixels === 0) {
+    throw new InputError(`${path} is unknown at every pixel; there is nothing to compare with.`);
+  }
+  return truth;
 }
 
 /** The whole frame at another size, 0 … 255. */

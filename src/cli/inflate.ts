@@ -81,6 +81,12 @@ async function verify(flatPath: string, path: string, flags: VerifyFlags, sessio
   session.progress.say('running both networks');
   const result = await session.onDevice((gpu) => verifyInflation(gpu, flat, inflated, image));
   session.progress.clear();
+  const lost = result.layers.find(({ difference }) => !Number.isFinite(difference));
+  if (lost) {
+    throw new I3dError(
+      `${path} and ${flatPath} cannot be compared: values of ${lost.layer} are no finite numbers in one of them.`,
+    );
+  }
   await print(`${flags.json ? toJson(result) : toText(result)}\n`);
   if (!result.first) return;
   const { layer, difference } = result.first;

@@ -32,7 +32,7 @@ export interface LayerDifference {
   /** Frames of the layer's output, and how many of them no padding has reached. */
   readonly frames: number;
   readonly free: number;
-  /** Largest difference in those, divided by the largest value of the 2D network's layer. */
+  /** Largest difference in those, divided by the largest value of the 2D network's layer; NaN where a value is NaN. */
   readonly difference: number;
 }
 
@@ -198,8 +198,8 @@ function largestDifference(reference: FloatTensor, actual: FloatTensor, frames: 
     if (!free) continue;
     for (let i = 0; i < size; i++) {
       const difference = Math.abs(actual.data[t * size + i]! - reference.data[i]!);
-      // Written so that NaN stays.
-      if (!(difference <= largest)) largest = difference;
+      if (Number.isNaN(difference)) return difference;
+      if (difference > largest) largest = difference;
     }
   }
   // A layer that is zero throughout, as after a ReLU that nothing passes, must be zero in both.

@@ -30,6 +30,9 @@ const NO_PAGES: TiffPages = { places: [], whole: true };
 /** Demuxers that draw pictures from text files, which nobody means to classify. */
 const TEXT_ART = new Set(['tty', 'bin', 'xbin', 'adf', 'idf']);
 
+/** Streams of cameras that were written to a file; they have no end, only an edge. */
+const ENDLESS = new Set(['mpjpeg', 'smjpeg']);
+
 /** A decoder that only fails while it is being emptied is given up after so many errors. */
 const MAX_ERRORS_IN_A_ROW = 100;
 
@@ -56,6 +59,9 @@ export class VideoReader {
   readonly #format: FormatContext;
   #codec: CodecContext;
   readonly #stream: Stream;
+  /** Seconds in a unit of each stream's clock, and where the file begins. */
+  readonly #units: ReadonlyMap<number, number>;
+  readonly #beginning: number;
   readonly #packet: Packet;
   /** Two in turn, so that a picture outlives the decoding of the next one. */
   readonly #frames: [Frame, Frame];
@@ -77,6 +83,8 @@ export class VideoReader {
   /** Whether the last packet was not there as a whole. */
   #partial = false;
   #lastEnd = 0;
+  /** Seconds after the beginning of the file up to which there is sound or another picture: it may last longer. */
+  #otherEnd = 0;
   #badPackets = 0;
   #badPictures = 0;
   /** Pictures decoded so far, those read ahead included. */
@@ -113,6 +121,8 @@ export class VideoReader {
     this.#stream = stream;
     this.formatName = format.iformat?.name ?? '';
     this.still = isStill(av, format, stream);
+    this.#units = new Map(format.streams.map(({ index, timeBase }) => [index, timeBase.toDouble()]));
+    this.#beginning = format.startTime === av.AV_NOPTS_VALUE ? 0 : Number(format.startTime) / 1e6;
     this.#packet = new av.Packet();
     this.#packet.alloc();
     this.#frames = [new av.Frame(), new av.Frame()];
@@ -201,8 +211,10 @@ export class VideoReader {
     if (this.#timeline.jumps > 0) say(`the clock jumped ${counted(this.#timeline.jumps, 'time')} and was put right`);
     if (this.#readError !== undefined) say(`reading stopped early (${this.#readError})`);
     if (this.#cutOff) say('the file is cut off in the middle of a picture');
-    const cut = this.#draining && this.decoded < 0.9 * this.expected && this.#lastEnd < 0.9 * this.seconds;
-    if (cut) say(`the file ends after ${this.decoded} of about ${this.expected} frames that it announces`);
+    const reached = Math.max(this.#lastEnd, this.#otherEnd);
+    if (this.#draining && this.decoded < 0.9 * this.expected && reached < 0.9 * this.seconds) {
+      say(`the file ends after ${this.decoded} of about ${this.expected} frames that it announces`);
+    }
     return found;
   }
 
@@ -289,24 +301,37 @@ export class VideoReader {
     for (;;) {
       const code = await this.#format.readFrame(packet);
       if (code < 0) {
-        if (code !== this.#av.AVERROR_EOF) this.#readError = explain(this.#av, code);
+        const ended = code === this.#av.AVERROR_EOF || ENDLESS.has(this.formatName);
+        if (!ended) this.#readError = explain(this.#av, code);
         this.#draining = true;
         this.#cutOff ||= this.#partial || (await isCutOff(this.#source, this.formatName));
         await this.#codec.sendPacket(null);
         return;
       }
       const ours = packet.streamIndex === this.#stream.index;
-      if (ours) this.#partial = !this.#discontinuous && packet.hasFlags(this.#av.AV_PKT_FLAG_CORRUPT);
-      if (ours && this.#pages.length > 0) {
+      if (!ours) this.#noteOther(packet);
+      // Without contents it says that the picture before it stays.
+      if (!ours || packet.size === 0) {
+        packet.unref();
+        continue;
+      }
+      this.#partial = !this.#discontinuous && packet.hasFlags(this.#av.AV_PKT_FLAG_CORRUPT);
+      if (this.#pages.length > 0) {
         this.#document = Buffer.from(packet.data ?? []);
         packet.unref();
         return this.#sendPage(this.#document);
       }
-      const sent = ours ? await this.#codec.sendPacket(packet) : 0;
+      const sent = await this.#codec.sendPacket(packet);
       packet.unref();
-      if (sent < 0) this.#badPackets++;
-      else if (ours) return;
+      if (sent >= 0) return;
+      this.#badPackets++;
     }
+  }
+
+  #noteOther({ streamIndex, pts, duration }: Packet): void {
+    const unit = this.#units.get(streamIndex);
+    if (unit === undefined || pts === this.#av.AV_NOPTS_VALUE) return;
+    this.#otherEnd = Math.max(this.#otherEnd, Number(pts + duration) * unit - this.#beginning);
   }
 
   #accept(frame: Frame): Picture {

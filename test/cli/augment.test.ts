@@ -84,7 +84,7 @@ describe('augment', () => {
     const before = readdirSync(folder);
     for (const [args, message] of [
       [[clip, '--out', at('sheet.jpg')], 'sheet.jpg must end in .png or .html.'],
-      [[clip, '--out', at('missing/sheet.png')], 'missing does not exist.'],
+      [[clip, '--out', at('missing/sheet.png')], 'missing does not exist; create it first.'],
       [[at('none.mp4'), '--out', at('sheet2.png')], 'none.mp4 does not exist'],
       [[clip, '--out', at('sheet2.png'), '--size', '257'], '--size can be 256 at most, not 257.'],
       [[clip], "required option '--out <path>' not specified"],

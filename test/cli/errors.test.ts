@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { shared } from '../shared.ts';
 import { hostileCheckpoint, zeroCheckpoint } from './checkpoint.ts';
@@ -97,6 +98,16 @@ const cases: Case[] = [
     'a .flo with a wrong magic number',
     ['flow', clip, '--compare', file('bad.flo', 'PIEX0000000000000000')],
     /does not begin with "PIEH"/,
+  ],
+  [
+    'a .flo that knows nothing',
+    [
+      'flow',
+      clip,
+      '--compare',
+      file('unknown.flo', encodeFlo({ dtype: 'f32', shape: [2, 2, 2], data: new Float32Array(8).fill(Number.NaN) })),
+    ],
+    /unknown\.flo is unknown at every pixel/,
   ],
   ['convert to another format', ['convert', incomplete, join(folder, 'x.pt')], /must end in \.safetensors/],
   ['inspect a missing file', ['inspect', join(folder, 'none.pt')], /none\.pt does not exist/],

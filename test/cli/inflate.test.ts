@@ -52,6 +52,15 @@ test('a 2D checkpoint is inflated, verified, and found out where a kernel is wro
     ),
   );
   await saveModelFile(at('wrong.safetensors'), { ...model, parameters });
+  // Finite, and beyond float32 once they are multiplied.
+  const loud = new Map(model.parameters).set(
+    name,
+    floatTensor(
+      shape,
+      data.map((value) => Math.sign(value) * 3e38),
+    ),
+  );
+  await saveModelFile(at('loud.safetensors'), { ...model, parameters: loud });
   const picture = Uint8Array.from({ length: 40 * 50 * 3 }, (_, i) => 255 * uniform('picture', i));
   writeFileSync(at('picture.png'), await encodePng(picture, 50, 40));
   const args = ['--clip', at('picture.png'), '--size', '33', '--json'];
@@ -59,6 +68,11 @@ test('a 2D checkpoint is inflated, verified, and found out where a kernel is wro
   expect(failed.code).toBe(1);
   expect(failed.stderr).toMatch(
     /^i3d: .*wrong\.safetensors is not .*googlenet\.safetensors inflated: they differ first in Mixed_4d\/Branch_2\/Conv3d_0b_3x3, by .* where 1e-4 is allowed\.\n$/,
+  );
+  const lost = await i3d(['verify', at('googlenet.safetensors'), at('loud.safetensors'), ...args]);
+  expect(lost).toMatchObject({ code: 1, stdout: '' });
+  expect(lost.stderr).toMatch(
+    /^i3d: .*loud\.safetensors and .*googlenet\.safetensors cannot be compared: values of Mixed_4d\/Branch_2\/Conv3d_0b_3x3 are no finite numbers in one of them\.\n$/,
   );
   const report = JSON.parse(failed.stdout);
   expect(report).toMatchObject({ agrees: false, first: 'Mixed_4d/Branch_2/Conv3d_0b_3x3', frames: 112, size: 33 });

@@ -187,6 +187,8 @@ describe('verifyInflation', () => {
     expect(await broken((value, i) => (i < data.length / 3 ? value * 3 : 0))).toBeUndefined();
     expect(await broken((value, i) => (i < data.length / 3 ? value * 2 : 0))).toBe(layer);
     expect(await broken(() => Number.NaN)).toBe(layer);
+    // Of one channel alone, with finite ones after it.
+    expect(await broken((value, i) => (i % shape[4]! === 0 ? Number.NaN : value))).toBe(layer);
   });
 
   it('refuses networks that do not belong together', async () => {

@@ -70,6 +70,59 @@ describeWithShared('real clips', ['clips', 'golden/rgb_frames_u8.npy'], (clips, 
   });
 });
 
+describeWithShared('files that went wrong once', ['cases'], (cases) => {
+  // Frames as they are, height, width, rate of the file.
+  it.each([
+    ['interlaced/h264.mp4', 20, 64, 96, 12.5],
+    ['interlaced/flag-only.mkv', 20, 64, 96, 25],
+    ['interlaced/gradient_interlaced.png', 1, 48, 64, 25],
+    ['alpha-track-avif/alpha_video_fixed.avif', 48, 480, 640, 25],
+    ['raw-mjpeg/q2.mjpeg', 20, 64, 96, 25],
+    ['raw-mjpeg/qvga.mjpeg', 15, 240, 320, 25],
+    ['high-rate-fps/hs1200.mp4', 60, 64, 96, 1200],
+    ['sparse-vfr/gap.mkv', 20, 64, 96, 1],
+  ] as const)('%s has all its frames', async (name, frames, height, width, rate) => {
+    const clip = await openClip(join(cases, name), { fps: 'native' });
+    expect(clip).toMatchObject({ sourceFps: rate, warnings: [] });
+    expect(clip.frames.shape).toEqual([frames, height, width, 3]);
+  });
+
+  it.each([
+    ['bt709.mp4', [56, 124, 196]],
+    ['p3.mp4', [56, 124, 196]],
+    ['bt2020-sdr.mp4', [59, 129, 196]],
+    ['hdr-pq.mp4', [59, 129, 196]],
+    ['hdr-hlg.mp4', [59, 129, 196]],
+    ['chrm-bt2020.png', [63, 127, 192]],
+  ] as const)('%s has the colours of its matrix', async (name, pixel) => {
+    const clip = await openClip(join(cases, 'wide-gamut-hdr', name), { frames: 1 });
+    expect([...clip.frames.data.subarray(0, 3)]).toEqual(pixel);
+  });
+
+  it('shows the colour track of an animation with alpha', async () => {
+    const { data } = (await openClip(join(cases, 'alpha-track-avif/alpha_video_fixed.avif'))).frames;
+    const sums = [0, 0, 0];
+    for (let i = 0; i < data.length; i++) sums[i % 3]! += data[i]!;
+    const means = sums.map((sum) => Number(((sum * 3) / data.length).toFixed(1)));
+    expect(means).toEqual([8.2, 96.2, 154]);
+  });
+
+  it('holds the picture of each pause', async () => {
+    const path = join(cases, 'sparse-vfr/gap.mkv');
+    const clip = await openClip(path, { fps: 1 });
+    expect(clip.frames.shape[0]).toBe(309);
+    const { frames, timestamps } = await openClip(path, { fps: 'native' });
+    const size = 64 * 96 * 3;
+    for (let second = 0; second < 309; second++) {
+      const shown = timestamps.reduce((last, time, i) => (time <= second ? i : last), 0);
+      const [one, other] = [second, shown].map((k, i) =>
+        (i ? frames : clip.frames).data.subarray(k * size, (k + 1) * size),
+      );
+      expect(Buffer.compare(one!, other!), `second ${second}`).toBe(0);
+    }
+  });
+});
+
 describeWithShared('broken files', ['broken'], (broken) => {
   const outcomes: Record<string, RegExp> = {
     'AudioVideoInterleave.avi': /no frame that can be decoded/,

@@ -209,6 +209,15 @@ describe('the clock', () => {
     },
   );
 
+  it('does not end early where another stream goes on', async () => {
+    const path = join(folder, 'longer.mkv');
+    const track = (count: number): Track => ({ width: WIDTH, height: HEIGHT, frames: numbered(count), codec: 'mpeg4' });
+    await writeMedia(path, 'matroska', [track(6), track(14)]);
+    const clip = await openClip(path, { stream: 0 });
+    expect(clip.frames.shape[0]).toBe(6);
+    expect(clip.warnings).toEqual([]);
+  });
+
   it('is measured where a file does not say its rate', async () => {
     const path = await make('unsaid.mkv', 'matroska', {
       codec: 'mpeg4',

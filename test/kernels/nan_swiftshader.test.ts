@@ -1,11 +1,11 @@
 /**
  * @file NaN on SwiftShader, the software adapter that Chromium brings along, whose compiler is another than Mesa's. A file of its
- * own, since the variable that names a driver holds for the process.
+ * own, since the variable that names a driver holds for all devices of the process.
  */
 
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserPath } from '../browser/page_runner.ts';
 import { testGpu } from '../harness.ts';
 import { testConvolutions, testOperators } from './nan_table.ts';
@@ -16,7 +16,15 @@ const driver = [...(browserPath ? [dirname(realpathSync(browserPath))] : []), '/
   .find((path) => existsSync(path));
 
 describe.skipIf(!driver)('on SwiftShader', () => {
-  if (driver) process.env.VK_DRIVER_FILES = driver;
+  const before = process.env.VK_DRIVER_FILES;
+  beforeAll(() => {
+    process.env.VK_DRIVER_FILES = driver;
+  });
+  // The next file of this process wants the usual driver.
+  afterAll(() => {
+    if (before === undefined) delete process.env.VK_DRIVER_FILES;
+    else process.env.VK_DRIVER_FILES = before;
+  });
   const gpu = testGpu();
 
   it('is what the tests run on', () => expect(gpu().profile.description).toContain('SwiftShader'));
