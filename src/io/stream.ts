@@ -21,7 +21,7 @@ const DERIVED = new Set(['grid', 'iovl', 'iden']);
 
 /** Whether a stream is a picture, or several of them one after the other, without a clock. */
 export function isStill(av: Ffmpeg, format: FormatContext, stream: Stream): boolean {
-  return /^image2$|_pipe$/.test(format.iformat?.name ?? '') || isItem(av, format, stream);
+  return /^image2$|^mjpeg$|_pipe$/.test(format.iformat?.name ?? '') || isItem(av, format, stream);
 }
 
 function isMov(format: FormatContext): boolean {
@@ -131,7 +131,7 @@ export async function chooseStream(
 
 /** The first of these that leaves any stream: what is no thumbnail or plane of another one, what has more than one picture. */
 async function mainStreams(av: Ffmpeg, format: FormatContext, videos: Stream[], path: string): Promise<Stream[]> {
-  if (videos.length === 1) return videos;
+  if (videos.length === 1 && !videos.some((stream) => isItem(av, format, stream))) return videos;
   let main = videos;
   const prefer = (isMain: (stream: Stream) => boolean): void => {
     const found = main.filter(isMain);
@@ -145,7 +145,7 @@ async function mainStreams(av: Ffmpeg, format: FormatContext, videos: Stream[], 
     else if (primary !== undefined) {
       if (DERIVED.has(primary.type)) {
         throw new InputError(
-          `${path} is a picture that is put together from ${videos.length} others, which cannot be read; save it as JPEG or PNG.`,
+          `${path} is a picture that is put together from others, which cannot be read; save it as JPEG or PNG.`,
         );
       }
       prefer((stream) => stream.id === primary.id);

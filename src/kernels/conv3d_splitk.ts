@@ -27,7 +27,10 @@ import { type Conv3dTiledTile, tileLabel } from './conv3d_tiled.ts';
 import { activation, element } from './element.ts';
 import { tileProduct } from './tile_product.ts';
 import { pixelsOf } from './view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat, storage } from './wgsl.ts';
+import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
+
+/** The number of parts is a uniform, too: layers that are cut differently share their pipelines. */
+const SplitKParams = struct('SplitK', { ...Conv3dParams.fields, parts: 'u32' });
 
 /** Bytes of the partial sums. */
 export function splitKBytes(problem: Conv3dProblem, parts: number): number {
@@ -43,14 +46,14 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const { xLoads, xStride, wLoads } = stagingOf({ bm, bn, bk, threads });
   const staging = stagingCode({ bm, bn, bk, threads }, 'begin');
-  const values = conv3dValues(problem);
+  const values = { ...conv3dValues(problem), parts };
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const outputs = (line: (i: number, j: number) => string): string =>
     lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   return kernel({
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
-    params: Conv3dParams,
+    params: SplitKParams,
     values,
     storage: [activation('x', problem.x), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
     workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn4), parts],
@@ -73,7 +76,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   // This part's steps of K; the last parts may have none.
   let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
   let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
-  let per_part = (all_steps + ${parts - 1}u) / ${parts}u;
+  let per_part = (all_steps + p.parts - 1u) / p.parts;
   let begin = min(workgroup.z * per_part, all_steps);
   let end = min(begin + per_part, all_steps);
 
@@ -100,10 +103,10 @@ ${staging.start}
 
 /** Stage 2. Bindings: sums, bias, the outputs. One thread per vec4 of the output; bound by memory. */
 export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroupSize = 64): Kernel {
-  const values = conv3dValues(problem);
+  const values = { ...conv3dValues(problem), parts };
   return kernel({
     name: `conv3d_splitk sum ${parts}`,
-    params: Conv3dParams,
+    params: SplitKParams,
     values,
     storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
     workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
@@ -120,7 +123,7 @@ fn main(
   let pixel = index / p.cout4;
   if (pixel >= p.pixels) { return; }
   var sum = sums[index];
-  for (var part = 1u; part < ${parts}u; part++) { sum += sums[part * p.pixels * p.cout4 + index]; }
+  for (var part = 1u; part < p.parts; part++) { sum += sums[part * p.pixels * p.cout4 + index]; }
   store(pixel, index % p.cout4, sum);
 }`,
   });

@@ -214,8 +214,8 @@ const MEMBERS: readonly Member[] = [
 
 const gpu = testGpu();
 
-/** Sizes, strides and padding are uniforms: these cases share one shader. */
-const isPlain = ({ channels, relu }: Case): boolean => channels.length === 1 && !relu;
+/** All else is uniforms and data: these cases share one shader. */
+const isPlain = ({ channels }: Case): boolean => channels.length === 1;
 
 function casesOf({ name, another }: Member): readonly Case[] {
   if (name === 'direct') return [...CASES, ...GROUPED];
