@@ -149,7 +149,7 @@ class Results {
       await store();
     } catch (error) {
       this.failed = true;
-      this.session.warn(sentence(error));
+      this.session.warn(`${sentence(error)} What is measured from here on is only printed.`);
     }
   }
 }

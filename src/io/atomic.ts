@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { constants as accessModes, rmSync } from 'node:fs';
 import { access, chmod, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 
 /** Files that are being written beside their targets. */
@@ -121,11 +121,24 @@ async function explained<T>(work: Promise<T>, path: string): Promise<T> {
  */
 export async function makeFolder(path: string): Promise<void> {
   if (path === '') throw new InputError('Cannot make a folder without a name; give one.');
-  await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(path, { recursive: true }).catch(async (error: NodeJS.ErrnoException) => {
     // Some part of the path is a file.
-    if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw explainWriteError(error, path);
-    throw new InputError(`Cannot write ${path}: a file is where a folder is to be; give the name of a folder.`);
+    if (error.code === 'EEXIST' || error.code === 'ENOTDIR') {
+      throw new InputError(`Cannot write ${path}: a file is where a folder is to be; give the name of a folder.`);
+    }
+    // What Node says of a disk that can only be read. The first folder that is missing tells the reason.
+    if (error.code === 'ENOENT') await explained(mkdir(await firstMissing(resolve(path))), path);
+    throw explainWriteError(error, path);
   });
+}
+
+async function firstMissing(path: string): Promise<string> {
+  const above = dirname(path);
+  const isThere = await stat(above).then(
+    () => true,
+    () => false,
+  );
+  return isThere || above === path ? path : firstMissing(above);
 }
 
 /** The same error in words for the person who gave `path`. */

@@ -87,9 +87,15 @@ async function lock(path: string): Promise<() => Promise<void>> {
   const taken = `${path}.lock`;
   for (;;) {
     try {
+      const release = () => rm(taken, { force: true });
       const file = await open(taken, 'wx');
-      await file.writeFile(`${process.pid} ${hostname()}`).finally(() => file.close());
-      return () => rm(taken, { force: true });
+      try {
+        await file.writeFile(`${process.pid} ${hostname()}`).finally(() => file.close());
+      } catch (error) {
+        await release().catch(() => undefined);
+        throw error;
+      }
+      return release;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explainWriteError(error, path);
     }

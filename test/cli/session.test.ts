@@ -1,11 +1,21 @@
 /** @file Commands whose device is lost while they work. */
 
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { recognise } from '../../src/cli/recognise.ts';
 import { type Session, withSession } from '../../src/cli/session.ts';
 import { Stopwatches } from '../../src/cli/stopwatches.ts';
 import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
+import { clipCaches } from '../../src/train/clip_caches.ts';
+import { parseConfig } from '../../src/train/config.ts';
+import { runTraining } from '../../src/train/run.ts';
 import { formulaTensor } from '../graph/graphs.ts';
+import { SILENT, TINY, writeClips } from '../train/clips.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'i3d-session-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const spec = modelSpec({
   architecture: 'inception-4',
@@ -79,6 +89,32 @@ describe('a device that is lost', () => {
     );
     await expect(run).rejects.toThrow(/^The GPU device was lost a second time: [^\n]+\.$/);
     expect(said.match(/opened again/g)).toHaveLength(1);
+  });
+
+  test('is no reason to lose a training run', async () => {
+    const data = writeClips(join(folder, 'clips'));
+    const trained = (name: string, onStep: (session: Session, step: number) => void) =>
+      withSession({}, async (session) => {
+        const out = join(folder, name);
+        const stages = [{ name: 'all', trains: 'all', steps: 4, learningRate: 0.05 }];
+        const config = parseConfig({ ...TINY, data, out, stages, saveEvery: 3600 }, 'tiny');
+        const { result, metrics } = await runTraining({
+          config,
+          resume: false,
+          caches: clipCaches({ folder: join(folder, 'cache'), gpu: session.gpu, ...SILENT }),
+          gpu: session.gpu,
+          observer: { ...SILENT, onStep: (_, { step }) => onStep(session, step) },
+        });
+        const lines = metrics.map(({ kind, step }) => `${kind} ${step}`);
+        return { result, lines, weights: readFileSync(join(out, 'rgb.safetensors')) };
+      });
+    const whole = await trained('whole', () => undefined);
+    let losses = 0;
+    const broken = await trained('broken', (session, step) => void (step === 2 && losses++ === 0 && lose(session)));
+    expect(said).toMatch(/opened again, and the work goes on/);
+    expect(broken.weights.equals(whole.weights)).toBe(true);
+    expect(broken).toEqual(whole);
+    expect(broken.lines).toEqual(['step 1', 'step 2', 'step 3', 'step 4']);
   });
 });
 
