@@ -111,6 +111,19 @@ function knownMatrix(av: Ffmpeg, matrix: AVColorSpace): AVColorSpace {
   }
 }
 
+/** The name of a matrix that is read as BT.601 although it is another one; undefined where it is none of those. */
+export function misreadMatrix(av: Ffmpeg, matrix: AVColorSpace): string | undefined {
+  const names = new Map<AVColorSpace, string>([
+    [av.AVCOL_SPC_YCGCO, 'YCgCo'],
+    [av.AVCOL_SPC_YCGCO_RE, 'YCgCo'],
+    [av.AVCOL_SPC_YCGCO_RO, 'YCgCo'],
+    [av.AVCOL_SPC_SMPTE2085, 'YDzDx'],
+    [av.AVCOL_SPC_ICTCP, 'ICtCp'],
+    [av.AVCOL_SPC_IPT_C2, 'IPT'],
+  ]);
+  return names.get(matrix);
+}
+
 /**
  * Leaves a decoded picture the matrix and the range of its colours, which is what pipelines for video networks go by, and
  * takes away what would make FFmpeg's scaler do more or refuse: primaries and transfer (it would map the gamut and the

@@ -6,7 +6,15 @@ import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
 import { isCutOff } from './cut-off.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
-import { cropOf, limitSize, type Orientation, orientationOf, RgbConverter, swapsSides } from './picture.ts';
+import {
+  cropOf,
+  limitSize,
+  misreadMatrix,
+  type Orientation,
+  orientationOf,
+  RgbConverter,
+  swapsSides,
+} from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
 import { readTiffPages, type TiffPages, turnToPage } from './tiff.ts';
@@ -78,6 +86,8 @@ export class VideoReader {
   readonly #waiting: Picture[] = [];
   #draining = false;
   #readError: string | undefined;
+  /** How colours are coded that come out wrong. */
+  #misread: string | undefined;
   /** Whether the file ends in the middle of a picture. */
   #cutOff: boolean;
   /** Whether the last packet was not there as a whole. */
@@ -210,6 +220,8 @@ export class VideoReader {
     if (this.#badPictures > 0) say(`${counted(this.#badPictures, 'frame')} came out damaged`);
     if (this.#timeline.jumps > 0) say(`the clock jumped ${counted(this.#timeline.jumps, 'time')} and was put right`);
     if (this.#readError !== undefined) say(`reading stopped early (${this.#readError})`);
+    if (this.#misread !== undefined)
+      say(`its colours are coded as ${this.#misread} but read as BT.601, so they are off`);
     if (this.#cutOff) say('the file is cut off in the middle of a picture');
     const reached = Math.max(this.#lastEnd, this.#otherEnd);
     if (this.#draining && this.decoded < 0.9 * this.expected && reached < 0.9 * this.seconds) {
@@ -239,6 +251,7 @@ export class VideoReader {
     const { frame } = picture;
     const name = av.avGetPixFmtName(frame.format as Parameters<Ffmpeg['avGetPixFmtName']>[0]) ?? '';
     this.grey = /^(gray|ya|mono)/.test(name);
+    this.#misread = misreadMatrix(av, frame.colorSpace);
     // The decoder passes the container's matrix on; some formats leave it in the stream only.
     this.#orientation = orientationOf(
       frame.getSideData(av.AV_FRAME_DATA_DISPLAYMATRIX) ??

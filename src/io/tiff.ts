@@ -10,7 +10,11 @@ export interface TiffPages {
   readonly whole: boolean;
 }
 
-const [SUBFILE, WIDTH, HEIGHT, STRIPS, STRIP_BYTES, TILES, TILE_BYTES] = [254, 256, 257, 273, 279, 324, 325] as const;
+const [SUBFILE, WIDTH, HEIGHT, COMPRESSION, STRIPS, STRIP_BYTES] = [254, 256, 257, 259, 273, 279] as const;
+const [TILES, TILE_BYTES, DNG_VERSION] = [324, 325, 50706] as const;
+
+/** Numbers of compressions that FFmpeg knows in TIFF: none, four of fax machines, LZW, two of zlib, PackBits, LZMA. */
+const COMPRESSIONS: readonly number[] = [1, 2, 3, 4, 5, 8, 32946, 32773, 34925];
 
 /** Marks of pages that belong to another one: smaller copies and masks. */
 const MINOR = 1 | 4;
@@ -23,7 +27,7 @@ const [SHORT, LONG] = [3, 4] as const;
 
 /**
  * The pages of a TIFF file with 32-bit addresses; none where it is no such file.
- * @throws InputError when its pages differ in size.
+ * @throws InputError when its pages differ in size, or are kept in a way that FFmpeg takes for black without a word.
  */
 export async function readTiffPages(path: string): Promise<TiffPages> {
   return tiffPages(await readFile(path), path);
@@ -60,6 +64,7 @@ export function tiffPages(bytes: Uint8Array, source: string): TiffPages {
     at = page.next;
     if ((page.first(SUBFILE) & MINOR) !== 0) continue;
     places.push(place);
+    checkCoding(page, source);
     whole &&= page.end <= bytes.length;
     const pageSize = `${page.first(WIDTH)}×${page.first(HEIGHT)}`;
     size ??= pageSize;
@@ -72,12 +77,24 @@ export function tiffPages(bytes: Uint8Array, source: string): TiffPages {
   return { places, whole };
 }
 
+function checkCoding(page: Page, source: string): void {
+  // Cameras' raw files have rules of their own.
+  if (page.has(DNG_VERSION)) return;
+  const compression = page.first(COMPRESSION) || 1;
+  const compressed = `with the compression ${compression === 6 || compression === 7 ? 'JPEG' : compression}`;
+  const problem = page.has(TILES) ? 'in tiles' : COMPRESSIONS.includes(compression) ? undefined : compressed;
+  if (problem !== undefined) {
+    throw fileError(`${source} is a TIFF ${problem}, which cannot be read; save it in strips with LZW, or as PNG.`);
+  }
+}
+
 interface Page {
   /** Where the next page is described; 0 at the end. */
   readonly next: number;
   /** Behind the last byte of its pixels. */
   readonly end: number;
-  /** The first value of a field; 0 where it has none. */
+  has(tag: number): boolean;
+  /** The first value of a field of whole numbers; 0 where it has none. */
   first(tag: number): number;
 }
 
@@ -87,11 +104,13 @@ function readPage(view: DataView, at: number, little: boolean): Page | undefined
   const count = view.getUint16(at, little);
   const tail = at + 2 + count * 12;
   if (tail + 4 > view.byteLength) return undefined;
+  const tags = new Set<number>();
   const fields = new Map<number, number[]>();
   for (let entry = at + 2; entry < tail; entry += 12) {
     const tag = view.getUint16(entry, little);
     const type = view.getUint16(entry + 2, little);
     const length = view.getUint32(entry + 4, little);
+    tags.add(tag);
     const size = (VALUE_BYTES[type] ?? 0) * length;
     const from = size <= 4 ? entry + 8 : view.getUint32(entry + 8, little);
     if (from + size > view.byteLength) return undefined;
@@ -106,5 +125,10 @@ function readPage(view: DataView, at: number, little: boolean): Page | undefined
   const ends = (places: number, sizes: number): number[] =>
     (fields.get(places) ?? []).map((place, i) => place + (fields.get(sizes)?.[i] ?? 0));
   const end = [...ends(STRIPS, STRIP_BYTES), ...ends(TILES, TILE_BYTES)].reduce((a, b) => Math.max(a, b), 0);
-  return { next: view.getUint32(tail, little), end, first: (tag) => fields.get(tag)?.[0] ?? 0 };
+  return {
+    next: view.getUint32(tail, little),
+    end,
+    has: (tag) => tags.has(tag),
+    first: (tag) => fields.get(tag)?.[0] ?? 0,
+  };
 }

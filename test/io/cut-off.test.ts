@@ -170,6 +170,19 @@ describe('TIFF files with several pages', () => {
     expect(() => tiffPages(joined, 'x.tif')).toThrow('x.tif has a page of 64×48 pixels and one of 32×48;');
   });
 
+  it('are refused where FFmpeg would show black without a word', () => {
+    const [compression, offsets, counts] = [4, 6, 8].map((field) => 8 + 2 + field * 12);
+    const jpeg = tiff([9], true);
+    jpeg.writeUInt16LE(7, compression! + 8);
+    expect(() => tiffPages(jpeg, 'x.tif')).toThrow(
+      'x.tif is a TIFF with the compression JPEG, which cannot be read; save',
+    );
+    const tiled = tiff([9], true);
+    tiled.writeUInt16LE(324, offsets!);
+    tiled.writeUInt16LE(325, counts!);
+    expect(() => tiffPages(tiled, 'x.tif')).toThrow('x.tif is a TIFF in tiles, which cannot be read; save');
+  });
+
   it('are single pictures in a folder, or refused', async () => {
     const images = join(folder, 'scans');
     await mkdir(images);

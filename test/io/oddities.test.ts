@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { damageOf } from '../../src/io/damage.ts';
 import type { Ffmpeg } from '../../src/io/ffmpeg.ts';
-import { cropOf } from '../../src/io/picture.ts';
 import { type ClipOptions, openClip } from '../../src/io/video.ts';
 import { canEncode, flat, type Track, writeMedia } from './media.ts';
 
@@ -140,6 +140,21 @@ describe('colours', () => {
     });
     expect(pq).toEqual(bt2020);
     expect(bt2020).not.toEqual(bt709);
+  });
+
+  it('of another kind than luma and two differences are read as BT.601, and that is said', async () => {
+    const set = (what: ColourSetter, av: Ffmpeg): void => {
+      what.colorSpace = av.AVCOL_SPC_YCGCO;
+    };
+    const path = await make('ycgco.mkv', 'matroska', {
+      codec: 'ffv1',
+      frames: numbered(1),
+      encoder: set,
+      picture: set,
+    });
+    const { warnings } = await openClip(path);
+    expect(warnings.join()).toContain('its colours are coded as YCgCo but read as BT.601, so they are off.');
+    expect(damageOf(warnings, true)).toBeUndefined();
   });
 
   it('with values that no standard defines are read as unknown', async () => {
@@ -290,43 +305,5 @@ describe('which stream of a file', () => {
     await writeMedia(path, 'avif', [track]);
     expect((await openClip(path)).frames.shape).toEqual([1, HEIGHT, WIDTH, 3]);
     expect(await openClip(path)).toMatchObject({ kind: 'images' });
-  });
-});
-
-describe('what a container hides of its pictures', () => {
-  const hidden = { left: 8, top: 4, right: 16, bottom: 12 };
-  const hide: Pick<Track, 'stream'> = {
-    stream: (stream, av) => {
-      const { left, top, right, bottom } = hidden;
-      const sides = Uint32Array.of(top, bottom, left, right);
-      stream.codecpar.addCodedSideData(av.AV_PKT_DATA_FRAME_CROPPING, Buffer.from(sides.buffer));
-    },
-  };
-
-  it.each([
-    ['mp4', 'mp4'],
-    ['mov', 'mov'],
-    ['mkv', 'matroska'],
-  ])('is left away in %s', async (extension, format) => {
-    const white = Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => {
-      const [x, y] = [Math.floor(i / 3) % WIDTH, Math.floor(i / 3 / WIDTH)];
-      const seen = x >= hidden.left && x < WIDTH - hidden.right && y >= hidden.top && y < HEIGHT - hidden.bottom;
-      return seen ? 255 : 0;
-    });
-    const codec = format === 'matroska' ? 'ffv1' : 'png';
-    const frames = [white, white, white];
-    const path = await make(`hidden.${extension}`, format, { codec, frames, ...hide });
-    const clip = await openClip(path, { fps: 'native' });
-    expect(clip.frames.shape).toEqual([3, 32, 40, 3]);
-    expect(Math.min(...clip.frames.data)).toBeGreaterThan(codec === 'png' ? 254 : 250);
-    expect((await openClip(path, { maxShortSide: 16 })).frames.shape.slice(1)).toEqual([16, 20, 3]);
-  });
-
-  it('is ignored where it leaves nothing', () => {
-    const sides = (...numbers: number[]): Uint8Array => new Uint8Array(Uint32Array.from(numbers).buffer);
-    expect(cropOf(sides(4, 12, 8, 16), 64, 48)).toEqual(hidden);
-    for (const bad of [null, sides(0, 0, 0, 0), sides(24, 24, 0, 0), sides(0, 0, 2 ** 31, 0), sides(1)]) {
-      expect(cropOf(bad, 64, 48)).toBeUndefined();
-    }
   });
 });
