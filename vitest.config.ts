@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { HANG } from './test/limits.ts';
+import LongFirst from './test/order.ts';
 
 export default defineConfig({
   test: {
@@ -11,6 +12,7 @@ export default defineConfig({
     // Files share their worker's modules: loading them anew took as long as running most of the files.
     isolate: false,
     globalSetup: ['test/programs.ts'],
+    sequence: { sequencer: LongFirst },
     // Against hangs only.
     testTimeout: HANG,
     hookTimeout: HANG,

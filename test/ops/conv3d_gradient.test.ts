@@ -9,6 +9,7 @@ import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window
 import { operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
+import { expectNaNs, withValues } from '../nan.ts';
 import { conv3dGradient } from '../reference/conv3d_gradient.ts';
 import { type Shape5, sizeOf5 } from '../reference/volume.ts';
 import { describeWithShared } from '../shared.ts';
@@ -27,16 +28,25 @@ interface Case {
   readonly sliced?: boolean;
   /** Bytes that a binding may cover, to force the work into parts. */
   readonly limit?: number;
+  /** Run once more with NaN in x, and in dy. */
+  readonly nan?: boolean;
   /** For what walks all pixels. */
   readonly weightsOnly?: boolean;
 }
 
 const CASES: readonly Case[] = [
   { name: 'one pixel, one channel', x: [1, 1, 1, 1, 1], cout: 1, kernel: [3, 3, 3] },
-  { name: '1×1×1, 5 → 17', x: [2, 2, 7, 13, 5], cout: 17, kernel: [1, 1, 1] },
+  { name: '1×1×1, 5 → 17', x: [2, 2, 7, 13, 5], cout: 17, kernel: [1, 1, 1], nan: true },
   { name: '3×3×3, 5 → 17 on 2×7×13', x: [1, 2, 7, 13, 5], cout: 17, kernel: [3, 3, 3] },
   { name: '3×3×3, 33 → 5 on 7×2×1', x: [1, 7, 2, 1, 33], cout: 5, kernel: [3, 3, 3] },
-  { name: '3×3×3, 17 → 33, batch 2, slices', x: [2, 3, 7, 7, 17], cout: 33, kernel: [3, 3, 3], sliced: true },
+  {
+    name: '3×3×3, 17 → 33, batch 2, slices',
+    x: [2, 3, 7, 7, 17],
+    cout: 33,
+    kernel: [3, 3, 3],
+    sliced: true,
+    nan: true,
+  },
   { name: '5×5×5, 4 → 3', x: [1, 6, 8, 7, 4], cout: 3, kernel: [5, 5, 5] },
   { name: '1×5×5, 12 → 8', x: [2, 2, 13, 14, 12], cout: 8, kernel: [1, 5, 5] },
   {
@@ -63,10 +73,10 @@ const CASES: readonly Case[] = [
     ],
   },
   { name: 'many rows and channels', x: [2, 4, 13, 7, 36], cout: 70, kernel: [3, 3, 3] },
-  { name: 'stem, 3 channels', x: [2, 5, 13, 14, 3], cout: 8, kernel: [7, 7, 7], stride: [2, 2, 2] },
+  { name: 'stem, 3 channels', x: [2, 5, 13, 14, 3], cout: 8, kernel: [7, 7, 7], stride: [2, 2, 2], nan: true },
   { name: 'stride 1×2×1', x: [1, 3, 7, 13, 17], cout: 5, kernel: [3, 3, 3], stride: [1, 2, 1], sliced: true },
   { name: 'stride beyond the window', x: [1, 3, 7, 13, 5], cout: 5, kernel: [1, 1, 2], stride: [1, 2, 3] },
-  { name: 'groups', x: [2, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3 },
+  { name: 'groups', x: [2, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3, nan: true },
   { name: 'depthwise', x: [1, 3, 7, 7, 33], cout: 33, kernel: [3, 1, 3], groups: 33, stride: [1, 2, 2], sliced: true },
   {
     name: 'in parts over batch and time',
@@ -89,17 +99,30 @@ function build(test: Case) {
   const geometry = { kernel, stride, padding };
   const y: Shape5 = [shape[0], ...windowOutput(geometry, size), cout];
   const weightShape: Shape5 = [...kernel, shape[4] / groups, cout];
-  const x = { shape, data: fill(`${test.name}.x`, sizeOf5(shape)) };
-  const dy = { shape: y, data: fill(`${test.name}.dy`, sizeOf5(y)) };
+  const x = { shape, data: Float32Array.from(fill(`${test.name}.x`, sizeOf5(shape))) };
+  const dy = { shape: y, data: Float32Array.from(fill(`${test.name}.dy`, sizeOf5(y))) };
   const weights = fill(`${test.name}.w`, sizeOf5(weightShape));
   const before = resolvePadding(geometry, size).map((pair) => pair[0]) as unknown as Triple;
   const operands = { x: operand(shape, sliced), dy: operand(y, sliced), dw: operand(weightShape) };
-  const expected = conv3dGradient(x, weights, dy, { kernel, stride, padding: before, groups });
-  return { x, dy, weights, weightShape, operands, expected, geometry, groups, size };
+  const options = { kernel, stride, padding: before, groups };
+  const expected = conv3dGradient(x, weights, dy, options);
+  const withNaN = (volume: typeof x) => ({
+    ...volume,
+    data: withValues(volume.data, [Math.max(volume.data.length - 2, 0)]),
+  });
+  const [nanX, nanDy] = [withNaN(x), withNaN(dy)];
+  // In one of them at a time: both together would leave few numbers.
+  const nan = test.nan && {
+    x: nanX,
+    dy: nanDy,
+    byX: conv3dGradient(nanX, weights, dy, options),
+    byDy: conv3dGradient(x, weights, nanDy, options),
+  };
+  return { nan, x, dy, weights, weightShape, operands, expected, geometry, groups, size };
 }
 
 describe.each(CASES)('the gradients of a convolution: $name', (test) => {
-  const { x, dy, weights, weightShape, operands, expected, geometry, groups, size } = build(test);
+  const { x, dy, weights, weightShape, operands, expected, nan, geometry, groups, size } = build(test);
   const { stride, padding } = geometry;
   const profile = (): DeviceProfile => ({
     ...gpu().profile,
@@ -114,6 +137,13 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     for (const candidate of conv3dWeightGradient.candidates(attributes, io, profile())) {
       const [dw] = await runCandidate(gpu(), candidate, io, [x.data, dy.data], test.limit);
       closeTo(dw!, expected.dw, candidate.name, toleranceOf(candidate));
+      if (!nan) continue;
+      // NaN beside a padding's 0 is in sums that the reference leaves out, so it may spread.
+      const checks = { spreads: true, tolerance: toleranceOf(candidate), what: candidate.name };
+      const [byX] = await runCandidate(gpu(), candidate, io, [nan.x.data, dy.data], test.limit);
+      expectNaNs(byX!, nan.byX.dw, checks);
+      const [byDy] = await runCandidate(gpu(), candidate, io, [x.data, nan.dy.data], test.limit);
+      expectNaNs(byDy!, nan.byDy.dw, checks);
     }
   });
 
@@ -132,6 +162,10 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     for (const candidate of conv3dInputGradient.candidates(attributes, io, profile())) {
       const [dx] = await runCandidate(gpu(), candidate, io, [dy.data, weights], limited);
       closeTo(dx!, expected.dx, candidate.name, toleranceOf(candidate));
+      if (!nan) continue;
+      const [byDy] = await runCandidate(gpu(), candidate, io, [nan.dy.data, weights], limited);
+      const spreads = candidate.name.includes('winograd');
+      expectNaNs(byDy!, nan.byDy.dx, { spreads, tolerance: toleranceOf(candidate), what: candidate.name });
     }
   });
 });
