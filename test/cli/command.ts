@@ -11,7 +11,6 @@ export interface CommandResult {
   /** Undefined where the process was killed. */
   readonly code: number | undefined;
   readonly stdout: string;
-  /** Without what Dawn says about limits whenever it is loaded. */
   readonly stderr: string;
 }
 
@@ -41,8 +40,6 @@ export function i3d(args: readonly string[], environment: NodeJS.ProcessEnv = {}
       stderr += text;
     });
     child.on('error', reject);
-    child.on('close', (code) =>
-      resolve({ code: code ?? undefined, stdout, stderr: stderr.replaceAll(/^Warning: maxDynamic.*\n/gm, '') }),
-    );
+    child.on('close', (code) => resolve({ code: code ?? undefined, stdout, stderr }));
   });
 }
