@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { I3dError } from '../../src/core/errors.ts';
 import { Random } from '../../src/core/random.ts';
 import { mutate } from './mutate.ts';
-import { READERS } from './readers.ts';
+import { isSentence, READERS } from './readers.ts';
 import type { Sample } from './sample.ts';
 
 /** What to start with: the samples, and a folder of this process's own. */
@@ -66,7 +66,7 @@ export async function writeMutant(
 function describe(error: unknown): { outcome: Outcome; message: string } {
   const message = error instanceof Error ? (error.stack ?? String(error)) : String(error);
   if (!(error instanceof I3dError)) return { outcome: 'foreign', message };
-  if (!/^[^\n]+\.$/.test(error.message)) return { outcome: 'foreign', message: `not one sentence: ${error.message}` };
+  if (!isSentence(error.message)) return { outcome: 'foreign', message: `not one sentence: ${error.message}` };
   if (!error.message.includes(MUTANT)) return { outcome: 'foreign', message: `names no file: ${error.message}` };
   return { outcome: 'refused', message: error.message };
 }

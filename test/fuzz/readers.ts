@@ -4,11 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { inspectFile } from '../../src/cli/inspect-file.ts';
 import { loadLabels, loadStream } from '../../src/cli/weights.ts';
 import { InputError } from '../../src/core/errors.ts';
+import { readImageModel } from '../../src/i3d/image_checkpoint.ts';
 import { ArrayClip } from '../../src/io/array-clip.ts';
 import type { ArrayKind } from '../../src/io/array-layout.ts';
 import { decodeFlo } from '../../src/io/flo.ts';
+import { decodeNpy } from '../../src/io/npy.ts';
 import { fileTuning } from '../../src/io/tuning_file.ts';
 import { decodeFrames, openClip } from '../../src/io/video.ts';
+import { loadWeightsFile } from '../../src/io/weights.ts';
 import { readCheckpoint } from '../../src/train/checkpoint.ts';
 import { readClipSet } from '../../src/train/clip_set.ts';
 import { readConfig } from '../../src/train/config.ts';
@@ -37,17 +40,21 @@ const array =
     }
   };
 
+/** All that users see of an error of theirs. */
+export const isSentence = (message: string): boolean => /^[^\n]+\.$/.test(message);
+
 /** A second reader of what the first one has taken, which may want something else. */
 async function also(reading: Promise<unknown>): Promise<void> {
   await reading.catch((error: unknown) => {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof InputError && isSentence(error.message))) throw error;
   });
 }
 
-/** Checkpoints of any kind: read and listed, and offered to I3D. */
+/** Checkpoints of any kind: read and listed, and offered to I3D and to inflation. */
 const weights: Reader = async (path) => {
   await inspectFile(path, true);
   await also(loadStream(path, 'rgb', () => undefined));
+  await also(loadWeightsFile(path).then((contents) => readImageModel(contents, path)));
 };
 
 /** By name; `video`, `gif` and `picture` differ in what they are fed with, and so do checkpoints. */
@@ -56,7 +63,10 @@ export const READERS = {
   gif: (path) => openClip(path, { fps: 'native', frames: MOST_FRAMES }),
   picture: openClip,
   folder: openClip,
-  npy: array('frames'),
+  npy: async (path) => {
+    await also(array('frames')(path));
+    decodeNpy(await readFile(path), path);
+  },
   npz: array('frames'),
   flow: array('flow'),
   flo: async (path) => decodeFlo(await readFile(path), path),
