@@ -55,7 +55,17 @@ export { inflateKernel, inflateModel } from './i3d/inflate.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
 export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
 export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './i3d/model_file.ts';
-export * from './i3d/scores.ts';
+export {
+  averageLogits,
+  checkFusionWeights,
+  type FusionMode,
+  type FusionOptions,
+  fuse,
+  NonFiniteLogitsError,
+  type Scored,
+  softmax,
+  topK,
+} from './i3d/scores.ts';
 export * from './i3d/spec.ts';
 export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
 export * from './i3d/windows.ts';

@@ -1,5 +1,7 @@
 /** @file Aligned columns and bars for a terminal. */
 
+import { counted } from '../core/words.ts';
+
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
@@ -77,5 +79,5 @@ function displayWidth(text: string): number {
 /** How many classes a network tells apart, in words. */
 export function classCount({ classes }: { readonly classes: number }): string {
   if (classes === 0) return 'features only, no logits layer';
-  return classes === 1 ? '1 class' : `${classes} classes`;
+  return counted(classes, 'class');
 }

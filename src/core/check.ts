@@ -4,26 +4,8 @@
  */
 
 import { InputError } from './errors.ts';
-import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from './tensor.ts';
+import { ARRAY_TYPES, type DType, formatShape, type HostTensor, type Shape, sizeOf } from './tensor.ts';
 import { counted } from './words.ts';
-
-/** The name of the typed array that holds each element type; see `TypedArrayOf`. */
-/** The typed array that keeps the values of a type. */
-export const ARRAY_NAMES: Readonly<Record<DType, string>> = {
-  f32: 'Float32Array',
-  f64: 'Float64Array',
-  f16: 'Uint16Array',
-  bf16: 'Uint16Array',
-  u8: 'Uint8Array',
-  i8: 'Int8Array',
-  i16: 'Int16Array',
-  u16: 'Uint16Array',
-  i32: 'Int32Array',
-  u32: 'Uint32Array',
-  i64: 'BigInt64Array',
-  u64: 'BigUint64Array',
-  bool: 'Uint8Array',
-};
 
 /** Insertions, deletions, substitutions and swaps of neighbours that make `b` of `a`. */
 function editDistance(a: string, b: string): number {
@@ -145,6 +127,19 @@ export function checkMap(what: string, value: unknown): asserts value is Readonl
   throw new InputError(`${what} must be a Map by name, not ${describeValue(value)}.`);
 }
 
+/** @throws InputError unless the data of a tensor is the typed array that its type is kept in. */
+export function checkArray(what: string, { dtype, data }: HostTensor): void {
+  const wanted = ARRAY_TYPES[dtype]?.name;
+  if (wanted !== undefined && typedArrayName(data) === wanted) return;
+  throw new InputError(
+    `${what} is said to be ${dtype} and its data is ${describeValue(data)}; ${wanted === undefined ? 'there is no such type' : `${dtype} is kept in a ${wanted}`}.`,
+  );
+}
+
+/** Lists and maps as well. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
 /**
  * Everything about a tensor that can be checked without knowing what it is for: its type is one of `dtypes`, its data is that
  * type's array, and there are as many values as its shape says.
@@ -165,12 +160,7 @@ export function checkTensor<D extends DType>(
     throw new InputError(`${what} must be of the type ${wanted}, not ${describeValue(dtype)}.`);
   }
   checkShape(what, shape);
-  const found = typedArrayName(data);
-  if (found !== ARRAY_NAMES[dtype]) {
-    throw new InputError(
-      `${what} is said to be ${dtype} and its data is ${describeValue(data)}; ${dtype} is kept in a ${ARRAY_NAMES[dtype]}.`,
-    );
-  }
+  checkArray(what, tensor as HostTensor);
   if (data.length !== sizeOf(shape)) {
     throw new InputError(
       `${what} of shape ${formatShape(shape)} needs ${counted(sizeOf(shape), 'value')}, and its data has ${data.length}.`,

@@ -22,6 +22,29 @@ export interface TypedArrayOf {
 
 export type DType = keyof TypedArrayOf;
 
+interface ArrayType {
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): ArrayBufferView;
+}
+
+/** The constructors of `TypedArrayOf`. */
+export const ARRAY_TYPES: Readonly<Record<DType, ArrayType>> = {
+  f32: Float32Array,
+  f64: Float64Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  u8: Uint8Array,
+  i8: Int8Array,
+  i16: Int16Array,
+  u16: Uint16Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  i64: BigInt64Array,
+  u64: BigUint64Array,
+  bool: Uint8Array,
+};
+
 export type Shape = readonly number[];
 
 /** A dense row-major tensor in host memory. */

@@ -97,7 +97,8 @@ export class DeviceConstants {
     }
   }
 
-  private assertUsable(): void {
+  /** @throws DisposedError, DeviceLostError when nothing can be made any more. */
+  assertUsable(): void {
     this.gpu.assertUsable();
     if (this.disposed) throw new DisposedError('The parameters were disposed; make new ones of the weights.');
   }

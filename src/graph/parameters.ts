@@ -8,7 +8,6 @@ import { GraphError } from '../core/errors.ts';
 import { toFloat32 } from '../core/half.ts';
 import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../core/tensor.ts';
 import { checkGpu, type Gpu } from '../gpu/device.ts';
-import { DisposedError } from '../gpu/errors.ts';
 import type { Resource } from '../gpu/resource.ts';
 import type { ConstantArgument } from '../ops/operator.ts';
 import { DeviceConstants } from './constants.ts';
@@ -26,7 +25,6 @@ export interface WantedConstant {
 
 export class DeviceParameters {
   private readonly constants: DeviceConstants;
-  private disposed = false;
 
   /**
    * @param tensors Parameters by the names that the graph has for them.
@@ -48,8 +46,7 @@ export class DeviceParameters {
 
   /** @throws DisposedError, DeviceLostError when nothing can be compiled with these any more. */
   assertUsable(): void {
-    this.gpu.assertUsable();
-    if (this.disposed) throw new DisposedError('The parameters were disposed; make new ones of the weights.');
+    this.constants.assertUsable();
   }
 
   /**
@@ -91,7 +88,6 @@ export class DeviceParameters {
   }
 
   dispose(): void {
-    this.disposed = true;
     this.constants.dispose();
   }
 }

@@ -151,8 +151,7 @@ export function mapCheckpoint(
   source = 'The checkpoint',
   options: I3dCheckpointOptions = {},
 ): CheckpointMapping {
-  checkOptions('mapCheckpoint', tensors, options);
-  return matchTensors(tensors, I3D, source, options.stream && STREAM_CHANNELS[options.stream]);
+  return checkedMatch('mapCheckpoint', tensors, source, options);
 }
 
 /**
@@ -166,8 +165,7 @@ export function readI3dCheckpoint(
   source = 'The checkpoint',
   options: I3dCheckpointOptions = {},
 ): I3dCheckpoint {
-  checkOptions('readI3dCheckpoint', tensors, options);
-  const mapping = mapCheckpoint(tensors, source, options);
+  const mapping = checkedMatch('readI3dCheckpoint', tensors, source, options);
   const { naming, channels, classes, warnings } = mapping;
   const parameters = matchedParameters(tensors, I3D, mapping, source);
   const stream = (Object.keys(STREAM_CHANNELS) as Stream[]).find((id) => STREAM_CHANNELS[id] === channels);
@@ -175,10 +173,17 @@ export function readI3dCheckpoint(
   return { spec, parameters, naming, channels, classes, stream, warnings };
 }
 
-function checkOptions(what: string, tensors: unknown, options: I3dCheckpointOptions): void {
+function checkedMatch(
+  what: string,
+  tensors: ShapeDict,
+  source: string,
+  options: I3dCheckpointOptions,
+): CheckpointMapping {
   checkOptionNames(what, options, ['stream']);
-  if (options.stream !== undefined) checkChoice('stream', options.stream, Object.keys(STREAM_CHANNELS) as Stream[]);
+  const { stream } = options;
+  if (stream !== undefined) checkChoice('stream', stream, Object.keys(STREAM_CHANNELS) as Stream[]);
   checkMap('The weights', tensors);
+  return matchTensors(tensors, I3D, source, stream && STREAM_CHANNELS[stream]);
 }
 
 /** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */

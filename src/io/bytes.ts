@@ -1,30 +1,17 @@
 /** @file Tensor data as bytes: element sizes, aligned views, and a bound on what a file may make us allocate. */
 
-import { ARRAY_NAMES, describeValue, typedArrayName } from '../core/check.ts';
+import { checkArray, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
-import { type DType, formatShape, type HostTensor, type Shape, sizeOf, type TypedArrayOf } from '../core/tensor.ts';
+import {
+  ARRAY_TYPES,
+  type DType,
+  formatShape,
+  type HostTensor,
+  type Shape,
+  sizeOf,
+  type TypedArrayOf,
+} from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
-
-interface ArrayType {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): ArrayBufferView;
-}
-
-const ARRAY_TYPES: Record<DType, ArrayType> = {
-  f32: Float32Array,
-  f64: Float64Array,
-  f16: Uint16Array,
-  bf16: Uint16Array,
-  u8: Uint8Array,
-  i8: Int8Array,
-  i16: Int16Array,
-  u16: Uint16Array,
-  i32: Int32Array,
-  u32: Uint32Array,
-  i64: BigInt64Array,
-  u64: BigUint64Array,
-  bool: Uint8Array,
-};
 
 /**
  * An InputError about a file whose contents the message may quote: what could garble a terminal is replaced, and the
@@ -102,11 +89,7 @@ export function allocateElements<D extends DType>(dtype: D, count: number): Type
  */
 export function tensorBytes(name: string, tensor: HostTensor): Uint8Array {
   const { data, shape, dtype } = tensor;
-  if (typedArrayName(data) !== ARRAY_NAMES[dtype]) {
-    throw new InputError(
-      `Tensor ${name} is said to be ${dtype} and its data is ${describeValue(data)}; give a ${ARRAY_NAMES[dtype] ?? 'typed array and its dtype'}.`,
-    );
-  }
+  checkArray(`Tensor ${name}`, tensor);
   if (data.length !== sizeOf(shape)) {
     throw new InputError(
       `Tensor ${name} of shape ${formatShape(shape)} needs ${sizeOf(shape)} ${dtype} values, but has ${data.length}.`,

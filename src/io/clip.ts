@@ -1,6 +1,6 @@
 /** @file The clip: decoded frames with their times, how to ask for them, and how many there must be. */
 
-import { checkOptionNames } from '../core/check.ts';
+import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
@@ -97,15 +97,10 @@ export function checkOptions(options: ClipOptions): void {
   if (fps !== undefined && fps !== 'native' && !(Number.isFinite(fps) && fps > 0)) {
     throw new InputError(`The frame rate must be a positive number or 'native', not ${String(fps)}.`);
   }
-  const whole = (name: string, value: number | undefined, least: number): void => {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
-      throw new InputError(`The option ${name} must be a whole number of at least ${least}, not ${value}.`);
-    }
-  };
-  whole('start', start, 0);
-  whole('frames', frames, 1);
-  whole('stream', stream, 0);
-  whole('maxShortSide', maxShortSide, 1);
+  const least = { start: 0, frames: 1, stream: 0, maxShortSide: 1 };
+  for (const [name, value] of Object.entries({ start, frames, stream, maxShortSide })) {
+    if (value !== undefined) checkWhole(`The option ${name}`, value, least[name as keyof typeof least]);
+  }
 }
 
 /** The rate (Hz) that a source without a clock is said to have. */

@@ -4,6 +4,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import { counted } from '../core/words.ts';
 import { fileError } from './bytes.ts';
 import { selectSeries } from './picture-series.ts';
 
@@ -68,7 +69,7 @@ export function describeContents({ pictures, videos, folders, others }: FolderCo
 function listed(noun: string, names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const shown = names.slice(0, 3).join(', ');
-  return `${names.length} ${noun}${names.length === 1 ? '' : 's'} (${shown}${names.length > 3 ? ', …' : ''})`;
+  return `${counted(names.length, noun)} (${shown}${names.length > 3 ? ', …' : ''})`;
 }
 
 /** The pictures of a folder that form a clip, see {@link selectSeries}, and what is to be said about the choice. */

@@ -3,6 +3,7 @@
  * number runs and others stand for something else (a camera, a size), each of the others' values makes a series of its own.
  */
 
+import { counted } from '../core/words.ts';
 import {
   compareNames,
   isCounter,
@@ -44,7 +45,7 @@ export async function selectSeries(
   const single = candidates.filter(({ length }) => length === 1).length;
   if (candidates === proper && single > longest) {
     const chosen = candidates.flat().sort((a, b) => compareNames(a, b));
-    const remark = `the names of its ${count(chosen.length)} form no series, so they are taken in the order of their names`;
+    const remark = `the names of its ${counted(chosen.length, 'picture')} form no series, so they are taken in the order of their names`;
     return { names: chosen.map(({ name }) => name), remarks: [remark, ...leftOut(names.length, chosen, all)] };
   }
   const tied = candidates.filter(({ length }) => length === longest);
@@ -151,13 +152,11 @@ function leftOut(total: number, chosen: readonly PictureName[], all: readonly Pi
   const rest = others.slice(MOST_NAMED).reduce((sum, { length }) => sum + length, 0);
   const list = rest > 0 ? [...named, `${rest} more`] : named;
   const which = chosen.length === 1 ? 'one' : `${chosen.length}`;
-  return [`of its ${count(total)} the clip has ${which}, ${span(chosen)}; not taken: ${list.join('; ')}`];
+  return [`of its ${counted(total, 'picture')} the clip has ${which}, ${span(chosen)}; not taken: ${list.join('; ')}`];
 }
 
 const span = (series: readonly PictureName[]): string =>
   series.length === 1 ? series[0]!.name : `${series[0]!.name} to ${series.at(-1)!.name}`;
-
-const count = (n: number): string => (n === 1 ? '1 picture' : `${n} pictures`);
 
 /** Numbers that mostly rise by the same step and sometimes by more: pictures may be missing. */
 function gaps(series: readonly PictureName[]): string[] {

@@ -4,6 +4,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject } from '../core/check.ts';
 import type { TuningStore, TuningTable, TuningTimes } from '../core/tuning.ts';
 import { checkWritable, explainWriteError, makeFolder, writeFileAtomic } from './atomic.ts';
 
@@ -145,5 +146,3 @@ function isTimes(value: unknown): value is TuningTimes {
     )
   );
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -5,6 +5,7 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isObject } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { toFloat32 } from '../core/half.ts';
 import type { StateDict } from '../core/tensor.ts';
@@ -95,8 +96,6 @@ function difference(before: unknown, now: unknown, place: string): Difference | 
 
 const isRecord = (value: unknown): value is ClipRecord =>
   isObject(value) && typeof value.digest === 'string' && isObject(value.files);
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 function shown(value: unknown): string {
   const json = JSON.stringify(value);

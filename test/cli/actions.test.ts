@@ -1,14 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { decodeNpy } from '../../src/io/npy.ts';
 import { openClip } from '../../src/io/video.ts';
 import { ACTIONS, actionClip } from '../../src/train/actions/index.ts';
+import { testFolder } from '../folder.ts';
 import { i3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-actions-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-actions-');
 
 test('actions writes a folder per class, and videos that look like the clips', async () => {
   const out = join(folder, 'set');

@@ -1,13 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { openClip } from '../../src/node.ts';
+import { testFolder } from '../folder.ts';
 import { i3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-augment-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-augment-');
 const at = (name: string): string => join(folder, name);
 
 const SIDE = 64;

@@ -1,18 +1,17 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type FloatTensor, floatTensor } from '../../src/core/tensor.ts';
 import { readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { decodeNpy, encodeNpy } from '../../src/io/npy.ts';
 import { loadWeights, saveSafetensors } from '../../src/io/weights.ts';
+import { testFolder } from '../folder.ts';
 import { expectClose } from '../harness.ts';
 import { describeWithShared } from '../shared.ts';
 import { i3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-commands-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-commands-');
 const at = (name: string): string => join(folder, name);
 const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 

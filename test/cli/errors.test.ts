@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
+import { testFolder } from '../folder.ts';
 import { shared } from '../shared.ts';
 import { hostileCheckpoint, zeroCheckpoint } from './checkpoint.ts';
 import { type CommandResult, i3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-errors-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-errors-');
 
 function file(name: string, contents: Uint8Array | string): string {
   const path = join(folder, name);

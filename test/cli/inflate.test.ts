@@ -1,17 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { floatTensor, sizeOf } from '../../src/core/tensor.ts';
 import { imageCheckpointShapes } from '../../src/i3d/image_checkpoint.ts';
 import { encodePng } from '../../src/io/encode.ts';
 import { loadWeights, saveSafetensors } from '../../src/io/weights.ts';
 import { readModelFile, saveModelFile } from '../../src/train/model_files.ts';
+import { testFolder } from '../folder.ts';
 import { fill, uniform } from '../formula.ts';
 import { i3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-inflate-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-inflate-');
 const at = (name: string): string => join(folder, name);
 
 test('a 2D checkpoint is inflated, verified, and found out where a kernel is wrong', async () => {

@@ -1,9 +1,8 @@
 /** @file Models of our own on the command line: classified as training evaluates them, inspected, converted. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Stream } from '../../src/i3d/architecture.ts';
 import type { Model } from '../../src/i3d/model_file.ts';
 import { softmax } from '../../src/i3d/scores.ts';
@@ -12,15 +11,15 @@ import { decodeNpy, encodeNpy, permuteAxes } from '../../src/io/npy.ts';
 import { ClipCache } from '../../src/train/clip_cache.ts';
 import { scoreClips } from '../../src/train/evaluation.ts';
 import { readModelFile, saveModelFile } from '../../src/train/model_files.ts';
+import { testFolder } from '../folder.ts';
 import { uniform } from '../formula.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
 import { i3d } from './command.ts';
 
 const gpu = testGpu();
-const folder = mkdtempSync(join(tmpdir(), 'i3d-trained-'));
+const folder = testFolder('i3d-trained-');
 const at = (...names: string[]): string => join(folder, ...names);
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const classes = ['wave one hand', 'wave both', 'jump'];
 

@@ -1,16 +1,15 @@
 /** @file What commands do where they cannot write, and when they are ended. */
 
 import type { ChildProcess, StdioOptions } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkWritable, explainWriteError, makeFolder } from '../../src/io/atomic.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
+import { testFolder } from '../folder.ts';
 import { i3d, startI3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-output-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-output-');
 const at = (...names: string[]): string => join(folder, ...names);
 
 function clip(name: string, frames: number, side: number): string {

@@ -1,7 +1,6 @@
 /** @file The pages that commands write: what they say of times, and that long names do not widen them. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,9 +10,9 @@ import { type TrainingReport, trainingPage } from '../../src/cli/training-report
 import { topK } from '../../src/i3d/scores.ts';
 import type { MetricsLine } from '../../src/train/metrics.ts';
 import { browserPath } from '../browser/page_runner.ts';
+import { testFolder } from '../folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-report-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-report-');
 
 const labels = ['x'.repeat(80), 'playing '.repeat(10).trim(), 'wave', 'jump & run'];
 

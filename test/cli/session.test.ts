@@ -1,9 +1,8 @@
 /** @file Commands whose device is lost while they work. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { recognise } from '../../src/cli/recognise.ts';
 import { type Session, withSession } from '../../src/cli/session.ts';
 import { Stopwatches } from '../../src/cli/stopwatches.ts';
@@ -11,11 +10,11 @@ import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
 import { clipCaches } from '../../src/train/clip_caches.ts';
 import { parseConfig } from '../../src/train/config.ts';
 import { runTraining } from '../../src/train/run.ts';
+import { testFolder } from '../folder.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { SILENT, TINY, writeClips } from '../train/clips.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-session-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-session-');
 
 const spec = modelSpec({
   architecture: 'inception-4',

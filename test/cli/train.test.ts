@@ -1,23 +1,13 @@
 /** @file `i3d train` and `i3d eval` as a shell sees them. */
 
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../folder.ts';
 import { TINY, writeClips } from '../train/clips.ts';
 import { type CommandResult, i3d, startI3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-train-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-train-');
 const at = (...names: string[]): string => join(folder, ...names);
 const data = writeClips(at('clips'));
 const cache = at('cache');

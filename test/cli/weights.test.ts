@@ -1,17 +1,16 @@
 /** @file Weights as people have them, on the command line: what is taken, what is said, what is refused. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { checkpointShapes, type NamingId } from '../../src/i3d/checkpoint.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.ts';
+import { testFolder } from '../folder.ts';
 import { type CheckpointOptions, zeroCheckpoint } from './checkpoint.ts';
 import { i3d } from './command.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-weights-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-weights-');
 const at = (name: string): string => join(folder, name);
 
 type Shapes = Record<string, readonly number[]>;

@@ -6,6 +6,15 @@ const size = { frames: 16, height: 224, width: 224, classes: 400 };
 const SPEC = api.modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 2 });
 const preprocess = api.preprocessGeometry(224, 224);
 
+/** What a call throws or rejects with. */
+const errorOf = (call: () => unknown): Promise<unknown> =>
+  Promise.resolve()
+    .then(call)
+    .then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+
 /** Every public function that takes options, with one that it does not have. */
 const CALLS: Record<string, () => unknown> = {
   openGpu: () => api.openGpu({ dawnFlag: [] } as never),
@@ -36,12 +45,7 @@ const CALLS: Record<string, () => unknown> = {
 
 describe('an option that is not known', () => {
   it.each(Object.keys(CALLS))('is refused by %s', async (name) => {
-    const error = await Promise.resolve()
-      .then(CALLS[name])
-      .then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
+    const error = await errorOf(CALLS[name]!);
     expect(error).toBeInstanceOf(api.InputError);
     expect((error as Error).message).toMatch(/ has no option \w+; (did you mean .*\?|there (is|are) .*\.)$/);
     expect((error as Error).message).toContain(`${name} has`.replace('compileKernels has', 'compile has'));
@@ -90,12 +94,7 @@ const MISTAKES: Record<string, () => unknown> = {
 
 describe('a mistake in the arguments', () => {
   it.each(Object.keys(MISTAKES))('is one of our errors with a sentence: %s', async (name) => {
-    const error = await Promise.resolve()
-      .then(MISTAKES[name])
-      .then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
+    const error = await errorOf(MISTAKES[name]!);
     expect(error).toBeInstanceOf(api.I3dError);
     expect((error as Error).message).toMatch(/^[A-Za-z][^\n]*\.$/);
   });

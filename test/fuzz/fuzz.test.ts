@@ -1,10 +1,10 @@
 /** @file A few hundred damaged files through every reader, and that the fuzzer sees what it is to see; `npm run fuzz` does more. */
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.ts';
+import { testFolder } from '../folder.ts';
 import { program } from '../program.ts';
 import { collect } from './corpus.ts';
 import { mutate } from './mutate.ts';
@@ -12,14 +12,11 @@ import { READERS } from './readers.ts';
 import { fuzz } from './run.ts';
 import { kept, type Sample } from './sample.ts';
 
-let folder: string;
+const folder = testFolder('i3d-fuzz-');
 let samples: Sample[];
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'i3d-fuzz-'));
   samples = await collect(join(folder, 'samples'), { real: false });
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
 const numbered = (count: number, seed = 1) => Array.from({ length: count }, (_, index) => ({ seed, index }));
 
 describe('damage', () => {

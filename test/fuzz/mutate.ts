@@ -126,6 +126,9 @@ const splice: Damage = (bytes, random, other) =>
 
 const DAMAGES: Readonly<Record<string, Damage>> = { flipBits, cut, remove, insert, copy, number, numeral, splice };
 
+/** Bytes. What says that it unpacks to more is damaged as it is: the fuzzer's own memory counts against the limit. */
+const LARGEST_MEMBER = 2 ** 26;
+
 /** The members of an archive whose checksums would give damage away, and the archive that has them changed; undefined for others. */
 function members(bytes: Uint8Array): [Uint8Array[], (changed: readonly Uint8Array[]) => Uint8Array] | undefined {
   try {
@@ -137,7 +140,13 @@ function members(bytes: Uint8Array): [Uint8Array[], (changed: readonly Uint8Arra
       ];
     }
     if (!isZip(bytes)) return undefined;
-    const files = Object.entries(unzipSync(bytes));
+    let bomb = false;
+    const fits = ({ originalSize }: { readonly originalSize: number }): boolean => {
+      bomb ||= originalSize > LARGEST_MEMBER;
+      return !bomb;
+    };
+    const files = Object.entries(unzipSync(bytes, { filter: fits }));
+    if (bomb) return undefined;
     return [
       files.map(([, contents]) => contents),
       (changed) => zipSync(Object.fromEntries(files.map(([name], i) => [name, changed[i]!])), { level: 0 }),

@@ -1,19 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { tune } from '../../src/graph/tuner.ts';
 import { fileTuning, unfinishedTuning } from '../../src/io/tuning_file.ts';
+import { testFolder } from '../folder.ts';
 import { testGpu } from '../harness.ts';
 import { formulaParameters } from './graphs.ts';
 
 const gpu = testGpu();
-const folder = await mkdtemp(join(tmpdir(), 'tuning-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = testFolder('tuning-');
 
 function pointGraph() {
   const builder = new GraphBuilder();

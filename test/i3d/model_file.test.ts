@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { halfToFloat } from '../../src/core/half.ts';
 import { floatTensor, type StateDict } from '../../src/core/tensor.ts';
 import { type Model, modelFileContents, parseModelFile } from '../../src/i3d/model_file.ts';
 import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
 import { saveSafetensors } from '../../src/io/weights.ts';
 import { encodeModelFile, readModelFile, readModels, saveModelFile } from '../../src/train/model_files.ts';
+import { testFolder } from '../folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-models-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-models-');
 const at = (name: string): string => join(folder, name);
 
 const make = (stream: 'rgb' | 'flow', classes: readonly string[] = ['jump', 'run']): Model => {

@@ -1,8 +1,7 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { floatToHalf } from '../../src/core/half.ts';
 import { type DType, floatTensor, type HostTensor, type Shape, sizeOf } from '../../src/core/tensor.ts';
@@ -11,14 +10,10 @@ import type { ArrayKind } from '../../src/io/array-layout.ts';
 import { encodeNpy, permuteAxes } from '../../src/io/npy.ts';
 import { NpyFile } from '../../src/io/npy-file.ts';
 import { openClip } from '../../src/io/video.ts';
+import { testFolder } from '../folder.ts';
 
-let folder = '';
+const folder = testFolder('arrays-');
 let made = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'arrays-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
 async function file(contents: Uint8Array, name = `${made++}.npy`): Promise<string> {
   await writeFile(join(folder, name), contents);
   return join(folder, name);

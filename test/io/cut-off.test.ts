@@ -1,22 +1,16 @@
 /** @file Pictures that are cut off, which are refused or come with a warning, and files with several pictures. */
 
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { isWholeGif } from '../../src/io/cut-off.ts';
 import { tiffPages } from '../../src/io/tiff.ts';
 import { type Clip, openClip } from '../../src/io/video.ts';
+import { testFolder } from '../folder.ts';
 import { canEncode, type Track, writeMedia } from './media.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'cut-'));
-});
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = testFolder('cut-');
 
 const SIZE = { width: 64, height: 48 };
 

@@ -1,20 +1,14 @@
 /** @file Pictures that are not to be seen as they are stored: lying, mirrored, with edges that are hidden. */
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cropOf } from '../../src/io/picture.ts';
 import { openClip } from '../../src/io/video.ts';
+import { testFolder } from '../folder.ts';
 import { type Track, writeMedia } from './media.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'geometry-'));
-});
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = testFolder('geometry-');
 
 const WIDTH = 64;
 const HEIGHT = 48;

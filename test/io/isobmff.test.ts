@@ -1,16 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readStructure } from '../../src/io/isobmff.ts';
+import { testFolder } from '../folder.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'boxes-'));
-});
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = testFolder('boxes-');
 
 const box = (type: string, ...parts: Uint8Array[]): Buffer => {
   const contents = Buffer.concat(parts);

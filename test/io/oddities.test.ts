@@ -1,21 +1,15 @@
 /** @file Files as cameras, recorders and phones write them: fields, gamuts, pauses, rates, and streams without a container. */
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { damageOf } from '../../src/io/damage.ts';
 import type { Ffmpeg } from '../../src/io/ffmpeg.ts';
 import { type ClipOptions, openClip } from '../../src/io/video.ts';
+import { testFolder } from '../folder.ts';
 import { canEncode, flat, type Track, writeMedia } from './media.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'oddities-'));
-});
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = testFolder('oddities-');
 
 const WIDTH = 64;
 const HEIGHT = 48;

@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { damageOf } from '../../src/io/damage.ts';
 import { encodePng, writeVideo } from '../../src/io/encode.ts';
 import { type ClipFrame, type ClipOptions, decodeFrames, openClip, requireFrames } from '../../src/io/video.ts';
+import { testFolder } from '../folder.ts';
 import { HANG } from '../limits.ts';
 import { program } from '../program.ts';
 
-let folder = '';
+const folder = testFolder('clip-');
 let movie = '';
 
 /** One pixel, black, then white. */
@@ -31,13 +31,10 @@ const level = (i: number): number => 40 + 6 * i;
 const flat = (value: number, width = 48, height = 32): Uint8Array => new Uint8Array(width * height * 3).fill(value);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'clip-'));
   movie = join(folder, 'movie.mp4');
   const frames = Array.from({ length: 30 }, (_, i) => flat(level(i)));
   await writeVideo(movie, frames, { width: 48, height: 32, fps: 30 });
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** The message of the InputError that opening `path` must give: one sentence that names the path. */
 async function complaint(path: string, options: ClipOptions = {}): Promise<string> {

@@ -1,28 +1,23 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import type { StateDict } from '../../src/core/tensor.ts';
 import { writeFileAtomic } from '../../src/io/atomic.ts';
 import { encodeTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import { loadWeights, saveSafetensors } from '../../src/io/weights.ts';
+import { testFolder } from '../folder.ts';
 
 const tensors: StateDict = new Map([['w', { dtype: 'f32', shape: [3], data: Float32Array.of(1, 2, 3) }]]);
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
-let folder: string;
+const folder = testFolder('i3d-io-');
 const at = (name: string) => join(folder, name);
 const put = async (name: string, contents: Uint8Array | string) => {
   await writeFile(at(name), contents);
   return at(name);
 };
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'i3d-io-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
 describe('loadWeights', () => {
   it('reads safetensors, whatever the extension', async () => {
     await saveSafetensors(at('weights.bin'), tensors, { a: 'b' });

@@ -1,7 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import type { HostTensor } from '../../src/core/tensor.ts';
 import { computeFlow } from '../../src/flow/index.ts';
@@ -14,17 +13,15 @@ import { MemoryCache } from '../../src/train/memory_cache.ts';
 import { packFlow, unpackFlow } from '../../src/train/packed_flow.ts';
 import { prepareClips } from '../../src/train/prepare.ts';
 import { Resizer } from '../../src/train/resize.ts';
+import { testFolder } from '../folder.ts';
 import { testGpu } from '../harness.ts';
 import { describeWithShared } from '../shared.ts';
 
-let root: string;
+const root = testFolder('cache-');
 let folder: string;
 let count = 0;
 
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'cache-'));
-});
-afterAll(() => rm(root, { recursive: true }));
+beforeAll(async () => {});
 beforeEach(() => {
   folder = join(root, `cache ${count++}`);
 });

@@ -1,22 +1,16 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { ACTIONS, MIRROR } from '../../src/train/actions/index.ts';
 import { type ClipSet, type ClipSetOptions, checkTrainable, holdOut, readClipSet } from '../../src/train/clip_set.ts';
 import { generatedClipSet } from '../../src/train/generated_set.ts';
 import { mirroredClasses } from '../../src/train/mirror.ts';
+import { testFolder } from '../folder.ts';
 import { describeWithShared } from '../shared.ts';
 
-let root: string;
+const root = testFolder('clips-');
 let count = 0;
-
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'clips-'));
-});
-afterAll(() => rm(root, { recursive: true }));
-
 /** A new folder with these files (empty where no contents are given); names that end with / are folders. */
 async function folderOf(...files: (string | [name: string, contents: string])[]): Promise<string> {
   const folder = join(root, `${count++}`);

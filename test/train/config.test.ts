@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { parseConfig, readConfig } from '../../src/train/config.ts';
 import { batchNormMode, planStages, totalSteps, trainsParameter } from '../../src/train/stages.ts';
+import { testFolder } from '../folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'i3d-config-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-config-');
 const paths = { data: 'clips', out: 'out' };
 const stage = { name: 'all', trains: 'all', epochs: 2, learningRate: 0.1 };
 

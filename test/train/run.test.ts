@@ -1,20 +1,19 @@
 /** @file Whole runs with the real training step on a tiny network. */
 
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { clipCaches } from '../../src/train/clip_caches.ts';
 import { parseConfig, type TrainConfigInput } from '../../src/train/config.ts';
 import { MODEL_FILES, readModels } from '../../src/train/model_files.ts';
 import { type RunResult, runTraining } from '../../src/train/run.ts';
 import type { RunObserver } from '../../src/train/stream_run.ts';
+import { testFolder } from '../folder.ts';
 import { testGpu } from '../harness.ts';
 import { SILENT, TINY, writeClips } from './clips.ts';
 
 const gpu = testGpu();
-const folder = mkdtempSync(join(tmpdir(), 'i3d-run-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = testFolder('i3d-run-');
 const data = writeClips(join(folder, 'clips'));
 
 interface Extras {
