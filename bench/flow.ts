@@ -10,7 +10,7 @@ import { type PresetName, presets, solverFor, Tvl1 } from '../src/flow/index.ts'
 import { pyramidExtents } from '../src/flow/pyramid.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { decodeNpy } from '../src/io/npy.ts';
-import { iterationsPerStep } from '../src/kernels/tvl1_layout.ts';
+import { iterationsPerStep } from '../src/kernels/tvl1/layout.ts';
 import { median } from './measure.ts';
 import { movingFrames } from './moving_frames.ts';
 import { measurePeaks } from './peaks.ts';

@@ -10,11 +10,11 @@ import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../src/core/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
-import { clipCaches } from '../src/train/clip_caches.ts';
-import { readClipSet } from '../src/train/clip_set.ts';
-import { readConfig } from '../src/train/config.ts';
-import type { Evaluation } from '../src/train/evaluation.ts';
-import { runTraining } from '../src/train/run.ts';
+import { clipCaches } from '../src/train/data/clip_caches.ts';
+import { readClipSet } from '../src/train/data/clip_set.ts';
+import type { Evaluation } from '../src/train/evaluate/evaluation.ts';
+import { readConfig } from '../src/train/run/config.ts';
+import { runTraining } from '../src/train/run/run.ts';
 import { type Origin, originOf, percent, print, progress, table, writeJson } from './report.ts';
 
 export interface FoldsOptions {

@@ -1,6 +1,6 @@
 /**
  * @file A kernel from a file, for `bench lab FILE.wgsl`. The file is the body of a convolution kernel; the bench puts in front
- * of it what all of them share (see src/kernels/conv3d.ts):
+ * of it what all of them share (see src/kernels/conv3d/problem.ts):
  *
  *   struct Conv3d { pixels, cin4, cout4, relu, x_t, x_h, x_w, x_stride, y_t, … }   the sizes; strides and bases in vec4
  *   var<uniform> p: Conv3d
@@ -19,9 +19,15 @@
  */
 
 import { InputError } from '../src/core/errors.ts';
-import { Conv3dParams, conv3dBindings, conv3dValues, PIXEL_FUNCTIONS, storeFunction } from '../src/kernels/conv3d.ts';
-import { pixelsOf } from '../src/kernels/view.ts';
-import { divideUp, foldGrid, kernel } from '../src/kernels/wgsl.ts';
+import {
+  Conv3dParams,
+  conv3dBindings,
+  conv3dValues,
+  PIXEL_FUNCTIONS,
+  storeFunction,
+} from '../src/kernels/conv3d/problem.ts';
+import { pixelsOf } from '../src/kernels/shared/view.ts';
+import { divideUp, foldGrid, kernel } from '../src/kernels/shared/wgsl.ts';
 import { type LabVariant, product } from './lab_sweep.ts';
 
 /** @throws InputError when the file does not say its tile. */

@@ -1,7 +1,7 @@
 /** @file Variants of a kernel: every combination of its parameters. */
 
 import type { Kernel } from '../src/core/kernel.ts';
-import type { Conv3dProblem } from '../src/kernels/conv3d.ts';
+import type { Conv3dProblem } from '../src/kernels/conv3d/problem.ts';
 
 /** A kernel with a tile filled in. */
 export interface LabVariant {

@@ -1,7 +1,7 @@
 /** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
 
 import { Command, CommanderError } from 'commander';
-import { withQuietLibraries } from '../src/cli/quiet.ts';
+import { withQuietLibraries } from '../src/cli/terminal/quiet.ts';
 import { I3dError, InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import { type PresetName, presets } from '../src/flow/index.ts';

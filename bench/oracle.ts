@@ -4,8 +4,8 @@
  */
 
 import type { Accuracy } from '../src/core/kernel.ts';
-import type { Conv3dAttributes } from '../src/ops/conv3d.ts';
-import type { InputGradientAttributes, WeightGradientAttributes } from '../src/ops/conv3d_gradient.ts';
+import type { Conv3dAttributes } from '../src/ops/conv3d/conv3d.ts';
+import type { InputGradientAttributes, WeightGradientAttributes } from '../src/ops/conv3d/gradient.ts';
 import type { Pool3dAttributes } from '../src/ops/pool3d.ts';
 import { resolvePadding, type WindowGeometry } from '../src/ops/window.ts';
 import { eachTap, type Shape5 } from '../test/reference/volume.ts';

@@ -8,8 +8,8 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
-import { type ProbeCopyTile, probeCopy } from '../src/kernels/probe_copy.ts';
-import { type ProbeFmaTile, probeFma, probeFmaBytes, probeFmaFlops } from '../src/kernels/probe_fma.ts';
+import { type ProbeCopyTile, probeCopy } from '../src/kernels/probe/copy.ts';
+import { type ProbeFmaTile, probeFma, probeFmaBytes, probeFmaFlops } from '../src/kernels/probe/fma.ts';
 import { timeProgram } from './measure.ts';
 
 export interface Peaks {

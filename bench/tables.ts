@@ -3,8 +3,8 @@
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { ShippedTable } from '../src/core/tuning.ts';
 import type { Gpu } from '../src/gpu/device.ts';
+import { activationsOf, allowedCandidates, nodesToRun, problemOf, tuningKey } from '../src/graph/choose.ts';
 import type { Graph } from '../src/graph/graph.ts';
-import { activationsOf, allowedCandidates, nodesToRun, problemOf, tuningKey } from '../src/graph/lower.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
 import { assignStorage } from '../src/graph/storage.ts';
 import { tune } from '../src/graph/tuner.ts';

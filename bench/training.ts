@@ -6,7 +6,7 @@ import { GraphBuilder } from '../src/graph/builder.ts';
 import type { Graph } from '../src/graph/graph.ts';
 import type { ArchitectureId } from '../src/i3d/architecture.ts';
 import { addModel, initialParameters, type ModelSpec, modelSpec } from '../src/i3d/spec.ts';
-import { TrainingStep } from '../src/train/step.ts';
+import { TrainingStep } from '../src/train/run/step.ts';
 import { cheapNoise } from './i3d.ts';
 
 export interface TrainingShape {

@@ -8,7 +8,7 @@ import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
 import { operatorOf } from '../src/graph/graph.ts';
-import { denseView, vec4s } from '../src/kernels/view.ts';
+import { denseView, vec4s } from '../src/kernels/shared/view.ts';
 import {
   type Argument,
   type Candidate,

@@ -20,14 +20,14 @@ export {
   requireFrames,
 } from './io/video.ts';
 export { loadWeights, saveSafetensors } from './io/weights.ts';
-export { type ClipCaches, type ClipCachesOptions, clipCaches } from './train/clip_caches.ts';
-export { type ClipSet, type ClipSetOptions, readClipSet } from './train/clip_set.ts';
-export { parseConfig, readConfig, type TrainConfig, type TrainConfigInput } from './train/config.ts';
-export { type EvaluateModelsOptions, evaluateModels, type ModelsEvaluation } from './train/evaluate_models.ts';
-export type { Accuracy, Evaluation } from './train/evaluation.ts';
-export { encodeModelFile, type Models, readModelFile, readModels, saveModelFile } from './train/model_files.ts';
-export { type RunOptions, type RunResult, runTraining } from './train/run.ts';
-export type { RunObserver, StreamPlan } from './train/stream_run.ts';
+export { type ClipCaches, type ClipCachesOptions, clipCaches } from './train/data/clip_caches.ts';
+export { type ClipSet, type ClipSetOptions, readClipSet } from './train/data/clip_set.ts';
+export { type EvaluateModelsOptions, evaluateModels, type ModelsEvaluation } from './train/evaluate/evaluate_models.ts';
+export type { Accuracy, Evaluation } from './train/evaluate/evaluation.ts';
+export { parseConfig, readConfig, type TrainConfig, type TrainConfigInput } from './train/run/config.ts';
+export { encodeModelFile, type Models, readModelFile, readModels, saveModelFile } from './train/run/model_files.ts';
+export { type RunOptions, type RunResult, runTraining } from './train/run/run.ts';
+export type { RunObserver, StreamPlan } from './train/run/stream_run.ts';
 
 export interface NodeGpuOptions extends GpuOptions {
   /** Dawn's own flags, such as `backend=vulkan`, `adapter=llvmpipe` or `enable-dawn-features=allow_unsafe_apis`. */

@@ -11,7 +11,7 @@ import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
-import { denseView, pixelsOf, type View, vec4Bytes, vec4s } from '../src/kernels/view.ts';
+import { denseView, pixelsOf, type View, vec4Bytes, vec4s } from '../src/kernels/shared/view.ts';
 import { type Candidate, constantsOf, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
 import { FULL } from './full.ts';
 

@@ -5,7 +5,7 @@
  */
 
 import type { DeviceProfile } from '../src/core/kernel.ts';
-import type { MatrixDialect } from '../src/kernels/subgroup_matrix.ts';
+import type { MatrixDialect } from '../src/kernels/shared/subgroup_matrix.ts';
 
 /** Whether subgroups have one size, which an emulated matrix is cut by. */
 export const emulatesMatrices = ({ subgroups, subgroupMinSize, subgroupMaxSize }: DeviceProfile): boolean =>

@@ -12,7 +12,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
-import { pixelsOf, type View, vec4s } from '../src/kernels/view.ts';
+import { pixelsOf, type View, vec4s } from '../src/kernels/shared/view.ts';
 import { type NodeGpuOptions, openGpu } from '../src/node.ts';
 
 /** A device for all tests of a file, opened before them and disposed of after them. */

@@ -8,7 +8,7 @@ import type { Shape } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
-import { type View, vec4s } from '../src/kernels/view.ts';
+import { type View, vec4s } from '../src/kernels/shared/view.ts';
 import { type AttributesOf, type OperatorType, operators } from '../src/ops/index.ts';
 import { type Argument, f32, type Operand, type Operator, viewShape } from '../src/ops/operator.ts';
 import { pack, unpack } from './harness.ts';

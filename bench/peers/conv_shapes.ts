@@ -1,6 +1,6 @@
 /** @file The convolutions that tfjs is compared on: the same data for both, without bias and ReLU. */
 
-import type { Triple } from '../../src/kernels/conv3d.ts';
+import type { Triple } from '../../src/kernels/conv3d/problem.ts';
 import { cheapNoise } from '../i3d.ts';
 
 export interface ConvShape {

@@ -30,7 +30,7 @@ export function runVitest(args, environment) {
   return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { cwd: root, env, stdio });
 }
 
-/** What Dawn says of software adapters whenever it looks for them; see src/cli/quiet.ts. */
+/** What Dawn says of software adapters whenever it looks for them; see src/cli/terminal/quiet.ts. */
 const NOISE = /^Warning: maxDynamic\w+BuffersPerPipelineLayout artificially reduced /;
 
 /** Prints what a child writes to standard error, but for the noise. */

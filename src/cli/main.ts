@@ -3,23 +3,23 @@
 
 import { Command, CommanderError } from 'commander';
 import { removePartFiles } from '../io/atomic.ts';
-import { addActions } from './actions.ts';
-import { addAugment } from './augment.ts';
-import { addClassify } from './classify.ts';
-import { addConvert } from './convert.ts';
-import { addDemo } from './demo.ts';
-import { addDoctor } from './doctor.ts';
-import { sentence, story } from './errors.ts';
-import { addEval } from './eval.ts';
-import { addFlow } from './flow.ts';
-import { addInflate, addVerify } from './inflate.ts';
-import { addInspect } from './inspect.ts';
+import { addActions } from './commands/actions.ts';
+import { addAugment } from './commands/augment.ts';
+import { addClassify } from './commands/classify.ts';
+import { addConvert } from './commands/convert.ts';
+import { addDemo } from './commands/demo.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addEval } from './commands/eval.ts';
+import { addFlow } from './commands/flow.ts';
+import { addInflate, addVerify } from './commands/inflate.ts';
+import { addInspect } from './commands/inspect.ts';
+import { addTrain } from './commands/train.ts';
+import { addTune } from './commands/tune.ts';
 import { packageVersions } from './machine.ts';
 import { refuseEmpty } from './options.ts';
-import { expectStreamErrors, print, say } from './output.ts';
-import { listenToSignals } from './signals.ts';
-import { addTrain } from './train.ts';
-import { addTune } from './tune.ts';
+import { sentence, story } from './terminal/errors.ts';
+import { expectStreamErrors, print, say } from './terminal/output.ts';
+import { listenToSignals } from './terminal/signals.ts';
 
 const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
 

@@ -6,7 +6,7 @@ import type { Stream } from '../i3d/architecture.ts';
 import type { StreamNetwork } from '../i3d/classifier.ts';
 import { LOGITS_LAYER } from '../i3d/model.ts';
 import { type ModelSpec, modelSpec, specMinimum } from '../i3d/spec.ts';
-import { readModels } from '../train/model_files.ts';
+import { readModels } from '../train/run/model_files.ts';
 import { featuresOnly, loadStream } from './weights.ts';
 
 /** What of a model decides how clips are read for it. Streams that are run together must agree in it. */

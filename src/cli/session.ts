@@ -7,10 +7,10 @@ import { onDevice } from '../gpu/recover.ts';
 import { fileTuning } from '../io/tuning_file.ts';
 import { openGpu } from '../node.ts';
 import type { DeviceFlags } from './options.ts';
-import { say } from './output.ts';
-import { Progress } from './progress.ts';
-import { withQuietLibraries } from './quiet.ts';
-import { type Spent, Stopwatches } from './stopwatches.ts';
+import { say } from './terminal/output.ts';
+import { Progress } from './terminal/progress.ts';
+import { withQuietLibraries } from './terminal/quiet.ts';
+import { type Spent, Stopwatches } from './terminal/stopwatches.ts';
 
 export class Session {
   readonly progress = new Progress();

@@ -9,7 +9,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { flowGrey } from '../kernels/flow_grey.ts';
+import { flowGrey } from '../kernels/tvl1/grey.ts';
 import { resolveOptions, type Tvl1Options } from './options.ts';
 import { type FlowSize, pairsPerBinding, solverBytes } from './solver.ts';
 import { TVL1_SETTING_NAMES, Tvl1, type Tvl1Settings } from './tvl1.ts';

@@ -1,12 +1,12 @@
 /** @file An initial flow, taken down the pyramid on the host: once per call and small beside the solve. */
 
 import { InputError } from '../core/errors.ts';
-import { type Extent, planeOf, quadsOf } from '../kernels/tvl1_layout.ts';
+import { type Extent, planeOf, quadsOf } from '../kernels/tvl1/layout.ts';
 import { place } from './check.ts';
 import type { FlowSize } from './solver.ts';
 
 /**
- * The coarsest level's u in the layout of tvl1_layout.ts.
+ * The coarsest level's u in the layout of tvl1/layout.ts.
  * @param flow pairs × height × width × 2.
  * @throws InputError when its length does not fit or a value is not finite.
  */

@@ -1,16 +1,16 @@
 /** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
-import { fixedNarrowSubgroup } from '../kernels/subgroup.ts';
-import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1_layout.ts';
-import { tvl1Median } from '../kernels/tvl1_median.ts';
-import { tvl1Output } from '../kernels/tvl1_output.ts';
-import { tvl1Resize } from '../kernels/tvl1_resize.ts';
-import { tvl1Smooth } from '../kernels/tvl1_smooth.ts';
-import { tvl1Sweep } from '../kernels/tvl1_sweep.ts';
-import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1_tile.ts';
-import { tvl1Upsample } from '../kernels/tvl1_upsample.ts';
-import { tvl1Warp } from '../kernels/tvl1_warp.ts';
+import { fixedNarrowSubgroup } from '../kernels/shared/subgroup.ts';
+import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1/layout.ts';
+import { tvl1Median } from '../kernels/tvl1/median.ts';
+import { tvl1Output } from '../kernels/tvl1/output.ts';
+import { tvl1Resize } from '../kernels/tvl1/resize.ts';
+import { tvl1Smooth } from '../kernels/tvl1/smooth.ts';
+import { tvl1Sweep } from '../kernels/tvl1/sweep.ts';
+import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1/tile.ts';
+import { tvl1Upsample } from '../kernels/tvl1/upsample.ts';
+import { tvl1Warp } from '../kernels/tvl1/warp.ts';
 import type { Tvl1Options } from './options.ts';
 
 /** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
@@ -36,7 +36,7 @@ export interface PlannedStep {
 
 export interface FlowPlan {
   readonly steps: readonly PlannedStep[];
-  /** Slots that the steps use, see tvl1_layout.ts. */
+  /** Slots that the steps use, see tvl1/layout.ts. */
   readonly slots: number;
 }
 

@@ -1,6 +1,6 @@
 /** @file The levels of the image pyramid, finest first. */
 
-import type { Extent } from '../kernels/tvl1_layout.ts';
+import type { Extent } from '../kernels/tvl1/layout.ts';
 
 /** A side shorter than this is not worth a level. */
 const MIN_SIDE = 16;

@@ -7,7 +7,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { type Extent, frameBytes, SLOT_WORDS, stateBytes } from '../kernels/tvl1_layout.ts';
+import { type Extent, frameBytes, SLOT_WORDS, stateBytes } from '../kernels/tvl1/layout.ts';
 import type { Tvl1Options } from './options.ts';
 import { type BufferName, planFlow, solverFor } from './plan.ts';
 import { pyramidExtents } from './pyramid.ts';

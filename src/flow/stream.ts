@@ -8,8 +8,8 @@ import type { Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import { wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { flowStream } from '../kernels/flow_stream.ts';
-import { denseView, pixelsOf } from '../kernels/view.ts';
+import { denseView, pixelsOf } from '../kernels/shared/view.ts';
+import { flowStream } from '../kernels/tvl1/stream.ts';
 import { checkFlow, checkKnown } from './check.ts';
 
 interface Size {

@@ -3,7 +3,7 @@
 import { checkChoice, checkOptionNames, checkShape, describeValue, nearestNames } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape } from '../core/tensor.ts';
-import type { Triple } from '../kernels/conv3d.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
 import { saltOf } from '../ops/dropout.ts';
 import { type AttributesOf, type OperatorType, operators } from '../ops/index.ts';
 import { f32, type Operator, type TensorType } from '../ops/operator.ts';

@@ -11,7 +11,6 @@ import type { Resource } from '../gpu/resource.ts';
 import { warmUp } from '../gpu/warmup.ts';
 import { type Argument, type Candidate, constantsOf, type LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
-import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
 import {
   activationsOf,
   type ChoiceNode,
@@ -19,7 +18,8 @@ import {
   checkKernel,
   chooseCandidate,
   nodesToRun,
-} from './lower.ts';
+} from './choose.ts';
+import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
 import { DeviceParameters, type WantedConstant } from './parameters.ts';
 import { inferencePasses, type PassOptions } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';

@@ -13,7 +13,7 @@ import { DisposedError } from '../gpu/errors.ts';
 import type { Program } from '../gpu/program.ts';
 import { type Upload, UploadRing } from '../gpu/upload.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import type { View } from '../kernels/view.ts';
+import type { View } from '../kernels/shared/view.ts';
 import { storedBytes, type TensorType } from '../ops/operator.ts';
 import type { PlanBuffers } from './buffers.ts';
 import { type Graph, graphChecked } from './graph.ts';

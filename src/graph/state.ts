@@ -9,8 +9,8 @@ import { type FloatTensor, floatTensor, formatShape, type Shape, sameShape } fro
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { packChannels } from '../kernels/conv3d.ts';
-import { denseView } from '../kernels/view.ts';
+import { packChannels } from '../kernels/conv3d/problem.ts';
+import { denseView } from '../kernels/shared/view.ts';
 import { f32, storedBytes, viewShape } from '../ops/operator.ts';
 import { type Graph, graphChecked } from './graph.ts';
 import { unpad } from './stored.ts';

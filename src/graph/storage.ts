@@ -3,8 +3,8 @@
  * a slice of, or a state that a node changes.
  */
 
-import type { View } from '../kernels/view.ts';
-import { vec4s } from '../kernels/view.ts';
+import type { View } from '../kernels/shared/view.ts';
+import { vec4s } from '../kernels/shared/view.ts';
 import { isView } from '../ops/layout.ts';
 import { storedBytes, viewShape } from '../ops/operator.ts';
 import { type Graph, isOp, operatorOf, parameterValues, type ValueId } from './graph.ts';

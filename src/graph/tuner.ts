@@ -10,7 +10,6 @@ import { Program } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { type Argument, type Candidate, constantsOf } from '../ops/operator.ts';
-import type { Graph } from './graph.ts';
 import {
   activationsOf,
   allowedCandidates,
@@ -18,7 +17,8 @@ import {
   type ChoiceOptions,
   nodesToRun,
   tuningKey,
-} from './lower.ts';
+} from './choose.ts';
+import type { Graph } from './graph.ts';
 import { DeviceParameters, type ParameterEvaluator } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { assignStorage } from './storage.ts';

@@ -5,7 +5,7 @@
  */
 
 import { checkOptionNames } from '../core/check.ts';
-import type { Triple } from '../kernels/conv3d.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
 
 /** Convolution without bias, batch norm, ReLU. */
 export interface UnitLayer {

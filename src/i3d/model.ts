@@ -5,7 +5,7 @@ import { InputError } from '../core/errors.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { GraphBuilder as Builder } from '../graph/builder.ts';
 import type { Graph, ValueId } from '../graph/graph.ts';
-import type { Triple } from '../kernels/conv3d.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import {
   ARCHITECTURES,

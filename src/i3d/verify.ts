@@ -17,7 +17,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { compile } from '../graph/compile.ts';
 import { type Graph, isOp, type Node, type ValueId } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
-import type { Triple } from '../kernels/conv3d.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
 import { resolvePadding } from '../ops/window.ts';
 import { type Architecture, totalStride } from './architecture.ts';
 import type { StreamNetwork } from './classifier.ts';

@@ -9,7 +9,7 @@ import { counted } from '../core/words.ts';
 import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
 import { crc32c, maskCrc } from './crc32.ts';
 import { ByteWriter, readFields } from './protobuf.ts';
-import { encodeTable, readTable } from './table.ts';
+import { encodeTable, readTable } from './sstable.ts';
 
 /** Numbers of enum DataType in tensorflow/core/framework/types.proto. */
 const DTYPES = new Map<number, DType>([

@@ -7,7 +7,7 @@ import type { StateDict } from '../core/tensor.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { isLegacyPyTorch, readPyTorch } from './pytorch.ts';
 import { decodeSafetensors, encodeSafetensors, isSafetensors, type Safetensors } from './safetensors.ts';
-import { isTable } from './table.ts';
+import { isTable } from './sstable.ts';
 import { dataFileName, readTensorFlowCheckpoint } from './tensorflow.ts';
 import { isZip } from './zip.ts';
 

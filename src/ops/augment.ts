@@ -2,7 +2,11 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
-import { type AugmentClipProblem, augmentClip as augmentClipKernel, GEOMETRY_VALUES } from '../kernels/augment_clip.ts';
+import {
+  type AugmentClipProblem,
+  augmentClip as augmentClipKernel,
+  GEOMETRY_VALUES,
+} from '../kernels/clip/augment_clip.ts';
 import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 

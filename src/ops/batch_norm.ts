@@ -5,9 +5,9 @@
 
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
-import { affine } from '../kernels/affine.ts';
-import { channelSweep } from '../kernels/channel_sweep.ts';
-import { packChannels } from '../kernels/conv3d.ts';
+import { packChannels } from '../kernels/conv3d/problem.ts';
+import { affine } from '../kernels/norm/affine.ts';
+import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { type Argument, type Operator, pointwiseCost, type TensorType } from './operator.ts';
 import { pointwise } from './window.ts';
 

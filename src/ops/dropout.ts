@@ -1,8 +1,8 @@
 /** @file Spatial dropout: whole channels of a sample. */
 
 import { GraphError } from '../core/errors.ts';
-import { copyChannels } from '../kernels/copy_channels.ts';
-import { dropout as dropoutKernel } from '../kernels/dropout.ts';
+import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
+import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
 import { input, type Operator, output, pointwiseCost, single } from './operator.ts';
 
 export interface DropoutAttributes {

@@ -2,8 +2,8 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
-import { softmax as softmaxKernel } from '../kernels/softmax.ts';
-import { conv3dCandidates } from './conv3d_candidates.ts';
+import { softmax as softmaxKernel } from '../kernels/loss/softmax.ts';
+import { conv3dCandidates } from './conv3d/candidates.ts';
 import {
   f32,
   input,

@@ -2,8 +2,8 @@
 
 import { augmentClip } from './augment.ts';
 import { batchNorm, foldedBias, foldedWeights } from './batch_norm.ts';
-import { conv3d } from './conv3d.ts';
-import { conv3dInputGradient, conv3dWeightGradient } from './conv3d_gradient.ts';
+import { conv3d } from './conv3d/conv3d.ts';
+import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
 import { dropout } from './dropout.ts';
 import { linear, softmax } from './head.ts';
 import { concat, reshape, slice } from './layout.ts';

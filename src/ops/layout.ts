@@ -3,7 +3,7 @@
 import { checkShape, checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
-import { copyChannels } from '../kernels/copy_channels.ts';
+import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
 import { f32, input, type Operator, output, pointwiseCost, single } from './operator.ts';
 
 export interface ConcatAttributes {

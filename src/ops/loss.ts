@@ -7,7 +7,7 @@ import {
   crossEntropyLoss,
   crossEntropyRows,
   crossEntropyGradient as gradientKernel,
-} from '../kernels/cross_entropy.ts';
+} from '../kernels/loss/cross_entropy.ts';
 import { f32, input, type Operator, output, pointwiseCost, type TensorType } from './operator.ts';
 
 function expectTargets(logits: TensorType, targets: TensorType | undefined): void {

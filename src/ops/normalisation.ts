@@ -5,19 +5,19 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
-import { batchStatisticsPartials, batchStatisticsTotals } from '../kernels/batch_statistics.ts';
-import { partialsBytes, totalsRows } from '../kernels/channel_reduction.ts';
-import { channelSumPartials, channelSumTotals } from '../kernels/channel_sum.ts';
-import { channelSweep } from '../kernels/channel_sweep.ts';
-import { packChannels } from '../kernels/conv3d.ts';
-import { normalize as normalizeKernel } from '../kernels/normalize.ts';
+import { packChannels } from '../kernels/conv3d/problem.ts';
+import { batchStatisticsPartials, batchStatisticsTotals } from '../kernels/norm/batch_statistics.ts';
+import { channelSumPartials, channelSumTotals } from '../kernels/norm/channel_sum.ts';
+import { normalize as normalizeKernel } from '../kernels/norm/normalize.ts';
 import {
   coefficientBytes,
   normalizeGradient as normalizeGradientKernel,
   normalizeGradientPartials,
   normalizeGradientTotals,
-} from '../kernels/normalize_gradient.ts';
-import { updateStatistics as updateStatisticsKernel } from '../kernels/update_statistics.ts';
+} from '../kernels/norm/normalize_gradient.ts';
+import { updateStatistics as updateStatisticsKernel } from '../kernels/norm/update_statistics.ts';
+import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
+import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import {
   type Argument,
   f32,

@@ -6,7 +6,7 @@
 import { GraphError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile, Kernel } from '../core/kernel.ts';
 import { type FloatTensor, formatShape, type Shape, sizeOf } from '../core/tensor.ts';
-import { type View, vec4Bytes, vec4s } from '../kernels/view.ts';
+import { type View, vec4Bytes, vec4s } from '../kernels/shared/view.ts';
 
 /**
  * `f32` activations and parameters; `f16` activations between nodes of a plan (passes/half_activations.ts); `u8` frames as they come

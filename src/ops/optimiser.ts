@@ -2,10 +2,10 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
-import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/accumulate.ts';
-import { gradientNormPartials, gradientNormTotal, normParts } from '../kernels/gradient_norm.ts';
-import { sgdUpdate as sgdUpdateKernel } from '../kernels/sgd_update.ts';
-import { type View, vec4s } from '../kernels/view.ts';
+import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/optimiser/accumulate.ts';
+import { gradientNormPartials, gradientNormTotal, normParts } from '../kernels/optimiser/gradient_norm.ts';
+import { sgdUpdate as sgdUpdateKernel } from '../kernels/optimiser/sgd_update.ts';
+import { type View, vec4s } from '../kernels/shared/view.ts';
 import {
   f32,
   input,

@@ -2,11 +2,11 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
-import { add as addKernel } from '../kernels/add.ts';
-import { channelSweep } from '../kernels/channel_sweep.ts';
-import { relu as reluKernel } from '../kernels/relu.ts';
-import { reluGradient as reluGradientKernel } from '../kernels/relu_gradient.ts';
-import type { View } from '../kernels/view.ts';
+import { add as addKernel } from '../kernels/pointwise/add.ts';
+import { relu as reluKernel } from '../kernels/pointwise/relu.ts';
+import { reluGradient as reluGradientKernel } from '../kernels/pointwise/relu_gradient.ts';
+import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import type { View } from '../kernels/shared/view.ts';
 import { input, type Operator, output, pointwiseCost, type TensorType } from './operator.ts';
 import { pointwise } from './window.ts';
 

@@ -2,9 +2,9 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
-import { type Pool3dProblem, pool3d as pool3dKernel } from '../kernels/pool3d.ts';
-import { pool3dSweep, pool3dSweepFits } from '../kernels/pool3d_sweep.ts';
-import { loopBound } from '../kernels/wgsl.ts';
+import { type Pool3dProblem, pool3d as pool3dKernel } from '../kernels/pool/pool3d.ts';
+import { pool3dSweep, pool3dSweepFits } from '../kernels/pool/sweep.ts';
+import { loopBound } from '../kernels/shared/wgsl.ts';
 import { type Candidate, expectVolume, f32, type Operator, storedBytes } from './operator.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './window.ts';
 

@@ -2,9 +2,9 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sizeOf } from '../core/tensor.ts';
-import { averagePool3dGradient as averageKernel } from '../kernels/average_pool3d_gradient.ts';
-import type { Triple } from '../kernels/conv3d.ts';
-import { choiceBytes, MOST_POSITIONS, maxPool3dChoice, maxPool3dGather } from '../kernels/max_pool3d_gradient.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
+import { averagePool3dGradient as averageKernel } from '../kernels/pool/average_gradient.ts';
+import { choiceBytes, MOST_POSITIONS, maxPool3dChoice, maxPool3dGather } from '../kernels/pool/max_gradient.ts';
 import {
   maxPool3dSweep,
   maxPool3dSweepChoice,
@@ -12,8 +12,8 @@ import {
   maxPool3dSweepFrames,
   maxPool3dSweepRows,
   sweepBytes,
-} from '../kernels/max_pool3d_sweep_gradient.ts';
-import { type PoolWindow, windowRuns } from '../kernels/pool3d_window.ts';
+} from '../kernels/pool/max_sweep_gradient.ts';
+import { type PoolWindow, windowRuns } from '../kernels/pool/pool_window.ts';
 import {
   type Argument,
   type Candidate,

@@ -3,7 +3,7 @@
 import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
-import { preprocess as preprocessKernel } from '../kernels/preprocess.ts';
+import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
 import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 

@@ -6,8 +6,8 @@
 import { describeValue } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
-import type { Triple } from '../kernels/conv3d.ts';
-import { type View, vec4Bytes, vec4s } from '../kernels/view.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
+import { type View, vec4Bytes, vec4s } from '../kernels/shared/view.ts';
 import type { Argument, Candidate, Operand } from './operator.ts';
 
 /** `same` and `valid` as TensorFlow has them, or explicit amounts before and after each of T, H, W. */

@@ -5,7 +5,7 @@ import { floatTensor, sizeOf } from '../../src/core/tensor.ts';
 import { imageCheckpointShapes } from '../../src/i3d/image_checkpoint.ts';
 import { encodePng } from '../../src/io/encode.ts';
 import { loadWeights, saveSafetensors } from '../../src/io/weights.ts';
-import { readModelFile, saveModelFile } from '../../src/train/model_files.ts';
+import { readModelFile, saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 import { fill, uniform } from '../formula.ts';
 import { i3d } from './command.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { OneAhead } from '../../src/cli/one-ahead.ts';
+import { OneAhead } from '../../src/cli/streams/one-ahead.ts';
 
 const later = (log: string[], name: string, error?: Error) => async () => {
   log.push(`${name} starts`);

@@ -1,6 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { sentence } from '../../src/cli/errors.ts';
 import {
   frameRate,
   numbers,
@@ -10,6 +9,7 @@ import {
   wholeFrom,
   wholeNumber,
 } from '../../src/cli/options.ts';
+import { sentence } from '../../src/cli/terminal/errors.ts';
 
 describe('values of options', () => {
   test.each<[string, (text: string) => unknown, [string, unknown][], string[]]>([

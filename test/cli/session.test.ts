@@ -3,13 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { recognise } from '../../src/cli/recognise.ts';
 import { type Session, withSession } from '../../src/cli/session.ts';
-import { Stopwatches } from '../../src/cli/stopwatches.ts';
+import { recognise } from '../../src/cli/streams/recognise.ts';
+import { Stopwatches } from '../../src/cli/terminal/stopwatches.ts';
 import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
-import { clipCaches } from '../../src/train/clip_caches.ts';
-import { parseConfig } from '../../src/train/config.ts';
-import { runTraining } from '../../src/train/run.ts';
+import { clipCaches } from '../../src/train/data/clip_caches.ts';
+import { parseConfig } from '../../src/train/run/config.ts';
+import { runTraining } from '../../src/train/run/run.ts';
 import { testFolder } from '../folder.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { SILENT, TINY, writeClips } from '../train/clips.ts';

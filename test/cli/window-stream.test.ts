@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { ahead, checkDamage, type Part } from '../../src/cli/frame-stream.ts';
-import { slide } from '../../src/cli/window-stream.ts';
+import { ahead, checkDamage, type Part } from '../../src/cli/streams/frame-stream.ts';
+import { slide } from '../../src/cli/streams/window-stream.ts';
 import { windows } from '../../src/i3d/windows.ts';
 
 /** Frames of one pixel that carry their number. */

@@ -5,7 +5,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import { Program } from '../../src/gpu/program.ts';
 import { wholeBuffer } from '../../src/gpu/resource.ts';
 import { BufferUsage } from '../../src/gpu/usage.ts';
-import { planeOf, quadsOf } from '../../src/kernels/tvl1_layout.ts';
+import { planeOf, quadsOf } from '../../src/kernels/tvl1/layout.ts';
 import { type Picture, picture } from './reference.ts';
 
 export type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;

@@ -12,8 +12,8 @@ import {
   solverBytes,
 } from '../../src/flow/index.ts';
 import { pyramidExtents } from '../../src/flow/pyramid.ts';
-import { flowStream } from '../../src/kernels/flow_stream.ts';
-import { denseView } from '../../src/kernels/view.ts';
+import { denseView } from '../../src/kernels/shared/view.ts';
+import { flowStream } from '../../src/kernels/tvl1/stream.ts';
 import { fill } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
 

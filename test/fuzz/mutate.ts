@@ -2,7 +2,7 @@
 
 import { unzipSync, zipSync } from 'fflate';
 import type { Random } from '../../src/core/random.ts';
-import { encodeTable, isTable, readTable } from '../../src/io/table.ts';
+import { encodeTable, isTable, readTable } from '../../src/io/sstable.ts';
 import { isZip } from '../../src/io/zip.ts';
 
 export interface Mutant {

@@ -1,7 +1,7 @@
 /** @file Everything of this package that reads files of its users, as one function of a path each. */
 
 import { readFile } from 'node:fs/promises';
-import { inspectFile } from '../../src/cli/inspect-file.ts';
+import { inspectFile } from '../../src/cli/commands/inspect-file.ts';
 import { loadLabels, loadStream } from '../../src/cli/weights.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { readImageModel } from '../../src/i3d/image_checkpoint.ts';
@@ -12,11 +12,11 @@ import { decodeNpy } from '../../src/io/npy.ts';
 import { fileTuning } from '../../src/io/tuning_file.ts';
 import { decodeFrames, openClip } from '../../src/io/video.ts';
 import { loadWeightsFile } from '../../src/io/weights.ts';
-import { readCheckpoint } from '../../src/train/checkpoint.ts';
-import { readClipSet } from '../../src/train/clip_set.ts';
-import { readConfig } from '../../src/train/config.ts';
-import { MetricsFile } from '../../src/train/metrics.ts';
-import { readModels } from '../../src/train/model_files.ts';
+import { readClipSet } from '../../src/train/data/clip_set.ts';
+import { MetricsFile } from '../../src/train/evaluate/metrics.ts';
+import { readCheckpoint } from '../../src/train/run/checkpoint.ts';
+import { readConfig } from '../../src/train/run/config.ts';
+import { readModels } from '../../src/train/run/model_files.ts';
 
 type Reader = (path: string) => Promise<unknown>;
 

@@ -14,8 +14,8 @@ import {
 import { Program } from '../../src/gpu/program.ts';
 import { wholeBuffer } from '../../src/gpu/resource.ts';
 import { BufferUsage } from '../../src/gpu/usage.ts';
-import { denseView } from '../../src/kernels/view.ts';
-import { divideUp, kernel, storage, struct, texels } from '../../src/kernels/wgsl.ts';
+import { denseView } from '../../src/kernels/shared/view.ts';
+import { divideUp, kernel, storage, struct, texels } from '../../src/kernels/shared/wgsl.ts';
 import { openGpu } from '../../src/node.ts';
 import { runKernel, testGpu } from '../harness.ts';
 import { HANG } from '../limits.ts';

@@ -5,7 +5,7 @@ import { Program } from '../../src/gpu/program.ts';
 import { type Resource, Texels, wholeBuffer } from '../../src/gpu/resource.ts';
 import { BufferUsage } from '../../src/gpu/usage.ts';
 import { DeviceConstants } from '../../src/graph/constants.ts';
-import { constant, kernel, storage, struct, texels } from '../../src/kernels/wgsl.ts';
+import { constant, kernel, storage, struct, texels } from '../../src/kernels/shared/wgsl.ts';
 import type { ConstantArgument } from '../../src/ops/operator.ts';
 import { testGpu } from '../harness.ts';
 

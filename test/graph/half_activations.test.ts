@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { floatToHalf, halfToFloat } from '../../src/core/half.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
+import { activationsOf } from '../../src/graph/choose.ts';
 import { compile } from '../../src/graph/compile.ts';
 import type { Graph } from '../../src/graph/graph.ts';
-import { activationsOf } from '../../src/graph/lower.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';

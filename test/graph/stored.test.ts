@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { padInto } from '../../src/graph/stored.ts';
-import { denseView } from '../../src/kernels/view.ts';
+import { denseView } from '../../src/kernels/shared/view.ts';
 
 it.each([1, 3, 4, 6])('rows of %i channels are padded alike, whole and in pieces', (channels) => {
   const view = denseView([1, 1, 3, 5, channels]);

@@ -6,7 +6,7 @@ import { floatTensor, type StateDict } from '../../src/core/tensor.ts';
 import { type Model, modelFileContents, parseModelFile } from '../../src/i3d/model_file.ts';
 import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
 import { saveSafetensors } from '../../src/io/weights.ts';
-import { encodeModelFile, readModelFile, readModels, saveModelFile } from '../../src/train/model_files.ts';
+import { encodeModelFile, readModelFile, readModels, saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 
 const folder = testFolder('i3d-models-');

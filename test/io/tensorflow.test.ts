@@ -4,7 +4,7 @@ import type { HostTensor, StateDict } from '../../src/core/tensor.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
 import { crc32, crc32c, maskCrc } from '../../src/io/crc32.ts';
 import { ByteWriter } from '../../src/io/protobuf.ts';
-import { encodeTable, readTable } from '../../src/io/table.ts';
+import { encodeTable, readTable } from '../../src/io/sstable.ts';
 import {
   decodeTensorFlowIndex,
   encodeTensorFlowCheckpoint,

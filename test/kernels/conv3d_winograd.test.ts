@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { packedShape } from '../../src/kernels/conv3d_stem.ts';
+import { packedShape } from '../../src/kernels/conv3d/stem.ts';
 import {
   transformsOf,
   type WinogradTile,
   winogradApplies,
   winogradLayout,
   winogradWeights,
-} from '../../src/kernels/conv3d_winograd_math.ts';
+} from '../../src/kernels/winograd/math.ts';
 import { fill } from '../formula.ts';
 
 const TILES: readonly WinogradTile[] = [

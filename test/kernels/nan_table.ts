@@ -5,11 +5,11 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/device.ts';
-import { affine as affineKernel } from '../../src/kernels/affine.ts';
-import { augmentClip } from '../../src/kernels/augment_clip.ts';
-import { flowStream } from '../../src/kernels/flow_stream.ts';
-import { denseView } from '../../src/kernels/view.ts';
-import { conv3dCandidates } from '../../src/ops/conv3d_candidates.ts';
+import { augmentClip } from '../../src/kernels/clip/augment_clip.ts';
+import { affine as affineKernel } from '../../src/kernels/norm/affine.ts';
+import { denseView } from '../../src/kernels/shared/view.ts';
+import { flowStream } from '../../src/kernels/tvl1/stream.ts';
+import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
 import type { AttributesOf, OperatorType } from '../../src/ops/index.ts';
 import type { WindowGeometry } from '../../src/ops/window.ts';
 import { oneOfEachFamily, operand, parameter, runCandidate } from '../candidates.ts';

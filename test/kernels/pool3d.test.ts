@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Pool3dProblem, pool3d as pool3dKernel } from '../../src/kernels/pool3d.ts';
-import { pool3dSweep, pool3dSweepFits } from '../../src/kernels/pool3d_sweep.ts';
-import { denseView, type View, vec4s } from '../../src/kernels/view.ts';
+import { type Pool3dProblem, pool3d as pool3dKernel } from '../../src/kernels/pool/pool3d.ts';
+import { pool3dSweep, pool3dSweepFits } from '../../src/kernels/pool/sweep.ts';
+import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { fill } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
 import { pool3d } from '../reference/pool3d.ts';

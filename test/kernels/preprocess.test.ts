@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type PreprocessProblem, preprocess as preprocessKernel } from '../../src/kernels/preprocess.ts';
-import { denseView, type View } from '../../src/kernels/view.ts';
+import { type PreprocessProblem, preprocess as preprocessKernel } from '../../src/kernels/clip/preprocess.ts';
+import { denseView, type View } from '../../src/kernels/shared/view.ts';
 import { uniform } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
 import { preprocess } from '../reference/preprocess.ts';

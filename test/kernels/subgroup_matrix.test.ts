@@ -5,11 +5,11 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/device.ts';
-import type { Conv3dProblem } from '../../src/kernels/conv3d.ts';
-import { type Conv3dMatrixTile, conv3dMatrix, conv3dMatrixFits } from '../../src/kernels/conv3d_matrix.ts';
-import { MATRIX_DIALECTS } from '../../src/kernels/subgroup_matrix.ts';
-import { denseView } from '../../src/kernels/view.ts';
-import { MEMBERS } from '../../src/ops/conv3d_members.ts';
+import { type Conv3dMatrixTile, conv3dMatrix, conv3dMatrixFits } from '../../src/kernels/conv3d/matrix.ts';
+import type { Conv3dProblem } from '../../src/kernels/conv3d/problem.ts';
+import { MATRIX_DIALECTS } from '../../src/kernels/shared/subgroup_matrix.ts';
+import { denseView } from '../../src/kernels/shared/view.ts';
+import { MEMBERS } from '../../src/ops/conv3d/members.ts';
 import { APPLE, INTEL, NVIDIA } from '../matrix_devices.ts';
 import { onNull } from '../null_backend.ts';
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { flowGrey } from '../../src/kernels/flow_grey.ts';
-import { FINISHED, type Iterations, planeOf, SLOT_WORDS, type Tvl1State } from '../../src/kernels/tvl1_layout.ts';
-import { medianExchanges, tvl1Median } from '../../src/kernels/tvl1_median.ts';
-import { tvl1Output } from '../../src/kernels/tvl1_output.ts';
-import { tvl1Resize } from '../../src/kernels/tvl1_resize.ts';
-import { tvl1Smooth } from '../../src/kernels/tvl1_smooth.ts';
-import { tvl1Sweep } from '../../src/kernels/tvl1_sweep.ts';
-import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1_tile.ts';
-import { tvl1Upsample } from '../../src/kernels/tvl1_upsample.ts';
-import { tvl1Warp } from '../../src/kernels/tvl1_warp.ts';
+import { flowGrey } from '../../src/kernels/tvl1/grey.ts';
+import { FINISHED, type Iterations, planeOf, SLOT_WORDS, type Tvl1State } from '../../src/kernels/tvl1/layout.ts';
+import { medianExchanges, tvl1Median } from '../../src/kernels/tvl1/median.ts';
+import { tvl1Output } from '../../src/kernels/tvl1/output.ts';
+import { tvl1Resize } from '../../src/kernels/tvl1/resize.ts';
+import { tvl1Smooth } from '../../src/kernels/tvl1/smooth.ts';
+import { tvl1Sweep } from '../../src/kernels/tvl1/sweep.ts';
+import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1/tile.ts';
+import { tvl1Upsample } from '../../src/kernels/tvl1/upsample.ts';
+import { tvl1Warp } from '../../src/kernels/tvl1/warp.ts';
 import {
   dataWordAt,
   floats,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
-import { conv3dInputGradient, conv3dWeightGradient } from '../../src/ops/conv3d_gradient.ts';
+import { conv3dInputGradient, conv3dWeightGradient } from '../../src/ops/conv3d/gradient.ts';
 import { channelSum } from '../../src/ops/normalisation.ts';
 import type { Candidate, NodeOperands } from '../../src/ops/operator.ts';
 import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';

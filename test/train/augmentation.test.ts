@@ -12,7 +12,7 @@ import {
   planClip,
   windowFrames,
   windowStarts,
-} from '../../src/train/augmentation.ts';
+} from '../../src/train/data/augmentation.ts';
 
 const AVAILABLE = { frames: 100, width: 85, height: 64 };
 const WANTED = { frames: 32, size: 56, shortSide: 64, stream: 'rgb' } as const;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type ClipRecord, clipChanges } from '../../src/train/clip_record.ts';
+import { type ClipRecord, clipChanges } from '../../src/train/data/clip_record.ts';
 
 const record = (digest: string, files: ClipRecord['files']): ClipRecord => ({ digest, files });
 const a = ['train', 'wave', 3, 'aa'] as const;

@@ -3,9 +3,15 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { ACTIONS, MIRROR } from '../../src/train/actions/index.ts';
-import { type ClipSet, type ClipSetOptions, checkTrainable, holdOut, readClipSet } from '../../src/train/clip_set.ts';
-import { generatedClipSet } from '../../src/train/generated_set.ts';
-import { mirroredClasses } from '../../src/train/mirror.ts';
+import {
+  type ClipSet,
+  type ClipSetOptions,
+  checkTrainable,
+  holdOut,
+  readClipSet,
+} from '../../src/train/data/clip_set.ts';
+import { generatedClipSet } from '../../src/train/data/generated_set.ts';
+import { mirroredClasses } from '../../src/train/data/mirror.ts';
 import { testFolder } from '../folder.ts';
 import { describeWithShared } from '../shared.ts';
 

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeNpy } from '../../src/io/npy.ts';
-import type { RunObserver } from '../../src/train/stream_run.ts';
+import type { RunObserver } from '../../src/train/run/stream_run.ts';
 
 const SIDE = 24;
 

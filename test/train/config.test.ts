@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
-import { parseConfig, readConfig } from '../../src/train/config.ts';
-import { batchNormMode, planStages, totalSteps, trainsParameter } from '../../src/train/stages.ts';
+import { parseConfig, readConfig } from '../../src/train/run/config.ts';
+import { batchNormMode, planStages, totalSteps, trainsParameter } from '../../src/train/run/stages.ts';
 import { testFolder } from '../folder.ts';
 
 const folder = testFolder('i3d-config-');

@@ -8,8 +8,8 @@ import {
   type StepReport,
   type Trainer,
   train,
-} from '../../src/train/loop.ts';
-import type { PlannedStage } from '../../src/train/stages.ts';
+} from '../../src/train/run/loop.ts';
+import type { PlannedStage } from '../../src/train/run/stages.ts';
 
 /** A "network" of one number per class whose gradient is the batch: enough to see every step in the bits. */
 class Scale implements Trainer {

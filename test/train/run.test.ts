@@ -3,11 +3,11 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { clipCaches } from '../../src/train/clip_caches.ts';
-import { parseConfig, type TrainConfigInput } from '../../src/train/config.ts';
-import { MODEL_FILES, readModels } from '../../src/train/model_files.ts';
-import { type RunResult, runTraining } from '../../src/train/run.ts';
-import type { RunObserver } from '../../src/train/stream_run.ts';
+import { clipCaches } from '../../src/train/data/clip_caches.ts';
+import { parseConfig, type TrainConfigInput } from '../../src/train/run/config.ts';
+import { MODEL_FILES, readModels } from '../../src/train/run/model_files.ts';
+import { type RunResult, runTraining } from '../../src/train/run/run.ts';
+import type { RunObserver } from '../../src/train/run/stream_run.ts';
 import { testFolder } from '../folder.ts';
 import { testGpu } from '../harness.ts';
 import { SILENT, TINY, writeClips } from './clips.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { learningRateAt, PUBLISHED_DROPS, type Schedule } from '../../src/train/schedule.ts';
+import { learningRateAt, PUBLISHED_DROPS, type Schedule } from '../../src/train/run/schedule.ts';
 import { describeWithShared } from '../shared.ts';
 
 const plan = (changes: Partial<Schedule>): Schedule => ({

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { TrainingStep, type TrainingStepOptions } from '../../src/train/step.ts';
+import { TrainingStep, type TrainingStepOptions } from '../../src/train/run/step.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { describeWithShared } from '../shared.ts';
 import { CLASSES, fromTorch, tinyBatch, tinyNetwork, tinyParameters, torchName } from './tiny_network.ts';

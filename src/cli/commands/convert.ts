@@ -1,0 +1,88 @@
+/** @file `i3d convert`: any supported checkpoint as safetensors. */
+
+import { basename, extname } from 'node:path';
+import type { Command } from 'commander';
+import { InputError } from '../../core/errors.ts';
+import { type StateDict, sizeOf } from '../../core/tensor.ts';
+import { counted } from '../../core/words.ts';
+import { mapCheckpoint, readI3dCheckpoint } from '../../i3d/checkpoint.ts';
+import { isModelFile, parseModelFile } from '../../i3d/model_file.ts';
+import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
+import { saveModelFile } from '../../train/run/model_files.ts';
+import { print, say } from '../terminal/output.ts';
+import { classCount, quantity } from '../terminal/table.ts';
+
+export function addConvert(program: Command): Command {
+  return program
+    .command('convert')
+    .description('Write a checkpoint as safetensors: I3D in this project’s names and axes, anything else as it is.')
+    .argument('<in>', 'a PyTorch .pt, a TensorFlow checkpoint (.index) or a .safetensors file')
+    .argument('<out>', 'the .safetensors file to write')
+    .action(convert);
+}
+
+async function convert(input: string, output: string): Promise<void> {
+  if (extname(output).toLowerCase() !== '.safetensors') {
+    throw new InputError(`${output} must end in .safetensors, the format that is written.`);
+  }
+  const file = await loadWeightsFile(input);
+  const { tensors } = file;
+  for (const warning of file.warnings) say(warning);
+  if (isModelFile(file.metadata)) {
+    const model = parseModelFile(file, input);
+    await saveModelFile(output, model);
+    await report(
+      output,
+      model.parameters,
+      `${model.spec.architecture}, ${model.spec.stream}, ${classCount(model.spec)}`,
+    );
+    return;
+  }
+  checkWeights(tensors, input);
+  const reason = strangeness(tensors, input);
+  if (reason === undefined) {
+    // Names and shapes are right; values that are not are no reason to write the file as it is.
+    const { stream, channels, classes, naming, parameters, warnings } = readI3dCheckpoint(tensors, input);
+    for (const warning of warnings) say(warning);
+    await saveSafetensors(output, new Map(parameters), {
+      format: 'i3d-webgpu',
+      stream: stream ?? `${channels} channels`,
+      channels: String(channels),
+      classes: String(classes),
+      source: `${basename(input)} (${naming} names)`,
+    });
+    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classCount({ classes })}`);
+    return;
+  }
+  await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });
+  say(`${reason} It was written as it is.`);
+  await report(output, tensors, 'not I3D');
+}
+
+/** @throws InputError when there is nothing in a file but single numbers, such as a score. */
+function checkWeights(tensors: StateDict, source: string): void {
+  if ([...tensors.values()].some(({ shape, data }) => shape.length > 0 && data.length > 0)) return;
+  const names = [...tensors.keys()];
+  const found = names.length === 0 ? 'is no tensor' : `are only single numbers (${names.slice(0, 4).join(', ')})`;
+  throw new InputError(`${source} holds no weights: there ${found} in it.`);
+}
+
+/** Why tensors are not those of I3D; undefined where they are. */
+function strangeness(tensors: StateDict, source: string): string | undefined {
+  try {
+    mapCheckpoint(tensors, source);
+    return undefined;
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
+}
+
+function report(
+  output: string,
+  tensors: ReadonlyMap<string, { shape: readonly number[] }>,
+  what: string,
+): Promise<void> {
+  const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return print(`${output}: ${what}, ${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values\n`);
+}

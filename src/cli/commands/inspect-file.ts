@@ -1,0 +1,135 @@
+/** @file What a checkpoint holds. */
+
+import { readFile } from 'node:fs/promises';
+import { InputError } from '../../core/errors.ts';
+import { formatShape, type HostTensor, type Shape, type StateDict, sizeOf } from '../../core/tensor.ts';
+import { counted } from '../../core/words.ts';
+import { STREAM_CHANNELS, type Stream } from '../../i3d/architecture.ts';
+import { type CheckpointMapping, mapCheckpoint, namingOrigin, readI3dCheckpoint } from '../../i3d/checkpoint.ts';
+import { isModelFile, type Model, parseModelFile } from '../../i3d/model_file.ts';
+import { decodeTensorFlowIndex } from '../../io/tensorflow.ts';
+import { loadWeightsFile } from '../../io/weights.ts';
+import { classCount, quantity, table } from '../terminal/table.ts';
+
+interface Listed {
+  readonly dtype: string;
+  readonly shape: Shape;
+}
+
+/** @throws InputError when the file is no checkpoint. */
+export async function inspectFile(path: string, json: boolean): Promise<string> {
+  const { tensors, note, model, warnings } = await list(path);
+  const { mapping, reason } = recognise(tensors, path);
+  if (!model) warnings.push(...(mapping?.warnings ?? []), ...faultsOf(mapping, tensors, path));
+  const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const stream = streamOf(mapping);
+  if (json) {
+    return JSON.stringify({
+      file: path,
+      ...(model ? { model: { spec: model.spec, classes: model.classes, notes: model.notes } } : {}),
+      i3d: mapping
+        ? { naming: mapping.naming, stream: stream ?? null, channels: mapping.channels, classes: mapping.classes }
+        : null,
+      warnings,
+      parameters: values,
+      tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    });
+  }
+  const what = model
+    ? describe(model)
+    : mapping
+      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${classCount(mapping)}, names of ${namingOrigin(mapping.naming)}`
+      : `not I3D: ${reason}`;
+  const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
+  return [
+    `${path}: ${what}${note}`,
+    ...warnings,
+    '',
+    ...(model ? [...facts(model), ''] : []),
+    table([{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }, { title: 'values', align: 'right' }], rows),
+    '',
+    `${counted(tensors.size, 'tensor')}, ${quantity(values, '').trim()} values`,
+  ].join('\n');
+}
+
+function describe({ spec }: Model): string {
+  const { architecture, stream, classes, width, dimensions } = spec;
+  const scaled = width === 1 ? '' : ` × ${width}`;
+  return `a model, ${architecture}${scaled}${dimensions === 2 ? ' in 2D' : ''}, ${stream}, ${classCount({ classes })}`;
+}
+
+/** What the model takes, what it tells apart, and how it was made. */
+function facts({ spec, classes, notes = {} }: Model): string[] {
+  const { frames, size, shortSide, stream, flowBound, flowPreset, fps } = spec;
+  const flow = `, flow ±${flowBound} px (${flowPreset})`;
+  const rate = fps === undefined ? '' : fps === 'native' ? ', every frame' : ` at ${fps} Hz`;
+  const rows = Object.entries({
+    clips: `${frames} × ${size}×${size} of a short side of ${shortSide}${stream === 'flow' ? flow : ''}${rate}`,
+    classes: classes.join(', '),
+    ...notes,
+  });
+  // A checkpoint's recipe names every clip.
+  return rows.map(([name, text]) => `${name}: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`);
+}
+
+interface Listing {
+  readonly tensors: ReadonlyMap<string, Listed | HostTensor>;
+  readonly note: string;
+  readonly warnings: string[];
+  readonly model?: Model;
+}
+
+async function list(path: string): Promise<Listing> {
+  try {
+    const file = await loadWeightsFile(path);
+    const { tensors, warnings } = file;
+    return {
+      tensors,
+      note: '',
+      warnings: [...warnings],
+      ...(isModelFile(file.metadata) ? { model: parseModelFile(file, path) } : {}),
+    };
+  } catch (error) {
+    // A TensorFlow index names and measures everything, even where the data are not at hand.
+    const index = error instanceof InputError ? await readFile(path).catch(() => undefined) : undefined;
+    if (!index) throw error;
+    let entries: ReturnType<typeof decodeTensorFlowIndex>['entries'];
+    try {
+      entries = decodeTensorFlowIndex(index, path).entries;
+    } catch {
+      throw error;
+    }
+    const tensors = new Map(entries.map(({ name, dtype, shape }) => [name, { dtype: dtype ?? 'other', shape }]));
+    return { tensors, note: ' (the index only; the data file is not here)', warnings: [] };
+  }
+}
+
+function recognise(
+  tensors: ReadonlyMap<string, Listed>,
+  source: string,
+): { mapping?: CheckpointMapping; reason?: string } {
+  try {
+    return { mapping: mapCheckpoint(tensors, source) };
+  } catch (error) {
+    if (error instanceof InputError) return { reason: error.message };
+    throw error;
+  }
+}
+
+/** Values of a checkpoint that keep it from being used. */
+function faultsOf(mapping: CheckpointMapping | undefined, tensors: Listing['tensors'], source: string): string[] {
+  const read = [...tensors.values()].every((tensor) => 'data' in tensor);
+  if (!mapping || !read) return [];
+  try {
+    readI3dCheckpoint(tensors as StateDict, source);
+    return [];
+  } catch (error) {
+    if (error instanceof InputError) return [error.message];
+    throw error;
+  }
+}
+
+function streamOf(mapping: CheckpointMapping | undefined): Stream | undefined {
+  const streams = Object.keys(STREAM_CHANNELS) as Stream[];
+  return streams.find((id) => STREAM_CHANNELS[id] === mapping?.channels);
+}

@@ -1,0 +1,97 @@
+/** @file What `classify` found, and how it is printed. */
+
+import { basename } from 'node:path';
+import { counted } from '../../core/words.ts';
+import type { Scored } from '../../i3d/scores.ts';
+import { print } from '../terminal/output.ts';
+import type { Spent } from '../terminal/stopwatches.ts';
+import { bar, percent, seconds, table } from '../terminal/table.ts';
+
+export interface Classification {
+  readonly input: string;
+  /** Pixels of the frames as they are stored. */
+  readonly width: number;
+  readonly height: number;
+  /** Frames per second (Hz). */
+  readonly fps: number;
+  /** How many frames were looked at. */
+  readonly frames: number;
+  readonly windows: readonly (readonly [start: number, frames: number])[];
+  /** Logits of each stream, averaged over the windows. */
+  readonly streams: { readonly rgb: Float64Array | undefined; readonly flow: Float64Array | undefined };
+  /** Logits of both streams together. */
+  readonly logits: Float64Array;
+  readonly top: readonly Scored[];
+  readonly labels: readonly string[];
+  readonly adapter: string;
+  readonly seconds: Spent;
+}
+
+export async function printClassification(
+  result: Classification,
+  flags: { json?: boolean; logits?: boolean },
+): Promise<void> {
+  await print(`${flags.json ? toJson(result, flags.logits ?? false) : toText(result, flags.logits ?? false)}\n`);
+}
+
+function toJson(result: Classification, withLogits: boolean): string {
+  const { streams, input, frames, windows, width, height, fps, top, adapter } = result;
+  const both = streams.rgb !== undefined && streams.flow !== undefined;
+  const logitsOf = (values: Float64Array | undefined) => (values ? { logits: Array.from(values) } : undefined);
+  return JSON.stringify({
+    input,
+    frames,
+    windows: windows.map(([start, count]) => ({ start, frames: count })),
+    width,
+    height,
+    fps,
+    ...(withLogits || both ? { logits: Array.from(result.logits) } : {}),
+    streams: { rgb: logitsOf(streams.rgb), flow: logitsOf(streams.flow) },
+    top,
+    adapter,
+    seconds: timings(result),
+  });
+}
+
+function toText(result: Classification, withLogits: boolean): string {
+  const { input, frames, windows, streams, top, labels, logits, adapter } = result;
+  const names = [streams.rgb && 'RGB', streams.flow && 'flow'].filter((name) => name !== undefined);
+  const parts = [counted(frames, 'frame'), windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
+  const head = `${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`;
+  const best = table(
+    [
+      { title: '', align: 'right' },
+      { title: '' },
+      { title: '', align: 'right' },
+      { title: '', align: 'right' },
+      { title: '' },
+    ],
+    top.map(({ rank, label, logit, probability }) => [
+      String(rank),
+      label,
+      logit.toFixed(2),
+      percent(probability),
+      bar(probability),
+    ]),
+  );
+  const all = withLogits
+    ? [
+        table(
+          [{ title: 'class', align: 'right' }, { title: 'name' }, { title: 'logit', align: 'right' }],
+          labels.map((label, i) => [String(i), label, logits[i]!.toFixed(6)]),
+        ),
+      ]
+    : [];
+  const { total = 0, ...phases } = timings(result);
+  const times = Object.entries(phases).map(([phase, value]) => `${phase} ${seconds(value)}`);
+  return [head, best, ...all, `${seconds(total)} (${times.join(', ')}; these overlap) on ${adapter}`].join('\n\n');
+}
+
+/** Seconds of each phase and `total`, to the millisecond; `flow` only where that stream took part. Phases overlap. */
+export function timings({
+  seconds: spent,
+  streams,
+}: Pick<Classification, 'seconds' | 'streams'>): Record<string, number> {
+  const entries = Object.entries(spent).filter(([phase]) => phase !== 'flow' || streams.flow !== undefined);
+  return Object.fromEntries(entries.map(([phase, value]) => [phase, Math.round(value * 1000) / 1000]));
+}

@@ -1,0 +1,132 @@
+/** @file Runs one or two streams over the windows of a clip. */
+
+import { type FloatTensor, sizeOf } from '../../core/tensor.ts';
+import { Recoverable } from '../../gpu/recover.ts';
+import type { Stream } from '../../i3d/architecture.ts';
+import { I3dStream, type StreamNetwork } from '../../i3d/classifier.ts';
+import { cutOut, type I3dInput } from '../../i3d/frames.ts';
+import { averageLogits, type FusionMode, finiteLogits, fuse, topK } from '../../i3d/scores.ts';
+import type { DeviceFlags } from '../options.ts';
+import type { Classification } from '../report/result.ts';
+import type { Session } from '../session.ts';
+import type { FlowSource } from './flow-source.ts';
+import { OneAhead } from './one-ahead.ts';
+import type { ClipWindow } from './window-stream.ts';
+
+/** Where windows come from: a clip, or stored flow alone. */
+export interface WindowSource {
+  /** Pixels of the frames as they are stored. */
+  readonly width: number;
+  readonly height: number;
+  /** Frames per second (Hz). */
+  readonly fps: number;
+  windows(): AsyncGenerator<ClipWindow, void, undefined>;
+}
+
+export interface Networks {
+  readonly rgb?: StreamNetwork | undefined;
+  readonly flow?: { readonly network: StreamNetwork; readonly source: FlowSource } | undefined;
+}
+
+export interface RecogniseOptions extends DeviceFlags {
+  readonly top: number;
+  readonly fusion?: FusionMode | undefined;
+  readonly weights?: readonly [rgb: number, flow: number] | undefined;
+  /** Windows with fewer frames are repeated from their start until they have so many. */
+  readonly fill?: number | undefined;
+  /** Called with what the network saw of each window. */
+  readonly onWindow?: ((window: ClipWindow, flow: FloatTensor | undefined) => void) | undefined;
+}
+
+export async function recognise(
+  input: string,
+  source: WindowSource,
+  networks: Networks,
+  labels: readonly string[],
+  options: RecogniseOptions,
+  session: Session,
+): Promise<Classification> {
+  const { accuracy, kernel } = options;
+  const settings = { accuracy, kernel, tuning: await session.tuning() };
+  // Before the clip is decoded beside it.
+  await session.gpu();
+  const open = (network: StreamNetwork) => new Recoverable(session.gpu, (gpu) => new I3dStream(gpu, network, settings));
+  const streams = {
+    rgb: networks.rgb && open(networks.rgb),
+    flow: networks.flow && open(networks.flow.network),
+  };
+  const look = (name: Stream, clip: I3dInput): Promise<Float32Array> | undefined =>
+    streams[name]?.use(async (stream) => {
+      await session.time('compile', () => stream.plan(clip));
+      return session.time('run', () => stream.logits(clip, undefined, { borrow: true }));
+    });
+  const windows: [start: number, frames: number][] = [];
+  const logits: Record<Stream, Float64Array[]> = { rgb: [], flow: [] };
+  // The network sees a window while the next one is decoded and its flow computed; no more than two are held.
+  const ahead = new OneAhead();
+  try {
+    for await (const window of source.windows()) {
+      const { start, frames, clip, region } = window;
+      const what = `frames ${start} to ${start + frames - 1}`;
+      const { rgb, flow } = networks;
+      const motion = flow ? await flow.source.of(window) : undefined;
+      await ahead.next(async () => {
+        const seen = [
+          rgb && look('rgb', filled(cut(cutOut(clip, region), frames), options.fill)),
+          motion && look('flow', filled(motion, options.fill)),
+        ];
+        session.progress.say(`${[rgb && 'RGB', flow && 'flow'].filter(Boolean).join(' and ')}, ${what}`);
+        const [ofRgb, ofFlow] = await Promise.all(seen);
+        if (ofRgb) logits.rgb.push(finiteLogits(`The RGB logits of ${input}, ${what},`, ofRgb));
+        if (ofFlow) logits.flow.push(finiteLogits(`The flow logits of ${input}, ${what},`, ofFlow));
+      });
+      options.onWindow?.(window, motion);
+      windows.push([start, frames]);
+    }
+    await ahead.finish();
+    const mean = (all: Float64Array[]) => (all.length > 0 ? averageLogits(all) : undefined);
+    const scores = { rgb: mean(logits.rgb), flow: mean(logits.flow) };
+    const fused = fuse(scores, { mode: options.fusion, weights: options.weights });
+    const { width, height, fps } = source;
+    return {
+      input,
+      width,
+      height,
+      fps,
+      frames: countFrames(windows),
+      windows,
+      streams: scores,
+      logits: fused,
+      top: topK(fused, labels, options.top),
+      labels,
+      adapter: (await session.gpu()).profile.description,
+      seconds: session.spent,
+    };
+  } finally {
+    await ahead.settle();
+    for (const stream of Object.values(streams)) stream?.dispose();
+  }
+}
+
+/** The first frames of a clip. */
+function cut(clip: I3dInput, frames: number): I3dInput {
+  const size = sizeOf(clip.shape.slice(1));
+  return { ...clip, shape: [frames, ...clip.shape.slice(1)], data: clip.data.subarray(0, frames * size) } as I3dInput;
+}
+
+/** A clip that goes on from its start until it has so many frames. */
+function filled(clip: I3dInput, frames = 0): I3dInput {
+  const [count = 0, ...rest] = clip.shape;
+  if (count >= frames) return clip;
+  const length = frames * sizeOf(rest);
+  const data = clip.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  for (let at = 0; at < length; at += clip.data.length) data.set(clip.data.subarray(0, length - at), at);
+  return { ...clip, shape: [frames, ...rest], data } as I3dInput;
+}
+
+/** Frames that were looked at; those that two windows share count once. */
+function countFrames(windows: readonly (readonly [start: number, frames: number])[]): number {
+  const [first] = windows;
+  const [start, frames] = windows.at(-1)!;
+  return start + frames - first![0];
+}

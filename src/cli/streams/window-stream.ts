@@ -1,0 +1,81 @@
+/** @file Frames that come one after the other, joined to windows. */
+
+import { InputError } from '../../core/errors.ts';
+import type { I3dInput, Region } from '../../i3d/frames.ts';
+import { windows } from '../../i3d/windows.ts';
+import type { Part } from './frame-stream.ts';
+
+/** Frames of a window. */
+export interface ClipWindow {
+  readonly start: number;
+  /** How many frames the window has. */
+  readonly frames: number;
+  /** T×H×W×3. Where the following frame was asked for, T is one more than `frames` if the clip goes on. */
+  readonly clip: I3dInput;
+  /** What of each frame the network gets; the rest is there for flow only. All of it where left out. */
+  readonly region?: Region | undefined;
+}
+
+/** How a clip is cut into windows. */
+export interface Cutting {
+  /** The first frame that `parts` has. */
+  readonly start: number;
+  /** Frames of a window. */
+  readonly size: number;
+  /** As many as `size` where only one window is wanted. */
+  readonly frames: number | undefined;
+  /** Frames after a window that come with it where the clip goes on. */
+  readonly extra: number;
+  /** See `ClipWindow`. */
+  readonly region?: Region | undefined;
+  /** See `WindowRequest`. */
+  readonly minimum?: number | undefined;
+}
+
+/**
+ * Joins frames to windows; holds the frames of one window, since the last window reaches back into the one before.
+ * @param atEnd Called before a clip is found to be too short.
+ * @throws InputError as `windows` does.
+ */
+export async function* slide(
+  parts: AsyncIterable<Part>,
+  { start, size, frames, extra, region, minimum }: Cutting,
+  atEnd: () => void = () => {},
+): AsyncGenerator<ClipWindow, void, undefined> {
+  let held: Part[] = [];
+  let total = start;
+  let covered = start;
+  const cut = (first: number, count: number): ClipWindow => {
+    const from = first - (total - held.length);
+    return { start: first, frames: count, clip: join(held.slice(from, from + count + extra)), region };
+  };
+  for await (const part of parts) {
+    held.push(part);
+    if (held.length > size + extra) held = held.slice(held.length - size - extra);
+    total++;
+    if (total === covered + size + extra) {
+      yield cut(covered, size);
+      covered += size;
+    }
+  }
+  // A damaged file says so rather than that it is short.
+  if (total < covered + size) atEnd();
+  if (total === start && start > 0) throw new InputError(`The clip ends before frame ${start}.`);
+  // What is left is the end of the same windows that a clip of this length has; it also says what is wrong with it.
+  for (const window of windows(total, { frames, start, size, minimum })) {
+    if (window.start + window.frames > covered) yield cut(window.start, window.frames);
+  }
+}
+
+function join(parts: readonly Part[]): I3dInput {
+  const [first] = parts;
+  const shape = [parts.length, ...first!.shape];
+  const length = parts.reduce((sum, { data }) => sum + data.length, 0);
+  const data = first!.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    data.set(part.data, offset);
+    offset += part.data.length;
+  }
+  return data instanceof Uint8Array ? { dtype: 'u8', shape, data } : { dtype: 'f32', shape, data };
+}

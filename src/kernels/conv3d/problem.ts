@@ -1,0 +1,255 @@
+/**
+ * @file What all 3D convolution kernels share. As a matrix product (implicit GEMM):
+ *
+ *   M = output pixels, N·To·Ho·Wo, flattened in that order
+ *   N = output channels
+ *   K = taps × input channels, taps (kt, kh, kw) outside, channels inside
+ *
+ * x is a channels-last activation, so one `vec4f` never straddles a tap and one bounds test per vec4 is enough. Weights are
+ * packed once as [K][N] with K's channels and N padded to multiples of 4 by zeros. The sizes live in a uniform, not in the
+ * text: all layers of a network share one pipeline.
+ */
+
+import { floatToHalf, HALF_MAX } from '../../core/half.ts';
+import type { Binding } from '../../core/kernel.ts';
+import { activation, elementOf } from '../shared/element.ts';
+import { rectified, reluLimit } from '../shared/float_bits.ts';
+import { pixelsOf, type View, vec4s } from '../shared/view.ts';
+import { constant, repeat, struct } from '../shared/wgsl.ts';
+
+export type Triple = readonly [t: number, h: number, w: number];
+
+export interface Conv3dProblem {
+  readonly x: View;
+  /**
+   * Where the output channels go: one view, or several whose channels follow each other (siblings that were merged into
+   * one convolution). All but the last have a multiple of 4 channels.
+   */
+  readonly outputs: readonly View[];
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  /** Padding before the first frame, row and column; what the end needs follows from the output's size. */
+  readonly padding: Triple;
+  readonly groups: number;
+  readonly relu: boolean;
+}
+
+/** Output channels over all outputs. */
+export const outputChannels = ({ outputs }: Pick<Conv3dProblem, 'outputs'>): number =>
+  outputs.reduce((sum, view) => sum + view.shape[4], 0);
+
+/** The part of the uniforms that every convolution kernel has; strides and bases are in vec4. */
+const FIELDS = {
+  pixels: 'u32',
+  cin4: 'u32',
+  cout4: 'u32',
+  relu: 'i32',
+  x_t: 'i32',
+  x_h: 'i32',
+  x_w: 'i32',
+  x_stride: 'u32',
+  y_t: 'u32',
+  y_h: 'u32',
+  y_w: 'u32',
+  x_base: 'u32',
+  kernel_t: 'i32',
+  kernel_h: 'i32',
+  kernel_w: 'i32',
+  groups: 'u32',
+  stride_t: 'i32',
+  stride_h: 'i32',
+  stride_w: 'i32',
+  cin: 'u32',
+  pad_t: 'i32',
+  pad_h: 'i32',
+  pad_w: 'i32',
+  cout: 'u32',
+  y0_base: 'u32',
+  y0_stride: 'u32',
+  y0_end: 'u32',
+  y1_base: 'u32',
+  y1_stride: 'u32',
+  y1_end: 'u32',
+  y2_base: 'u32',
+  y2_stride: 'u32',
+} as const;
+
+export const Conv3dParams = struct('Conv3d', FIELDS);
+
+/** Outputs that one convolution may write: the three 1×1×1 siblings of a Mixed module. */
+export const MAX_OUTPUTS = 3;
+
+export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dParams.pack>[0] {
+  const { x, outputs, kernel, stride, padding } = problem;
+  const y = outputs[0]!;
+  const output = (i: number): View => outputs[Math.min(i, outputs.length - 1)]!;
+  const end = (i: number): number => outputs.slice(0, i + 1).reduce((sum, view) => sum + vec4s(view.shape[4]), 0);
+  return {
+    pixels: pixelsOf(y),
+    cin4: vec4s(x.shape[4]),
+    cout4: vec4s(outputChannels(problem)),
+    relu: reluLimit(problem.relu),
+    x_t: x.shape[1],
+    x_h: x.shape[2],
+    x_w: x.shape[3],
+    x_stride: x.stride,
+    x_base: x.base,
+    y_t: y.shape[1],
+    y_h: y.shape[2],
+    y_w: y.shape[3],
+    kernel_t: kernel[0],
+    kernel_h: kernel[1],
+    kernel_w: kernel[2],
+    stride_t: stride[0],
+    stride_h: stride[1],
+    stride_w: stride[2],
+    pad_t: padding[0],
+    pad_h: padding[1],
+    pad_w: padding[2],
+    groups: problem.groups,
+    cin: x.shape[4],
+    cout: outputChannels(problem),
+    y0_base: output(0).base,
+    y0_stride: output(0).stride,
+    y0_end: end(0),
+    y1_base: output(1).base,
+    y1_stride: output(1).stride,
+    y1_end: end(1),
+    y2_base: output(2).base,
+    y2_stride: output(2).stride,
+  };
+}
+
+/** x, weights (vec4f in a buffer where nothing is said), bias, then the outputs. */
+export function conv3dBindings(
+  { x, outputs }: Pick<Conv3dProblem, 'x' | 'outputs'>,
+  weights: Binding = constant('weights'),
+): Binding[] {
+  return [activation('x', x), weights, constant('bias'), ...outputBindings(outputs)];
+}
+
+export const outputBindings = (outputs: readonly View[]): Binding[] =>
+  outputs.map((view, i) => activation(`y${i}`, view));
+
+/**
+ * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a limit of bits, see shared/float_bits.ts) and the choice of the output; guards both tails. Kernels that
+ * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
+ * `store_inside(pixel, oc4, value, bias)`.
+ */
+export function storeFunction(outputs: readonly View[]): string {
+  const write = (i: number): string => {
+    const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
+    return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = ${elementOf(outputs[i]!).narrow('v')};`;
+  };
+  const chain = repeat(
+    outputs.length,
+    (i) => (i < outputs.length - 1 ? `if (oc4 < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`),
+    '',
+  );
+  return /* wgsl */ `
+fn bias_of(oc4: u32) -> vec4f {
+  return bias[min(oc4, p.cout4 - 1u)];
+}
+
+fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
+  let sum = value + bias;
+  let v = ${rectified('sum', 'p.relu')};
+  ${chain}
+}
+
+fn store(pixel: u32, oc4: u32, value: vec4f) {
+  if (pixel < p.pixels && oc4 < p.cout4) { store_inside(pixel, oc4, value, bias[oc4]); }
+}`;
+}
+
+/**
+ * `corner(pixel)`: the input position (frame, row, column) under the kernel's first tap, and in `.w` the first frame of the
+ * pixel's sample, counted over the batch. `address(corner, tap)`: where that input pixel starts, or −1 in the padding.
+ */
+export const PIXEL_FUNCTIONS = /* wgsl */ `
+fn corner(pixel: u32) -> vec4i {
+  let column = pixel % p.y_w;
+  let rows = pixel / p.y_w;
+  let row = rows % p.y_h;
+  let frames = rows / p.y_h;
+  let frame = frames % p.y_t;
+  let sample = frames / p.y_t;
+  return vec4i(
+    i32(frame) * p.stride_t - p.pad_t,
+    i32(row) * p.stride_h - p.pad_h,
+    i32(column) * p.stride_w - p.pad_w,
+    i32(sample) * p.x_t,
+  );
+}
+
+fn address(corner: vec4i, tap: vec3i) -> i32 {
+  let at = corner.xyz + tap;
+  let inside = all(at >= vec3i(0)) && all(at < vec3i(p.x_t, p.x_h, p.x_w));
+  let pixel = ((corner.w + at.x) * p.x_h + at.y) * p.x_w + at.z;
+  return select(-1, pixel * i32(p.x_stride) + i32(p.x_base), inside);
+}`;
+
+/**
+ * Weights as the GEMM kernels read them: [taps][Cin up to a multiple of 4][Cout up to a multiple of 4], `vec4f` over Cout.
+ * @param weights [kt][kh][kw][Cin][Cout], row-major
+ */
+export function packWeights(weights: Float32Array, taps: number, cin: number, cout: number): Float32Array<ArrayBuffer> {
+  const cinPadded = 4 * vec4s(cin);
+  const coutPadded = 4 * vec4s(cout);
+  const packed = new Float32Array(taps * cinPadded * coutPadded);
+  for (let tap = 0; tap < taps; tap++) {
+    for (let c = 0; c < cin; c++) {
+      const from = (tap * cin + c) * cout;
+      packed.set(weights.subarray(from, from + cout), (tap * cinPadded + c) * coutPadded);
+    }
+  }
+  return packed;
+}
+
+/**
+ * Packed weights cut into panels of `lanes` vec4 of output channels, each of which a workgroup reads from start to end:
+ * [groups][panel][rows][up to `lanes`]. The last panel of a group is as narrow as what is left, so nothing is added.
+ * @param packed [groups][rows][cout4] vec4
+ */
+export function packPanels(
+  packed: Float32Array,
+  groups: number,
+  cout4: number,
+  lanes: number,
+): Float32Array<ArrayBuffer> {
+  const panels = new Float32Array(packed.length);
+  const size = packed.length / groups;
+  const rows = size / (4 * cout4);
+  let at = 0;
+  for (let group = 0; group < groups; group++) {
+    for (let first = 0; first < cout4; first += lanes) {
+      const width = 4 * Math.min(lanes, cout4 - first);
+      for (let row = 0; row < rows; row++) {
+        const from = group * size + 4 * (row * cout4 + first);
+        panels.set(packed.subarray(from, from + width), at);
+        at += width;
+      }
+    }
+  }
+  return panels;
+}
+
+/** Packed weights in 16 bits; those beyond the range of f16 become its largest value, as activations do (element.ts). */
+export function packHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    halves[i] = floatToHalf(Math.min(Math.max(values[i]!, -HALF_MAX), HALF_MAX));
+  }
+  return halves;
+}
+
+/** Rows of `channels` values (one row where left out), each padded to a multiple of 4 by zeros, as activations and states lie. */
+export function packChannels(values: Float32Array, channels = values.length): Float32Array<ArrayBuffer> {
+  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
+  const width = 4 * vec4s(channels);
+  const packed = new Float32Array((values.length / channels) * width);
+  for (let from = 0, to = 0; from < values.length; from += channels, to += width) {
+    packed.set(values.subarray(from, from + channels), to);
+  }
+  return packed;
+}

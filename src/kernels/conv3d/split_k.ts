@@ -1,0 +1,130 @@
+/**
+ * @file 3D convolution for GPUs and layers with few output pixels: K is cut into parts, computed side by side, then summed.
+ *
+ * M, N, K and the layouts: see conv3d.ts; the tile: see tiled.ts and staging.ts. A layer of 8·7·7 pixels × 320
+ * channels has 7 × 5 tiles of 64×64, too few for a GPU of 40 and more multiprocessors, and each walks a K of 4,320. Cut into s
+ * parts:
+ *
+ *   stage 1   part 0: K = 0 … K/s    ─▶ sums [0][pixel][Cout]      s × as many workgroups, z = part
+ *             part 1: K = K/s … 2K/s ─▶ sums [1][pixel][Cout]
+ *             …
+ *   stage 2   y = ReLU(bias + Σ sums), in the order of the parts: the same bits in every run, no atomics
+ *
+ * It costs s writes and reads of the output, small beside a K of thousands.
+ */
+
+import type { Kernel } from '../../core/kernel.ts';
+import { activation, element } from '../shared/element.ts';
+import { tileProduct } from '../shared/tile_product.ts';
+import { pixelsOf } from '../shared/view.ts';
+import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import {
+  Conv3dParams,
+  type Conv3dProblem,
+  conv3dValues,
+  outputBindings,
+  PIXEL_FUNCTIONS,
+  storeFunction,
+} from './problem.ts';
+import { stagingCode, stagingFunctions, stagingOf } from './staging.ts';
+import { type Conv3dTiledTile, tileLabel } from './tiled.ts';
+
+/** The number of parts is a uniform, too: layers that are cut differently share their pipelines. */
+const SplitKParams = struct('SplitK', { ...Conv3dParams.fields, parts: 'u32' });
+
+/** Bytes of the partial sums. */
+export function splitKBytes(problem: Conv3dProblem, parts: number): number {
+  return parts * pixelsOf(problem.outputs[0]!) * conv3dValues(problem).cout4 * 16;
+}
+
+/** Stage 1. Bindings: x, weights, sums. The tile must divide evenly among its threads, see conv3dTiledFits. */
+export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3dTiledTile): Kernel {
+  const { bm, bn, bk, tm, tn } = tile;
+  const tileOf = element(tile.half);
+  const [rows, columns] = [bm / tm, bn / tn];
+  const threads = rows * columns;
+  const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
+  const { xLoads, xStride, wLoads } = stagingOf({ bm, bn, bk, threads });
+  const staging = stagingCode({ bm, bn, bk, threads }, 'begin');
+  const values = { ...conv3dValues(problem), parts };
+  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
+    repeat(count, line, `\n${' '.repeat(indent)}`);
+  const outputs = (line: (i: number, j: number) => string): string =>
+    lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
+  return kernel({
+    name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
+    params: SplitKParams,
+    values,
+    storage: [activation('x', problem.x), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn4), parts],
+    body: /* wgsl */ `
+${PIXEL_FUNCTIONS}
+${stagingFunctions(tileOf, problem.x)}
+
+// One vec4 longer than bk, so that rows start in different banks.
+var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
+var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
+
+fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
+  if (pixel < p.pixels && oc4 < p.cout4) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
+}
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let first_pixel = workgroup.x * ${bm}u;
+  let first_oc4 = workgroup.y * ${bn4}u;
+  // This part's steps of K; the last parts may have none.
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
+  let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
+  let per_part = (all_steps + p.parts - 1u) / p.parts;
+  let begin = min(workgroup.z * per_part, all_steps);
+  let end = min(begin + per_part, all_steps);
+
+${staging.start}
+  let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
+
+  let row = thread / ${columns}u;
+  let column = thread % ${columns}u;
+  ${outputs((i, j) => `var acc${i}_${j} = vec4f(0);`)}
+  for (var step = begin; step < end; step++) {
+    workgroupBarrier();
+    ${lines(xLoads, (i) => `x_tile[x_slot + ${i * xStride * (bk4 + 1)}u] = x_next${i};`, 4)}
+    ${lines(wLoads, (i) => `w_tile[thread + ${i * threads}u] = w_next${i};`, 4)}
+    workgroupBarrier();
+    if (step + 1u < end) {
+      ${staging.next}
+    }
+    ${tileProduct({ element: tileOf, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
+  }
+  ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, workgroup.z, acc${i}_${j});`)}
+}`,
+  });
+}
+
+/** Stage 2. Bindings: sums, bias, the outputs. One thread per vec4 of the output; bound by memory. */
+export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroupSize = 64): Kernel {
+  const values = { ...conv3dValues(problem), parts };
+  return kernel({
+    name: `conv3d_splitk sum ${parts}`,
+    params: SplitKParams,
+    values,
+    storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
+    workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
+    body: /* wgsl */ `
+${storeFunction(problem.outputs)}
+
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
+  let pixel = index / p.cout4;
+  if (pixel >= p.pixels) { return; }
+  var sum = sums[index];
+  for (var part = 1u; part < p.parts; part++) { sum += sums[part * p.pixels * p.cout4 + index]; }
+  store(pixel, index % p.cout4, sum);
+}`,
+  });
+}

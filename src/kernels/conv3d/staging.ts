@@ -1,0 +1,124 @@
+/**
+ * @file How the implicit-GEMM kernels for GPUs come by the tiles of a step of K: tiled.ts, split_k.ts and
+ * matrix.ts, whose headers say what becomes of them.
+ *
+ *              bk/4 threads
+ *          ┌───┬───┬───┬───┐   A thread loads one vec4 of x (4 channels of a pixel under a tap) and one of the weights (4
+ *          │t0 │t1 │t2 │t3 │   output channels of a row of K), then those `xStride` pixels and `wStride` rows further on. It
+ *   bm     ├───┼───┼───┼───┤   has the same pixels and the same column of weights in every step, whose corners and number
+ *   pixels │t4 │ … │   │   │   stay in registers.
+ *          └───┴───┴───┴───┘
+ *
+ * K is walked as one run over taps × channels, not tap by tap: a step may end one tap and begin the next, so the 3 channels
+ * of a network's first layer fill a step of 16 with 4 taps instead of leaving it three quarters empty. A thread knows its tap
+ * and computes addresses only when the tap changes.
+ *
+ * The values of the next step wait in registers (`x_next<i>`, `w_next<i>`) while this one's are multiplied.
+ */
+
+import { type Element, elementOf } from '../shared/element.ts';
+import type { View } from '../shared/view.ts';
+import { repeat } from '../shared/wgsl.ts';
+
+/** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
+export interface StagedTile {
+  readonly bm: number;
+  readonly bn: number;
+  readonly bk: number;
+  readonly threads: number;
+}
+
+export interface Staging {
+  /** vec4 that each thread stages per step, and how many pixels or rows of K all threads stage at once. */
+  readonly xLoads: number;
+  readonly xStride: number;
+  readonly wLoads: number;
+  readonly wStride: number;
+}
+
+/** Of use only where all numbers are whole; see `divides`. */
+export function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
+  const [xStride, wStride] = [threads / (bk / 4), threads / (bn / 4)];
+  return { xStride, wStride, xLoads: bm / xStride, wLoads: bk / wStride };
+}
+
+/** Whether the numbers that a tile is divided into are whole. */
+export const divides = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
+
+/** `source` and `pixel_values`, from x to a tile of `tile`; for the shader beside PIXEL_FUNCTIONS. */
+export const stagingFunctions = (tile: Element, x: View): string => /* wgsl */ `
+// Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
+fn source(origin: vec4i, tap: u32) -> i32 {
+  let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
+  let at = vec3u(tap / (size.z * size.y), tap / size.z % size.y, tap % size.z);
+  return select(-1, address(origin, vec3i(at)), at.x < size.x);
+}
+
+fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
+  ${staged(tile, elementOf(x))}
+}`;
+
+function staged(tile: Element, x: Element): string {
+  const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
+  const value = 'x[u32(max(start, 0)) + c]';
+  // The same 16 bits need no conversion.
+  if (tile.vec4 === x.vec4) return `return ${values(`${tile.vec4}(0)`, value)};`;
+  return `let values = ${values('vec4f(0)', x.widen(value))};\n  return ${tile.narrow('values')};`;
+}
+
+/** Tiles of pixels in a band. */
+const BAND = 8;
+
+/**
+ * `first_pixel` and `first_oc4`, of `workgroup` in `grid`; returns where there is no such tile. Workgroups are numbered in
+ * bands of 8 tiles of pixels × all tiles of channels, so that those which run together share pixels and weights in the L2
+ * cache.
+ */
+export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>): string => /* wgsl */ `
+  let tiles_m = (p.pixels + ${bm - 1}u) / ${bm}u;
+  let tiles_n = (p.cout4 + ${bn / 4 - 1}u) / ${bn / 4}u;
+  let tile = workgroup.x + workgroup.z * grid.x;
+  if (tile >= tiles_m * tiles_n) { return; }
+  let band = tile / (${BAND}u * tiles_n) * ${BAND}u;
+  let in_band = tile % (${BAND}u * tiles_n);
+  let band_height = min(tiles_m - band, ${BAND}u);
+  let first_pixel = (band + in_band % band_height) * ${bm}u;
+  let first_oc4 = in_band / band_height * ${bn / 4}u;`;
+
+/**
+ * What `thread` stages of the tile at `first_pixel`, `first_oc4`, as `x_next<i>` and `w_next<i>`: those of the first step
+ * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K.
+ * @param begin The first step, a variable; 0 where left out
+ */
+export function stagingCode(tile: StagedTile, begin?: string): { readonly start: string; readonly next: string } {
+  const { bn, bk } = tile;
+  const [bk4, bn4] = [bk / 4, bn / 4];
+  const { xLoads, xStride, wLoads, wStride } = stagingOf(tile);
+  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
+    repeat(count, line, `\n${' '.repeat(indent)}`);
+  const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
+  const weight = (i: number): string => `weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column]`;
+  return {
+    start: /* wgsl */ `
+  // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
+  // not stored.
+  ${lines(xLoads, (i) => `let corner${i} = corner(min(first_pixel + thread / ${bk4}u + ${i * xStride}u, p.pixels - 1u));`)}
+  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
+  var w_row = ${first(bk)}thread / ${bn4}u;
+  let quad = ${first(bk4)}thread % ${bk4}u;
+  var tap = quad / p.cin4;
+  var c = quad % p.cin4;
+  ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
+  ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
+  ${lines(wLoads, (i) => `var w_next${i} = ${weight(i)};`)}`,
+    next: `c += ${bk4}u;
+      if (c >= p.cin4) {
+        tap += c / p.cin4;
+        c %= p.cin4;
+        ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
+      }
+      w_row += ${bk}u;
+      ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
+      ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}`,
+  };
+}

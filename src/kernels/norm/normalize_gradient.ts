@@ -1,0 +1,128 @@
+/**
+ * @file The gradient of normalize.ts, in three dispatches: sums per channel in two stages (shared/channel_reduction.ts), then dx.
+ *
+ * With r = 1/√(variance + ε), x̂ = (x − mean)·r, g = dy where y > 0 (everywhere without ReLU) and M pixels:
+ *
+ *   dbeta = Σ g        dgamma = Σ g·x̂        dx = gamma·r · (g − dbeta/M − x̂·dgamma/M)
+ *
+ * where mean and variance are those of x itself; dx = gamma·r·g where they are given. The second stage writes per channel the
+ * coefficients that turn this into dx = g·scale + (x − mean)·slope + offset. y is not read: its sign is computed again by the
+ * expression of normalize.ts. Every value of x and dy is loaded twice, dx is written once.
+ */
+
+import type { Kernel } from '../../core/kernel.ts';
+import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
+import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
+import { positiveOrNaN } from '../shared/float_bits.ts';
+import { type View, vec4s } from '../shared/view.ts';
+import { kernel, storage, struct } from '../shared/wgsl.ts';
+
+export interface NormalizeGradientProblem {
+  readonly x: View;
+  readonly dy: View;
+  readonly dx: View;
+  readonly epsilon: number;
+  readonly relu: boolean;
+  /** Mean and variance are functions of x. */
+  readonly batch: boolean;
+}
+
+const REDUCTION = { name: 'normalize_gradient', quantities: 2 } as const;
+
+/** WGSL of a statement: `g` is dy, but 0 where y is neither positive nor NaN. */
+const masked = (relu: boolean, dy: string): string =>
+  relu ? `let y = d * scale + shift; let g = select(vec4f(0), ${dy}, ${positiveOrNaN('y')});` : `let g = ${dy};`;
+
+/** Bindings: x, dy, mean, variance, gamma, beta, partials. */
+export function normalizeGradientPartials(problem: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
+  const { x, dy, epsilon, relu } = problem;
+  return channelPartials({
+    ...REDUCTION,
+    name: `${REDUCTION.name}${relu ? ' relu' : ''}`,
+    sweep,
+    epsilon,
+    inputs: [
+      { binding: 'x', view: x },
+      { binding: 'dy', view: dy },
+    ],
+    vectors: ['mean', 'variance', 'gamma', 'beta'],
+    setup: /* wgsl */ `let center = mean[c];
+  let r = 1 / sqrt(variance[c] + p.epsilon);
+  let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
+  let shift = beta[c];`,
+    each: `let d = in0 - center; ${masked(relu, 'in1')} s0 += g; s1 += g * d;`,
+    finish: 's1 *= r;',
+  });
+}
+
+/** Vectors of C/4 that `normalizeGradientTotals` leaves: mean, scale, beta, slope, offset. */
+const COEFFICIENTS = 5;
+
+export const coefficientBytes = (x: View): number => COEFFICIENTS * vec4s(x.shape[4]) * 16;
+
+/** Bindings: partials, mean, variance, gamma, beta, dgamma, dbeta, coefficients. */
+export function normalizeGradientTotals(
+  { x, epsilon, batch }: NormalizeGradientProblem,
+  sweep: ChannelSweep,
+  rows: number,
+): Kernel {
+  return channelTotals({
+    ...REDUCTION,
+    view: x,
+    sweep,
+    rows,
+    epsilon,
+    merge: 'sums',
+    flag: batch,
+    vectors: ['mean', 'variance', 'gamma', 'beta', 'dgamma', 'dbeta', 'coefficients'],
+    result: /* wgsl */ `dbeta[c] = s0;
+  dgamma[c] = s1;
+  let r = 1 / sqrt(variance[c] + p.epsilon);
+  let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
+  let per_pixel = -scale * (p.flag / f32(p.pixels));
+  coefficients[c] = mean[c];
+  coefficients[p.c4 + c] = scale;
+  coefficients[2u * p.c4 + c] = beta[c];
+  coefficients[3u * p.c4 + c] = per_pixel * s1 * r;
+  coefficients[4u * p.c4 + c] = per_pixel * s0;`,
+  });
+}
+
+const Params = struct('NormalizeGradient', {
+  ...SWEEP_FIELDS,
+  x_base: 'u32',
+  x_stride: 'u32',
+  dy_base: 'u32',
+  dy_stride: 'u32',
+  dx_base: 'u32',
+  dx_stride: 'u32',
+});
+
+/** Bindings: x, dy, coefficients, dx. */
+export function normalizeGradient({ x, dy, dx, relu }: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
+  return kernel({
+    name: `normalize_gradient${relu ? ' relu' : ''}`,
+    params: Params,
+    values: {
+      ...sweepValues(dx, sweep),
+      x_base: x.base,
+      x_stride: x.stride,
+      dy_base: dy.base,
+      dy_stride: dy.stride,
+      dx_base: dx.base,
+      dx_stride: dx.stride,
+    },
+    storage: ['x', 'dy', 'coefficients', 'dx'].map((name) => storage(name)),
+    workgroups: sweepGrid(dx, sweep),
+    body: sweepMain(sweep, {
+      setup: /* wgsl */ `let center = coefficients[c];
+  let scale = coefficients[p.c4 + c];
+  let shift = coefficients[2u * p.c4 + c];
+  let slope = coefficients[3u * p.c4 + c];
+  let offset = coefficients[4u * p.c4 + c];`,
+      each: /* wgsl */ `let d = x[p.x_base + pixel * p.x_stride + c] - center;
+    ${masked(relu, 'dy[p.dy_base + pixel * p.dy_stride + c]')}
+    dx[p.dx_base + pixel * p.dx_stride + c] = g * scale + (d * slope + offset);`,
+    }),
+  });
+}

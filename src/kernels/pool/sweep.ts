@@ -1,0 +1,130 @@
+/**
+ * @file 3×3×3 max pooling with stride 1 (the pooling branch of an Inception module), sweeping along time.
+ *
+ * One thread owns `columns` neighbouring output columns of one row, 4 channels each, and walks over the frames: it takes the
+ * 3×3 maximum of each frame once and combines the last three. A window of 27 loads becomes 3·(columns + 2)/columns loads per
+ * output: 9 for one column, 6 for two. `span` output frames per thread; a shorter span gives more threads, each of which
+ * reads two frames more than it writes.
+ *
+ *     frame t−1   frame t   frame t+1        y[t] = max(a, b, c);  then a ← b, b ← c, c ← next frame
+ *        a           b          c
+ *
+ * Positions outside are moved to the nearest one inside, which the window contains anyway: the maximum stays that of the
+ * real inputs, without a test. Maxima are those of integers in the order of the values, which keep NaN (shared/float_bits.ts). No barriers.
+ */
+
+import type { Kernel } from '../../core/kernel.ts';
+import { activation, elementOf } from '../shared/element.ts';
+import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
+import { vec4s } from '../shared/view.ts';
+import { divideUp, foldGrid, kernel, type LoopBound, repeat, struct } from '../shared/wgsl.ts';
+import type { Pool3dProblem } from './pool3d.ts';
+
+const Params = struct('Pool3dSweep', {
+  threads: 'u32',
+  c4: 'u32',
+  groups: 'u32',
+  spans: 'u32',
+  span: 'i32',
+  x_base: 'u32',
+  x_stride: 'u32',
+  x_t: 'i32',
+  x_h: 'i32',
+  x_w: 'i32',
+  y_base: 'u32',
+  y_stride: 'u32',
+  y_t: 'i32',
+  y_h: 'i32',
+  y_w: 'i32',
+  pad_t: 'i32',
+  pad_h: 'i32',
+  pad_w: 'i32',
+  rows: 'i32',
+});
+
+export interface Pool3dSweepTile {
+  readonly columns: number;
+  /** Output frames per thread. */
+  readonly span: number;
+  readonly workgroupSize: number;
+  /** Of the loop over the three rows of a window. */
+  readonly loop: LoopBound;
+}
+
+/** Stride 1, 3×3×3, maximum, and every window reaches into the input. */
+export function pool3dSweepFits({ x, y, kernel: window, stride, padding, mode }: Pool3dProblem): boolean {
+  const reaches = (i: number) =>
+    padding[i]! >= 0 && padding[i]! < 3 && y.shape[i + 1]! - padding[i]! <= x.shape[i + 1]!;
+  return mode === 'max' && window.every((k) => k === 3) && stride.every((s) => s === 1) && [0, 1, 2].every(reaches);
+}
+
+export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSize, loop }: Pool3dSweepTile): Kernel {
+  const { x, y, padding } = problem;
+  const [samples, frames, rows, width] = y.shape;
+  const c4 = vec4s(y.shape[4]);
+  const groups = divideUp(width, columns);
+  const spans = divideUp(frames, span);
+  const threads = samples * spans * rows * groups * c4;
+  return kernel({
+    name: `pool3d max sweep ${columns}`,
+    params: Params,
+    values: {
+      threads,
+      c4,
+      groups,
+      spans,
+      span: Math.min(span, frames),
+      x_base: x.base,
+      x_stride: x.stride,
+      x_t: x.shape[1],
+      x_h: x.shape[2],
+      x_w: x.shape[3],
+      y_base: y.base,
+      y_stride: y.stride,
+      y_t: frames,
+      y_h: rows,
+      y_w: width,
+      pad_t: padding[0],
+      pad_h: padding[1],
+      pad_w: padding[2],
+      rows: 3,
+    },
+    storage: [activation('x', x), activation('y', y)],
+    workgroups: foldGrid(divideUp(threads, workgroupSize)),
+    body: /* wgsl */ `
+${ORDER_FUNCTIONS}
+
+@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let thread = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
+  if (thread >= p.threads) { return; }
+  let c = thread % p.c4;
+  let first = i32(thread / p.c4 % p.groups) * ${columns};
+  let row = i32(thread / (p.c4 * p.groups)) % p.y_h;
+  let rest = thread / (p.c4 * p.groups * u32(p.y_h));
+  let begin = i32(rest % p.spans) * p.span;
+  let sample = i32(rest / p.spans);
+  let end = min(begin + p.span, p.y_t);
+  ${repeat(columns + 2, (i) => `let x${i} = u32(clamp(first - p.pad_w + ${i}, 0, p.x_w - 1)) * p.x_stride;`, '\n  ')}
+  ${repeat(columns, (j) => `var a${j} = LOWEST; var b${j} = LOWEST; var c${j} = LOWEST;`, '\n  ')}
+  // Two frames early, to fill a and b.
+  for (var t = begin - 2; t < end; t++) {
+    ${repeat(columns, (j) => `a${j} = b${j}; b${j} = c${j}; c${j} = LOWEST;`, '\n    ')}
+    let frame = (sample * p.x_t + clamp(t + 2 - p.pad_t, 0, p.x_t - 1)) * p.x_h;
+    for (var r = 0; r < ${loop === 'uniform' ? 'p.rows' : '3'}; r++) {
+      let at = p.x_base + u32((frame + clamp(row + r - p.pad_h, 0, p.x_h - 1)) * p.x_w) * p.x_stride + c;
+      ${repeat(columns + 2, (i) => `let v${i} = order_of(${elementOf(x).widen(`x[at + x${i}]`)});`, '\n      ')}
+      ${repeat(columns, (j) => `c${j} = max(c${j}, max(v${j}, max(v${j + 1}, v${j + 2})));`, '\n      ')}
+    }
+    if (t >= begin) {
+      let to = p.y_base + u32(((sample * p.y_t + t) * p.y_h + row) * p.y_w + first) * p.y_stride + c;
+      ${repeat(columns, (j) => `let y${j} = value_of(max(a${j}, max(b${j}, c${j}))); if (first + ${j} < p.y_w) { y[to + ${j}u * p.y_stride] = ${elementOf(y).narrow(`y${j}`)}; }`, '\n      ')}
+    }
+  }
+}`,
+  });
+}

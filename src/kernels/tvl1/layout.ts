@@ -1,0 +1,163 @@
+/**
+ * @file How the TV-L1 kernels lay out their data. Everything moves in **quads**: 4 neighbouring pixels of a row as one vec4.
+ *
+ *   frames   one `f32` per pixel, rows padded to whole quads, frames one after the other
+ *   u        per quad two vec4f: the flow's u and v of its 4 pixels
+ *   dual_u   per quad two vec4f: the dual variable of u, p11 and p12; dual_v: that of v, p21 and p22. In two buffers, so that
+ *            the smallest binding that browsers have holds a pair of 4K
+ *   data     per quad four vec4f: the warped gradient Ix, Iy, the constant part of ρ, and |∇I|²
+ *
+ * u and dual exist twice (two halves of one buffer): a step reads one half and writes the other. Which half is current is
+ * known on the GPU alone, since it depends on how many steps a pair needed. It is kept per pair in **slots**, four words each:
+ * bit 0 the half of u, bit 1 the half of dual; then the errors of a step's iterations, which decide whether the next step has
+ * anything to do. Step n reads slot n and writes slot n + 1, so no word is read and written by the same dispatch.
+ */
+
+import { divideUp } from '../shared/wgsl.ts';
+
+/** The size of one level of the pyramid. Pixels. */
+export interface Extent {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Quads of a row. */
+export const quadsOf = ({ width }: Extent): number => divideUp(width, 4);
+
+/** Quads of a picture. */
+export const planeOf = (extent: Extent): number => quadsOf(extent) * extent.height;
+
+/** Bytes of one frame. */
+export const frameBytes = (extent: Extent): number => planeOf(extent) * 16;
+
+/** Bytes of u, of dual (both halves) and of data, for one pair. */
+export const stateBytes = (extent: Extent): { u: number; dual: number; data: number } => ({
+  u: planeOf(extent) * 64,
+  dual: planeOf(extent) * 64,
+  data: planeOf(extent) * 64,
+});
+
+/** Words of a slot. */
+export const SLOT_WORDS = 4;
+
+/** In a slot's first word: the pair has converged, and has the result of exactly the iterations that it needed. */
+export const FINISHED = 4;
+
+/**
+ * Of the errors of a step, in fixed point: the number of iterations after which the pair had converged, 0 where it has not.
+ * See tile.ts.
+ */
+export const doneAfter = (count: number): string => /* wgsl */ `
+fn done_after(slot: vec4u) -> u32 {
+  ${[3, 2, 1]
+    .filter((k) => k <= count)
+    .reverse()
+    .map((k) => `if (slot[${k}] <= p.fixed) { return ${k}u; }`)
+    .join('\n  ')}
+  return 0u;
+}`;
+
+/** What every kernel on u and dual needs to find its data. `half` is the distance between the two halves, in vec4. */
+export interface Tvl1State {
+  readonly extent: Extent;
+  readonly pairs: number;
+  /**
+   * Quads from one pair to the next in u, dual and data: those of the finest level, on all levels. Pairs are in different
+   * halves, so with a pitch per level one pair's new level would lie over another's old one.
+   */
+  readonly pitch: number;
+  /** Vec4 from one half of u or dual to the other: as many as the finest level needs. */
+  readonly half: number;
+  /** The slot that is read; the next one is written. */
+  readonly slot: number;
+}
+
+/** The parameters of the iterations of one warp. */
+export interface Iterations {
+  /** Outer rounds, each a median and `inner` iterations. */
+  readonly outer: number;
+  readonly inner: number;
+  readonly median: 1 | 3 | 5;
+  readonly tau: number;
+  readonly lambda: number;
+  readonly theta: number;
+  /** The loops end when the mean squared change of the flow falls to this. Square pixels. */
+  readonly epsilon2: number;
+  /** Round the dual update as OpenCV does. */
+  readonly exact: boolean;
+}
+
+/** Iterations that one step does: the most, up to 3, that divide a round. */
+export const iterationsPerStep = (inner: number): number => [3, 2].find((count) => inner % count === 0) ?? 1;
+
+/**
+ * The arithmetic of one iteration on a quad: the threshold step and the primal update, then the dual update. Needs
+ * `p.theta`, `p.step` (lambda · theta) and `p.rate` (tau / theta).
+ *
+ * The order of the operations is OpenCV's, so that a processor that rounds each of them gives OpenCV's flow bit by bit; the
+ * solve amplifies a last bit to a hundredth of a pixel, since sampling positions are rounded. With `exact` the norm of the
+ * flow's gradient is rounded once, as `hypot` does it: `root` squared is compared to x² + y² in halves of 12 bits, whose
+ * products are exact, and `root` moved by what is left. `p.zero` is 0, which the compiler must not know.
+ */
+export const iterationFunctions = (exact: boolean): string => /* wgsl */ `
+struct Flow { u: vec4f, v: vec4f }
+struct Dual { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
+// square: |∇I|², at least 1e-30.
+struct Data { ix: vec4f, iy: vec4f, rho: vec4f, square: vec4f }
+
+// Compilers may regroup sums of products; what they cannot see through they leave as it is.
+fn as_is(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) ^ vec4u(p.zero)); }
+
+// left_a, left_c: of the pixel before the quad; up_b, up_d: of the row above. All zero outside the picture.
+fn primal(s: Flow, q: Dual, left_a: f32, left_c: f32, up_b: vec4f, up_d: vec4f, data: Data, first: bool) -> Flow {
+  let rho = data.rho + as_is(data.ix * s.u + data.iy * s.v);
+  let limit = p.step * data.square;
+  var f = -rho / data.square;
+  f = select(f, vec4f(-p.step), rho > limit);
+  f = select(f, vec4f(p.step), rho < -limit);
+  var div_u = (q.a - vec4f(left_a, q.a.xyz)) + (q.b - up_b);
+  var div_v = (q.c - vec4f(left_c, q.c.xyz)) + (q.d - up_d);
+  // The first column is summed in another order.
+  div_u.x = select(div_u.x, (q.a.x + q.b.x) - up_b.x, first);
+  div_v.x = select(div_v.x, (q.c.x + q.d.x) - up_d.x, first);
+  return Flow((s.u + f * data.ix) + p.theta * div_u, (s.v + f * data.iy) + p.theta * div_v);
+}
+${
+  exact
+    ? `
+fn high(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xfffff000u)); }
+fn norm(x: vec4f, y: vec4f) -> vec4f {
+  let xx = x * x;
+  let yy = y * y;
+  let sum = xx + yy;
+  let root = as_is(sqrt(sum));
+  let square = root * root;
+  let large = max(xx, yy);
+  let less = sum - large;
+  let lost = min(xx, yy) - less;
+  let xh = high(x); let xl = x - xh;
+  let yh = high(y); let yl = y - yh;
+  let rh = high(root); let rl = root - rh;
+  let ex = ((xh * xh - xx) + (xh + xh) * xl) + xl * xl;
+  let ey = ((yh * yh - yy) + (yh + yh) * yl) + yl * yl;
+  let er = ((rh * rh - square) + (rh + rh) * rl) + rl * rl;
+  let rest = ((sum - square) + lost) + ((ex + ey) - er);
+  return root + rest / max(root + root, vec4f(1e-30));
+}`
+    : 'fn norm(x: vec4f, y: vec4f) -> vec4f { return sqrt(x * x + y * y); }'
+}
+
+// right_u, right_v: of the pixel after the quad; below: the row below. x_in and y_in are 1 inside the picture and 0 where
+// the forward difference would leave it.
+fn dual_update(q: Dual, s: Flow, right_u: f32, right_v: f32, below: Flow, x_in: vec4f, y_in: f32) -> Dual {
+  let ux = (vec4f(s.u.yzw, right_u) - s.u) * x_in;
+  let uy = (below.u - s.u) * y_in;
+  let vx = (vec4f(s.v.yzw, right_v) - s.v) * x_in;
+  let vy = (below.v - s.v) * y_in;
+  let nu = 1.0 + p.rate * norm(ux, uy);
+  let nv = 1.0 + p.rate * norm(vx, vy);
+  return Dual(
+    (q.a + p.rate * ux) / nu, (q.b + p.rate * uy) / nu,
+    (q.c + p.rate * vx) / nv, (q.d + p.rate * vy) / nv,
+  );
+}`;

@@ -1,0 +1,245 @@
+/**
+ * @file All iterations of one warp in one dispatch, for adapters with narrow subgroups (software adapters: 4 or 8 lanes).
+ *
+ * One workgroup is one subgroup and owns one pair: it runs the outer rounds, their medians and the inner iterations to the
+ * end, and stops by itself when the pair has converged. Nothing is dispatched for pairs that are done, and nothing waits
+ * between iterations: on a software adapter a dispatch costs 15 µs and an iteration of a small level less. Pairs run side by
+ * side on the processor's cores.
+ *
+ *   strips of L quads, overlapping by 2        One sweep down a strip does 3 iterations. Row y enters, and stage k
+ *   ┌──┬──────────┬──┐                         works on row y − k + 1 of what stage k − 1 left:
+ *   │//│          │//│ y     load              stage 1: u of row y,     p of row y − 1
+ *   │//│          │//│ y − 1 stage 2           stage 2: u of row y − 1, p of row y − 2
+ *   │//│          │//│ y − 2 stage 3           stage 3: u of row y − 2, p of row y − 3
+ *   └──┴──────────┴──┘ y − 3 store
+ *
+ * Neighbours along x come from the neighbouring lanes; each iteration spoils one more pixel at the strip's rim, so the outer
+ * lanes (hatched, 4 pixels each) are computed twice and stored once. A load costs about 100 instructions for 8 lanes and the
+ * whole iteration about 300: doing 3 iterations per load is what counts. More stages gain nothing here, since the loop
+ * outgrows the instruction cache. A sweep reads one half of u and dual and writes the other.
+ *
+ * Every stage sums its own error. Where the pair was done after the first or the second, the half that was read is still
+ * there, and those iterations are done again by sweeps of one stage: a pair stops exactly where it should.
+ * No barriers within a sweep; between sweeps the one in `workgroupUniformLoad`.
+ */
+
+import type { Kernel } from '../../core/kernel.ts';
+import { divideUp, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import {
+  type Iterations,
+  iterationFunctions,
+  iterationsPerStep,
+  quadsOf,
+  SLOT_WORDS,
+  type Tvl1State,
+} from './layout.ts';
+import { type MedianSize, medianFunction } from './median.ts';
+
+const Params = struct('Sweep', {
+  width: 'i32',
+  height: 'i32',
+  quads: 'u32',
+  pitch: 'u32',
+  half: 'u32',
+  pairs: 'u32',
+  slot: 'u32',
+  strips: 'u32',
+  outer: 'u32',
+  sweeps: 'u32',
+  theta: 'f32',
+  step: 'f32',
+  rate: 'f32',
+  threshold: 'f32',
+  zero: 'u32',
+});
+
+/** Bindings: u, dual_u, dual_v, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
+export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number): Kernel {
+  const { extent, pairs } = state;
+  const { median, inner, theta } = iterations;
+  const stages = iterationsPerStep(inner);
+  return kernel({
+    name: `tvl1_sweep ×${stages}`,
+    params: Params,
+    values: {
+      width: extent.width,
+      height: extent.height,
+      quads: quadsOf(extent),
+      pitch: state.pitch * 2,
+      half: state.half,
+      pairs,
+      slot: state.slot,
+      strips: Math.max(1, divideUp(quadsOf(extent) - 2, lanes - 2)),
+      outer: iterations.outer,
+      sweeps: inner / stages,
+      theta,
+      step: iterations.lambda * theta,
+      rate: iterations.tau / theta,
+      threshold: iterations.epsilon2 * extent.width * extent.height,
+      zero: 0,
+    },
+    storage: [storage('u'), storage('dual_u'), storage('dual_v'), storage('data'), storage('slots', 'array<u32>')],
+    workgroups: [pairs, 1, 1],
+    enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
+    body: /* wgsl */ `
+${iterationFunctions(iterations.exact)}
+${median === 1 ? '' : medianFunction(median)}
+
+var<workgroup> totals: vec4f;
+var<private> lane: u32;
+
+fn lane_before(v: f32) -> f32 { return subgroupShuffle(v, max(lane, 1u) - 1u); }
+fn lane_after(v: f32) -> f32 { return subgroupShuffle(v, min(lane + 1u, ${lanes - 1}u)); }
+fn stored(quad: u32, strip: u32) -> bool {
+  return quad < p.quads && (lane > 0u || strip == 0u) && (lane < ${lanes - 1}u || strip == p.strips - 1u);
+}
+${median === 1 ? '' : medianPass(median, lanes)}
+${sweepPass(stages, lanes)}
+${stages === 1 ? '' : sweepPass(1, lanes)}
+
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
+  lane = invocation;
+  let pair = workgroup.x;
+  let slot = (p.slot * p.pairs + pair) * ${SLOT_WORDS}u;
+  let halves_before = slots[slot];
+  let base = pair * p.pitch;
+  let data_base = base * 2u;
+  var u_from = base + (halves_before & 1u) * p.half;
+  var u_to = base + (1u - (halves_before & 1u)) * p.half;
+  var dual_from = base + (halves_before >> 1u) * p.half;
+  var dual_to = base + (1u - (halves_before >> 1u)) * p.half;
+  var halves_now = halves_before;
+  var count = 0u;
+  var error = p.threshold + 1.0;
+  for (var round = 0u; round < p.outer; round++) {
+    ${
+      median === 1
+        ? ''
+        : `median_pass(u_from, u_to);
+    storageBarrier();
+    { let t = u_from; u_from = u_to; u_to = t; }
+    halves_now ^= 1u;`
+    }
+    for (var i = 0u; i < p.sweeps; i++) {
+      let sums = sweep${stages}(u_from, u_to, dual_from, dual_to, data_base);
+      if (lane == 0u) { totals = sums; }
+      storageBarrier();
+      let errors = workgroupUniformLoad(&totals);
+      var done = ${stages}u;
+      ${repeat(stages - 1, (i) => `if (errors[${stages - 2 - i}] <= p.threshold) { done = ${stages - 1 - i}u; }`, '\n      ')}
+      error = errors[done - 1u];
+      ${stages === 1 ? '' : AGAIN(stages)}
+      { let t = u_from; u_from = u_to; u_to = t; }
+      { let t = dual_from; dual_from = dual_to; dual_to = t; }
+      halves_now ^= 3u;
+      count += done;
+      if (error <= p.threshold) { break; }
+    }
+    if (error <= p.threshold) { break; }
+  }
+  if (lane == 0u) {
+    let next = slot + p.pairs * ${SLOT_WORDS}u;
+    slots[next] = halves_now;
+    slots[next + 1u] = count;
+  }
+}`,
+  });
+}
+
+/** Where the pair was done before the last stage: its iterations once more from the half that is still there. */
+const AGAIN = (stages: number): string => /* wgsl */ `
+      if (done < ${stages}u) {
+        for (var again = 0u; again < done; again++) {
+          if (again > 0u) {
+            { let t = u_from; u_from = u_to; u_to = t; }
+            { let t = dual_from; dual_from = dual_to; dual_to = t; }
+            halves_now ^= 3u;
+          }
+          let sums = sweep1(u_from, u_to, dual_from, dual_to, data_base);
+          if (lane == 0u) { totals = sums; }
+          storageBarrier();
+          let unused = workgroupUniformLoad(&totals);
+        }
+      }`;
+
+/** One sweep over all strips; returns the summed squared change of each iteration. */
+function sweepPass(stages: number, lanes: number): string {
+  const stage = (k: number): string => /* wgsl */ `
+      { // stage ${k}: row y - ${k - 1}
+        let left_a = select(lane_before(q.a.w), 0.0, quad == 0u);
+        let left_c = select(lane_before(q.c.w), 0.0, quad == 0u);
+        let next = primal(s, q, left_a, left_c, q${k}.b, q${k}.d, e, quad == 0u);
+        let y_in = f32(y >= ${k} && y < p.height + ${k - 1});
+        let updated = dual_update(q${k}, s${k}, lane_after(s${k}.u.x), lane_after(s${k}.v.x), next, x_in, y_in);
+        let du = next.u - s.u;
+        let dv = next.v - s.v;
+        change${k} += (du * du + dv * dv) * counted * f32(y >= ${k - 1} && y < p.height + ${k - 1});
+        ${k < stages ? `let held = e${k}; e${k} = e; e = held;` : ''}
+        s = s${k}; s${k} = next; q${k} = q; q = updated;
+      }`;
+  return /* wgsl */ `
+fn sweep${stages}(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u32) -> vec4f {
+  ${repeat(stages, (i) => `var change${i + 1} = vec4f(0);`, ' ')}
+  for (var strip = 0u; strip < p.strips; strip++) {
+    let quad = strip * ${lanes - 2}u + lane;
+    let column = min(quad, p.quads - 1u) * 2u;
+    let keep = stored(quad, strip);
+    let xs = vec4i(i32(quad) * 4) + vec4i(0, 1, 2, 3);
+    let x_in = vec4f(xs < vec4i(p.width - 1));
+    let counted = vec4f(xs < vec4i(p.width)) * f32(keep);
+    ${repeat(stages, (i) => `var s${i + 1} = Flow(); var q${i + 1} = Dual(); var e${i + 1} = Data(vec4f(0), vec4f(0), vec4f(0), vec4f(1));`, '\n    ')}
+    for (var y = 0; y < p.height + ${stages}; y++) {
+      let at = u32(min(y, p.height - 1)) * p.quads * 2u + column;
+      let from_ = dual_from + at;
+      let known = base + at * 2u;
+      var s = Flow(u[u_from + at], u[u_from + at + 1u]);
+      var q = Dual(dual_u[from_], dual_u[from_ + 1u], dual_v[from_], dual_v[from_ + 1u]);
+      var e = Data(data[known], data[known + 1u], data[known + 2u], data[known + 3u]);
+      ${repeat(stages, (i) => stage(i + 1))}
+      if (keep && y >= ${stages}) {
+        let to = u32(y - ${stages}) * p.quads * 2u + quad * 2u;
+        u[u_to + to] = s.u;
+        u[u_to + to + 1u] = s.v;
+        let dual_at = dual_to + to;
+        dual_u[dual_at] = q.a; dual_u[dual_at + 1u] = q.b;
+        dual_v[dual_at] = q.c; dual_v[dual_at + 1u] = q.d;
+      }
+    }
+  }
+  return vec4f(${repeat(stages, (i) => `subgroupAdd(dot(change${i + 1}, vec4f(1)))`, ', ')}${', 0.0'.repeat(4 - stages)});
+}`;
+}
+
+/** The median of both components, in the same strips. */
+function medianPass(size: MedianSize, lanes: number): string {
+  const reach = (size - 1) / 2;
+  return /* wgsl */ `
+fn median_row(at: u32, xs: vec4i, quad: u32) -> Row {
+  var v = u[at];
+  // Pixels past the right edge repeat it.
+  let edge = dot(v, vec4f(xs == vec4i(p.width - 1)));
+  let last = xs.w >= p.width - 1;
+  v = select(v, vec4f(edge), xs > vec4i(p.width - 1));
+  let before = vec2f(lane_before(v.z), lane_before(v.w));
+  let after = vec2f(lane_after(v.x), lane_after(v.y));
+  return Row(select(before, v.xx, quad == 0u), v, select(after, vec2f(edge), last));
+}
+fn median_pass(u_from: u32, u_to: u32) {
+  for (var component = 0u; component < 2u; component++) {
+    for (var strip = 0u; strip < p.strips; strip++) {
+      let quad = strip * ${lanes - 2}u + lane;
+      let at = min(quad, p.quads - 1u) * 2u + component;
+      let keep = stored(quad, strip);
+      let xs = vec4i(i32(min(quad, p.quads - 1u)) * 4) + vec4i(0, 1, 2, 3);
+      ${repeat(size, (i) => `var r${i} = median_row(u_from + u32(clamp(${i - reach - 1}, 0, p.height - 1)) * p.quads * 2u + at, xs, quad);`, '\n      ')}
+      for (var y = 0; y < p.height; y++) {
+        ${repeat(size - 1, (i) => `r${i} = r${i + 1};`, ' ')}
+        r${size - 1} = median_row(u_from + u32(min(y + ${reach}, p.height - 1)) * p.quads * 2u + at, xs, quad);
+        let value = median(${repeat(size, (i) => `r${i}`, ', ')});
+        if (keep) { u[u_to + u32(y) * p.quads * 2u + at] = value; }
+      }
+    }
+  }
+}`;
+}

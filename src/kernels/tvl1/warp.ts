@@ -1,0 +1,177 @@
+/**
+ * @file The warp: I1 and its gradient at x + u, and from them what an iteration needs of the images: the gradient, its
+ * square and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
+ *
+ * One thread per pixel. The gradient images are never stored. Central differences commute with interpolation, so the
+ * bicubic samples of I1, I1x and I1y come from the same neighbourhood of I1: 4×4 taps and their 16 outer neighbours (a plus
+ * shape, 32 loads instead of 48 from three images). As in OpenCV's `remap`, coordinates are rounded to 1/32 px, the cubic
+ * has a = −0.75, and taps outside the image count as 0; gradients at the image's edge repeat the edge.
+ */
+
+import type { Kernel } from '../../core/kernel.ts';
+import { divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
+
+const Params = struct('Warp', {
+  width: 'i32',
+  height: 'i32',
+  stride: 'u32',
+  plane: 'u32',
+  pitch: 'u32',
+  half: 'u32',
+  pairs: 'u32',
+  slot: 'u32',
+  blend: 'f32',
+  zero: 'u32',
+});
+
+export interface WarpOptions {
+  readonly interpolation: 'bicubic' | 'bilinear';
+  /**
+   * Share of I0's own gradient in the gradient: 0 is OpenCV's choice, 0.5 the symmetric one of Wedel et al.
+   */
+  readonly gradientBlend: number;
+  /** Taps of the derivative: 3 = (−1 0 1)/2, 5 = (1 −8 0 8 −1)/12. */
+  readonly gradientTaps: 3 | 5;
+}
+
+const WORKGROUP = 64;
+
+/** Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data, slots. */
+export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
+  const { extent, pairs } = state;
+  const plane = planeOf(extent) * 4;
+  return kernel({
+    name: `tvl1_warp ${options.interpolation}`,
+    params: Params,
+    values: {
+      width: extent.width,
+      height: extent.height,
+      stride: quadsOf(extent) * 4,
+      plane,
+      pitch: state.pitch * 8,
+      half: state.half * 4,
+      pairs,
+      slot: state.slot,
+      blend: options.gradientBlend,
+      zero: 0,
+    },
+    storage: [
+      storage('frames', 'array<f32>'),
+      storage('u', 'array<f32>'),
+      storage('data', 'array<f32>'),
+      storage('slots', 'array<u32>'),
+    ],
+    workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
+    body: /* wgsl */ `
+fn column(x: i32) -> i32 { return clamp(x, 0, p.width - 1); }
+fn row(y: i32) -> i32 { return clamp(y, 0, p.height - 1) * i32(p.stride); }
+${WEIGHTS[options.interpolation]}
+fn difference(${repeat(options.gradientTaps, (i) => `v${i}: f32`, ', ')}) -> f32 {
+  return ${options.gradientTaps === 3 ? '0.5 * (v2 - v0)' : '(v0 - v4 + 8.0 * (v3 - v1)) * (1.0 / 12.0)'};
+}
+// OpenCV sums by rows, and at the picture's edges by pixels.
+fn sum(a: vec4f, b: vec4f, c: vec4f, d: vec4f, by_rows: bool) -> f32 {
+  let first = ((a.x + a.y) + a.z) + a.w;
+  let others = vec3f(((b.x + b.y) + b.z) + b.w, ((c.x + c.y) + c.z) + c.w, ((d.x + d.y) + d.z) + d.w);
+  // Compilers may regroup sums of products; what they cannot see through they leave as it is. p.zero is 0.
+  let row = bitcast<vec3f>(bitcast<vec3u>(others) ^ vec3u(p.zero));
+  let rows = ((first + row.x) + row.y) + row.z;
+  let pixels = (((((((((((first + b.x) + b.y) + b.z) + b.w) + c.x) + c.y) + c.z) + c.w) + d.x) + d.y) + d.z) + d.w;
+  return select(pixels, rows, by_rows);
+}
+fn own_gradient(frame: i32, x: i32, y: i32) -> vec2f {
+  let here = frame + row(y);
+  return vec2f(
+    difference(${taps(options.gradientTaps, (d) => `frames[here + column(x + ${d})]`)}),
+    difference(${taps(options.gradientTaps, (d) => `frames[frame + row(y + ${d}) + column(x)]`)}),
+  );
+}
+@compute @workgroup_size(${WORKGROUP})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
+  let pair = workgroup.y;
+  if (i >= p.plane) { return; }
+  let at = pair * p.pitch + (i / 4u) * 8u + i % 4u;
+  let x = i32(i % p.stride);
+  let y = i32(i / p.stride);
+  let current = at + (slots[(p.slot * p.pairs + pair) * ${SLOT_WORDS}u] & 1u) * p.half;
+  let flow = vec2f(u[current], u[current + 4u]);
+  // Far outside everything is 0; the clamp keeps the integers small.
+  let to = clamp(vec2f(f32(x), f32(y)) + flow, vec2f(-16), vec2f(f32(p.width), f32(p.height)) + 16);
+  let fixed = vec2i(round(to * 32.0));
+  let corner = (fixed >> vec2u(5u)) - 1;
+  let part = vec2f(fixed & vec2i(31)) * (1.0 / 32.0);
+  let wx = weights(part.x) * vec4f(inside(corner.x, p.width));
+  let wy = weights(part.y) * vec4f(inside(corner.y, p.height));
+  let frame = i32((pair + 1u) * p.plane);
+  ${options.gradientTaps === 3 ? SAMPLE_3 : SAMPLE_5}
+  var gradient = vec2f(gx, gy);
+  if (p.blend > 0.0) {
+    // What comes from outside says nothing; without a gradient it has no part in the solution.
+    let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
+    gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
+  }
+  let known = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
+  data[known] = gradient.x;
+  data[known + 4u] = gradient.y;
+  data[known + 8u] = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  data[known + 12u] = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+}`,
+  });
+}
+
+const taps = (count: 3 | 5, load: (offset: number) => string): string =>
+  repeat(count, (i) => load(i - (count - 1) / 2), ', ');
+
+/** Weights of the taps corner … corner + 3, and whether each lies inside. */
+const INSIDE = /* wgsl */ `
+fn inside(corner: i32, size: i32) -> vec4<bool> {
+  let at = vec4i(corner) + vec4i(0, 1, 2, 3);
+  return (at >= vec4i(0)) & (at < vec4i(size));
+}`;
+const WEIGHTS = {
+  bicubic: /* wgsl */ `${INSIDE}
+const A = -0.75;
+fn weights(t: f32) -> vec4f {
+  let w0 = ((A * (t + 1.0) - 5.0 * A) * (t + 1.0) + 8.0 * A) * (t + 1.0) - 4.0 * A;
+  let w1 = ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0;
+  let s = 1.0 - t;
+  let w2 = ((A + 2.0) * s - (A + 3.0)) * s * s + 1.0;
+  return vec4f(w0, w1, w2, 1.0 - w0 - w1 - w2);
+}`,
+  bilinear: /* wgsl */ `${INSIDE}
+fn weights(t: f32) -> vec4f { return vec4f(0.0, 1.0 - t, t, 0.0); }`,
+};
+
+const COMPONENT = ['x', 'y', 'z', 'w'];
+
+/** Columns −1 … 4 and rows −1 … 4 around the 4×4 taps, without the corners. */
+const SAMPLE_3 = /* wgsl */ `
+  ${repeat(6, (j) => `let c${j} = column(corner.x + ${j - 1}); let r${j} = frame + row(corner.y + ${j - 1});`, '\n  ')}
+  let t0 = vec4f(frames[r0 + c1], frames[r0 + c2], frames[r0 + c3], frames[r0 + c4]);
+  ${repeat(4, (j) => `let l${j + 1} = frames[r${j + 1} + c0]; let t${j + 1} = vec4f(frames[r${j + 1} + c1], frames[r${j + 1} + c2], frames[r${j + 1} + c3], frames[r${j + 1} + c4]); let e${j + 1} = frames[r${j + 1} + c5];`, '\n  ')}
+  let t5 = vec4f(frames[r5 + c1], frames[r5 + c2], frames[r5 + c3], frames[r5 + c4]);
+  let whole = corner.x >= 0 && corner.y >= 0 && corner.x + 3 < p.width && corner.y + 3 < p.height;
+  ${repeat(4, (j) => `let w${j} = wy.${COMPONENT[j]} * wx;`, ' ')}
+  let value = sum(${repeat(4, (j) => `t${j + 1} * w${j}`, ', ')}, whole);
+  let gx = sum(${repeat(4, (j) => `(0.5 * (vec4f(t${j + 1}.yzw, e${j + 1}) - vec4f(l${j + 1}, t${j + 1}.xyz))) * w${j}`, ', ')}, whole);
+  let gy = sum(${repeat(4, (j) => `(0.5 * (t${j + 2} - t${j})) * w${j}`, ', ')}, whole);`;
+
+/** The five-point derivative reaches two pixels further. */
+const SAMPLE_5 = /* wgsl */ `
+  var value = 0.0; var gx = 0.0; var gy = 0.0;
+  for (var j = 0; j < 4; j++) {
+    for (var k = 0; k < 4; k++) {
+      let weight = wx[k] * wy[j];
+      let tap = corner + vec2i(k, j);
+      let gradient = own_gradient(frame, column(tap.x), clamp(tap.y, 0, p.height - 1));
+      value += weight * frames[frame + row(tap.y) + column(tap.x)];
+      gx += weight * gradient.x;
+      gy += weight * gradient.y;
+    }
+  }`;

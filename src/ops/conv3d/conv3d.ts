@@ -1,0 +1,87 @@
+/** @file 3D convolution: N×T×H×W×Cin with weights kt×kh×kw×(Cin/groups)×Cout, channels last as in TensorFlow. */
+
+import { checkWhole } from '../../core/check.ts';
+import { GraphError } from '../../core/errors.ts';
+import { formatShape, sizeOf } from '../../core/tensor.ts';
+import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
+import { expectVolume, f32, type Operator, storedBytes, type ValueRef } from '../operator.ts';
+import { type WindowGeometry, windowOutput } from '../window.ts';
+import { conv3dCandidates } from './candidates.ts';
+
+export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'padding'> {
+  readonly groups: number;
+  /** ReLU in the epilogue. */
+  readonly relu: boolean;
+  /**
+   * Output channels per output. One entry, or up to three for siblings that were merged into one convolution; their sum is
+   * the weights' Cout.
+   */
+  readonly channels: readonly number[];
+}
+
+/** Inputs: x, weights, and a bias of Cout values where it has one. */
+export const conv3d: Operator<Conv3dAttributes> = {
+  type: 'conv3d',
+  infer(attributes, [x, weights, bias]) {
+    const [n, t, h, w, cin] = expectVolume(x, 'its input');
+    const [kt, kh, kw, inner, cout] = expectVolume(weights, 'its weights (kt×kh×kw×Cin×Cout)');
+    const { groups, channels } = attributes;
+    checkWhole('its number of groups', groups, 1);
+    if (inner * groups !== cin) {
+      const expected = groups === 1 ? `${cin}` : `${cin}/${groups} groups`;
+      throw new GraphError(
+        `its weights ${formatShape(weights!.shape)} take ${inner} input channels per group, and its input ` +
+          `${formatShape(x!.shape)} has ${expected}`,
+      );
+    }
+    if (cout % groups !== 0) throw new GraphError(`its ${cout} output channels cannot be split into ${groups} groups`);
+    if (channels.reduce((a, b) => a + b, 0) !== cout || channels.length > MAX_OUTPUTS) {
+      throw new GraphError(`its outputs of ${channels.join(' + ')} channels are not the ${cout} of its weights`);
+    }
+    if (bias && (bias.shape.length !== 1 || bias.shape[0] !== cout)) {
+      throw new GraphError(`its bias ${formatShape(bias.shape)} must have ${cout} values`);
+    }
+    const [to, ho, wo] = windowOutput({ ...attributes, kernel: [kt, kh, kw] }, [t, h, w]);
+    return channels.map((c) => f32([n, to, ho, wo, c]));
+  },
+  cost(_, inputs, outputs) {
+    const weights = inputs[1]!.shape;
+    const pixels = sizeOf(outputs[0]!.shape.slice(0, -1));
+    return {
+      flops: 2 * pixels * sizeOf(weights),
+      bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
+    };
+  },
+  candidates(attributes, io, profile) {
+    const weights = io.inputs[1]!.type.shape;
+    return conv3dCandidates(
+      {
+        geometry: { ...attributes, kernel: [weights[0]!, weights[1]!, weights[2]!] },
+        groups: attributes.groups,
+        relu: attributes.relu,
+        bias: io.inputs.length > 2,
+      },
+      io,
+      profile,
+    );
+  },
+  /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */
+  gradient(context) {
+    const { name, attributes, inputs, outputs, gradients } = context;
+    const { relu, channels, ...geometry } = attributes;
+    if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
+    const [x, weights] = inputs as readonly [ValueRef, ValueRef];
+    const [dy] = relu
+      ? context.add('reluGradient', `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
+      : [gradients[0]!];
+    const size = context.typeOf(x).shape.slice(1, 4);
+    const kernel = context.typeOf(weights).shape.slice(0, 3);
+    const add = (op: string, of: string, parameters: object, from: readonly ValueRef[]): ValueRef =>
+      context.add(op, `${name}/gradient/${of}`, parameters, from)[0]!;
+    return [
+      context.wanted(0) ? add('conv3dInputGradient', 'x', { ...geometry, size }, [dy!, weights]) : undefined,
+      context.wanted(1) ? add('conv3dWeightGradient', 'weights', { ...geometry, kernel }, [x, dy!]) : undefined,
+      inputs.length > 2 && context.wanted(2) ? add('channelSum', 'bias', {}, [dy!]) : undefined,
+    ].slice(0, inputs.length);
+  },
+};

@@ -1,0 +1,142 @@
+/** @file What the groups of convolution candidates share: the node at hand, its packed weights, and how candidates are ranked. */
+
+import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
+import { sizeOf } from '../../core/tensor.ts';
+import { type Conv3dProblem, packChannels } from '../../kernels/conv3d/problem.ts';
+import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
+import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
+import type { Part, WindowGeometry } from '../window.ts';
+import { halfWeights } from './half.ts';
+import { type ConvolutionWeights, forwardWeights, type PackedWeights, panelWeights, turnedWeights } from './weights.ts';
+
+export interface ConvolutionNode {
+  readonly geometry: WindowGeometry;
+  readonly groups: number;
+  readonly relu: boolean;
+  /** Whether input 2 is a bias. */
+  readonly bias: boolean;
+  /** Input 1 holds the weights of the convolution whose gradient by its input this one is (one group, stride 1). */
+  readonly turned?: boolean;
+}
+
+/** A node on a device, with what all candidates need of it. */
+export interface Convolution extends ConvolutionNode {
+  readonly x: Operand;
+  readonly outputs: readonly Operand[];
+  readonly profile: DeviceProfile;
+  readonly cin: number;
+  readonly cout: number;
+  readonly weights: ConvolutionWeights;
+  /** Packed for the GEMM kernels, tap by tap. */
+  readonly packedWeights: PackedWeights;
+  /** The same in 16 bits, where the class `half` has kernels for this node. */
+  readonly halfWeights: PackedWeights | undefined;
+  readonly biasArgument: Argument;
+}
+
+export function convolution(
+  node: ConvolutionNode,
+  { inputs, outputs }: NodeOperands,
+  profile: DeviceProfile,
+): Convolution {
+  const x = inputs[0]!;
+  const cin = x.view.shape[4];
+  const cout = outputs.reduce((sum, { view }) => sum + view.shape[4], 0);
+  const weights = (node.turned ? turnedWeights : forwardWeights)(inputs[1]!, profile);
+  const packedWeights = weights.packed(sizeOf(node.geometry.kernel), cin / node.groups);
+  return {
+    ...node,
+    x,
+    outputs,
+    profile,
+    cin,
+    cout,
+    weights,
+    packedWeights,
+    // Gradients reach far below the smallest value of f16.
+    halfWeights: node.turned ? undefined : halfWeights(packedWeights),
+    biasArgument: biasOf(node.bias ? inputs[2]! : undefined, cout),
+  };
+}
+
+/** A state is padded as an activation is, which is what the kernels want. */
+function biasOf(bias: Operand | undefined, cout: number): Argument {
+  if (bias && bias.storage >= 0) return { from: 'input', index: 2 };
+  return {
+    from: 'constant',
+    layout: `channels ${cout}`,
+    inputs: bias ? [2] : [],
+    make: ([values]) => packChannels(values?.data ?? new Float32Array(cout)),
+  };
+}
+
+/** The part of a convolution that one dispatch, or one sequence of them, computes. */
+export function problemOf({ geometry, groups, relu }: Convolution, part: Part): Conv3dProblem {
+  return {
+    x: part.x,
+    outputs: part.outputs,
+    kernel: geometry.kernel,
+    stride: geometry.stride,
+    padding: part.padding,
+    groups,
+    relu,
+  };
+}
+
+/** Weights as a member wants them, from packed ones; undefined where there are none of that kind for this node and device. */
+export function memberWeights(
+  { weights: kind }: Member,
+  { profile, cout, halfWeights: halves }: Convolution,
+  packed: PackedWeights,
+): PackedWeights | undefined {
+  if (kind === undefined) return packed;
+  if (kind === 'half') return halves;
+  const lanes = fixedNarrowSubgroup(profile);
+  return lanes !== undefined && profile.texels ? panelWeights(packed, cout, lanes) : undefined;
+}
+
+/** Whether a member's kernel takes activations as they lie. */
+export const takes = ({ halves = false }: Pick<Member, 'halves'>, activations: readonly Operand[]): boolean =>
+  halves || activations.every(({ view }) => !view.half);
+
+/** Candidates are tried in the order of their ranks, lowest first. */
+export interface RankedCandidate {
+  readonly rank: number;
+  readonly candidate: Candidate;
+}
+
+/** A kernel that computes any convolution within its conditions by itself. */
+export interface Member {
+  readonly name: string;
+  /** How it wants its weights: packed where left out, in 16 bits, or in panels for the device's narrow subgroups. */
+  readonly weights?: 'half' | 'panels';
+  /** Reads x and writes y in f16 where they are; others are not offered there. */
+  readonly halves?: boolean;
+  /** Outputs that its kernel has, whatever the node has; as many as the node where left out. See `spareOutputs`. */
+  readonly outputs?: number;
+  applies(groups: number, profile: DeviceProfile): boolean;
+  /** @param cout Output channels. */
+  rank(profile: DeviceProfile, cout: number): number;
+  kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
+}
+
+/**
+ * What is bound to the outputs that a member's kernel has and the node has not: a few bytes of scratch memory each, since two
+ * writable bindings may not overlap.
+ * @param first Index of the first such workspace.
+ */
+export function spareOutputs(
+  member: Member,
+  outputs: readonly Operand[],
+  first = 0,
+): { readonly workspaces: readonly number[]; readonly args: readonly Argument[] } {
+  const workspaces = new Array<number>(Math.max(0, (member.outputs ?? 0) - outputs.length)).fill(16);
+  return { workspaces, args: workspaces.map((_, i) => ({ from: 'workspace', index: first + i })) };
+}
+
+/**
+ * Bytes of scratch memory that a candidate which can work in pieces should stay below. Pieces overlap by the taps over time:
+ * three times as much is 5 % faster on a software adapter, and a little less leaves the first layer of I3D one frame per piece,
+ * 35 % slower.
+ */
+export const WORKSPACE_BUDGET = 36 * 2 ** 20;

@@ -1,0 +1,104 @@
+/**
+ * @file Where a run can go on: all parameters, running statistics and velocities of a stream, with the steps done and what the
+ * run was asked to do. A checkpoint is a model file, too, so that it can be looked at like one. Node only.
+ */
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isObject } from '../../core/check.ts';
+import { InputError } from '../../core/errors.ts';
+import { toFloat32 } from '../../core/half.ts';
+import type { StateDict } from '../../core/tensor.ts';
+import type { Stream } from '../../i3d/architecture.ts';
+import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../i3d/model_file.ts';
+import type { ModelSpec } from '../../i3d/spec.ts';
+import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
+import { type ClipRecord, clipChanges } from '../data/clip_record.ts';
+import type { Position, State } from './loop.ts';
+
+export interface Checkpoint extends Position {
+  readonly spec: ModelSpec;
+  readonly classes: readonly string[];
+  /** Everything that the bits of the run depend on; JSON. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+}
+
+/** In the metadata: `step` and `recipe`. */
+const KEY = 'training';
+
+export const checkpointPath = (folder: string, stream: Stream): string =>
+  join(folder, `checkpoint-${stream}.safetensors`);
+
+/** @throws InputError when the file cannot be written; what was there before stays. */
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  const { spec, classes, state, step, recipe } = checkpoint;
+  const notes = { [KEY]: JSON.stringify({ step, recipe }) };
+  const parts = (optimizer: boolean): State =>
+    new Map([...state].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX) === optimizer));
+  const { tensors, metadata } = modelFileContents({ spec, classes, parameters: parts(false), notes });
+  await saveSafetensors(path, new Map([...tensors, ...parts(true)]) as StateDict, metadata);
+}
+
+/**
+ * The checkpoint in a file, or undefined where there is none.
+ * @throws InputError when it is damaged or no checkpoint.
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  if (!(await stat(path).catch(() => undefined))) return undefined;
+  const contents = await loadWeightsFile(path);
+  const { spec, classes, parameters, notes } = parseModelFile(contents, path);
+  const optimizer = [...contents.tensors].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX));
+  const state = new Map([
+    ...parameters,
+    ...optimizer.map(([name, tensor]) => [name, toFloat32(tensor, name)] as const),
+  ]);
+  try {
+    const { step, recipe } = JSON.parse(notes?.[KEY] ?? '');
+    return { spec, classes, state, step, recipe };
+  } catch {
+    throw new InputError(`${path} does not say how far training had come; give a folder that i3d train left.`);
+  }
+}
+
+/**
+ * Whether a run is the one that a checkpoint was left by.
+ * @throws InputError that says which clips have changed, or names the first setting that differs.
+ */
+export function checkSameRecipe(path: string, before: Checkpoint['recipe'], now: Checkpoint['recipe']): void {
+  const changes = isRecord(before.clips) && isRecord(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
+  if (changes !== undefined) {
+    throw new InputError(
+      `${path} was left by a run on other clips: ${changes}; put them back as they were, or start anew with another --out.`,
+    );
+  }
+  const found = difference(before, JSON.parse(JSON.stringify(now)), '');
+  if (!found) return;
+  throw new InputError(
+    `${path} was left by a run with ${found.place} ${shown(found.before)}, and this one has ${shown(found.now)}; use the same settings, or another --out.`,
+  );
+}
+
+interface Difference {
+  readonly place: string;
+  readonly before: unknown;
+  readonly now: unknown;
+}
+
+/** The first value that two JSON values do not have in common. */
+function difference(before: unknown, now: unknown, place: string): Difference | undefined {
+  if (!isObject(before) || !isObject(now)) return Object.is(before, now) ? undefined : { place, before, now };
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    const found = difference(before[key], now[key], place === '' ? key : `${place}.${key}`);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const isRecord = (value: unknown): value is ClipRecord =>
+  isObject(value) && typeof value.digest === 'string' && isObject(value.files);
+
+function shown(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (json === undefined) return 'left out';
+  return json.length > 80 ? `${json.slice(0, 77)}…` : json;
+}

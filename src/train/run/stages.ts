@@ -1,0 +1,72 @@
+/** @file The stages of a run: which parameters learn, for how many steps. */
+
+import { LOGITS_LAYER } from '../../i3d/model.ts';
+import type { Stage, TrainConfig } from './config.ts';
+import { PUBLISHED_DROPS } from './schedule.ts';
+
+/** A stage whose length is known. Steps are counted over all stages of a stream. */
+export interface PlannedStage extends Stage {
+  readonly first: number;
+  readonly length: number;
+  readonly stepsPerEpoch: number;
+}
+
+type Length = Pick<Stage, 'epochs' | 'steps' | 'atLeast' | 'atMost'>;
+
+/** Below so many clips in a batch its statistics are too noisy to train with. */
+const LEAST_FOR_STATISTICS = 8;
+
+/** The stages of a run that names none. From a model, the new head learns before the layers below it may move. */
+function defaultStages(pretrained: boolean): Stage[] {
+  const common = {
+    schedule: 'cosine' as const,
+    warmup: 0.05,
+    drops: [...PUBLISHED_DROPS],
+    dropFactor: 0.1,
+  };
+  if (!pretrained) {
+    return [{ ...common, name: 'all', trains: 'all', epochs: 60, atLeast: 1_200, atMost: 16_000, learningRate: 0.05 }];
+  }
+  return [
+    { ...common, name: 'head', trains: 'head', epochs: 10, atLeast: 400, atMost: 2_000, learningRate: 0.03 },
+    { ...common, name: 'all', trains: 'all', epochs: 30, atLeast: 600, atMost: 8_000, learningRate: 0.01 },
+  ];
+}
+
+/**
+ * The stages of a configuration, or those that suit its start where it names none.
+ * @param clips Number of training clips.
+ * @param pretrained Whether the run starts from a model.
+ */
+export function planStages(config: TrainConfig, clips: number, pretrained: boolean): PlannedStage[] {
+  const perStep = config.batch * config.accumulate;
+  const stepsPerEpoch = Math.max(1, Math.ceil(clips / perStep));
+  const stages = config.stages ?? defaultStages(pretrained);
+  let first = 0;
+  return stages.map((stage, i) => {
+    const asked: Length = i === stages.length - 1 && config.epochs !== undefined ? { epochs: config.epochs } : stage;
+    const length = asked.steps ?? Math.max(1, Math.ceil(clipsSeen(asked, clips) / perStep));
+    const planned = { ...stage, first, length, stepsPerEpoch };
+    first += length;
+    return planned;
+  });
+}
+
+function clipsSeen({ epochs = 0, atLeast = 0, atMost = Number.POSITIVE_INFINITY }: Length, clips: number): number {
+  return Math.min(atMost, Math.max(atLeast, epochs * clips));
+}
+
+export const totalSteps = (stages: readonly PlannedStage[]): number =>
+  stages.reduce((sum, { length }) => sum + length, 0);
+
+/** Whether a parameter learns in a stage. */
+export function trainsParameter({ trains }: Pick<Stage, 'trains'>, name: string): boolean {
+  if (trains === 'all') return true;
+  return (trains === 'head' ? [LOGITS_LAYER] : trains).some((start) => name.startsWith(start));
+}
+
+/** Which statistics batch norm uses where it learns. */
+export function batchNormMode({ batchNorm, batch }: Pick<TrainConfig, 'batchNorm' | 'batch'>): 'batch' | 'frozen' {
+  if (batchNorm !== 'auto') return batchNorm;
+  return batch < LEAST_FOR_STATISTICS ? 'frozen' : 'batch';
+}

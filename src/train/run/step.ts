@@ -1,0 +1,200 @@
+/**
+ * @file One training step, compiled: forward, backward, gradient norm, clipping and update are one plan whose parameters stay
+ * on the device from step to step.
+ */
+
+import type { FloatTensor, HostTensor } from '../../core/tensor.ts';
+import { floatTensor } from '../../core/tensor.ts';
+import type { TuningTable } from '../../core/tuning.ts';
+import type { Gpu } from '../../gpu/device.ts';
+import { compile } from '../../graph/compile.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { DeviceParameters } from '../../graph/parameters.ts';
+import type { Plan, PlanMemory, ProfiledRow } from '../../graph/plan.ts';
+import { DeviceState } from '../../graph/state.ts';
+import {
+  accumulatingGraph,
+  gradientSumOf,
+  type OptimiserOptions,
+  TRAINING_INPUTS,
+  TRAINING_OUTPUTS,
+  type TrainingOptions,
+  trainedParameters,
+  trainingGraph,
+  updateGraph,
+  velocityOf,
+} from '../../graph/training.ts';
+
+export interface TrainingStepOptions extends TrainingOptions, OptimiserOptions {
+  /** Of dropout. */
+  readonly seed: number;
+  /** Batches whose gradients are averaged before each update; 1 where left out. */
+  readonly accumulate?: number;
+  readonly tuning?: TuningTable;
+}
+
+export interface Schedule {
+  readonly learningRate: number;
+  /** Number of the step: dropout's masks follow from it and the seed. */
+  readonly step: number;
+}
+
+export interface StepResult {
+  /** Mean cross entropy over the batch, without the L2 term. */
+  readonly loss: number;
+  /** Norm of all gradients before clipping; undefined for a batch whose gradients were only added up. */
+  readonly norm: number | undefined;
+  /** N×classes. */
+  readonly logits: FloatTensor;
+}
+
+const BITS_24 = 2 ** 24;
+
+export class TrainingStep {
+  private batches = 0;
+  private latest: Readonly<Record<string, HostTensor>> = {};
+
+  private constructor(
+    readonly gpu: Gpu,
+    private readonly graph: Graph,
+    private readonly parameters: DeviceParameters,
+    private readonly device: DeviceState,
+    private readonly frozen: ReadonlyMap<string, FloatTensor>,
+    private readonly batch: Plan,
+    private readonly update: Plan | undefined,
+    private readonly options: TrainingStepOptions,
+  ) {}
+
+  /**
+   * @param model A graph that names its logits (N×classes) `logits`.
+   * @param parameters All parameters of the graph, by name.
+   * @throws GraphError (nothing to train, a missing parameter), KernelCompileError, GpuOutOfMemoryError
+   */
+  static async create(
+    gpu: Gpu,
+    model: Graph,
+    parameters: ReadonlyMap<string, FloatTensor>,
+    options: TrainingStepOptions,
+  ): Promise<TrainingStep> {
+    const adds = (options.accumulate ?? 1) > 1;
+    const graph = adds ? accumulatingGraph(model, options) : trainingGraph(model, options, options);
+    const state = new DeviceState(gpu);
+    const constants = new DeviceParameters(gpu, parameters);
+    try {
+      for (const { source } of graph.values) {
+        const value = source.kind === 'state' ? parameters.get(source.name) : undefined;
+        if (value) state.set((source as { name: string }).name, value);
+      }
+      for (const [name, shape] of trainedParameters(model, options)) {
+        state.ensure(velocityOf(name), shape);
+        if (adds) state.ensure(gradientSumOf(name), shape);
+      }
+      const { loss, logits, norm } = TRAINING_OUTPUTS;
+      const shared = { state, accuracy: 'fast', ...(options.tuning ? { tuning: options.tuning } : {}) } as const;
+      const batch = await compile(graph, constants, {
+        ...shared,
+        outputs: adds ? [loss, logits] : [loss, logits, norm],
+      });
+      const update = adds
+        ? await compile(updateGraph(model, options, options), constants, { ...shared, outputs: [norm] })
+        : undefined;
+      const frozen = new Map([...parameters].filter(([name]) => !state.names.includes(name)));
+      return new TrainingStep(gpu, graph, constants, state, frozen, batch, update, options);
+    } catch (error) {
+      state.dispose();
+      constants.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Trains on one batch. Runs may overlap.
+   * @param inputs Those of the model, and `targets`: N×classes, a distribution per sample (zeros: it does not count).
+   */
+  async run(inputs: Readonly<Record<string, HostTensor>>, schedule: Schedule): Promise<StepResult> {
+    const { accumulate = 1, seed } = this.options;
+    const last = ++this.batches % accumulate === 0;
+    const count = schedule.step * accumulate + (this.batches % accumulate);
+    this.latest = {
+      ...inputs,
+      [TRAINING_INPUTS.lossScale]: floatTensor([1], [1 / accumulate]),
+      [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]),
+      [TRAINING_INPUTS.random]: floatTensor([4], [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, count, 0]),
+    };
+    const outputs = this.batch.run(this.inputsOf(this.batch, inputs), { borrow: true });
+    const updated = last
+      ? this.update?.run({ [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]) })
+      : undefined;
+    // Together: whichever of the two fails, nobody else handles it.
+    const [computed, after] = await Promise.all([outputs, updated]);
+    const { loss, logits, norm } = { ...computed, ...after };
+    return { loss: loss!.data[0]!, norm: norm?.data[0], logits: logits! };
+  }
+
+  /** Everything that is needed to go on bit for bit: all parameters, running statistics, velocities. */
+  async state(): Promise<Map<string, FloatTensor>> {
+    return new Map([...this.frozen, ...(await this.device.read())]);
+  }
+
+  /** The inverse of `state`; tensors of frozen layers are not looked at. */
+  load(state: ReadonlyMap<string, FloatTensor>): void {
+    for (const name of this.device.names) {
+      const tensor = state.get(name);
+      if (tensor) this.device.set(name, tensor);
+    }
+  }
+
+  /**
+   * The name of the first tensor with a value that is not a number or infinite: of the states, else of the latest batch's inputs,
+   * end points and gradients, in the order in which they are computed. A step whose gradients are not finite changes no parameter, so this can be
+   * asked afterwards.
+   */
+  async firstNonFinite(): Promise<string | undefined> {
+    const broken = (tensors: Iterable<readonly [string, HostTensor]>): string | undefined => {
+      for (const [name, { data }] of tensors)
+        if (data instanceof Float32Array && !data.every(Number.isFinite)) return name;
+      return undefined;
+    };
+    const statistics = (name: string): boolean => /\/(mean|variance)$/.test(name);
+    const states = [...(await this.device.read())];
+    const found = broken(states.filter(([name]) => !statistics(name))) ?? broken(Object.entries(this.latest));
+    if (found !== undefined || Object.keys(this.latest).length === 0) return found;
+    const forward = await compile(this.graph, this.parameters, { state: this.device });
+    try {
+      return broken(Object.entries(await forward.run(this.inputsOf(forward)))) ?? broken(states);
+    } finally {
+      forward.dispose();
+    }
+  }
+
+  /** Those of the latest values that a plan takes: a network without dropout has no use for the random ones; and all of `own`. */
+  private inputsOf(plan: Plan, own: Readonly<Record<string, HostTensor>> = {}): Record<string, HostTensor> {
+    const names = plan.graph.values.flatMap(({ source }) => (source.kind === 'input' ? [source.name] : []));
+    return { ...own, ...Object.fromEntries(Object.entries(this.latest).filter(([name]) => names.includes(name))) };
+  }
+
+  /** Times every node of a batch once. */
+  profile(): Promise<ProfiledRow[]> {
+    return this.batch.profile();
+  }
+
+  get dispatchCount(): number {
+    return this.batch.dispatchCount;
+  }
+
+  /** Of a batch, as the direct algorithms count. */
+  get flops(): number {
+    return this.batch.flops;
+  }
+
+  get memory(): PlanMemory {
+    return this.batch.memory;
+  }
+
+  dispose(): void {
+    this.batch.dispose();
+    this.update?.dispose();
+    this.device.dispose();
+    this.parameters.dispose();
+  }
+}

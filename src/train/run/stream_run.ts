@@ -1,0 +1,191 @@
+/** @file Trains one stream on the clips of a set, from its start or from a checkpoint. Node only. */
+
+import type { TuningTable } from '../../core/tuning.ts';
+import type { Gpu } from '../../gpu/device.ts';
+import { GpuOutOfMemoryError } from '../../gpu/errors.ts';
+import type { Stream } from '../../i3d/architecture.ts';
+import type { ModelSpec } from '../../i3d/spec.ts';
+import type { ClipSet } from '../data/clip.ts';
+import type { ClipCache } from '../data/clip_cache.ts';
+import type { ClipCaches } from '../data/clip_caches.ts';
+import { clipGraph } from '../data/clip_graph.ts';
+import { recordClips } from '../data/clip_record.ts';
+import { mirroredClasses } from '../data/mirror.ts';
+import { type PreparedSet, prepareClips, type SkippedClip } from '../data/prepare.ts';
+import { Sampler } from '../data/sampler.ts';
+import { accuracy, scoreClips } from '../evaluate/evaluation.ts';
+import type { EvaluationLine, MetricsFile } from '../evaluate/metrics.ts';
+import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
+import type { TrainConfig } from './config.ts';
+import { type Position, type StepReport, train } from './loop.ts';
+import { batchNormMode, type PlannedStage, planStages, totalSteps, trainsParameter } from './stages.ts';
+import type { Start } from './start.ts';
+import { TrainingStep, type TrainingStepOptions } from './step.ts';
+
+/** Who wants to know what is going on. */
+export interface RunObserver {
+  /** Clips are being decoded, or looked at. */
+  onClips(what: string, done: number, total: number): void;
+  /** A clip cannot be used; once for each. */
+  onSkip(clip: SkippedClip): void;
+  onStream(stream: Stream, plan: StreamPlan): void;
+  onStep(stream: Stream, report: StepReport, plan: StreamPlan): void;
+  onEvaluation(line: EvaluationLine): void;
+  onWarning(message: string): void;
+}
+
+/** What a stream is going to do. */
+export interface StreamPlan {
+  readonly spec: ModelSpec;
+  /** The file that it starts from. */
+  readonly from: string | undefined;
+  readonly stages: readonly PlannedStage[];
+  readonly steps: number;
+  /** Steps that were done before, by the run that is resumed. */
+  readonly done: number;
+  readonly clips: { readonly train: number; readonly test: number };
+}
+
+export interface RunContext {
+  readonly config: TrainConfig;
+  readonly caches: ClipCaches;
+  readonly metrics: MetricsFile;
+  readonly observer: RunObserver;
+  readonly tuning?: TuningTable | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The device. Asked again where it is lost: on another one, training goes on from its last checkpoint. */
+  gpu(): Promise<Gpu>;
+}
+
+export interface StreamResult {
+  readonly plan: StreamPlan;
+  /** Before the last step only where the run was interrupted. */
+  readonly position: Position;
+}
+
+/** @throws InputError when the checkpoint is another run's, or a file cannot be written; I3dError when training diverges. */
+export async function trainStream(
+  set: ClipSet,
+  start: Start,
+  checkpoint: Checkpoint | undefined,
+  context: RunContext,
+): Promise<StreamResult> {
+  const { config, observer, metrics, signal } = context;
+  const { spec } = start;
+  const { stream } = spec;
+  const cache = context.caches(spec);
+  const prepared = await prepareClips(set, cache, {
+    stream,
+    onProgress: (done, total) => observer.onClips(stream === 'flow' ? 'flow of clip' : 'decoding clip', done, total),
+    onSkip: observer.onSkip,
+    signal,
+  });
+  const { augmentation, balanced, batch, seed } = config;
+  const mirror = mirroredClasses(set.classes);
+  const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
+  const stages = planStages(config, sampler.epoch, start.from !== undefined);
+  const path = checkpointPath(config.out, stream);
+  const clips = await recordClips(prepared, cache);
+  const recipe = { ...settingsOf(config), classes: set.classes, model: spec, stages, clips };
+  if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
+  const from: Position = checkpoint ?? { step: 0, state: start.parameters };
+  const plan = describe(start, stages, from.step, prepared);
+  observer.onStream(stream, plan);
+
+  let saved = performance.now();
+  const position = await train({
+    stages,
+    accumulate: config.accumulate,
+    start: from,
+    open: (stage, state) => openStep(stepOf(stage, state, spec, context), context),
+    batch: async (index) => {
+      const { clip, geometry, targets } = await sampler.batch(index);
+      return { clip, geometry, targets };
+    },
+    onStep: async (report) => {
+      await metrics.add({ kind: 'step', stream, ...report });
+      observer.onStep(stream, report, plan);
+    },
+    save: async ({ step, state }) => {
+      await saveCheckpoint(path, { spec, classes: set.classes, recipe, step, state });
+      saved = performance.now();
+    },
+    saveDue: () => performance.now() - saved >= config.saveEvery * 1000,
+    evaluateEvery: plan.clips.test > 0 ? Math.round(config.evaluate.every * stages[0]!.stepsPerEpoch) : 0,
+    evaluate: async (at, { name }) => {
+      const line = await evaluateNow(at, name, spec, prepared, cache, context);
+      await metrics.add(line);
+      observer.onEvaluation(line);
+    },
+    onLost: async (_, { step }) => {
+      (await context.gpu()).assertUsable();
+      await metrics.keep((line) => line.stream !== stream || line.step <= step);
+    },
+    signal,
+  });
+  return { plan, position };
+}
+
+function describe({ spec, from }: Start, stages: PlannedStage[], done: number, { clips }: PreparedSet): StreamPlan {
+  const count = (wanted: string) => clips.filter(({ split }) => split === wanted).length;
+  const counts = { train: count('train'), test: count('test') };
+  return { spec, from, stages, steps: totalSteps(stages), done, clips: counts };
+}
+
+/** Where memory runs out, activations are computed twice instead of being kept. */
+async function openStep(
+  [graph, parameters, options]: ReturnType<typeof stepOf>,
+  { config, gpu, observer }: RunContext,
+): Promise<TrainingStep> {
+  try {
+    return await TrainingStep.create(await gpu(), graph, parameters, options);
+  } catch (error) {
+    if (config.recompute !== 'auto' || !(error instanceof GpuOutOfMemoryError)) throw error;
+    observer.onWarning('The activations do not fit into the memory of the GPU: most are computed twice instead.');
+    return TrainingStep.create(await gpu(), graph, parameters, { ...options, recompute: true });
+  }
+}
+
+/** What a stage's `TrainingStep` is made from. */
+function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, { config, tuning }: RunContext) {
+  const { batch, dropout, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
+  const options: TrainingStepOptions = {
+    trainable: (name: string) => trainsParameter(stage, name),
+    batchNorm: batchNormMode(config),
+    statisticsMomentum,
+    recompute: recompute === true,
+    momentum: optimiser.momentum,
+    weightDecay: optimiser.weightDecay,
+    // Batch norm's factors and biases are not what overfits.
+    decays: (name: string) => optimiser.decayAll || name.endsWith('/weights'),
+    clip: optimiser.clip,
+    seed,
+    accumulate,
+    ...(tuning ? { tuning } : {}),
+  };
+  return [clipGraph(spec, batch, dropout), state, options] as const;
+}
+
+async function evaluateNow(
+  { step, state }: Position,
+  stage: string,
+  spec: ModelSpec,
+  set: PreparedSet,
+  cache: ClipCache,
+  { config, gpu, tuning, observer }: RunContext,
+): Promise<EvaluationLine> {
+  const clips = await scoreClips(gpu, { spec, parameters: state }, set, cache, {
+    split: 'test',
+    windows: config.evaluate.windows,
+    tuning,
+    onProgress: (done) => observer.onClips(`${spec.stream}, test clip`, done, 0),
+  });
+  const { top1, top5, loss } = accuracy(clips, spec.classes);
+  return { kind: 'evaluation', stream: spec.stream, stage, step, top1, top5, loss };
+}
+
+/** Those of a configuration that the bits of a stream depend on. */
+function settingsOf(config: TrainConfig) {
+  const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, recompute, ...rest } = config;
+  return rest;
+}
