@@ -220,7 +220,7 @@ const scenarios: Record<string, Scenario> = {
     const zeros = new Float32Array(1 << 22);
     const weights = (ours: string, value: number) =>
       new Map(
-        [...api.modelParameters(3, 4)].map(([key, shape]) => {
+        [...api.specParameters(api.modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 4 }))].map(([key, shape]) => {
           const size = api.sizeOf(shape);
           return [
             key,
