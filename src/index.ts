@@ -49,23 +49,10 @@ export {
   type I3dStreamOptions,
   type StreamNetwork,
 } from './i3d/classifier.ts';
-export { CROP, type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
 export { readImageModel } from './i3d/image_checkpoint.ts';
 export { inflateKernel, inflateModel } from './i3d/inflate.ts';
-export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
 export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
 export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './i3d/model_file.ts';
-export {
-  averageLogits,
-  checkFusionWeights,
-  type FusionMode,
-  type FusionOptions,
-  fuse,
-  NonFiniteLogitsError,
-  type Scored,
-  softmax,
-  topK,
-} from './i3d/scores.ts';
 export * from './i3d/spec.ts';
 export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
 export * from './i3d/windows.ts';
@@ -76,4 +63,24 @@ export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
+export {
+  CROP,
+  type FrameOptions,
+  FrameReducer,
+  type I3dInput,
+  preprocessGeometry,
+  SHORT_SIDE,
+} from './models/frames.ts';
+export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export {
+  averageLogits,
+  checkFusionWeights,
+  type FusionMode,
+  type FusionOptions,
+  fuse,
+  NonFiniteLogitsError,
+  type Scored,
+  softmax,
+  topK,
+} from './models/scores.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
