@@ -89,10 +89,8 @@ export {
   type I3dStreamOptions,
   type StreamNetwork,
 } from './i3d/classifier.ts';
-export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './i3d/frames.ts';
 export { readImageModel } from './i3d/image_checkpoint.ts';
 export { inflateKernel, inflateModel } from './i3d/inflate.ts';
-export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
 export { type HeadOptions, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
 export {
   type Model,
@@ -101,16 +99,6 @@ export {
   parseModelFile,
   type StoredModel,
 } from './i3d/model_file.ts';
-export {
-  averageLogits,
-  type FusionMode,
-  type FusionOptions,
-  fuse,
-  NonFiniteLogitsError,
-  type Scored,
-  softmax,
-  topK,
-} from './i3d/scores.ts';
 export {
   addModel,
   initialParameters,
@@ -131,6 +119,18 @@ export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/saf
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators.
 export type { Triple } from './kernels/conv3d/problem.ts';
+export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './models/frames.ts';
+export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export {
+  averageLogits,
+  type FusionMode,
+  type FusionOptions,
+  fuse,
+  NonFiniteLogitsError,
+  type Scored,
+  softmax,
+  topK,
+} from './models/scores.ts';
 export type { AttributesOf, OperatorType } from './ops/index.ts';
 export type { TensorType } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';

@@ -12,7 +12,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
 import type { Stream } from '../../i3d/architecture.ts';
 import type { Model } from '../../i3d/model_file.ts';
-import { finiteLogits, fuse, softmax } from '../../i3d/scores.ts';
+import { finiteLogits, fuse, softmax } from '../../models/scores.ts';
 import type { Split } from '../data/clip.ts';
 import type { ClipCache } from '../data/clip_cache.ts';
 import { clipGraph } from '../data/clip_graph.ts';
