@@ -3,7 +3,7 @@
 const { builtinModules } = require('node:module');
 
 /** Each folder may import from itself and from those before it. */
-const layers = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'i3d', 'io', 'train', 'cli'];
+const layers = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'models', 'i3d', 'io', 'train', 'cli'];
 
 /** Folders that may see less than their place in the order allows. */
 const narrower = {

@@ -164,8 +164,7 @@ function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile
   if (!isOp(node, conv3d)) throw new Error('The lab runs convolutions.');
   const { stride, padding, groups, relu } = node.attributes;
   const { inputs, outputs } = bench.operands;
-  const { maxStorageBinding, bindingAlignment } = profile;
-  const parts = splitWindows({ kernel, stride, padding }, inputs[0]!, outputs, maxStorageBinding, bindingAlignment);
+  const parts = splitWindows({ kernel, stride, padding }, inputs[0]!, outputs, profile);
   const constants: Argument[] = [
     {
       from: 'constant',

@@ -3,7 +3,7 @@
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { ShippedTable } from '../src/core/tuning.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { activationsOf, allowedCandidates, nodesToRun, problemOf, tuningKey } from '../src/graph/choose.ts';
+import { activationsOf, allowedCandidates, nodesToRun, tableKey, tuningKey } from '../src/graph/choose.ts';
 import type { Graph } from '../src/graph/graph.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
 import { assignStorage } from '../src/graph/storage.ts';
@@ -109,7 +109,7 @@ async function clearChoices(gpu: Gpu, graph: Graph, accuracy: Accuracy, options:
   return [...nodesToRun(prepared, assignStorage(prepared), gpu.profile)].flatMap((entry): Choice[] => {
     const times = measured.get(tuningKey(entry, allowedCandidates(entry, accuracy), gpu.profile));
     const best = times && clearest(times);
-    return best && best.guessMs - best.ms > WORTH * whole ? [{ accuracy, problem: problemOf(entry), ...best }] : [];
+    return best && best.guessMs - best.ms > WORTH * whole ? [{ accuracy, problem: tableKey(entry), ...best }] : [];
   });
 }
 

@@ -1,9 +1,34 @@
-/** @file The public API, safe in a browser: nothing of Node is reachable from here. */
+/**
+ * @file The public API, safe in a browser: nothing of Node is reachable from here. A list, name by name: what it exports, with
+ * signatures, is docs/api.txt, which `npm run docs` writes and a test compares.
+ */
 
 // Vocabulary.
-export * from './core/errors.ts';
-export * from './core/kernel.ts';
-export * from './core/tensor.ts';
+export { GraphError, I3dError, InputError } from './core/errors.ts';
+export type {
+  Accuracy,
+  Binding,
+  BindingKind,
+  DeviceProfile,
+  Kernel,
+  SubgroupMatrices,
+  SubgroupMatrixConfig,
+  SubgroupMatrixDialect,
+  Workgroups,
+} from './core/kernel.ts';
+export {
+  type DType,
+  type FloatTensor,
+  floatTensor,
+  formatShape,
+  type HostTensor,
+  type Shape,
+  type StateDict,
+  sameShape,
+  sizeOf,
+  type TypedArrayOf,
+} from './core/tensor.ts';
+export type { ShippedTable, TuningRecord, TuningStore, TuningTable, TuningTimes } from './core/tuning.ts';
 // Optical flow.
 export {
   type ColorOptions,
@@ -17,28 +42,43 @@ export {
   flowToStream,
   type PresetName,
   presets,
-  resolveOptions,
+  type SolverKind,
   Tvl1,
   type Tvl1Options,
   type Tvl1Settings,
 } from './flow/index.ts';
 // The device.
 export { Gpu, type GpuOptions, type LimitName } from './gpu/device.ts';
-export * from './gpu/errors.ts';
+export {
+  AdapterError,
+  DeviceLostError,
+  DisposedError,
+  GpuOutOfMemoryError,
+  GpuValidationError,
+  KernelCompileError,
+} from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
-export { Plan, type PlanMemory, type PlanRow, type PlanRunOptions, type ProfiledRow } from './graph/plan.ts';
-// I3D.
+export type { Activations } from './graph/passes/half_activations.ts';
+export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
+export { DeviceState } from './graph/state.ts';
+export {
+  type OptimiserOptions,
+  TRAINING_INPUTS,
+  TRAINING_OUTPUTS,
+  type TrainingOptions,
+  trainingGraph,
+} from './graph/training.ts';
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
-export * from './i3d/architecture.ts';
+// I3D.
+export type { ArchitectureId, Stream } from './i3d/architecture.ts';
 export {
   type I3dCheckpoint,
-  mapCheckpoint,
-  modelParameters,
+  type I3dCheckpointOptions,
   type NamingId,
   readI3dCheckpoint,
 } from './i3d/checkpoint.ts';
@@ -49,26 +89,27 @@ export {
   type I3dStreamOptions,
   type StreamNetwork,
 } from './i3d/classifier.ts';
-export { CROP, type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry, SHORT_SIDE } from './i3d/frames.ts';
 export { readImageModel } from './i3d/image_checkpoint.ts';
 export { inflateKernel, inflateModel } from './i3d/inflate.ts';
-export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './i3d/labels.ts';
-export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
-export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './i3d/model_file.ts';
+export { type HeadOptions, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
 export {
-  averageLogits,
-  checkFusionWeights,
-  type FusionMode,
-  type FusionOptions,
-  fuse,
-  NonFiniteLogitsError,
-  type Scored,
-  softmax,
-  topK,
-} from './i3d/scores.ts';
-export * from './i3d/spec.ts';
-export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
-export * from './i3d/windows.ts';
+  type Model,
+  type ModelFileOptions,
+  modelFileContents,
+  parseModelFile,
+  type StoredModel,
+} from './i3d/model_file.ts';
+export {
+  addModel,
+  initialParameters,
+  type ModelSpec,
+  modelGraph,
+  modelSpec,
+  specMinimum,
+  specParameters,
+} from './i3d/spec.ts';
+export { type LayerDifference, type Verification, verifyInflation } from './i3d/verify.ts';
+export { type Window, type WindowRequest, windows } from './i3d/windows.ts';
 // Formats, from bytes.
 export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
@@ -76,4 +117,21 @@ export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
+// Operators.
+export type { Triple } from './kernels/conv3d/problem.ts';
+export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './models/frames.ts';
+export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export {
+  averageLogits,
+  type FusionMode,
+  type FusionOptions,
+  fuse,
+  NonFiniteLogitsError,
+  type Scored,
+  softmax,
+  topK,
+} from './models/scores.ts';
+export type { AttributesOf, OperatorType } from './ops/index.ts';
+export type { TensorType } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
+export type { Padding, PaddingPair } from './ops/window.ts';

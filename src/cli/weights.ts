@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
 import { type I3dCheckpoint, logitsName, readI3dCheckpoint } from '../i3d/checkpoint.ts';
-import { labelsFor, parseLabels } from '../i3d/labels.ts';
 import { isModelFile } from '../i3d/model_file.ts';
 import { loadWeightsFile } from '../io/weights.ts';
+import { labelsFor, parseLabels } from '../models/labels.ts';
 
 /**
  * @param warn Takes a sentence about each thing in the file that was passed over.

@@ -35,7 +35,7 @@ export interface ShippedTable {
   readonly adapter: Pick<DeviceProfile, 'vendor' | 'architecture' | 'subgroupMaxSize'>;
   /** On what, and when. */
   readonly measured: string;
-  /** Names of candidates by accuracy and `problemOf` the node. */
+  /** Names of candidates by accuracy and `tableKey` the node. */
   readonly choices: Readonly<Partial<Record<Accuracy, Readonly<Record<string, string>>>>>;
 }
 

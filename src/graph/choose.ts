@@ -106,12 +106,12 @@ export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, optio
     const tuned = record && allowed.find(({ name }) => name === record.candidate);
     if (tuned) return tuned;
   }
-  const shipped = tables.find((table) => isAbout(table, profile))?.choices[accuracy]?.[problemOf(entry)];
+  const shipped = tables.find((table) => isAbout(table, profile))?.choices[accuracy]?.[tableKey(entry)];
   return allowed.find(({ name }) => name === shipped) ?? allowed[0]!;
 }
 
-/** What a node computes, on any device. */
-export function problemOf({ node, operands }: ChoiceNode): string {
+/** What a node computes, the same on any device: the key of a shipped table. */
+export function tableKey({ node, operands }: ChoiceNode): string {
   const shapes = (list: readonly Operand[]) => list.map(({ type }) => shapeOf(type)).join(' ');
   return `${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes(operands.inputs)} → ${shapes(operands.outputs)}`;
 }

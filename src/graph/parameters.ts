@@ -44,12 +44,13 @@ export class DeviceParameters {
     return this.constants.bytes;
   }
 
-  /** @throws DisposedError, DeviceLostError when nothing can be compiled with these any more. */
+  /** @internal @throws DisposedError, DeviceLostError when nothing can be compiled with these any more. */
   assertUsable(): void {
     this.constants.assertUsable();
   }
 
   /**
+   * @internal
    * @throws GraphError that names the first parameter of the graph that is missing, has another shape, or does not hold as many
    *   values as it says.
    */
@@ -68,12 +69,13 @@ export class DeviceParameters {
     }
   }
 
-  /** Evaluates constants of one graph. Host values are kept only as long as the evaluator. */
+  /** @internal Evaluates constants of one graph. Host values are kept only as long as the evaluator. */
   evaluator(graph: Graph): ParameterEvaluator {
     return new ParameterEvaluator(graph, this.tensors);
   }
 
   /**
+   * @internal
    * Packed constants, one for each request, made on first use. See `DeviceConstants.get`.
    * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */

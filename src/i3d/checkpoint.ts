@@ -4,10 +4,17 @@
 
 import { checkChoice, checkMap, checkOptionNames } from '../core/check.ts';
 import { type FloatTensor, floatTensor, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
+import { matchTensors } from '../models/matching.ts';
+import {
+  type Match,
+  matchedParameters,
+  type NamedNetwork,
+  type ShapeDict,
+  splitName,
+  storedShapes,
+} from '../models/naming.ts';
 import { STREAM_CHANNELS, type Stream } from './architecture.ts';
-import { matchTensors } from './matching.ts';
 import { LOGITS_LAYER } from './model.ts';
-import { type Match, matchedParameters, type NamedNetwork, type ShapeDict, splitName, storedShapes } from './naming.ts';
 import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
 
 export interface I3dCheckpoint {

@@ -12,7 +12,7 @@ import { type CompileOptions, compile, compileKernels } from '../graph/compile.t
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
-import { type I3dInput, preprocessGeometry } from './frames.ts';
+import { type I3dInput, preprocessGeometry } from '../models/frames.ts';
 import { I3D_OUTPUTS, networkGraph, networkGraphOnFrames } from './model.ts';
 import { type ModelSpec, networkOf } from './spec.ts';
 import type { Window } from './windows.ts';

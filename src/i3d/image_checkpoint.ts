@@ -10,11 +10,11 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Shape } from '../core/tensor.ts';
-import { labelsFor } from './labels.ts';
-import { matchTensors } from './matching.ts';
+import { labelsFor } from '../models/labels.ts';
+import { matchTensors } from '../models/matching.ts';
+import { matchedParameters, type NamedNetwork, splitName, storedShapes } from '../models/naming.ts';
 import { LOGITS_LAYER } from './model.ts';
 import { checkStored, isModelFile, type Model, parseModelFile, type StoredModel } from './model_file.ts';
-import { matchedParameters, type NamedNetwork, splitName, storedShapes } from './naming.ts';
 import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
 
 const TORCHVISION_MODULES: Readonly<Record<string, string>> = {

@@ -18,8 +18,8 @@ import {
   sameShape,
 } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
+import { parameterValues } from '../models/values.ts';
 import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
-import { parameterValues } from './values.ts';
 
 export interface Model {
   readonly spec: ModelSpec;

@@ -26,13 +26,7 @@ export const pool3d = defineOperator<Pool3dAttributes>({
     return { flops: sizeOf(kernel) * sizeOf(y!.shape), bytes: storedBytes(x!) + storedBytes(y!) };
   },
   candidates(attributes, io, profile) {
-    const parts = splitWindows(
-      attributes,
-      io.inputs[0]!,
-      io.outputs,
-      profile.maxStorageBinding,
-      profile.bindingAlignment,
-    );
+    const parts = splitWindows(attributes, io.inputs[0]!, io.outputs, profile);
     const { kernel, stride, mode } = attributes;
     const problems = parts.map((part) => ({
       problem: { x: part.x, y: part.outputs[0]!, kernel, stride, padding: part.padding, mode },

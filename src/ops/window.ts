@@ -11,8 +11,8 @@ import { type View, vec4Bytes, vec4s } from '../kernels/shared/view.ts';
 import type { Argument, Candidate, Operand } from './operator.ts';
 
 /** `same` and `valid` as TensorFlow has them, or explicit amounts before and after each of T, H, W. */
-export type Padding = 'same' | 'valid' | readonly [Pair, Pair, Pair];
-export type Pair = readonly [before: number, after: number];
+export type Padding = 'same' | 'valid' | readonly [PaddingPair, PaddingPair, PaddingPair];
+export type PaddingPair = readonly [before: number, after: number];
 
 export interface WindowGeometry {
   readonly kernel: Triple;
@@ -26,8 +26,11 @@ const AXES = ['frames', 'rows', 'columns'] as const;
  * Padding per axis. TensorFlow's SAME depends on the input's size and puts the odd one at the end:
  * total = (⌈n/s⌉ − 1)·s + k − n.
  */
-export function resolvePadding({ kernel, stride, padding }: WindowGeometry, size: Triple): [Pair, Pair, Pair] {
-  const axis = (i: 0 | 1 | 2): Pair => {
+export function resolvePadding(
+  { kernel, stride, padding }: WindowGeometry,
+  size: Triple,
+): [PaddingPair, PaddingPair, PaddingPair] {
+  const axis = (i: 0 | 1 | 2): PaddingPair => {
     if (padding === 'valid') return [0, 0];
     if (padding !== 'same') return padding[i];
     const total = Math.max((Math.ceil(size[i] / stride[i]) - 1) * stride[i] + kernel[i] - size[i], 0);
@@ -77,8 +80,23 @@ export interface Part {
   readonly outputArgs: readonly Argument[];
 }
 
+/** Scratch memory that each part of a node's work needs, and how much of it there should be. */
+export interface Scratch {
+  /** Bytes of each workspace for a part of so many samples, input frames and output frames. */
+  workspaces(samples: number, inputFrames: number, outputFrames: number): readonly number[];
+  /** Bytes of all workspaces together that a part should stay below; a part of `step` frames may need more. */
+  readonly budget: number;
+  /** Output frames per part are a multiple of it, but for the last part's. */
+  readonly step: number;
+}
+
+const NO_SCRATCH: Scratch = { workspaces: () => [], budget: 0, step: 1 };
+
+/** Where parts may lie: no binding is larger than the limit, and each begins at a multiple of the alignment. */
+type BindingLimits = Pick<DeviceProfile, 'maxStorageBinding' | 'bindingAlignment'>;
+
 /**
- * Cuts a sliding-window node over samples and frames so that no binding is larger than `limit` bytes. One part that covers
+ * Cuts a sliding-window node over samples and frames so that no binding is larger than the device allows. One part that covers
  * everything where it fits.
  * @throws GraphError when a single output frame does not fit.
  */
@@ -86,52 +104,81 @@ export function splitWindows(
   geometry: WindowGeometry,
   x: Operand,
   outputs: readonly Operand[],
-  limit: number,
-  alignment: number,
-): Part[] {
+  limits: BindingLimits,
+): readonly Part[] {
+  const split = splitForScratch(geometry, x, outputs, limits, NO_SCRATCH);
+  if (!split) throw tooLarge(limits);
+  return split.parts;
+}
+
+const tooLarge = ({ maxStorageBinding }: BindingLimits): GraphError =>
+  new GraphError(`one frame of it needs a storage binding of more than ${maxStorageBinding} bytes, the device's limit`);
+
+/**
+ * The same with so few output frames at a time that the scratch memory stays within its budget.
+ * @returns The parts and the bytes of the workspaces that they share; undefined when the smallest part does not fit into the
+ *   device's bindings.
+ */
+export function splitForScratch(
+  geometry: WindowGeometry,
+  x: Operand,
+  outputs: readonly Operand[],
+  { maxStorageBinding: limit, bindingAlignment: alignment }: BindingLimits,
+  { workspaces, budget, step }: Scratch,
+): { readonly parts: readonly Part[]; readonly workspaces: readonly number[] } | undefined {
   const [samples, frames, height, width] = x.view.shape;
-  const before = resolvePadding(geometry, [frames, height, width]).map((pair) => pair[0]) as unknown as Triple;
-  if ([x, ...outputs].every((operand) => operand.storageBytes <= limit)) {
-    return [
-      {
-        x: x.view,
-        outputs: outputs.map((o) => o.view),
-        padding: before,
-        input: { from: 'input', index: 0 },
-        outputArgs: outputs.map((_, index) => ({ from: 'output', index })),
-      },
-    ];
-  }
   const outputFrames = outputs[0]!.view.shape[1];
-  const [kernel] = geometry.kernel;
-  const [stride] = geometry.stride;
-  const fits = (count: number): boolean =>
-    frameBytes(x.view) * ((count - 1) * stride + kernel) + alignment <= limit &&
-    outputs.every((o) => frameBytes(o.view) * count + alignment <= limit);
-  let chunk = outputFrames;
-  while (chunk > 1 && !fits(chunk)) chunk = Math.ceil(chunk / 2);
-  if (!fits(chunk)) {
-    throw new GraphError(`one frame of it needs a storage binding of more than ${limit} bytes, the device's limit`);
+  const before = resolvePadding(geometry, [frames, height, width]).map((pair) => pair[0]) as unknown as Triple;
+  const [window, stride] = [geometry.kernel[0], geometry.stride[0]];
+  const inputFrames = (count: number): number => Math.min((count - 1) * stride + window, frames);
+  const small = (sizes: readonly number[]): boolean => sizes.every((size) => size <= limit);
+  const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
+
+  const whole = workspaces(samples, frames, outputFrames);
+  if (small([x, ...outputs].map(({ storageBytes }) => storageBytes)) && small(whole) && total(whole) <= budget) {
+    const part: Part = {
+      x: x.view,
+      outputs: outputs.map(({ view }) => view),
+      padding: before,
+      input: { from: 'input', index: 0 },
+      outputArgs: outputs.map((_, index) => ({ from: 'output', index })),
+    };
+    return { parts: [part], workspaces: whole };
   }
+
+  const bindable = (count: number): boolean =>
+    inputFrames(count) * frameBytes(x.view) + alignment <= limit &&
+    outputs.every(({ view }) => count * frameBytes(view) + alignment <= limit) &&
+    small(workspaces(1, inputFrames(count), count));
+  const affordable = (count: number): boolean =>
+    bindable(count) && total(workspaces(1, inputFrames(count), count)) <= budget;
+  let largest = Math.ceil(outputFrames / step) * step;
+  while (largest > step && !affordable(largest)) largest -= step;
+  if (!bindable(Math.min(largest, outputFrames))) return undefined;
+  // Parts of about the same size: their time is bounded by the largest, and so is the workspace.
+  const count = Math.ceil(outputFrames / Math.ceil(outputFrames / largest) / step) * step;
+
   const parts: Part[] = [];
-  for (let n = 0; n < samples; n++) {
-    for (let first = 0; first < outputFrames; first += chunk) {
-      const count = Math.min(chunk, outputFrames - first);
+  for (let sample = 0; sample < samples; sample++) {
+    for (let first = 0; first < outputFrames; first += count) {
+      const last = Math.min(first + count, outputFrames);
       const top = first * stride - before[0];
-      const from = Math.max(top, 0);
-      const to = Math.min(top + (count - 1) * stride + kernel, frames);
-      const source = frameRange(x.view, n, from, Math.max(to, from + 1), alignment);
-      const targets = outputs.map((o) => frameRange(o.view, n, first, first + count, alignment));
+      // A window that lies in the padding alone still gets a frame to bind.
+      const from = Math.min(Math.max(top, 0), frames - 1);
+      const to = Math.max(Math.min(top + (last - 1 - first) * stride + window, frames), from + 1);
+      const source = frameRange(x.view, sample, from, to, alignment);
+      const targets = outputs.map(({ view }) => frameRange(view, sample, first, last, alignment));
       parts.push({
         x: source.view,
-        outputs: targets.map((t) => t.view),
+        outputs: targets.map(({ view }) => view),
         padding: [from - top, before[1], before[2]],
         input: { from: 'input', index: 0, offset: source.offset, size: source.size },
         outputArgs: targets.map(({ offset, size }, index) => ({ from: 'output', index, offset, size })),
       });
     }
   }
-  return parts;
+  const each = parts.map((part) => workspaces(1, part.x.shape[1], part.outputs[0]!.shape[1]));
+  return { parts, workspaces: each[0]!.map((_, i) => Math.max(...each.map((sizes) => sizes[i]!))) };
 }
 
 /** Whole operands, or the same frames of one sample of each. */
@@ -146,9 +193,9 @@ export interface PointwisePart {
 export function splitPointwise(
   inputs: readonly Operand[],
   outputs: readonly Operand[],
-  limit: number,
-  alignment: number,
+  limits: BindingLimits,
 ): PointwisePart[] {
+  const { maxStorageBinding: limit, bindingAlignment: alignment } = limits;
   const all = [...inputs, ...outputs];
   const argument = (from: 'input' | 'output', index: number) => ({ from, index }) as const;
   if (all.every((operand) => operand.storageBytes <= limit)) {
@@ -164,8 +211,7 @@ export function splitPointwise(
   const [samples, frames] = outputs[0]!.view.shape;
   const largest = Math.max(...all.map(({ view }) => frameBytes(view)));
   const chunk = Math.min(frames, Math.floor((limit - alignment) / largest));
-  if (chunk < 1)
-    throw new GraphError(`one frame of it needs a storage binding of more than ${limit} bytes, the device's limit`);
+  if (chunk < 1) throw tooLarge(limits);
   const parts: PointwisePart[] = [];
   for (let n = 0; n < samples; n++) {
     for (let first = 0; first < frames; first += chunk) {
@@ -188,11 +234,11 @@ export function pointwise(
   name: string,
   inputs: readonly Operand[],
   outputs: readonly Operand[],
-  { maxStorageBinding, bindingAlignment }: DeviceProfile,
+  limits: BindingLimits,
   kernel: (inputs: readonly View[], outputs: readonly View[]) => Kernel,
   constants: readonly Argument[] = [],
 ): Candidate {
-  const parts = splitPointwise(inputs, outputs, maxStorageBinding, bindingAlignment);
+  const parts = splitPointwise(inputs, outputs, limits);
   const lower = () =>
     parts.map((part) => ({
       kernel: kernel(part.inputs, part.outputs),

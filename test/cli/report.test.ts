@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeReport } from '../../src/cli/report/report.ts';
 import { Sampler } from '../../src/cli/report/samples.ts';
 import { type TrainingReport, trainingPage } from '../../src/cli/report/training-report.ts';
-import { topK } from '../../src/i3d/scores.ts';
+import { topK } from '../../src/models/scores.ts';
 import type { MetricsLine } from '../../src/train/evaluate/metrics.ts';
 import { browserPath } from '../browser/page_runner.ts';
 import { testFolder } from '../folder.ts';

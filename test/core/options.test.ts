@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ARCHITECTURES, scaleArchitecture } from '../../src/i3d/architecture.ts';
+import { mapCheckpoint } from '../../src/i3d/checkpoint.ts';
 import * as api from '../../src/node.ts';
 
 const NO_GPU = { assertUsable: () => undefined } as unknown as api.Gpu;
@@ -33,11 +35,11 @@ const CALLS: Record<string, () => unknown> = {
   flowToColor: () => api.flowToColor(api.floatTensor([8, 8, 2], new Float32Array(128)), { max: 1 } as never),
   openClip: () => api.openClip('clip.mp4', { frame: 16 } as never),
   readClipSet: () => api.readClipSet('.', { holdout: 0.2 } as never),
-  mapCheckpoint: () => api.mapCheckpoint(new Map(), 'x.pt', { steam: 'rgb' } as never),
+  mapCheckpoint: () => mapCheckpoint(new Map(), 'x.pt', { steam: 'rgb' } as never),
   readI3dCheckpoint: () => api.readI3dCheckpoint(new Map(), 'x.pt', { channels: 3 } as never),
   modelSpec: () => api.modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 2, length: 64 } as never),
   modelGraph: () => api.modelGraph(SPEC, { bach: 2 } as never),
-  scaleArchitecture: () => api.scaleArchitecture(api.ARCHITECTURES.i3d, { widht: 0.5 } as never),
+  scaleArchitecture: () => scaleArchitecture(ARCHITECTURES.i3d, { widht: 0.5 } as never),
   modelFileContents: () =>
     api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: new Map() }, { type: 'f16' } as never),
   writeVideo: () => api.writeVideo('clip.mp4', [], { width: 8, height: 8, fps: 25, codec: 'h264' } as never),

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { floatTensor, type HostTensor } from '../../src/core/tensor.ts';
 import { compareFlow, computeFlow, flowToColor, flowToStream, resolveOptions, Tvl1 } from '../../src/flow/index.ts';
-import { preprocessGeometry } from '../../src/i3d/frames.ts';
+import { preprocessGeometry } from '../../src/models/frames.ts';
 import { testGpu } from '../harness.ts';
 
 const gpu = testGpu();

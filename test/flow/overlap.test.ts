@@ -5,7 +5,7 @@ import { InputError } from '../../src/core/errors.ts';
 import { floatTensor, type HostTensor } from '../../src/core/tensor.ts';
 import { computeFlow, flowToStream, RgbFlow, Tvl1 } from '../../src/flow/index.ts';
 import { DisposedError } from '../../src/gpu/errors.ts';
-import { FrameReducer } from '../../src/i3d/frames.ts';
+import { FrameReducer } from '../../src/models/frames.ts';
 import { openGpu } from '../../src/node.ts';
 import { testGpu } from '../harness.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
 import type { ShippedTable } from '../../src/core/tuning.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
-import { allowedCandidates, chooseCandidate, nodesToRun, problemOf, tuningKey } from '../../src/graph/choose.ts';
+import { allowedCandidates, chooseCandidate, nodesToRun, tableKey, tuningKey } from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
@@ -32,7 +32,7 @@ describe('a table for a kind of adapter', () => {
   const table = (choice: string, adapter: Partial<ShippedTable['adapter']> = {}): ShippedTable => ({
     adapter: { vendor: 'made up', architecture: 'slow', subgroupMaxSize: 8, ...adapter },
     measured: 'never',
-    choices: { exact: { [problemOf(entry!)]: choice } },
+    choices: { exact: { [tableKey(entry!)]: choice } },
   });
   const chosen = (tables: readonly ShippedTable[], more: Parameters<typeof chooseCandidate>[2] = {}) =>
     chooseCandidate(entry!, PROCESSOR, { accuracy: 'exact', tables, ...more }).name;
@@ -74,7 +74,7 @@ describe('the tables that come along', () => {
           entriesOf(i3dGraph({ frames, height: 224, width: 224, channels, classes: 400 }), profile, ['logits']),
         ),
       );
-      const byProblem = new Map(entries.map((entry) => [problemOf(entry), entry]));
+      const byProblem = new Map(entries.map((entry) => [tableKey(entry), entry]));
       for (const [accuracy, of] of Object.entries(choices) as [Accuracy, Record<string, string>][]) {
         for (const [problem, candidate] of Object.entries(of)) {
           const names = allowedCandidates(byProblem.get(problem)!, accuracy).map(({ name }) => name);

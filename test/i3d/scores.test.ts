@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
-import { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from '../../src/i3d/labels.ts';
-import { averageLogits, fuse, NonFiniteLogitsError, softmax, topK } from '../../src/i3d/scores.ts';
+import { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from '../../src/models/labels.ts';
+import { averageLogits, fuse, NonFiniteLogitsError, softmax, topK } from '../../src/models/scores.ts';
 
 describe('labels', () => {
   test('Kinetics names are complete, different and in order', () => {

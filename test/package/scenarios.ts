@@ -220,13 +220,15 @@ const scenarios: Record<string, Scenario> = {
     const zeros = new Float32Array(1 << 22);
     const weights = (ours: string, value: number) =>
       new Map(
-        [...api.modelParameters(3, 4)].map(([key, shape]) => {
-          const size = api.sizeOf(shape);
-          return [
-            key,
-            api.floatTensor(shape, key === ours ? zeros.slice(0, size).fill(value) : zeros.subarray(0, size)),
-          ];
-        }),
+        [...api.specParameters(api.modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 4 }))].map(
+          ([key, shape]) => {
+            const size = api.sizeOf(shape);
+            return [
+              key,
+              api.floatTensor(shape, key === ours ? zeros.slice(0, size).fill(value) : zeros.subarray(0, size)),
+            ];
+          },
+        ),
       );
     const [weight, variance] = ['Mixed_3b/Branch_0/Conv3d_0a_1x1/weights', 'Mixed_5c/Branch_3/Conv3d_0b_1x1/variance'];
     const read = (ours: string, value: number) => () => api.readI3dCheckpoint(weights(ours, value), 'w');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.ts';
-import { preprocessGeometry } from '../../src/i3d/frames.ts';
+import { preprocessGeometry } from '../../src/models/frames.ts';
 import {
   type AugmentationOptions,
   type ClipPlan,

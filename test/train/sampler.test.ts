@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import type { HostTensor } from '../../src/core/tensor.ts';
-import { preprocessGeometry } from '../../src/i3d/frames.ts';
+import { preprocessGeometry } from '../../src/models/frames.ts';
 import { type AugmentationOptions, DEFAULT_AUGMENTATION, NO_AUGMENTATION } from '../../src/train/data/augmentation.ts';
 import type { Batch } from '../../src/train/data/batch.ts';
 import type { LabelledClip } from '../../src/train/data/clip.ts';

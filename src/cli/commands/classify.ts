@@ -6,12 +6,12 @@ import { counted } from '../../core/words.ts';
 import { type PresetName, presets } from '../../flow/index.ts';
 import type { Stream } from '../../i3d/architecture.ts';
 import { I3dStream } from '../../i3d/classifier.ts';
-import { KINETICS_400 } from '../../i3d/labels.ts';
-import { checkFusionWeights, type FusionMode } from '../../i3d/scores.ts';
 import { modelSpec } from '../../i3d/spec.ts';
 import { checkWindowRequest, type WindowRequest, windows } from '../../i3d/windows.ts';
 import { checkWritable } from '../../io/atomic.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
+import { KINETICS_400 } from '../../models/labels.ts';
+import { checkFusionWeights, type FusionMode } from '../../models/scores.ts';
 import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from '../networks.ts';
 import {
   addClipOptions,

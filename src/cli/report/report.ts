@@ -2,8 +2,8 @@
 
 import { basename } from 'node:path';
 import { counted } from '../../core/words.ts';
-import { type Scored, topK } from '../../i3d/scores.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
+import { type Scored, topK } from '../../models/scores.ts';
 import { packageVersions } from '../machine.ts';
 import { percent, seconds } from '../terminal/table.ts';
 import { STYLE } from './report-style.ts';

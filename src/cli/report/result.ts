@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import { counted } from '../../core/words.ts';
-import type { Scored } from '../../i3d/scores.ts';
+import type { Scored } from '../../models/scores.ts';
 import { print } from '../terminal/output.ts';
 import type { Spent } from '../terminal/stopwatches.ts';
 import { bar, percent, seconds, table } from '../terminal/table.ts';

@@ -2,8 +2,8 @@
 
 import type { FloatTensor } from '../../core/tensor.ts';
 import { flowToColor } from '../../flow/index.ts';
-import { cutOut } from '../../i3d/frames.ts';
 import { encodePng } from '../../io/encode.ts';
+import { cutOut } from '../../models/frames.ts';
 import type { ClipWindow } from '../streams/window-stream.ts';
 
 /** A picture, H×W×3, and its flow, H×W×2 in −1 … 1. */

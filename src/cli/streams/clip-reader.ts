@@ -2,13 +2,13 @@
  * @file The windows of a clip, one after the other: a long video is decoded as it is needed and never held as a whole.
  */
 
-import { middleSquare, preprocessGeometry } from '../../i3d/frames.ts';
 import { modelSpec } from '../../i3d/spec.ts';
 import { checkWindowRequest, type Window, type WindowRequest, windows } from '../../i3d/windows.ts';
 import { ArrayClip, isArrayPath } from '../../io/array-clip.ts';
 import { arrayFrames } from '../../io/array-source.ts';
 import { type ClipFrame, DEFAULT_FPS, type FrameSource } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
+import { middleSquare, preprocessGeometry } from '../../models/frames.ts';
 import { fitShortSide } from '../../train/data/decode.ts';
 import { type ClipRule, clipRule } from '../networks.ts';
 import type { ClipFlags } from '../options.ts';

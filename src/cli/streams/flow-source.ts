@@ -3,9 +3,9 @@
 import { InputError } from '../../core/errors.ts';
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../../core/tensor.ts';
 import { computeFlow, flowToStream, type PresetName } from '../../flow/index.ts';
-import { cutOut, type I3dInput, preprocessGeometry } from '../../i3d/frames.ts';
 import type { ModelSpec } from '../../i3d/spec.ts';
 import { ArrayClip } from '../../io/array-clip.ts';
+import { cutOut, type I3dInput, preprocessGeometry } from '../../models/frames.ts';
 import type { Session } from '../session.ts';
 import type { ClipWindow } from './window-stream.ts';
 

@@ -3,9 +3,9 @@
 import { InputError } from '../../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../../core/tensor.ts';
 import { Recoverable } from '../../gpu/recover.ts';
-import { FrameReducer } from '../../i3d/frames.ts';
 import { damageOf } from '../../io/damage.ts';
 import type { ClipFrame } from '../../io/video.ts';
+import { FrameReducer } from '../../models/frames.ts';
 import type { PreprocessAttributes } from '../../ops/preprocess.ts';
 import type { fitShortSide } from '../../train/data/decode.ts';
 import type { Session } from '../session.ts';

@@ -1,8 +1,8 @@
 /** @file Frames that come one after the other, joined to windows. */
 
 import { InputError } from '../../core/errors.ts';
-import type { I3dInput, Region } from '../../i3d/frames.ts';
 import { windows } from '../../i3d/windows.ts';
+import type { I3dInput, Region } from '../../models/frames.ts';
 import type { Part } from './frame-stream.ts';
 
 /** Frames of a window. */

@@ -137,7 +137,7 @@ export const MEMBERS: readonly Member[] = [
 
 export function memberCandidates(conv: Convolution): RankedCandidate[] {
   const { geometry, groups, x, outputs, profile } = conv;
-  const parts = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
+  const parts = splitWindows(geometry, x, outputs, profile);
   const members = MEMBERS.filter((member) => member.applies(groups, profile) && takes(member, [x, ...outputs]));
   return members.flatMap((member): RankedCandidate[] => {
     const weights = memberWeights(member, conv, conv.packedWeights);

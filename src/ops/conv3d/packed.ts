@@ -6,9 +6,9 @@
 import { conv3dStemPack, packedProblem, packedShape } from '../../kernels/conv3d/stem.ts';
 import { denseView, pixelsOf, vec4s } from '../../kernels/shared/view.ts';
 import type { Argument, Candidate } from '../operator.ts';
+import { splitForScratch } from '../window.ts';
 import { type Convolution, memberWeights, problemOf, type RankedCandidate, spareOutputs, takes } from './family.ts';
 import { MEMBERS } from './members.ts';
-import { splitForWorkspace } from './parts.ts';
 
 /** From more channels on, packing saves nothing worth a copy of x. */
 const FEW_CHANNELS = 4;
@@ -38,14 +38,11 @@ export function packedCandidates(conv: Convolution): RankedCandidate[] {
   const columns = outputs[0]!.view.shape[3];
   const packed = (samples: number, frames: number) =>
     denseView(packedShape([samples, frames, ...x.view.shape.slice(2)] as unknown as typeof x.view.shape, kw, columns));
-  const bytes = (samples: number, frames: number): number => {
+  const workspaces = (samples: number, frames: number): number[] => {
     const view = packed(samples, frames);
-    return pixelsOf(view) * view.stride * 16;
+    return [pixelsOf(view) * view.stride * 16];
   };
-  const split = splitForWorkspace(geometry, x, outputs, profile, (n, frames) => [bytes(n, frames)], {
-    budget: PACKED_BYTES,
-    step: 1,
-  });
+  const split = splitForScratch(geometry, x, outputs, profile, { workspaces, budget: PACKED_BYTES, step: 1 });
   if (!split) return [];
   const packedWeights = conv.weights.packed(kt * kh, kw * cin);
   const members = MEMBERS.filter(

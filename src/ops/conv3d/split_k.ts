@@ -28,7 +28,7 @@ export function splitKCandidates(conv: Convolution): RankedCandidate[] {
   const k = sizeOf(geometry.kernel) * 4 * vec4s(cin);
   const parts = splitKParts(pixelsOf(outputs[0]!.view), cout, k);
   if (groups !== 1 || parts < 2) return [];
-  const pieces = splitWindows(geometry, x, outputs, profile.maxStorageBinding, profile.bindingAlignment);
+  const pieces = splitWindows(geometry, x, outputs, profile);
   const bytes = Math.max(...pieces.map((part) => splitKBytes(problemOf(conv, part), parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;

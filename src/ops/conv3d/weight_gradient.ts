@@ -26,7 +26,7 @@ export function weightGradientCandidates(
   const [x, dy] = inputs as readonly [Operand, Operand];
   if (x.storage === dy.storage) throw new GraphError('its two inputs must not share memory');
   const dw = outputs[0]!.view;
-  const pieces = splitWindows(geometry, x, [dy], profile.maxStorageBinding, profile.bindingAlignment);
+  const pieces = splitWindows(geometry, x, [dy], profile);
   const whole = pieces.map((piece): Conv3dWeightGradientProblem => {
     const { kernel, stride } = geometry;
     const rest = { kernel, stride, padding: piece.padding, groups, parts: 1 };

@@ -20,9 +20,8 @@ import {
 import { conv3dWinogradInput, conv3dWinogradOutputGradient } from '../../kernels/winograd/transforms.ts';
 import { conv3dWinogradWeightGradient } from '../../kernels/winograd/weight_gradient.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
-import type { Part, WindowGeometry } from '../window.ts';
+import { type Part, splitForScratch, type WindowGeometry } from '../window.ts';
 import { type RankedCandidate, WORKSPACE_BUDGET } from './family.ts';
-import { splitForWorkspace } from './parts.ts';
 import {
   partsOf,
   type WeightGradientKind,
@@ -60,11 +59,11 @@ function candidatesOf(
   const [x, dy] = inputs as readonly [Operand, Operand];
   const { kernel, stride } = geometry;
   const [cin, cout] = [x.view.shape[4], dy.view.shape[4]];
-  const sizes = (samples: number, inputFrames: number, outputFrames: number): number[] => {
+  const workspaces = (samples: number, inputFrames: number, outputFrames: number): number[] => {
     const layout = (frames: number) => layoutOf(geometry, tile, samples, frames, x.view, dy.view);
     return [layout(inputFrames).inputBytes, layout(outputFrames).outputBytes];
   };
-  const split = splitForWorkspace(geometry, x, [dy], profile, sizes, { budget: WORKSPACE_BUDGET, step: 1 });
+  const split = splitForScratch(geometry, x, [dy], profile, { workspaces, budget: WORKSPACE_BUDGET, step: 1 });
   if (!split) return [];
   const loop = loopBound(profile);
   const products = split.parts.map((part) => productOf(geometry, tile, part));

@@ -17,8 +17,8 @@ import {
 import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
+import { splitForScratch } from '../window.ts';
 import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './family.ts';
-import { splitForWorkspace } from './parts.ts';
 import type { PackedWeights } from './weights.ts';
 
 /** A way of computing the matrix products. */
@@ -129,7 +129,7 @@ export function winogradCandidates(conv: Convolution): RankedCandidate[] {
 function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): RankedCandidate[] {
   const { geometry, x, outputs, profile, cout } = conv;
   const { kernel, stride } = geometry;
-  const sizes = (samples: number, inputFrames: number, outputFrames: number): number[] => {
+  const workspaces = (samples: number, inputFrames: number, outputFrames: number): number[] => {
     const frames = (shape: typeof x.view.shape, count: number) =>
       [samples, count, shape[2], shape[3], shape[4]] as const;
     const y = frames(outputs[0]!.view.shape, outputFrames);
@@ -137,8 +137,8 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
     const layout = winogradLayout(shape, tile);
     return [layout.inputBytes, layout.outputBytes];
   };
-  const limits = { budget: WORKSPACE_BUDGET, step: tile.t };
-  const split = splitForWorkspace(geometry, x, outputs, profile, sizes, limits);
+  const scratch = { workspaces, budget: WORKSPACE_BUDGET, step: tile.t };
+  const split = splitForScratch(geometry, x, outputs, profile, scratch);
   if (!split) return [];
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
   const loop = loopBound(profile);

@@ -120,15 +120,16 @@ export type TrainConfig = v.InferOutput<typeof configuration>;
 export type TrainConfigInput = v.InferInput<typeof configuration>;
 export type Stage = v.InferOutput<typeof stage>;
 
-type Overrides = { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[Key] | undefined };
-
 /**
  * @param path A JSON configuration, whose paths are relative to it, or the data set itself. Results go to `<name>-model` in
  *   the current folder where nothing else is said.
  * @param overrides What the command line says; it comes before the file.
  * @throws InputError that names the field, what is wrong and what would be right.
  */
-export async function readConfig(path: string, overrides: Overrides = {}): Promise<TrainConfig> {
+export async function readConfig(
+  path: string,
+  overrides: { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[Key] | undefined } = {},
+): Promise<TrainConfig> {
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
   const out = `${basename(path, extname(path))}-model`;
   if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, out, ...given }, path);

@@ -17,7 +17,7 @@ export type Models = Partial<Record<Stream, Model>>;
 export const MODEL_FILES: Readonly<Record<Stream, string>> = { rgb: 'rgb.safetensors', flow: 'flow.safetensors' };
 
 /** The folder of the models that come with the package. */
-export const SHIPPED_MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
+export const SHIPPED_MODELS = fileURLToPath(new URL('../../../models/', import.meta.url));
 
 /** @throws InputError when there is no such file, or it is no model file. */
 export async function readModelFile(path: string): Promise<Model> {

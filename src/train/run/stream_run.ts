@@ -13,7 +13,7 @@ import { recordClips } from '../data/clip_record.ts';
 import { mirroredClasses } from '../data/mirror.ts';
 import { type PreparedSet, prepareClips, type SkippedClip } from '../data/prepare.ts';
 import { Sampler } from '../data/sampler.ts';
-import { accuracy, scoreClips } from '../evaluate/evaluation.ts';
+import { classificationMetrics, scoreClips } from '../evaluate/evaluation.ts';
 import type { EvaluationLine, MetricsFile } from '../evaluate/metrics.ts';
 import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
@@ -180,7 +180,7 @@ async function evaluateNow(
     tuning,
     onProgress: (done) => observer.onClips(`${spec.stream}, test clip`, done, 0),
   });
-  const { top1, top5, loss } = accuracy(clips, spec.classes);
+  const { top1, top5, loss } = classificationMetrics(clips, spec.classes);
   return { kind: 'evaluation', stream: spec.stream, stage, step, top1, top5, loss };
 }
 
