@@ -56,11 +56,18 @@ module.exports = {
       },
     },
     {
-      name: 'sources-do-not-import-tests-bench-or-web',
+      name: 'sources-do-not-import-tests-bench-examples-or-web',
       severity: 'error',
       comment: 'What ships must not need what does not.',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|web)/' },
+      to: { path: '^(test|bench|examples|web)/' },
+    },
+    {
+      name: 'examples-import-the-package',
+      severity: 'error',
+      comment: 'An example sees what users see: the package, by its name.',
+      from: { path: '^examples/' },
+      to: { path: '^(src/(?!(index|node)\\.ts$)|test/|bench/|web/)' },
     },
     {
       name: 'no-cycles',

@@ -131,7 +131,6 @@ export {
   softmax,
   topK,
 } from './models/scores.ts';
-export type { AttributesOf, OperatorType } from './ops/index.ts';
-export type { TensorType } from './ops/operator.ts';
+export { defineOperator, type NoAttributes, type Operator, type TensorType } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';

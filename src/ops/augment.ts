@@ -7,7 +7,7 @@ import {
   augmentClip as augmentClipKernel,
   GEOMETRY_VALUES,
 } from '../kernels/clip/augment_clip.ts';
-import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 
 export interface AugmentClipAttributes {
@@ -26,7 +26,7 @@ export interface AugmentClipAttributes {
  * values as they are where it is 0: for RGB brightness, contrast, saturation, for flow speed.
  * Output: float32 N×T×size×size×(3 or 2).
  */
-export const augmentClip: Operator<AugmentClipAttributes> = {
+export const augmentClip = defineOperator<AugmentClipAttributes>({
   type: 'augmentClip',
   takesFrames: true,
   infer({ size, scale, flow }, [clip, geometry]) {
@@ -90,4 +90,4 @@ export const augmentClip: Operator<AugmentClipAttributes> = {
       });
     return [{ name: 'bilinear', accuracy: 'exact', workspaces: [], lower }];
   },
-};
+});

@@ -4,7 +4,7 @@ import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
-import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 
 export interface PreprocessAttributes {
@@ -18,7 +18,7 @@ export interface PreprocessAttributes {
 }
 
 /** Input: uint8 frames N×T×H×W×3. Output: float32 N×T×crop×3. */
-export const preprocess: Operator<PreprocessAttributes> = {
+export const preprocess = defineOperator<PreprocessAttributes>({
   type: 'preprocess',
   takesFrames: true,
   infer({ resized, crop, scale, shift }, [frames]) {
@@ -77,4 +77,4 @@ export const preprocess: Operator<PreprocessAttributes> = {
       });
     return [{ name: 'bilinear', accuracy: 'exact', workspaces: [], lower }];
   },
-};
+});

@@ -14,6 +14,7 @@ import {
   specMinimum,
   specParameters,
 } from '../../src/i3d/spec.ts';
+import { operators } from '../../src/ops/index.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
 
@@ -95,10 +96,10 @@ test('a model has one dropout, before the logits; the graph for evaluation has n
   const logits = addModel(builder, small, builder.input('clip', [2, 16, 56, 56, 3]));
   expect(builder.shapeOf(logits)).toEqual([2, 6]);
   const { nodes, names } = builder.build();
-  const drops = nodes.filter(({ op }) => op === 'dropout');
+  const drops = nodes.filter(({ operator }) => operator === operators.dropout);
   expect(drops).toMatchObject([{ attributes: { rate: 0.5 }, inputs: [names.get('AvgPool')] }]);
   expect(nodes.find(({ name }) => name === 'Logits/Conv3d_0c_1x1')!.inputs[0]).toBe(drops[0]!.outputs[0]);
-  expect(modelGraph(small).nodes.some(({ op }) => op === 'dropout')).toBe(false);
+  expect(modelGraph(small).nodes.some(({ operator }) => operator === operators.dropout)).toBe(false);
 });
 
 test('runs: fresh logits are small, and probabilities sum to 1', async () => {

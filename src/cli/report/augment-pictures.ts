@@ -6,6 +6,7 @@ import { flowToColor } from '../../flow/index.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { compile } from '../../graph/compile.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
+import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES, SEGMENT_FRAMES } from '../../train/data/augmentation.ts';
 import { type BatchSize, gather, type Sample, type Stream } from '../../train/data/batch.ts';
 import type { ClipSource } from '../../train/data/clip.ts';
@@ -95,7 +96,7 @@ function show<Result>(
     builder.input('clip', [1, frames, shortSide, shortSide, channels], stream === 'flow' ? 'f32' : 'u8'),
     builder.input('geometry', [1, GEOMETRY_VALUES]),
   ];
-  builder.name('y', builder.add('augmentClip', 'Augment', { size, ...VALUES[stream] }, inputs)[0]!);
+  builder.name('y', builder.add(augmentClip, 'Augment', { size, ...VALUES[stream] }, inputs)[0]!);
   const graph = builder.build();
   return session.onDevice(async (gpu) => {
     const parameters = new DeviceParameters(gpu, new Map());

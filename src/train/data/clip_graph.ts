@@ -3,6 +3,7 @@
 import { GraphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { addModel, type ModelSpec } from '../../i3d/spec.ts';
+import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES } from './augmentation.ts';
 
 /** Bytes 0 … 255 to −1 … 1. */
@@ -20,7 +21,7 @@ export function clipGraph(spec: ModelSpec, batch: number, dropout: number): Grap
   const clip = builder.input('clip', [batch, frames, shortSide, shortSide, channels], flow ? 'f32' : 'u8');
   const geometry = builder.input('geometry', [batch, GEOMETRY_VALUES]);
   const values = flow ? { scale: flowBound, shift: 0 } : RGB;
-  const [x] = builder.add('augmentClip', 'Augment', { size, flow, ...values }, [clip, geometry]);
+  const [x] = builder.add(augmentClip, 'Augment', { size, flow, ...values }, [clip, geometry]);
   addModel(builder, spec, x!, { dropout });
   return builder.build();
 }
