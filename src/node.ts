@@ -182,10 +182,10 @@ export { type EvaluateModelsOptions, evaluateModels, type ModelsEvaluation } fro
 export type { ClassificationMetrics, Evaluation } from './train/evaluate/evaluation.ts';
 export type { EvaluationLine, MetricsLine, StepLine } from './train/evaluate/metrics.ts';
 export { parseConfig, readConfig, type TrainConfig, type TrainConfigInput } from './train/run/config.ts';
-export type { StepReport } from './train/run/loop.ts';
 export { encodeModelFile, type Models, readModelFile, readModels, saveModelFile } from './train/run/model_files.ts';
 export { type RunOptions, type RunResult, runTraining } from './train/run/run.ts';
 export type { PlannedStage } from './train/run/stages.ts';
+export type { StepReport } from './train/run/step_runner.ts';
 export type { RunObserver, StreamPlan } from './train/run/stream_run.ts';
 
 export interface NodeGpuOptions extends GpuOptions {

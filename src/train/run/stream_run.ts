@@ -17,10 +17,11 @@ import { classificationMetrics, scoreClips } from '../evaluate/evaluation.ts';
 import type { EvaluationLine, MetricsFile } from '../evaluate/metrics.ts';
 import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
-import { type Position, type StepReport, train } from './loop.ts';
+import { type Position, train } from './loop.ts';
 import { batchNormMode, type PlannedStage, planStages, totalSteps, trainsParameter } from './stages.ts';
 import type { Start } from './start.ts';
 import { TrainingStep, type TrainingStepOptions } from './step.ts';
+import type { StepReport } from './step_runner.ts';
 
 /** Who wants to know what is going on. */
 export interface RunObserver {
