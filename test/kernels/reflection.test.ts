@@ -54,7 +54,7 @@ function flowKernels(): Kernel[] {
 function matrixKernels(): Kernel[] {
   const x = denseView([1, 2, 7, 7, 8]);
   const window = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1] } as const;
-  const problem: Conv3dProblem = { x, outputs: [x], ...window, groups: 1, relu: true };
+  const problem: Conv3dProblem = { x, outputs: [x], ...window, groups: 1, activation: 'relu' };
   const tile = { bm: 32, bn: 32, bk: 16, rows: 2, columns: 2, M: 8, N: 8, K: 8 };
   const device = { lanes: 8, dialect: emulatedMatrices(8) };
   return [

@@ -95,8 +95,8 @@ const normalisation = sample(({ add, input }) => {
   add(operators.channelSum, {}, x);
   add(operators.batchStatistics, {}, x);
   add(operators.updateStatistics, { momentum: 0.1, count: 9 }, mean, variance, gamma, beta);
-  for (const relu of [false, true]) {
-    const attributes = { epsilon: 1e-3, relu, batch: true };
+  for (const activation of ['none', 'relu'] as const) {
+    const attributes = { epsilon: 1e-3, activation, batch: true };
     add(operators.normalize, attributes, x, mean, variance, gamma, beta);
     add(operators.normalizeGradient, attributes, x, mean, variance, gamma, beta, x);
   }
@@ -107,8 +107,8 @@ const folded = sample(({ add, input, builder }) => {
   const [gamma, beta, mean, variance] = ['gamma', 'beta', 'mean', 'variance'].map((name) =>
     builder.parameter(name, [9]),
   );
-  for (const relu of [false, true]) {
-    add(operators.batchNorm, { epsilon: 1e-3, relu }, input(2, 4, 6, 6, 9), gamma!, beta!, mean!, variance!);
+  for (const activation of ['none', 'relu'] as const) {
+    add(operators.batchNorm, { epsilon: 1e-3, activation }, input(2, 4, 6, 6, 9), gamma!, beta!, mean!, variance!);
   }
   const weights = builder.parameter('weights', [1, 1, 1, 4, 9]);
   const [scaled] = builder.add(operators.foldedWeights, 'weights', { epsilon: 1e-3 }, [weights, gamma!, variance!]);
@@ -120,7 +120,7 @@ const folded = sample(({ add, input, builder }) => {
 
 const pointwise = sample(({ add, input }) => {
   const [a, b] = [input(2, 4, 6, 6, 9), input(2, 4, 6, 6, 9)];
-  for (const relu of [false, true]) add(operators.add, { relu }, a, b);
+  for (const activation of ['none', 'relu'] as const) add(operators.add, { activation }, a, b);
   add(operators.relu, {}, a);
   add(operators.reluGradient, {}, a, b);
   add(operators.dropout, { rate: 0.5, salt: 1 }, a, input(4));
