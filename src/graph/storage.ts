@@ -21,7 +21,7 @@ export interface Storage {
   readonly state?: string;
 }
 
-export interface Placement {
+interface Placement {
   /** Index into `storages`. */
   readonly storage: number;
   readonly view: View;
