@@ -10,7 +10,7 @@ import type { GradientContext } from '../ops/operator.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Node, ValueId } from './graph.ts';
 
-interface GradientOptions {
+export interface GradientOptions {
   /**
    * Values that are kept from the forward pass. Where given, whatever lies between two of them is computed again when the
    * backward pass comes to it: memory for time. (Chen et al., "Training deep nets with sublinear memory cost", 2016.)
