@@ -60,6 +60,7 @@ export {
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
+export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
@@ -117,8 +118,23 @@ export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
-// Operators.
+// Operators and kernels of one's own.
 export type { Triple } from './kernels/conv3d/problem.ts';
+export { activation, type Element, elementOf } from './kernels/shared/element.ts';
+export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
+export {
+  constant,
+  divideUp,
+  type FieldType,
+  type FieldValues,
+  foldGrid,
+  kernel,
+  repeat,
+  type Struct,
+  storage,
+  struct,
+  texels,
+} from './kernels/shared/wgsl.ts';
 export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './models/frames.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
 export {
@@ -131,6 +147,26 @@ export {
   softmax,
   topK,
 } from './models/scores.ts';
-export { defineOperator, type NoAttributes, type Operator, type TensorType } from './ops/operator.ts';
+export {
+  type Argument,
+  type Candidate,
+  type ConstantArgument,
+  type Cost,
+  defineOperator,
+  type GradientContext,
+  input as fromInput,
+  type LoweredDispatch,
+  type NoAttributes,
+  type NodeOperands,
+  type Operand,
+  type Operator,
+  output as fromOutput,
+  type Preparation,
+  pointwiseCost,
+  single as singleDispatch,
+  storedBytes,
+  type TensorType,
+  type ValueRef,
+} from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';

@@ -86,7 +86,7 @@ export class GraphBuilder {
     const { stride = [1, 1, 1], padding = 'same', groups = 1, bias } = options;
     const channels = [this.typeOf(weights, `The weights of ${name}`).shape.at(-1) ?? 1];
     const inputs = bias === undefined ? [x, weights] : [x, weights, bias];
-    return this.add(conv3d, name, { stride, padding, groups, relu: false, channels }, inputs)[0]!;
+    return this.add(conv3d, name, { stride, padding, groups, activation: 'none', channels }, inputs)[0]!;
   }
 
   maxPool3d(name: string, x: ValueId, options: Pool3dOptions): ValueId {
@@ -109,7 +109,7 @@ export class GraphBuilder {
     epsilon: number,
   ): ValueId {
     const { gamma, beta, mean, variance } = parameters;
-    return this.add(batchNorm, name, { epsilon, relu: false }, [x, gamma, beta, mean, variance])[0]!;
+    return this.add(batchNorm, name, { epsilon, activation: 'none' }, [x, gamma, beta, mean, variance])[0]!;
   }
 
   relu(name: string, x: ValueId): ValueId {
@@ -117,7 +117,7 @@ export class GraphBuilder {
   }
 
   sum(name: string, a: ValueId, b: ValueId): ValueId {
-    return this.add(add, name, { relu: false }, [a, b])[0]!;
+    return this.add(add, name, { activation: 'none' }, [a, b])[0]!;
   }
 
   /** x …×Cin, weights Cin×Cout. */

@@ -4,6 +4,7 @@ import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { packChannels } from '../kernels/conv3d/problem.ts';
 import { affine } from '../kernels/norm/affine.ts';
+import type { Activation } from '../kernels/pointwise/activation.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { type Argument, defineOperator, pointwiseCost } from './operator.ts';
 import { pointwise } from './window.ts';
@@ -13,7 +14,7 @@ export interface BatchNormAttributes {
 }
 
 export interface BatchNormActivation extends BatchNormAttributes {
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
 /** gamma / √(variance + ε), in float64. */
@@ -39,7 +40,7 @@ export const batchNorm = defineOperator<BatchNormActivation>({
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
-  candidates({ epsilon, relu }, io, profile) {
+  candidates({ epsilon, activation }, io, profile) {
     const scale: Argument = {
       from: 'constant',
       layout: `batchNorm scale ${epsilon}`,
@@ -60,7 +61,7 @@ export const batchNorm = defineOperator<BatchNormActivation>({
         x,
         io.outputs,
         profile,
-        ([from], [to]) => affine({ x: from!, y: to!, relu }, channelSweep(profile)),
+        ([from], [to]) => affine({ x: from!, y: to!, activation }, channelSweep(profile)),
         [scale, shift],
       ),
     ];

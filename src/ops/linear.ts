@@ -34,7 +34,7 @@ export const linear = defineOperator<Record<never, never>>({
   },
   candidates(_, io, profile) {
     const geometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' } as const;
-    return conv3dCandidates({ geometry, groups: 1, relu: false, bias: io.inputs.length > 2 }, io, profile);
+    return conv3dCandidates({ geometry, groups: 1, activation: 'none', bias: io.inputs.length > 2 }, io, profile);
   },
   /** Those of a convolution of 1×1×1 on as many pixels as x has rows. */
   gradient(context) {

@@ -9,6 +9,7 @@ import {
   normalizeGradientPartials,
   normalizeGradientTotals,
 } from '../kernels/norm/normalize_gradient.ts';
+import type { Activation } from '../kernels/pointwise/activation.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, input, output, pointwiseCost, storedBytes } from './operator.ts';
@@ -17,7 +18,7 @@ import { pointwise } from './window.ts';
 
 export interface NormalizeAttributes {
   readonly epsilon: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
   /** Mean and variance are the batch statistics of x, so that the gradient by x goes through them too. */
   readonly batch: boolean;
 }
@@ -33,7 +34,7 @@ export const normalize = defineOperator<NormalizeAttributes>({
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(3, inputs, outputs),
-  candidates({ epsilon, relu }, io, profile) {
+  candidates({ epsilon, activation }, io, profile) {
     const vectors = VECTORS.map((_, i) => vectorArgument(io, i + 1));
     const sweep = channelSweep(profile);
     return [
@@ -42,7 +43,7 @@ export const normalize = defineOperator<NormalizeAttributes>({
         io.inputs.slice(0, 1),
         io.outputs,
         profile,
-        ([x], [y]) => normalizeKernel({ x: x!, y: y!, epsilon, relu }, sweep),
+        ([x], [y]) => normalizeKernel({ x: x!, y: y!, epsilon, activation }, sweep),
         vectors,
       ),
     ];

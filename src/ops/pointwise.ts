@@ -2,6 +2,7 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
+import type { Activation } from '../kernels/pointwise/activation.ts';
 import { add as addKernel } from '../kernels/pointwise/add.ts';
 import { relu as reluKernel } from '../kernels/pointwise/relu.ts';
 import { reluGradient as reluGradientKernel } from '../kernels/pointwise/relu_gradient.ts';
@@ -49,7 +50,7 @@ export const reluGradient = defineOperator<Record<never, never>>({
 });
 
 export interface AddAttributes {
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
 /** Inputs: a and b of one shape. */
@@ -76,7 +77,8 @@ export const add = defineOperator<AddAttributes>({
   },
   gradient({ name, attributes, outputs, gradients, add: append }) {
     const dy = gradients[0]!;
-    const masked = attributes.relu ? append(reluGradient, `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
+    const masked =
+      attributes.activation === 'relu' ? append(reluGradient, `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
     return [masked, masked];
   },
 });

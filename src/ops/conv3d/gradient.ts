@@ -103,7 +103,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
         return [first, size[i] - dy.view.shape[i + 1]! + kernel[i] - 1 - first] as const;
       };
       const geometry: WindowGeometry = { kernel, stride, padding: [around(0), around(1), around(2)] };
-      return conv3dCandidates({ geometry, groups, relu: false, bias: false, turned: true }, io, profile);
+      return conv3dCandidates({ geometry, groups, activation: 'none', bias: false, turned: true }, io, profile);
     }
     if (Math.max(dy.storageBytes, dx.storageBytes) > profile.maxStorageBinding) {
       throw new GraphError(
