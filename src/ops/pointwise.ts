@@ -20,6 +20,7 @@ function expectOneShape(a: TensorType, b: TensorType): void {
 /** Input: x of any shape. */
 export const relu = defineOperator<Record<never, never>>({
   type: 'relu',
+  keepsPadding: true,
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
   candidates: (_, io, profile) => [
@@ -35,6 +36,7 @@ export const relu = defineOperator<Record<never, never>>({
 /** Inputs: y, what ReLU gave, and dy. */
 export const reluGradient = defineOperator<Record<never, never>>({
   type: 'reluGradient',
+  keepsPadding: true,
   infer(_, [y, dy]) {
     expectOneShape(y!, dy!);
     return [y!];
@@ -54,6 +56,8 @@ export interface AddAttributes {
 /** Inputs: a and b of one shape. */
 export const add = defineOperator<AddAttributes>({
   type: 'add',
+  keepsPadding: true,
+  sharesInputs: true,
   infer(_, [a, b]) {
     expectOneShape(a!, b!);
     return [a!];

@@ -9,6 +9,7 @@ import { mergeSiblings } from '../../src/graph/passes/merge_siblings.ts';
 import { prune } from '../../src/graph/rewrite.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/model.ts';
+import { viewOf } from '../../src/kernels/shared/layout.ts';
 import { moduleGraph } from './graphs.ts';
 
 const ops = (graph: Graph) => graph.nodes.map((node) => node.operator.type);
@@ -68,8 +69,8 @@ describe('concatInPlace', () => {
     const { placements } = assignStorage(graph);
     const slices = concat.inputs.map((value) => placements[value]!);
     expect(new Set(slices.map(({ storage }) => storage)).size).toBe(1);
-    expect(slices.map(({ view }) => view.base)).toEqual([0, 2, 7, 9]);
-    expect(slices.every(({ view }) => view.stride === 12)).toBe(true);
+    expect(slices.map(({ layout }) => viewOf(layout)?.base)).toEqual([0, 2, 7, 9]);
+    expect(slices.every(({ layout }) => viewOf(layout)?.stride === 12)).toBe(true);
   });
 
   it.each([

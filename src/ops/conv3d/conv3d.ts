@@ -28,6 +28,7 @@ export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'paddi
 /** Inputs: x, weights, and a bias of Cout values where it has one. */
 export const conv3d = defineOperator<Conv3dAttributes>({
   type: 'conv3d',
+  keepsPadding: true,
   halves: true,
   infer(attributes, [x, weights, bias]) {
     const [n, t, h, w, cin] = expectVolume(x, 'its input');
