@@ -10,7 +10,7 @@ import type { Graph, ValueId } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { operators } from '../../src/ops/index.ts';
-import type { Operator } from '../../src/ops/operator.ts';
+import { defineOperator, type NoAttributes, type Operator } from '../../src/ops/operator.ts';
 import { moduleGraph } from '../graph/graphs.ts';
 
 interface Nodes {
@@ -118,6 +118,10 @@ const folded = sample(({ add, input, builder }) => {
   builder.name('joined', builder.conv3d('joined', input(1, 2, 5, 5, 4), joined!));
 });
 
+const { keepsPadding: _, gradient: __, ...withoutPadding } = { ...operators.relu, type: 'x + 1' };
+/** Without a word about its padding lanes, which the plan has to clear then. */
+const shifted = defineOperator<NoAttributes>(withoutPadding);
+
 const pointwise = sample(({ add, input }) => {
   const [a, b] = [input(2, 4, 6, 6, 9), input(2, 4, 6, 6, 9)];
   for (const activation of ['none', 'relu'] as const) add(operators.add, { activation }, a, b);
@@ -125,9 +129,21 @@ const pointwise = sample(({ add, input }) => {
   add(operators.reluGradient, {}, a, b);
   add(operators.dropout, { rate: 0.5, salt: 1 }, a, input(4));
   add(operators.concat, { inPlace: false }, a, b);
-  // Not where they lie: channel 3 is no first one of a vec4.
-  add(operators.slice, { offset: 3, channels: 4 }, a);
-  add(operators.reshape, { shape: [2, 144, 9] }, a);
+  add(shifted, {}, a);
+});
+
+/** Read by an operator that takes no layout but the usual one, so that each leaves something to do. */
+const layouts = sample(({ add, input }) => {
+  const x = input(2, 4, 6, 6, 9);
+  const views = [
+    add(operators.reshape, { shape: [2, 144, 9] }, x),
+    add(operators.slice, { axis: -1, offset: 3, size: 4 }, x),
+    add(operators.pad, { axis: 1, before: 1, after: 2 }, x),
+    add(operators.shift, { axis: 1, by: 1 }, x),
+    add(operators.transpose, { order: [0, 1, 2, 4, 3] }, x),
+    add(operators.broadcast, { shape: [2, 3, 6, 9] }, input(2, 1, 6, 9)),
+  ];
+  for (const view of views) add(operators.relu, {}, view);
 });
 
 const head = sample(({ add, input, builder }) => {
@@ -150,7 +166,7 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[pools, clips, normalisation, folded, pointwise, head, optimiser],
+  ...[pools, clips, normalisation, folded, pointwise, layouts, head, optimiser],
 ];
 
 /** After the passes: convolutions with three outputs, and activations of 16 bits. */
