@@ -4,6 +4,7 @@ import { checkChoice, describeValue } from '../core/check.ts';
 import { GraphError, InputError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
+import { bestFirst } from '../ops/estimate.ts';
 import type { Candidate, NodeOperands, Operand, TensorType } from '../ops/operator.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
@@ -26,7 +27,7 @@ export interface ChoiceOptions {
   readonly tables?: readonly ShippedTable[];
 }
 
-/** A node that runs on the device, with all its ways of being computed. */
+/** A node that runs on the device, with all its ways of being computed, the best guess first. */
 export interface ChoiceNode {
   readonly node: Node;
   readonly operands: NodeOperands;
@@ -56,7 +57,7 @@ export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePr
 
 function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
   try {
-    return node.operator.candidates(node.attributes, operands, profile);
+    return bestFirst(node.operator.candidates(node.attributes, operands, profile), profile);
   } catch (error) {
     if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);
     throw error;
