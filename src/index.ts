@@ -136,6 +136,7 @@ export {
   struct,
   texels,
 } from './kernels/shared/wgsl.ts';
+export type { Arithmetic, Work } from './kernels/shared/work.ts';
 export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './models/frames.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
 export {
@@ -164,6 +165,7 @@ export {
   output as fromOutput,
   type Preparation,
   pointwiseCost,
+  type Surcharge,
   single as singleDispatch,
   storedBytes,
   type TensorType,

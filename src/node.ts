@@ -13,6 +13,7 @@ export {
   AdapterError,
   type ArchitectureId,
   type Argument,
+  type Arithmetic,
   type Axis,
   activation,
   addModel,
@@ -158,6 +159,7 @@ export {
   type SubgroupMatrices,
   type SubgroupMatrixConfig,
   type SubgroupMatrixDialect,
+  type Surcharge,
   sameShape,
   singleDispatch,
   sizeOf,
@@ -196,6 +198,7 @@ export {
   verifyInflation,
   type Window,
   type WindowRequest,
+  type Work,
   type Workgroups,
   windows,
 } from './index.ts';
