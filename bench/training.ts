@@ -4,8 +4,11 @@ import { type FloatTensor, floatTensor, type HostTensor } from '../src/core/tens
 import type { Gpu } from '../src/gpu/device.ts';
 import { GraphBuilder } from '../src/graph/builder.ts';
 import type { Graph } from '../src/graph/graph.ts';
-import type { ArchitectureId } from '../src/i3d/architecture.ts';
-import { addModel, initialParameters, type ModelSpec, modelSpec } from '../src/i3d/spec.ts';
+import type { ModelSpec } from '../src/models/definition.ts';
+import { addModel } from '../src/models/graph.ts';
+import { initialParameters } from '../src/models/parameters.ts';
+import { modelSpec } from '../src/models/spec.ts';
+import type { ArchitectureId } from '../src/models/X.ts';
 import { TrainingStep } from '../src/train/run/step.ts';
 import { cheapNoise } from './i3d.ts';
 

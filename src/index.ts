@@ -42,20 +42,8 @@ export {
   type NamingId,
   readI3dCheckpoint,
 } from './i3d/checkpoint.ts';
-export {
-  type I3dResult,
-  type I3dRunOptions,
-  I3dStream,
-  type I3dStreamOptions,
-  type StreamNetwork,
-} from './i3d/classifier.ts';
-export { readImageModel } from './i3d/image_checkpoint.ts';
-export { inflateKernel, inflateModel } from './i3d/inflate.ts';
-export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
-export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './i3d/model_file.ts';
-export * from './i3d/spec.ts';
-export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './i3d/verify.ts';
-export * from './i3d/windows.ts';
+export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/graph.ts';
+export { readImageModel } from './i3d/image_namings.ts';
 // Formats, from bytes.
 export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
@@ -71,7 +59,16 @@ export {
   preprocessGeometry,
   SHORT_SIDE,
 } from './models/frames.ts';
+export { inflateKernel, inflateModel } from './models/inflate.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './models/model_file.ts';
+export {
+  type I3dResult,
+  type I3dRunOptions,
+  I3dStream,
+  type I3dStreamOptions,
+  type StreamNetwork,
+} from './models/recogniser.ts';
 export {
   averageLogits,
   checkFusionWeights,
@@ -83,4 +80,7 @@ export {
   softmax,
   topK,
 } from './models/scores.ts';
+export * from './models/spec.ts';
+export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './models/verify.ts';
+export * from './models/windows.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Session, withSession } from '../../src/cli/session.ts';
 import { recognise } from '../../src/cli/streams/recognise.ts';
 import { Stopwatches } from '../../src/cli/terminal/stopwatches.ts';
-import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
+import { modelParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { clipCaches } from '../../src/train/data/clip_caches.ts';
 import { parseConfig } from '../../src/train/run/config.ts';
 import { runTraining } from '../../src/train/run/run.ts';
@@ -26,7 +27,7 @@ const spec = modelSpec({
   shortSide: 32,
 });
 const parameters = new Map(
-  [...specParameters(spec)].map(([name, shape]) => {
+  [...modelParameters(spec)].map(([name, shape]) => {
     const tensor = formulaTensor(name, shape);
     return [name, { ...tensor, data: tensor.data.map((value) => (/variance/.test(name) ? 1 : value)) }] as const;
   }),

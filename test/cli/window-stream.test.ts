@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ahead, checkDamage, type Part } from '../../src/cli/streams/frame-stream.ts';
 import { slide } from '../../src/cli/streams/window-stream.ts';
-import { windows } from '../../src/i3d/windows.ts';
+import { windows } from '../../src/models/windows.ts';
 
 /** Frames of one pixel that carry their number. */
 async function* numbered(start: number, end: number): AsyncGenerator<Part, void, undefined> {

@@ -3,12 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
-import { checkpointShapes, mapCheckpoint, modelParameters, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
+import { checkpointShapes, mapCheckpoint, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
 import {
   decodeTensorFlowIndex,
   encodeTensorFlowCheckpoint,
   readTensorFlowCheckpoint,
 } from '../../src/io/tensorflow.ts';
+import { modelParameters } from '../../src/models/parameters.ts';
 import { fill } from '../formula.ts';
 import { describeWithShared } from '../shared.ts';
 import { formulaStateDict } from './end_points.ts';

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { FloatTensor, HostTensor } from '../../src/core/tensor.ts';
 import { readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
-import { I3dStream } from '../../src/i3d/classifier.ts';
 import { decodeNpy } from '../../src/io/npy.ts';
 import { loadWeights } from '../../src/io/weights.ts';
 import { FrameReducer } from '../../src/models/frames.ts';
 import { KINETICS_400 } from '../../src/models/labels.ts';
+import { Recogniser } from '../../src/models/recogniser.ts';
 import { fuse, topK } from '../../src/models/scores.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
@@ -32,8 +32,8 @@ describeWithShared(
 
     test('agree with PyTorch, alone and together', async () => {
       const frames = array(framesPath) as HostTensor<'u8'>;
-      const rgb = new I3dStream(gpu(), await load(rgbWeights));
-      const flow = new I3dStream(gpu(), await load(flowWeights));
+      const rgb = new Recogniser(gpu(), await load(rgbWeights));
+      const flow = new Recogniser(gpu(), await load(flowWeights));
       try {
         const window = { start: 0, frames: 16 };
         const seen = await rgb.run(frames, window);

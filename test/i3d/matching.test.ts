@@ -4,16 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import { floatToHalf } from '../../src/core/half.ts';
 import { floatTensor, type HostTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
-import {
-  checkpointShapes,
-  mapCheckpoint,
-  modelParameters,
-  type NamingId,
-  readI3dCheckpoint,
-} from '../../src/i3d/checkpoint.ts';
-import { I3dStream } from '../../src/i3d/classifier.ts';
-import { modelFileContents, parseModelFile } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
+import { checkpointShapes, mapCheckpoint, type NamingId, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
+import { modelFileContents, parseModelFile } from '../../src/models/model_file.ts';
+import { initialParameters, modelParameters } from '../../src/models/parameters.ts';
+import { Recogniser } from '../../src/models/recogniser.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { testGpu } from '../harness.ts';
 
 const classes = 7;
@@ -175,7 +170,7 @@ describe('without a logits layer', () => {
     const headless = { ...spec, classes: 0 };
     const rest = new Map([...parameters].filter(([name]) => !name.startsWith('Logits')));
     const model = parseModelFile(modelFileContents({ spec: headless, classes: [], parameters: rest }), 'x');
-    const streams = [{ spec, parameters }, model].map((network) => new I3dStream(gpu(), network));
+    const streams = [{ spec, parameters }, model].map((network) => new Recogniser(gpu(), network));
     const shape = [4, spec.size, spec.size, 3];
     const data = Uint8Array.from({ length: sizeOf(shape) }, (_, i) => (i * 7919) % 251);
     try {

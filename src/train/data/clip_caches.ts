@@ -1,7 +1,7 @@
 /** @file One cache for all streams that look at clips in the same way. Node only. */
 
 import type { Gpu } from '../../gpu/device.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
+import type { ModelSpec } from '../../models/definition.ts';
 import { ClipCache } from './clip_cache.ts';
 
 export interface ClipCachesOptions {

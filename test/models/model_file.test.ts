@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { halfToFloat } from '../../src/core/half.ts';
 import { floatTensor, type StateDict } from '../../src/core/tensor.ts';
-import { type Model, modelFileContents, parseModelFile } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
 import { saveSafetensors } from '../../src/io/weights.ts';
+import { type Model, modelFileContents, parseModelFile } from '../../src/models/model_file.ts';
+import { initialParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { encodeModelFile, readModelFile, readModels, saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 

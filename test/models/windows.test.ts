@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { windows } from '../../src/i3d/windows.ts';
 import { preprocessGeometry } from '../../src/models/frames.ts';
+import { windows } from '../../src/models/windows.ts';
 
 const spans = (...args: Parameters<typeof windows>) => windows(...args).map(({ start, frames }) => [start, frames]);
 

@@ -1,11 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import { type FloatTensor, floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
-import { imageCheckpointShapes, readImageModel } from '../../src/i3d/image_checkpoint.ts';
-import { inflateKernel, inflateModel } from '../../src/i3d/inflate.ts';
-import { type Model, modelFileContents } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
-import { freeClipLength, freeFrames, TOLERANCE, verifyInflation } from '../../src/i3d/verify.ts';
+import { inflateKernel, inflateModel } from '../../src/models/inflate.ts';
+import { type Model, modelFileContents } from '../../src/models/model_file.ts';
+import { initialParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
+import { freeClipLength, freeFrames, TOLERANCE, verifyInflation } from '../../src/models/verify.ts';
+import { imageWeightShapes, readImageModel } from '../../src/models/weights.ts';
 import { fill } from '../formula.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
@@ -34,7 +35,7 @@ describe('inflateKernel', () => {
 /** A checkpoint in one of the namings, by the formula. */
 function checkpoint(naming: 'native' | 'torchvision' | 'slim', classes: number): Map<string, FloatTensor> {
   return new Map(
-    [...imageCheckpointShapes(naming, 3, classes)].map(([name, shape]) => {
+    [...imageWeightShapes(naming, 3, classes)].map(([name, shape]) => {
       const values = fill(name, sizeOf(shape));
       return [name, floatTensor(shape, /var/.test(name) ? values.map(Math.abs) : values)];
     }),

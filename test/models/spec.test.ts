@@ -3,17 +3,10 @@ import { sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
-import { modelParameters } from '../../src/i3d/checkpoint.ts';
-import {
-  addModel,
-  checkSpec,
-  initialParameters,
-  type ModelSpec,
-  modelGraph,
-  modelSpec,
-  specMinimum,
-  specParameters,
-} from '../../src/i3d/spec.ts';
+import type { ModelSpec } from '../../src/models/definition.ts';
+import { addModel, modelGraph } from '../../src/models/graph.ts';
+import { initialParameters, modelParameters } from '../../src/models/parameters.ts';
+import { checkSpec, modelSpec, specMinimum } from '../../src/models/spec.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
 
@@ -46,7 +39,7 @@ test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a glo
     features: '1×512',
     logits: '1×6',
   });
-  const shapes = specParameters(spec);
+  const shapes = modelParameters(spec);
   expect(shapes.get('Conv3d_1a_7x7/weights')).toEqual([7, 7, 7, 2, 64]);
   expect(shapes.get('Mixed_3b/Branch_1/Conv3d_0b_3x3/weights')).toEqual([3, 3, 3, 96, 128]);
   expect(shapes.get('Mixed_3b/Branch_2/Conv3d_0b_5x5/weights')).toEqual([5, 5, 5, 16, 32]);
@@ -54,12 +47,12 @@ test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a glo
 });
 
 test('a width scales every channel count to a multiple of 4', () => {
-  const shapes = specParameters(small);
+  const shapes = modelParameters(small);
   expect(shapes.get('Conv3d_1a_7x7/weights')).toEqual([7, 7, 7, 3, 16]);
   // 16 · ¼ = 4; 24 · ¼ = 6, of whose neighbours 4 and 8 the larger is taken.
   expect(shapes.get('Mixed_3b/Branch_2/Conv3d_0a_1x1/weights')).toEqual([1, 1, 1, 16, 4]);
   expect(shapes.get('Mixed_4c/Branch_2/Conv3d_0a_1x1/weights')).toEqual([1, 1, 1, 128, 8]);
-  const tiny = specParameters({ ...small, width: 0.01 });
+  const tiny = modelParameters({ ...small, width: 0.01 });
   expect(
     [...tiny.values()].filter((shape) => shape.length === 5).every((shape) => shape[4] === 4 || shape[4] === 6),
   ).toBe(true);
@@ -68,13 +61,13 @@ test('a width scales every channel count to a multiple of 4', () => {
 test('I3D as a spec has the parameters of the published one; in 2D, no extent along time', () => {
   const spec = modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 400 });
   expect(spec).toMatchObject({ frames: 64, size: 224, shortSide: 256, flowBound: 20 });
-  expect([...specParameters(spec)]).toEqual([...modelParameters(3, 400)]);
+  expect([...modelParameters(spec)]).toEqual([...modelParameters(3, 400)]);
   expect(specMinimum(spec)).toEqual([9, 193, 193]);
   const flat = modelSpec({ ...spec, dimensions: 2 });
   expect(specMinimum(flat)).toEqual([1, 193, 193]);
   expect(shapesOf(flat)).toMatchObject({ Conv3d_1a_7x7: '1×1×112×112×64', Mixed_5c: '1×1×7×7×1024', logits: '1×400' });
-  expect([...specParameters(flat).values()].every((shape) => shape.length === 1 || shape[0] === 1)).toBe(true);
-  expect([...specParameters(flat).keys()]).toEqual([...specParameters(spec).keys()]);
+  expect([...modelParameters(flat).values()].every((shape) => shape.length === 1 || shape[0] === 1)).toBe(true);
+  expect([...modelParameters(flat).keys()]).toEqual([...modelParameters(spec).keys()]);
 });
 
 test('first parameters depend on the seed and the name alone, and have the right spread', () => {
