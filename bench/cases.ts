@@ -4,17 +4,17 @@
  */
 
 import { sizeOf } from '../src/core/tensor.ts';
-import { isOp, type Node, operatorOf } from '../src/graph/graph.ts';
+import { isOp, type Node } from '../src/graph/graph.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import type { Triple } from '../src/kernels/conv3d/problem.ts';
+import { operators } from '../src/ops/index.ts';
+import type { Operator } from '../src/ops/operator.ts';
 import { type Cost, f32, type TensorType } from '../src/ops/operator.ts';
 import { type ModelSize, modelGraph } from './i3d.ts';
 
-type WindowNode = Node<'conv3d' | 'pool3d' | 'conv3dWeightGradient' | 'conv3dInputGradient'>;
-
-/** One of these operators with its attributes. */
-export type Subject = { [N in WindowNode as N['op']]: Pick<N, 'op' | 'attributes'> }[WindowNode['op']];
+/** An operator with its attributes. */
+export type Subject = Pick<Node, 'operator' | 'attributes'>;
 
 /** One operator on one shape. */
 export interface Case {
@@ -37,34 +37,33 @@ const windowName = (kernel: readonly number[], stride: readonly number[]): strin
 function nameOf(node: Subject, inputs: readonly TensorType[]): string {
   const [x, second] = inputs.map(({ shape }) => shape);
   const at = x!.slice(1, 4).join('×');
-  switch (node.op) {
-    case 'pool3d': {
-      const { mode, kernel, stride } = node.attributes;
-      return `${mode} ${windowName(kernel, stride)} ${x![4]} at ${at}`;
-    }
-    case 'conv3d': {
-      const { stride, channels } = node.attributes;
-      return `${windowName(second!.slice(0, 3), stride)} ${x![4]}→${channels.join('+')} at ${at}`;
-    }
-    case 'conv3dWeightGradient': {
-      const { kernel, stride } = node.attributes;
-      return `by weights ${windowName(kernel, stride)} ${x![4]}→${second![4]} at ${at}`;
-    }
-    case 'conv3dInputGradient': {
-      const { stride, size } = node.attributes;
-      return `by input ${windowName(second!.slice(0, 3), stride)} ${second![3]}→${x![4]} at ${size.join('×')}`;
-    }
+  if (isOp(node, operators.pool3d)) {
+    const { mode, kernel, stride } = node.attributes;
+    return `${mode} ${windowName(kernel, stride)} ${x![4]} at ${at}`;
   }
+  if (isOp(node, operators.conv3d)) {
+    const { stride, channels } = node.attributes;
+    return `${windowName(second!.slice(0, 3), stride)} ${x![4]}→${channels.join('+')} at ${at}`;
+  }
+  if (isOp(node, operators.conv3dWeightGradient)) {
+    const { kernel, stride } = node.attributes;
+    return `by weights ${windowName(kernel, stride)} ${x![4]}→${second![4]} at ${at}`;
+  }
+  if (isOp(node, operators.conv3dInputGradient)) {
+    const { stride, size } = node.attributes;
+    return `by input ${windowName(second!.slice(0, 3), stride)} ${second![3]}→${x![4]} at ${size.join('×')}`;
+  }
+  throw new Error(`The bench has no name for ${node.operator.type}.`);
 }
 
 /** Inputs that are parameters, by index: of a pool and of the gradient by the weights, none. */
 export function parameterInputs({ node, inputs }: Pick<Case, 'node' | 'inputs'>): ReadonlySet<number> {
-  const none = node.op === 'pool3d' || node.op === 'conv3dWeightGradient';
+  const none = isOp(node, operators.pool3d) || isOp(node, operators.conv3dWeightGradient);
   return new Set(none ? [] : inputs.slice(1).map((_, i) => i + 1));
 }
 
 function caseOf(node: Subject, inputs: readonly TensorType[], outputs: readonly TensorType[], count: number): Case {
-  const cost = operatorOf(node).cost(node.attributes, inputs, outputs);
+  const cost = node.operator.cost(node.attributes, inputs, outputs);
   return { name: nameOf(node, inputs), count, node, inputs, outputs, cost };
 }
 
@@ -74,10 +73,10 @@ export function i3dCases(size: ModelSize): Case[] {
   const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
   const found = new Map<string, Case>();
   for (const node of graph.nodes) {
-    if (node.op !== 'conv3d' && node.op !== 'pool3d') continue;
+    if (!isOp(node, operators.conv3d) && !isOp(node, operators.pool3d)) continue;
     const [inputs, outputs] = [types(node.inputs), types(node.outputs)];
-    const key = JSON.stringify([node.op, node.attributes, inputs]);
-    found.set(key, caseOf(node as Subject, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
+    const key = JSON.stringify([node.operator.type, node.attributes, inputs]);
+    found.set(key, caseOf(node, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
   }
   return [...found.values()];
 }
@@ -86,21 +85,22 @@ export function i3dCases(size: ModelSize): Case[] {
 export function gradientCases(size: ModelSize): Case[] {
   const { values, nodes } = modelGraph(size);
   const found = new Map<string, Case>();
-  const add = (node: Subject, inputs: readonly TensorType[]): void => {
-    const key = JSON.stringify([node, inputs]);
-    const outputs = operatorOf(node).infer(node.attributes, inputs);
+  const add = <A extends object>(operator: Operator<A>, attributes: A, inputs: readonly TensorType[]): void => {
+    const node: Subject = { operator, attributes };
+    const key = JSON.stringify([operator.type, attributes, inputs]);
+    const outputs = node.operator.infer(node.attributes, inputs);
     found.set(key, caseOf(node, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
   };
   for (const node of nodes) {
-    if (!isOp(node, 'conv3d')) continue;
+    if (!isOp(node, operators.conv3d)) continue;
     const [x, weights, y] = [node.inputs[0]!, node.inputs[1]!, node.outputs[0]!].map((id) => values[id]!);
     const { stride, padding, groups } = node.attributes;
     const kernel = weights!.type.shape.slice(0, 3) as unknown as Triple;
     const around = x!.type.shape.slice(1, 4) as unknown as Triple;
     const window = { stride, padding, groups };
-    add({ op: 'conv3dWeightGradient', attributes: { ...window, kernel } }, [x!.type, y!.type]);
+    add(operators.conv3dWeightGradient, { ...window, kernel }, [x!.type, y!.type]);
     if (x!.source.kind === 'input') continue;
-    add({ op: 'conv3dInputGradient', attributes: { ...window, size: around } }, [y!.type, weights!.type]);
+    add(operators.conv3dInputGradient, { ...window, size: around }, [y!.type, weights!.type]);
   }
   return [...found.values()];
 }
@@ -108,9 +108,9 @@ export function gradientCases(size: ModelSize): Case[] {
 /** A convolution with bias and ReLU, SAME padding, as I3D has them. */
 export function conv3dCase(size: Triple, cin: number, cout: number, kernel: Triple, stride: Triple = [1, 1, 1]): Case {
   const attributes = { stride, padding: 'same', groups: 1, relu: true, channels: [cout] } as const;
-  const node = { op: 'conv3d', attributes } as const;
+  const node = { operator: operators.conv3d, attributes };
   const inputs = [f32([1, ...size, cin]), f32([...kernel, cin, cout]), f32([cout])];
-  return caseOf(node, inputs, operatorOf(node).infer(attributes, inputs), 1);
+  return caseOf(node, inputs, operators.conv3d.infer(attributes, inputs), 1);
 }
 
 /** Values of the output. */

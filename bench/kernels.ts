@@ -3,7 +3,9 @@
 import { InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
+import { isOp } from '../src/graph/graph.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
+import { operators } from '../src/ops/index.ts';
 import { type Case, gradientCases, i3dCases } from './cases.ts';
 import { barChart } from './chart.ts';
 import type { ModelSize } from './i3d.ts';
@@ -109,7 +111,7 @@ async function runCase(
       best = Math.min(best, trial.timing?.ms ?? Infinity);
       rows.push({
         shape: subject.name,
-        op: subject.node.op,
+        op: subject.node.operator.type,
         count: subject.count,
         candidate: candidate.name,
         rank,
@@ -134,7 +136,7 @@ function rates({ cost }: Case, { ms }: KernelRow, peaks: Peaks) {
 
 /** What the model's convolutions would take together with the default, and with the fastest, candidates. */
 function weigh(cases: readonly Case[], rows: readonly KernelRow[], peak: number): Choice[] {
-  const convolutions = cases.filter(({ node }) => node.op === 'conv3d');
+  const convolutions = cases.filter(({ node }) => isOp(node, operators.conv3d));
   if (convolutions.length === 0) return [];
   const pick = (choice: string, of: (rows: KernelRow[]) => KernelRow | undefined): Choice[] => {
     let [ms, flops] = [0, 0];
@@ -192,7 +194,7 @@ function chart(
 ): string {
   const work = ({ cost, count }: Case): number => cost.flops * count;
   const largest = [...cases]
-    .filter(({ node }) => node.op === 'conv3d')
+    .filter(({ node }) => isOp(node, operators.conv3d))
     .sort((a, b) => work(b) - work(a))
     .slice(0, CHART_SHAPES);
   return barChart({

@@ -7,11 +7,13 @@ import { readFile } from 'node:fs/promises';
 import { InputError } from '../src/core/errors.ts';
 import type { DeviceProfile } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
+import { isOp } from '../src/graph/graph.ts';
 import { conv3dDirect } from '../src/kernels/conv3d/direct.ts';
 import { packChannels, packWeights, type Triple } from '../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../src/kernels/conv3d/tiled.ts';
+import { conv3d } from '../src/ops/conv3d/conv3d.ts';
 import type { Argument, Candidate } from '../src/ops/operator.ts';
 import { splitWindows } from '../src/ops/window.ts';
 import { type Case, conv3dCase } from './cases.ts';
@@ -158,8 +160,9 @@ function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile
   const [x, weights] = subject.inputs.map(({ shape }) => shape);
   const kernel = weights!.slice(0, 3) as unknown as Triple;
   const [cin, cout] = [x![4]!, weights![4]!];
-  if (subject.node.op !== 'conv3d') throw new Error('The lab runs convolutions.');
-  const { stride, padding, groups, relu } = subject.node.attributes;
+  const { node } = subject;
+  if (!isOp(node, conv3d)) throw new Error('The lab runs convolutions.');
+  const { stride, padding, groups, relu } = node.attributes;
   const { inputs, outputs } = bench.operands;
   const parts = splitWindows({ kernel, stride, padding }, inputs[0]!, outputs, profile);
   const constants: Argument[] = [

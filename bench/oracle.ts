@@ -4,8 +4,10 @@
  */
 
 import type { Accuracy } from '../src/core/kernel.ts';
+import { isOp } from '../src/graph/graph.ts';
 import type { Conv3dAttributes } from '../src/ops/conv3d/conv3d.ts';
 import type { InputGradientAttributes, WeightGradientAttributes } from '../src/ops/conv3d/gradient.ts';
+import { operators } from '../src/ops/index.ts';
 import type { Pool3dAttributes } from '../src/ops/pool3d.ts';
 import { resolvePadding, type WindowGeometry } from '../src/ops/window.ts';
 import { eachTap, type Shape5 } from '../test/reference/volume.ts';
@@ -82,19 +84,21 @@ type Position = readonly [n: number, t: number, h: number, w: number];
 type Evaluator = (at: Position, channel: number) => number;
 
 function evaluator(
-  { op, attributes }: Case['node'],
+  node: Case['node'],
   shapes: readonly (readonly number[])[],
   cout: number,
   data: readonly Float32Array[],
 ): Evaluator {
-  switch (op) {
-    case 'conv3dWeightGradient':
-      return weightGradient(attributes, shapes as unknown as Shape5[], data);
-    case 'conv3dInputGradient':
-      return inputGradient(attributes, shapes as unknown as Shape5[], data);
-    default:
-      return forward(attributes, shapes[0] as unknown as Shape5, shapes[1], cout, data);
+  if (isOp(node, operators.conv3dWeightGradient)) {
+    return weightGradient(node.attributes, shapes as unknown as Shape5[], data);
   }
+  if (isOp(node, operators.conv3dInputGradient)) {
+    return inputGradient(node.attributes, shapes as unknown as Shape5[], data);
+  }
+  if (isOp(node, operators.conv3d) || isOp(node, operators.pool3d)) {
+    return forward(node.attributes, shapes[0] as unknown as Shape5, shapes[1], cout, data);
+  }
+  throw new Error(`Nothing says what ${node.operator.type} gives.`);
 }
 
 const before = (geometry: WindowGeometry, [, t, h, w]: Shape5): number[] =>

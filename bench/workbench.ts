@@ -7,7 +7,6 @@ import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
-import { operatorOf } from '../src/graph/graph.ts';
 import { denseView, vec4s } from '../src/kernels/shared/view.ts';
 import {
   type Argument,
@@ -71,7 +70,7 @@ export class Workbench {
   /** The operator's own candidates, the best guess first. */
   candidates(): Candidate[] {
     const { node } = this.subject;
-    return operatorOf(node).candidates(node.attributes, this.operands, this.gpu.profile);
+    return node.operator.candidates(node.attributes, this.operands, this.gpu.profile);
   }
 
   async run(candidate: Candidate, options: TimingOptions): Promise<Trial> {

@@ -1,9 +1,36 @@
-/** @file The public API, safe in a browser: nothing of Node is reachable from here. */
+/**
+ * @file The public API, safe in a browser: nothing of Node is reachable from here. A list, name by name: what it exports, with
+ * signatures, is docs/api.txt, which `npm run docs` writes and a test compares.
+ */
 
+// The models that come along, and I3D's conveniences.
+export { MODELS } from './catalogue.ts';
 // Vocabulary.
-export * from './core/errors.ts';
-export * from './core/kernel.ts';
-export * from './core/tensor.ts';
+export { GraphError, I3dError, InputError } from './core/errors.ts';
+export type {
+  Accuracy,
+  Binding,
+  BindingKind,
+  DeviceProfile,
+  Kernel,
+  SubgroupMatrices,
+  SubgroupMatrixConfig,
+  SubgroupMatrixDialect,
+  Workgroups,
+} from './core/kernel.ts';
+export {
+  type DType,
+  type FloatTensor,
+  floatTensor,
+  formatShape,
+  type HostTensor,
+  type Shape,
+  type StateDict,
+  sameShape,
+  sizeOf,
+  type TypedArrayOf,
+} from './core/tensor.ts';
+export type { ShippedTable, TuningRecord, TuningStore, TuningTable, TuningTimes } from './core/tuning.ts';
 // Optical flow.
 export {
   type ColorOptions,
@@ -17,33 +44,41 @@ export {
   flowToStream,
   type PresetName,
   presets,
-  resolveOptions,
+  type SolverKind,
   Tvl1,
   type Tvl1Options,
   type Tvl1Settings,
 } from './flow/index.ts';
 // The device.
 export { Gpu, type GpuOptions, type LimitName } from './gpu/device.ts';
-export * from './gpu/errors.ts';
+export {
+  AdapterError,
+  DeviceLostError,
+  DisposedError,
+  GpuOutOfMemoryError,
+  GpuValidationError,
+  KernelCompileError,
+} from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
-export { Plan, type PlanMemory, type PlanRow, type PlanRunOptions, type ProfiledRow } from './graph/plan.ts';
-// I3D.
-export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
-export * from './i3d/architecture.ts';
+export type { Activations } from './graph/passes/half_activations.ts';
+export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
+export { DeviceState } from './graph/state.ts';
 export {
-  type I3dCheckpoint,
-  mapCheckpoint,
-  modelParameters,
-  type NamingId,
-  readI3dCheckpoint,
-} from './i3d/checkpoint.ts';
-export { checkInputSize, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/graph.ts';
-export { readImageModel } from './i3d/image_namings.ts';
+  type OptimiserOptions,
+  TRAINING_INPUTS,
+  TRAINING_OUTPUTS,
+  type TrainingOptions,
+  trainingGraph,
+} from './graph/training.ts';
+export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
+export { type NamingId, readI3dCheckpoint } from './i3d/checkpoint.ts';
+export { I3D, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/i3d.ts';
+export { INCEPTION_4 } from './i3d/inception4.ts';
 // Formats, from bytes.
 export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
@@ -51,27 +86,48 @@ export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
+// Operators.
+export type { PerColour } from './kernels/clip/colour.ts';
+export type { Triple } from './kernels/conv3d/problem.ts';
+// Models.
 export {
-  CROP,
-  type FrameOptions,
-  FrameReducer,
-  type I3dInput,
-  preprocessGeometry,
-  SHORT_SIDE,
-} from './models/frames.ts';
+  type BuildOptions,
+  defineModel,
+  type Inflatable,
+  type ModelDefaults,
+  type ModelDefinition,
+  type ModelDescription,
+  type ModelEnds,
+  type ModelForm,
+  type ModelSpec,
+  type Preprocessing,
+  type Reduction,
+  type Stream,
+} from './models/definition.ts';
+export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
+export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
-export { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from './models/model_file.ts';
 export {
-  type I3dResult,
-  type I3dRunOptions,
-  I3dStream,
-  type I3dStreamOptions,
-  type StreamNetwork,
+  type Model,
+  type ModelFileOptions,
+  modelFileContents,
+  parseModelFile,
+  type StoredModel,
+} from './models/model_file.ts';
+export { channelsFirstShapes, channelsLastShapes, type Naming, PYTORCH_IGNORED } from './models/naming.ts';
+export { initialParameters, modelParameters } from './models/parameters.ts';
+export {
+  type Network,
+  Recogniser,
+  Recogniser as I3dStream,
+  type RecogniserOptions,
+  type RecogniserRunOptions,
+  type Recognition,
 } from './models/recogniser.ts';
+export { ModelRegistry } from './models/registry.ts';
 export {
   averageLogits,
-  checkFusionWeights,
   type FusionMode,
   type FusionOptions,
   fuse,
@@ -80,7 +136,10 @@ export {
   softmax,
   topK,
 } from './models/scores.ts';
-export * from './models/spec.ts';
-export { type LayerDifference, TOLERANCE, type Verification, verifyInflation } from './models/verify.ts';
-export * from './models/windows.ts';
+export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts';
+export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
+export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
+export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';
+export { defineOperator, type NoAttributes, type Operator, type TensorType } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
+export type { Padding, PaddingPair } from './ops/window.ts';

@@ -9,7 +9,6 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { type View, vec4s } from '../src/kernels/shared/view.ts';
-import { type AttributesOf, type OperatorType, operators } from '../src/ops/index.ts';
 import { type Argument, f32, type Operand, type Operator, viewShape } from '../src/ops/operator.ts';
 import { pack, unpack } from './harness.ts';
 
@@ -37,14 +36,14 @@ function sliced(shape: Shape, slice: number): View {
 }
 
 /** The outputs in order, dense. */
-export async function runOperator<K extends OperatorType>(
+export async function runOperator<A extends object>(
   gpu: Gpu,
-  type: K,
-  attributes: AttributesOf<K>,
+  operator: Operator<A>,
+  attributes: A,
   inputs: readonly Tensor[],
   run: OperatorRun = {},
 ): Promise<Float32Array[]> {
-  const operator = operators[type] as unknown as Operator<AttributesOf<K>>;
+  const { type } = operator;
   const made: GPUBuffer[] = [];
   const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC;
   const upload = (name: string, data: Float32Array<ArrayBuffer>): GPUBuffer => {

@@ -5,12 +5,13 @@
 
 import type { HostTensor } from '../../src/core/tensor.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
-import type { Graph, ValueId } from '../../src/graph/graph.ts';
+import { type Graph, isOp, type ValueId } from '../../src/graph/graph.ts';
 import { ParameterEvaluator } from '../../src/graph/parameters.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold_batch_norm.ts';
 import { fuseRelu } from '../../src/graph/passes/fuse_relu.ts';
 import { selectOutputs } from '../../src/graph/passes/select_outputs.ts';
 import { prune } from '../../src/graph/rewrite.ts';
+import { operators } from '../../src/ops/index.ts';
 import { resolvePadding, type WindowGeometry } from '../../src/ops/window.ts';
 
 type Triple = WindowGeometry['kernel'];
@@ -86,48 +87,38 @@ export function exportNetwork(source: Graph, output: string, parameters: Readonl
     const { name } = node;
     const [x, second, third] = node.inputs;
     const y = nameOf(node.outputs[0]!);
-    switch (node.op) {
-      case 'foldedWeights':
-      case 'foldedBias':
-        break;
-      case 'conv3d': {
-        const shape = shapeOf(second!);
-        const kernel = shape.slice(0, 3) as unknown as Triple;
-        weights.set(`${name}/weights`, weightsFirst(shape, evaluator.value(second!).data));
-        if (third !== undefined) {
-          weights.set(`${name}/bias`, { shape: shapeOf(third), data: evaluator.value(third).data });
-        }
-        const { stride, groups, relu } = node.attributes;
-        layers.push({
-          op: 'conv',
-          name,
-          x: nameOf(x!),
-          y,
-          weights: `${name}/weights`,
-          bias: third === undefined ? null : `${name}/bias`,
-          kernel,
-          stride,
-          pads: pads({ ...node.attributes, kernel }, x!),
-          groups,
-          relu,
-        });
-        break;
+    if (isOp(node, operators.foldedWeights) || isOp(node, operators.foldedBias)) continue;
+    if (isOp(node, operators.conv3d)) {
+      const shape = shapeOf(second!);
+      const kernel = shape.slice(0, 3) as unknown as Triple;
+      weights.set(`${name}/weights`, weightsFirst(shape, evaluator.value(second!).data));
+      if (third !== undefined) {
+        weights.set(`${name}/bias`, { shape: shapeOf(third), data: evaluator.value(third).data });
       }
-      case 'pool3d': {
-        const { mode, kernel, stride } = node.attributes;
-        layers.push({ op: 'pool', name, x: nameOf(x!), y, mode, kernel, stride, pads: pads(node.attributes, x!) });
-        break;
-      }
-      case 'concat':
-        layers.push({ op: 'concat', name, inputs: node.inputs.map(nameOf), y });
-        break;
-      case 'reshape':
-        if (sizeOf(shapeOf(x!).slice(1, -1)) !== 1)
-          throw new Error(`${name} would move data in channels-first layout.`);
-        layers.push({ op: 'reshape', name, x: nameOf(x!), y, shape: channelsFirst(node.attributes.shape) });
-        break;
-      default:
-        throw new Error(`${name} (${node.op}) has no counterpart for other engines.`);
+      const { stride, groups, relu } = node.attributes;
+      layers.push({
+        op: 'conv',
+        name,
+        x: nameOf(x!),
+        y,
+        weights: `${name}/weights`,
+        bias: third === undefined ? null : `${name}/bias`,
+        kernel,
+        stride,
+        pads: pads({ ...node.attributes, kernel }, x!),
+        groups,
+        relu,
+      });
+    } else if (isOp(node, operators.pool3d)) {
+      const { mode, kernel, stride } = node.attributes;
+      layers.push({ op: 'pool', name, x: nameOf(x!), y, mode, kernel, stride, pads: pads(node.attributes, x!) });
+    } else if (isOp(node, operators.concat)) {
+      layers.push({ op: 'concat', name, inputs: node.inputs.map(nameOf), y });
+    } else if (isOp(node, operators.reshape)) {
+      if (sizeOf(shapeOf(x!).slice(1, -1)) !== 1) throw new Error(`${name} would move data in channels-first layout.`);
+      layers.push({ op: 'reshape', name, x: nameOf(x!), y, shape: channelsFirst(node.attributes.shape) });
+    } else {
+      throw new Error(`${name} (${node.operator.type}) has no counterpart for other engines.`);
     }
   }
   const [input] = inputs;

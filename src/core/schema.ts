@@ -14,7 +14,11 @@ export function object<const Entries extends v.ObjectEntries>(entries: Entries) 
 
 /** An object with these entries, whatever else it has. */
 export function record<const Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.object(entries, ({ expected }) => (expected === 'Object' ? 'must be an object' : 'must be given'));
+  return v.object(entries, ({ expected }) => {
+    if (expected === 'Object') return 'must be an object';
+    const { message } = entries[JSON.parse(expected ?? '""')] as { readonly message?: unknown };
+    return typeof message === 'string' ? `must be given and ${message}` : 'must be given';
+  });
 }
 
 const number = (test: (value: number) => boolean, words: string) =>

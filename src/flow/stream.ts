@@ -12,14 +12,9 @@ import { denseView, pixelsOf } from '../kernels/shared/view.ts';
 import { flowStream } from '../kernels/tvl1/stream.ts';
 import { checkFlow, checkKnown } from './check.ts';
 
-interface Size {
-  readonly height: number;
-  readonly width: number;
-}
-
 export interface FlowStreamOptions {
   /** Size of the picture after the resize; the flow's own where left out. Pixels. */
-  readonly resized?: Size;
+  readonly resized?: { readonly height: number; readonly width: number };
   /** The part that is kept; all of it where left out. Pixels of the resized picture. */
   readonly crop?: { readonly top: number; readonly left: number; readonly height: number; readonly width: number };
   /** Pixels at which a displacement is clipped, and by which it is divided; 20. */
@@ -66,7 +61,10 @@ export async function flowToStream(gpu: Gpu, flow: FloatTensor, options: FlowStr
 }
 
 /** @throws InputError */
-function checkStreamOptions(options: FlowStreamOptions, own: Size): Required<FlowStreamOptions> {
+function checkStreamOptions(
+  options: FlowStreamOptions,
+  own: NonNullable<FlowStreamOptions['resized']>,
+): Required<FlowStreamOptions> {
   const what = 'flowToStream';
   checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale']);
   const { resized = own, bound = 20, quantise = false, rescale = true } = options;

@@ -36,6 +36,7 @@ export class Tvl1 {
     private readonly gpu: Gpu,
     readonly size: FlowSize,
     readonly options: Tvl1Options,
+    /** @internal */
     readonly solver: Solver,
   ) {
     this.readback = new Readback(gpu, 'flow (read)', solver.flow.size);

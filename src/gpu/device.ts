@@ -65,6 +65,7 @@ const READ_STORAGE_TEXTURES = 'readonly_and_readwrite_storage_textures';
 export class Gpu {
   /** Rejects with DeviceLostError when the device goes away; does not settle because of `dispose`. */
   readonly lost: Promise<never>;
+  /** @internal */
   readonly pipelines: PipelineCache;
   /** Bytes of each live one. */
   private readonly memory = new Map<GPUBuffer | GPUTexture, number>();
@@ -77,7 +78,7 @@ export class Gpu {
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    /** Held only to be kept alive: Dawn's instance must outlive its devices. */
+    /** @internal Held only to be kept alive: Dawn's instance must outlive its devices. */
     readonly instance: GPU,
     readonly device: GPUDevice,
     readonly adapter: GPUAdapter,
@@ -141,6 +142,7 @@ export class Gpu {
   }
 
   /**
+   * @internal
    * Call before anything is made that would have to be freed.
    * @throws DeviceLostError or DisposedError when nothing can be done on this device any more.
    */
@@ -166,11 +168,12 @@ export class Gpu {
     this.destroy(buffer);
   }
 
+  /** @internal */
   destroyResource(resource: Resource): void {
     this.destroy(resource instanceof Texels ? resource.texture : resource.buffer);
   }
 
-  /** A texture for a list of `count` vec4f. */
+  /** @internal A texture for a list of `count` vec4f. */
   createTexels(label: string, count: number, usage: GPUTextureUsageFlags): Texels {
     this.assertUsable();
     const size = texelBytes(count);
@@ -193,7 +196,7 @@ export class Gpu {
     return buffer;
   }
 
-  /** What kernels read and nothing writes: a buffer, or a list of vec4f in a texture for `texels`. */
+  /** @internal What kernels read and nothing writes: a buffer, or a list of vec4f in a texture for `texels`. */
   uploadConstant(label: string, data: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>, texels = false): Resource {
     if (!texels) return wholeBuffer(this.upload(label, data, BufferUsage.STORAGE));
     if (data instanceof Float32Array) return this.uploadTexels(label, data);
@@ -219,6 +222,7 @@ export class Gpu {
   }
 
   /**
+   * @internal
    * Runs `body` (synchronously) and waits for what the device says of it.
    * @throws GpuOutOfMemoryError, GpuValidationError, DeviceLostError or DisposedError instead of an uncaptured error event.
    */
@@ -247,6 +251,7 @@ export class Gpu {
   }
 
   /**
+   * @internal
    * Does `work`, which submits to the queue, when all work given here before has done so: plans that share states depend on the
    * order.
    */
@@ -266,6 +271,7 @@ export class Gpu {
   }
 
   /**
+   * @internal
    * What a failure of the device means. What is under way when a device ends may fail, with an empty `DOMException`, before the
    * device says why.
    */
@@ -282,7 +288,7 @@ export class Gpu {
     return this.readWith(buffer, size, (contents) => contents.slice(0));
   }
 
-  /** What `take` makes of the contents of a MAP_READ buffer; they are gone when it returns. */
+  /** @internal What `take` makes of the contents of a MAP_READ buffer; they are gone when it returns. */
   async readWith<T>(buffer: GPUBuffer, size: number, take: (contents: ArrayBuffer) => T): Promise<T> {
     await this.waitFor(buffer.mapAsync(MapMode.READ, 0, size));
     try {

@@ -1,15 +1,22 @@
 /** @file Builds graphs. Shapes are inferred as nodes are added, so a mistake is reported where it is made, by the node's name. */
 
-import { checkChoice, checkOptionNames, checkShape, describeValue, nearestNames } from '../core/check.ts';
+import { checkChoice, checkOptionNames, checkShape, describeValue } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
-import { saltOf } from '../ops/dropout.ts';
-import { type AttributesOf, type OperatorType, operators } from '../ops/index.ts';
-import { f32, type Operator, type TensorType } from '../ops/operator.ts';
-import type { PreprocessAttributes } from '../ops/preprocess.ts';
+import { batchNorm } from '../ops/batch_norm.ts';
+import { concat } from '../ops/concat.ts';
+import { conv3d } from '../ops/conv3d/conv3d.ts';
+import { dropout, saltOf } from '../ops/dropout.ts';
+import { linear } from '../ops/linear.ts';
+import { expectOperator, f32, type Operator, type TensorType } from '../ops/operator.ts';
+import { add, relu } from '../ops/pointwise.ts';
+import { pool3d } from '../ops/pool3d.ts';
+import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
+import { reshape } from '../ops/reshape.ts';
+import { softmax } from '../ops/softmax.ts';
 import type { Padding } from '../ops/window.ts';
-import { type Graph, graphChecked, type Node, operatorOf, type Value, type ValueId } from './graph.ts';
+import { type Graph, graphChecked, type Node, type Value, type ValueId } from './graph.ts';
 
 export interface Conv3dOptions {
   readonly stride?: Triple;
@@ -30,6 +37,8 @@ export class GraphBuilder {
   private readonly nodes: Node[] = [];
   private readonly names = new Map<string, ValueId>();
   private readonly sources = new Map<string, ValueId>();
+  /** Operators by their types. */
+  private readonly types = new Map<string, Operator>();
 
   /** A tensor that comes with every run: float32 N×T×H×W×C (or any rank, channels last), or uint8 frames N×T×H×W×3. */
   input(name: string, shape: Shape, dtype: 'f32' | 'u8' = 'f32'): ValueId {
@@ -74,19 +83,19 @@ export class GraphBuilder {
     const { stride = [1, 1, 1], padding = 'same', groups = 1, bias } = options;
     const channels = [this.typeOf(weights, `The weights of ${name}`).shape.at(-1) ?? 1];
     const inputs = bias === undefined ? [x, weights] : [x, weights, bias];
-    return this.add('conv3d', name, { stride, padding, groups, relu: false, channels }, inputs)[0]!;
+    return this.add(conv3d, name, { stride, padding, groups, relu: false, channels }, inputs)[0]!;
   }
 
   maxPool3d(name: string, x: ValueId, options: Pool3dOptions): ValueId {
     checkOptions(name, options, ['kernel', 'stride', 'padding']);
     const { kernel, stride = kernel, padding = 'same' } = options;
-    return this.add('pool3d', name, { mode: 'max', kernel, stride, padding }, [x])[0]!;
+    return this.add(pool3d, name, { mode: 'max', kernel, stride, padding }, [x])[0]!;
   }
 
   averagePool3d(name: string, x: ValueId, options: Pool3dOptions): ValueId {
     checkOptions(name, options, ['kernel', 'stride', 'padding']);
     const { kernel, stride = kernel, padding = 'valid' } = options;
-    return this.add('pool3d', name, { mode: 'average', kernel, stride, padding }, [x])[0]!;
+    return this.add(pool3d, name, { mode: 'average', kernel, stride, padding }, [x])[0]!;
   }
 
   /** Batch norm with stored statistics, one value of each per channel. */
@@ -97,30 +106,30 @@ export class GraphBuilder {
     epsilon: number,
   ): ValueId {
     const { gamma, beta, mean, variance } = parameters;
-    return this.add('batchNorm', name, { epsilon, relu: false }, [x, gamma, beta, mean, variance])[0]!;
+    return this.add(batchNorm, name, { epsilon, relu: false }, [x, gamma, beta, mean, variance])[0]!;
   }
 
   relu(name: string, x: ValueId): ValueId {
-    return this.add('relu', name, {}, [x])[0]!;
+    return this.add(relu, name, {}, [x])[0]!;
   }
 
   sum(name: string, a: ValueId, b: ValueId): ValueId {
-    return this.add('add', name, { relu: false }, [a, b])[0]!;
+    return this.add(add, name, { relu: false }, [a, b])[0]!;
   }
 
   /** x …×Cin, weights Cin×Cout. */
   linear(name: string, x: ValueId, weights: ValueId, bias?: ValueId): ValueId {
-    return this.add('linear', name, {}, bias === undefined ? [x, weights] : [x, weights, bias])[0]!;
+    return this.add(linear, name, {}, bias === undefined ? [x, weights] : [x, weights, bias])[0]!;
   }
 
   /** Spatial dropout: in training, whole channels of a sample go with probability `rate`; at inference, the identity. */
   dropout(name: string, x: ValueId, rate: number): ValueId {
-    return this.add('dropout', name, { rate, salt: saltOf(name) }, [x])[0]!;
+    return this.add(dropout, name, { rate, salt: saltOf(name) }, [x])[0]!;
   }
 
   /** Over the last axis. */
   softmax(name: string, x: ValueId): ValueId {
-    return this.add('softmax', name, {}, [x])[0]!;
+    return this.add(softmax, name, {}, [x])[0]!;
   }
 
   /** Mean over time, rows and columns: N×T×H×W×C to N×C. */
@@ -135,52 +144,51 @@ export class GraphBuilder {
 
   /** Along the channels. */
   concat(name: string, inputs: readonly ValueId[]): ValueId {
-    return this.add('concat', name, { inPlace: false }, inputs)[0]!;
+    return this.add(concat, name, { inPlace: false }, inputs)[0]!;
   }
 
   /** Another shape with the same channels. */
   reshape(name: string, x: ValueId, shape: Shape): ValueId {
-    return this.add('reshape', name, { shape }, [x])[0]!;
+    return this.add(reshape, name, { shape }, [x])[0]!;
   }
 
   /** uint8 frames N×T×H×W×3 to float32 N×T×crop×3. */
   preprocess(name: string, frames: ValueId, attributes: PreprocessAttributes): ValueId {
-    return this.add('preprocess', name, attributes, [frames])[0]!;
+    return this.add(preprocess, name, attributes, [frames])[0]!;
   }
 
   /**
-   * Any operator; the methods above are what models call, this is what passes use.
+   * Any operator, of the package or of one's own (`defineOperator`).
    * @throws GraphError that names the node.
    */
-  add<K extends OperatorType>(
-    op: K,
+  add<A extends object>(
+    operator: Operator<A>,
     name: string,
-    attributes: AttributesOf<K>,
+    attributes: A,
     inputs: readonly ValueId[],
   ): readonly ValueId[] {
     checkName(name, 'A node');
-    const operator = operatorOf({ op }) as Operator<Node['attributes']> | undefined;
-    if (!operator) {
-      const [near] = nearestNames(op, Object.keys(operators));
-      throw new GraphError(`${name}: there is no operator ${op}${near ? `; did you mean ${near}?` : '.'}`);
-    }
-    const inputTypes = inputs.map((value, i) => this.typeOf(value, `Input ${i} of ${name} (${op})`));
+    expectOperator(operator, `add(…, ${name})`);
+    const { type } = operator;
+    const known = this.types.get(type) ?? operator;
+    if (known !== operator) throw new GraphError(`${name}: two operators are called ${type}; one needs another type.`);
+    const inputTypes = inputs.map((value, i) => this.typeOf(value, `Input ${i} of ${name} (${type})`));
     const bytes = inputTypes.findIndex(({ dtype }, i) => dtype === 'u8' && !(operator.takesFrames && i === 0));
     if (bytes >= 0) {
       throw new GraphError(
-        `${name} (${op}): its input ${bytes} must be float32; preprocess turns uint8 frames into it.`,
+        `${name} (${type}): its input ${bytes} must be float32; preprocess turns uint8 frames into it.`,
       );
     }
-    let types: TensorType[];
+    let outputTypes: TensorType[];
     try {
-      types = graphChecked(() => operator.infer(attributes as Node['attributes'], inputTypes));
+      outputTypes = graphChecked(() => operator.infer(attributes, inputTypes));
     } catch (error) {
-      if (error instanceof GraphError) throw new GraphError(`${name} (${op}): ${error.message.replace(/\.$/, '')}.`);
+      if (error instanceof GraphError) throw new GraphError(`${name} (${type}): ${error.message.replace(/\.$/, '')}.`);
       throw error;
     }
-    const outputs = types.map((type) => this.values.push({ type, source: { kind: 'node' } }) - 1);
-    // `op` and `attributes` agree by the signature; the compiler does not see through the union.
-    this.nodes.push({ op, name, attributes, inputs, outputs } as unknown as Node);
+    this.types.set(type, operator);
+    const outputs = outputTypes.map((output) => this.values.push({ type: output, source: { kind: 'node' } }) - 1);
+    this.nodes.push({ operator, name, attributes, inputs, outputs });
     return outputs;
   }
 

@@ -5,7 +5,7 @@ import { GraphError, InputError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
 import type { Candidate, NodeOperands, Operand, TensorType } from '../ops/operator.ts';
-import { type Graph, type Node, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
 import type { StorageMap } from './storage.ts';
 import { SHIPPED_TABLES } from './tables/index.ts';
@@ -56,9 +56,9 @@ export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePr
 
 function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
   try {
-    return operatorOf(node).candidates(node.attributes, operands, profile);
+    return node.operator.candidates(node.attributes, operands, profile);
   } catch (error) {
-    if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.op}): ${error.message}.`);
+    if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);
     throw error;
   }
 }
@@ -113,7 +113,7 @@ export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, optio
 /** What a node computes, the same on any device: the key of a shipped table. */
 export function tableKey({ node, operands }: ChoiceNode): string {
   const shapes = (list: readonly Operand[]) => list.map(({ type }) => shapeOf(type)).join(' ');
-  return `${node.op} ${JSON.stringify(node.attributes)} ${shapes(operands.inputs)} → ${shapes(operands.outputs)}`;
+  return `${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes(operands.inputs)} → ${shapes(operands.outputs)}`;
 }
 
 const shapeOf = ({ dtype, shape }: TensorType): string => `${dtype === 'f16' ? 'f16 ' : ''}${shape.join('×')}`;
@@ -128,7 +128,7 @@ export function tuningKey(
   const shapes = `${operands.inputs.map(shape).join(' ')} → ${operands.outputs.map(shape).join(' ')}`;
   const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
   const adapter = `${profile.vendor} ${profile.architecture} ${profile.description}`;
-  return `${adapter} | ${node.op} ${JSON.stringify(node.attributes)} ${shapes} | ${hash(sources.join('\n'))}`;
+  return `${adapter} | ${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes} | ${hash(sources.join('\n'))}`;
 }
 
 /** 53 bits of a string (two 32-bit multiplicative hashes), in base 36. */

@@ -19,7 +19,7 @@ import {
   chooseCandidate,
   nodesToRun,
 } from './choose.ts';
-import { type Graph, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import { type Graph, parameterValues, type ValueId } from './graph.ts';
 import { DeviceParameters, type WantedConstant } from './parameters.ts';
 import { inferencePasses, type PassOptions } from './passes/index.ts';
 import { Plan, type PlanRow } from './plan.ts';
@@ -76,7 +76,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
             : buffers.storage(storage.placements[value]!.storage, offset, size);
         if (range.size > profile.maxStorageBinding) {
           throw new GraphError(
-            `${entry.node.name} (${entry.node.op}) binds ${range.size} bytes at once; this device allows ${profile.maxStorageBinding}.`,
+            `${entry.node.name} (${entry.node.operator.type}) binds ${range.size} bytes at once; this device allows ${profile.maxStorageBinding}.`,
           );
         }
         return range;
@@ -175,13 +175,13 @@ function describe(
   const types = (values: readonly ValueId[]) => values.map((value) => graph.values[value]!.type);
   return {
     node: node.name,
-    op: node.op,
+    op: node.operator.type,
     kernel: candidate.name,
     firstDispatch,
     dispatches: dispatches.length,
     workgroups: dispatches.map(({ kernel }) => kernel.workgroups),
     shapes: operands.outputs.map(({ type }) => type.shape),
     parameters: node.inputs.reduce((sum, v) => (known.has(v) ? sum + sizeOf(graph.values[v]!.type.shape) : sum), 0),
-    ...operatorOf(node).cost(node.attributes, types(node.inputs), types(node.outputs)),
+    ...node.operator.cost(node.attributes, types(node.inputs), types(node.outputs)),
   };
 }

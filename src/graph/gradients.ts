@@ -6,10 +6,9 @@
 
 import { GraphError } from '../core/errors.ts';
 import { sameShape } from '../core/tensor.ts';
-import type { AttributesOf, OperatorType } from '../ops/index.ts';
 import type { GradientContext } from '../ops/operator.ts';
 import type { GraphBuilder } from './builder.ts';
-import { type Node, operatorOf, type ValueId } from './graph.ts';
+import type { Node, ValueId } from './graph.ts';
 
 export interface GradientOptions {
   /**
@@ -48,10 +47,10 @@ export function gradients(
     if (!node.inputs.some((value) => trained.has(value))) continue;
     const incoming = node.outputs.map(total);
     if (incoming.every((value) => value === undefined)) continue;
-    const { gradient } = operatorOf(node);
+    const { gradient, type } = node.operator;
     if (!gradient)
-      throw new GraphError(`${node.name} (${node.op}) has no gradient, and something before it is to be trained.`);
-    const context: GradientContext<Node['attributes']> = {
+      throw new GraphError(`${node.name} (${type}) has no gradient, and something before it is to be trained.`);
+    const context: GradientContext<object> = {
       name: node.name,
       attributes: node.attributes,
       inputs: node.inputs.map((value) => again?.value(value) ?? value),
@@ -59,14 +58,13 @@ export function gradients(
       gradients: incoming,
       wanted: (input) => trained.has(node.inputs[input]!),
       typeOf: (value) => ({ dtype: 'f32', shape: builder.shapeOf(value) }),
-      add: (op, name, attributes, inputs) =>
-        builder.add(op as OperatorType, name, attributes as AttributesOf<OperatorType>, inputs),
+      add: (operator, name, attributes, inputs) => builder.add(operator, name, attributes, inputs),
     };
     gradient(context).forEach((value, i) => {
       const input = node.inputs[i]!;
       if (value === undefined || !trained.has(input)) return;
       if (!sameShape(builder.shapeOf(value), builder.shapeOf(input))) {
-        throw new GraphError(`${node.name} (${node.op}): its gradient by input ${i} has another shape than the input.`);
+        throw new GraphError(`${node.name} (${type}): its gradient by input ${i} has another shape than the input.`);
       }
       arrived.set(input, [...(arrived.get(input) ?? []), value]);
     });
@@ -110,12 +108,7 @@ class Recomputation {
     const known = this.copies.get(value);
     if (known !== undefined) return known;
     const inputs = maker.inputs.map((input) => this.value(input));
-    const outputs = this.builder.add(
-      maker.op,
-      `${maker.name} (again)`,
-      maker.attributes as AttributesOf<OperatorType>,
-      inputs,
-    );
+    const outputs = this.builder.add(maker.operator, `${maker.name} (again)`, maker.attributes, inputs);
     maker.outputs.forEach((output, i) => {
       this.copies.set(output, outputs[i]!);
     });

@@ -1,8 +1,6 @@
 /** @file A graph is data: values with types, nodes in an order in which they can run, names of the values that one may ask for. */
 
 import { GraphError, InputError } from '../core/errors.ts';
-import type { AttributesOf, OperatorType } from '../ops/index.ts';
-import { operators } from '../ops/index.ts';
 import type { Operator, TensorType } from '../ops/operator.ts';
 
 /** Index into `Graph.values`. */
@@ -21,17 +19,15 @@ export interface Value {
     | { readonly kind: 'node' };
 }
 
-interface NodeOf<K extends OperatorType> {
-  readonly op: K;
+/** One application of an operator. */
+export interface Node<A extends object = object> {
+  readonly operator: Operator<A>;
   /** Shown in plans and errors; such as `Mixed_3b/Branch_1/Conv3d_0b_3x3`. */
   readonly name: string;
-  readonly attributes: AttributesOf<K>;
+  readonly attributes: A;
   readonly inputs: readonly ValueId[];
   readonly outputs: readonly ValueId[];
 }
-
-/** One application of an operator. */
-export type Node<K extends OperatorType = OperatorType> = { [T in K]: NodeOf<T> }[K];
 
 export interface Graph {
   readonly values: readonly Value[];
@@ -41,13 +37,10 @@ export interface Graph {
   readonly names: ReadonlyMap<string, ValueId>;
 }
 
-/** The operator of a node. Attributes and operator belong together by construction, which the type cannot follow. */
-export function operatorOf(node: Pick<Node, 'op'>): Operator<Node['attributes']> {
-  return operators[node.op] as unknown as Operator<Node['attributes']>;
-}
-
-export const isOp = <K extends OperatorType>(node: Node | undefined, op: K): node is Extract<Node, { op: K }> =>
-  node?.op === op;
+export const isOp = <A extends object>(
+  node: Pick<Node, 'operator' | 'attributes'> | undefined,
+  operator: Operator<A>,
+): node is Node<A> => node?.operator === operator;
 
 /** What `body` returns; an argument that it refuses is a mistake in the graph. */
 export function graphChecked<T>(body: () => T): T {
@@ -80,7 +73,7 @@ export function parameterValues(graph: Graph): Set<ValueId> {
     if (source.kind === 'parameter') known.add(id);
   });
   for (const node of graph.nodes) {
-    if (operatorOf(node).host && node.inputs.every((value) => known.has(value))) {
+    if (node.operator.host && node.inputs.every((value) => known.has(value))) {
       for (const value of node.outputs) known.add(value);
     }
   }

@@ -11,7 +11,7 @@ import { checkGpu, type Gpu } from '../gpu/device.ts';
 import type { Resource } from '../gpu/resource.ts';
 import type { ConstantArgument } from '../ops/operator.ts';
 import { DeviceConstants } from './constants.ts';
-import { type Graph, graphChecked, operatorOf, producers, type ValueId } from './graph.ts';
+import { type Graph, graphChecked, producers, type ValueId } from './graph.ts';
 
 /** Element types that a parameter may have; see `toFloat32`. */
 const NUMERIC = ['f32', 'f64', 'f16', 'bf16', 'u8', 'i8', 'i16', 'u16', 'i32', 'u32'] as const;
@@ -44,12 +44,13 @@ export class DeviceParameters {
     return this.constants.bytes;
   }
 
-  /** @throws DisposedError, DeviceLostError when nothing can be compiled with these any more. */
+  /** @internal @throws DisposedError, DeviceLostError when nothing can be compiled with these any more. */
   assertUsable(): void {
     this.constants.assertUsable();
   }
 
   /**
+   * @internal
    * @throws GraphError that names the first parameter of the graph that is missing, has another shape, or does not hold as many
    *   values as it says.
    */
@@ -68,12 +69,13 @@ export class DeviceParameters {
     }
   }
 
-  /** Evaluates constants of one graph. Host values are kept only as long as the evaluator. */
+  /** @internal Evaluates constants of one graph. Host values are kept only as long as the evaluator. */
   evaluator(graph: Graph): ParameterEvaluator {
     return new ParameterEvaluator(graph, this.tensors);
   }
 
   /**
+   * @internal
    * Packed constants, one for each request, made on first use. See `DeviceConstants.get`.
    * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */
@@ -109,7 +111,7 @@ export class ParameterEvaluator {
     const { source } = this.graph.values[value]!;
     if (source.kind === 'parameter') return source.name;
     const node = this.makers.get(value)!;
-    return `${node.op}${JSON.stringify(node.attributes)}(${node.inputs.map((v) => this.describe(v)).join(',')})`;
+    return `${node.operator.type}${JSON.stringify(node.attributes)}(${node.inputs.map((v) => this.describe(v)).join(',')})`;
   }
 
   value(id: ValueId): FloatTensor {
@@ -124,8 +126,9 @@ export class ParameterEvaluator {
 
   private evaluate(id: ValueId): FloatTensor {
     const node = this.makers.get(id)!;
-    const { host } = operatorOf(node);
-    if (!host) throw new GraphError(`${node.name} (${node.op}) wants parameters and was given an activation.`);
+    const { host } = node.operator;
+    if (!host)
+      throw new GraphError(`${node.name} (${node.operator.type}) wants parameters and was given an activation.`);
     return host(
       node.attributes,
       node.inputs.map((value) => this.value(value)),

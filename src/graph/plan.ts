@@ -93,6 +93,7 @@ export class Plan {
   private runs = 0;
   private disposed = false;
 
+  /** @internal Plans come from `compile`. */
   constructor(
     readonly gpu: Gpu,
     readonly graph: Graph,

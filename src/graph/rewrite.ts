@@ -1,7 +1,7 @@
 /** @file The frame of every pass: walk a graph in order, copy or replace each node, and end with a graph in running order. */
 
 import { GraphBuilder } from './builder.ts';
-import { type Graph, type Node, operatorOf, producers, type ValueId } from './graph.ts';
+import { type Graph, type Node, producers, type ValueId } from './graph.ts';
 
 /** What a pass sees while it rebuilds a graph. Values of the old graph are translated by `to`. */
 export interface Rewriter {
@@ -11,7 +11,7 @@ export interface Rewriter {
   /** Says that an old value is from now on this new one. */
   map(old: ValueId, value: ValueId): void;
   /** Copies a node, with other attributes if given. */
-  copy<K extends Node['op']>(node: Node<K>, attributes?: Node<K>['attributes']): void;
+  copy<A extends object>(node: Node<A>, attributes?: A): void;
 }
 
 /** Calls `visit` for each node; it copies the node, replaces it by others, or drops it. */
@@ -41,7 +41,7 @@ export function startRewrite(graph: Graph): Rewriter {
     to,
     map: (old, value) => values.set(old, value),
     copy: (node, attributes = node.attributes) => {
-      const outputs = builder.add(node.op, node.name, attributes as never, node.inputs.map(to));
+      const outputs = builder.add(node.operator, node.name, attributes, node.inputs.map(to));
       node.outputs.forEach((old, i) => {
         values.set(old, outputs[i]!);
       });
@@ -73,7 +73,7 @@ export function prune(graph: Graph): Graph {
     for (const value of node.inputs) want(makers.get(value));
   };
   for (const value of graph.names.values()) want(makers.get(value));
-  for (const node of graph.nodes) if (operatorOf(node).inPlace) want(node);
+  for (const node of graph.nodes) if (node.operator.inPlace) want(node);
   for (const node of graph.nodes) if (wanted.has(node)) visit(node);
   for (const node of ordered) for (const value of node.outputs) needed.add(value);
   const ids = new Map<ValueId, ValueId>();

@@ -52,13 +52,13 @@ export class DeviceState {
     this.entry(name, shape);
   }
 
-  /** @throws DisposedError, DeviceLostError when the states are gone. */
+  /** @internal @throws DisposedError, DeviceLostError when the states are gone. */
   assertUsable(): void {
     this.gpu.assertUsable();
     if (this.disposed) throw new DisposedError('The states were disposed; make new ones.');
   }
 
-  /** @throws GraphError that names the first state of the graph that is missing or has another shape. */
+  /** @internal @throws GraphError that names the first state of the graph that is missing or has another shape. */
   check(graph: Graph): void {
     this.assertUsable();
     for (const { source, type } of graph.values) {
@@ -70,6 +70,7 @@ export class DeviceState {
     }
   }
 
+  /** @internal */
   buffer(name: string): GPUBuffer {
     return this.entries.get(name)!.buffer;
   }

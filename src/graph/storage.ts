@@ -5,9 +5,11 @@
 
 import type { View } from '../kernels/shared/view.ts';
 import { vec4s } from '../kernels/shared/view.ts';
-import { isView } from '../ops/layout.ts';
+import { concat } from '../ops/concat.ts';
 import { storedBytes, viewShape } from '../ops/operator.ts';
-import { type Graph, isOp, operatorOf, parameterValues, type ValueId } from './graph.ts';
+import { reshape } from '../ops/reshape.ts';
+import { isView, slice } from '../ops/slice.ts';
+import { type Graph, isOp, parameterValues, type ValueId } from './graph.ts';
 
 export interface Storage {
   /** Bytes. */
@@ -50,7 +52,7 @@ export function assignStorage(graph: Graph): StorageMap {
 
   // Concatenations first, from the last to the first: their inputs get slices of them, whoever makes those.
   for (const node of [...graph.nodes].reverse()) {
-    if (!isOp(node, 'concat') || !node.attributes.inPlace) continue;
+    if (!isOp(node, concat) || !node.attributes.inPlace) continue;
     const whole = placements[node.outputs[0]!] ?? own(node.outputs[0]!);
     placements[node.outputs[0]!] = whole;
     let offset = 0;
@@ -69,14 +71,14 @@ export function assignStorage(graph: Graph): StorageMap {
   for (const node of graph.nodes) {
     const source = placements[node.inputs[0]!];
     const shape = viewShape(graph.values[node.outputs[0]!]!.type.shape);
-    if (isOp(node, 'reshape') && source) {
+    if (isOp(node, reshape) && source) {
       placements[node.outputs[0]!] ??= { storage: source.storage, view: { ...source.view, shape } };
     }
-    if (isOp(node, 'slice') && source && isView(node.attributes, graph.values[node.inputs[0]!]!.type.shape)) {
+    if (isOp(node, slice) && source && isView(node.attributes, graph.values[node.inputs[0]!]!.type.shape)) {
       const base = source.view.base + node.attributes.offset / 4;
       placements[node.outputs[0]!] ??= { storage: source.storage, view: { ...source.view, base, shape } };
     }
-    operatorOf(node).inPlace?.forEach((input, output) => {
+    node.operator.inPlace?.forEach((input, output) => {
       placements[node.outputs[output]!] = placements[node.inputs[input]!];
     });
     for (const value of node.outputs) if (!parameters.has(value)) placements[value] ??= own(value);

@@ -5,6 +5,15 @@
  */
 
 import { GraphError } from '../core/errors.ts';
+import { accumulate, zero } from '../ops/accumulate.ts';
+import { type BatchNormActivation, batchNorm } from '../ops/batch_norm.ts';
+import { batchStatistics } from '../ops/batch_statistics.ts';
+import { crossEntropy } from '../ops/cross_entropy.ts';
+import { dropout } from '../ops/dropout.ts';
+import { gradientNorm } from '../ops/gradient_norm.ts';
+import { normalize } from '../ops/normalize.ts';
+import { sgdUpdate } from '../ops/sgd_update.ts';
+import { updateStatistics } from '../ops/update_statistics.ts';
 import type { GraphBuilder } from './builder.ts';
 import { gradients } from './gradients.ts';
 import { type Graph, isOp, type Node, producers, type ValueId } from './graph.ts';
@@ -60,7 +69,7 @@ export function accumulatingGraph(model: Graph, training: TrainingOptions): Grap
   const { builder, byParameter } = differentiate(model, training);
   for (const [name, gradient] of byParameter) {
     const sum = builder.state(gradientSumOf(name), builder.shapeOf(gradient));
-    builder.add('accumulate', `${name}/accumulate`, { factor: 1 }, [sum, gradient]);
+    builder.add(accumulate, `${name}/accumulate`, { factor: 1 }, [sum, gradient]);
   }
   return builder.build();
 }
@@ -72,13 +81,13 @@ export function updateGraph(model: Graph, training: TrainingOptions, optimiser: 
     ([name, shape]) => [name, builder.state(gradientSumOf(name), shape)] as const,
   );
   appendUpdate(builder, byParameter, optimiser);
-  for (const [name, sum] of byParameter) builder.add('zero', `${name}/zero`, {}, [sum]);
+  for (const [name, sum] of byParameter) builder.add(zero, `${name}/zero`, {}, [sum]);
   return builder.build();
 }
 
 /** Names and shapes of the parameters that a step changes by gradient. */
 export function trainedParameters(model: Graph, { trainable }: Pick<TrainingOptions, 'trainable'>) {
-  const statistics = new Set(model.nodes.flatMap((node) => (isOp(node, 'batchNorm') ? node.inputs.slice(3) : [])));
+  const statistics = new Set(model.nodes.flatMap((node) => (isOp(node, batchNorm) ? node.inputs.slice(3) : [])));
   return model.values.flatMap(({ source, type }, id) =>
     source.kind === 'parameter' && !statistics.has(id) && trainable(source.name)
       ? [[source.name, type.shape] as const]
@@ -95,7 +104,7 @@ function differentiate(model: Graph, training: TrainingOptions): { builder: Grap
   const logits = to(namedLogits(forward));
   for (const [name, value] of forward.names) builder.name(name, to(value));
   const targets = builder.input(TRAINING_INPUTS.targets, builder.shapeOf(logits));
-  const loss = builder.name(TRAINING_OUTPUTS.loss, builder.add('crossEntropy', 'Loss', {}, [logits, targets])[0]!);
+  const loss = builder.name(TRAINING_OUTPUTS.loss, builder.add(crossEntropy, 'Loss', {}, [logits, targets])[0]!);
   const names = trainedParameters(model, training);
   if (names.length === 0) throw new GraphError('There is nothing to train: no parameter was chosen.');
   const found = gradients(
@@ -126,8 +135,8 @@ function withStates(model: Graph, training: TrainingOptions): Graph {
     return source.kind === 'parameter' ? source.name : undefined;
   };
   const inTraining = (value: ValueId): boolean => trained.has(parameterName(value) ?? '');
-  const normalised = (node: Node): node is Node<'batchNorm'> => {
-    if (!isOp(node, 'batchNorm')) return false;
+  const normalised = (node: Node): node is Node<BatchNormActivation> => {
+    if (!isOp(node, batchNorm)) return false;
     const maker = makers.get(node.inputs[0]!);
     return [...node.inputs.slice(1, 3), ...(maker?.inputs ?? [])].some(inTraining);
   };
@@ -140,9 +149,9 @@ function withStates(model: Graph, training: TrainingOptions): Graph {
         map(value, builder.state(name, model.values[value]!.type.shape));
       }
     }
-    if (isOp(node, 'dropout')) {
+    if (isOp(node, dropout)) {
       random ??= builder.input(TRAINING_INPUTS.random, [4]);
-      map(node.outputs[0]!, builder.add('dropout', node.name, node.attributes, [to(node.inputs[0]!), random])[0]!);
+      map(node.outputs[0]!, builder.add(dropout, node.name, node.attributes, [to(node.inputs[0]!), random])[0]!);
     } else if (normalised(node)) {
       map(node.outputs[0]!, normalise(builder, node, node.inputs.map(to), training));
     } else {
@@ -154,7 +163,7 @@ function withStates(model: Graph, training: TrainingOptions): Graph {
 /** Batch norm of a layer in training. */
 function normalise(
   builder: GraphBuilder,
-  { name, attributes }: Node<'batchNorm'>,
+  { name, attributes }: Node<BatchNormActivation>,
   inputs: readonly ValueId[],
   { batchNorm, statisticsMomentum }: TrainingOptions,
 ): ValueId {
@@ -162,21 +171,21 @@ function normalise(
   const batch = batchNorm === 'batch';
   let [mean, variance] = [runningMean, runningVariance];
   if (batch) {
-    [mean, variance] = builder.add('batchStatistics', `${name}/statistics`, {}, [x]) as [ValueId, ValueId];
+    [mean, variance] = builder.add(batchStatistics, `${name}/statistics`, {}, [x]) as [ValueId, ValueId];
     const count = builder
       .shapeOf(x)
       .slice(0, -1)
       .reduce((a, b) => a * b, 1);
     const update = { momentum: statisticsMomentum, count };
-    builder.add('updateStatistics', `${name}/update`, update, [runningMean, runningVariance, mean, variance]);
+    builder.add(updateStatistics, `${name}/update`, update, [runningMean, runningVariance, mean, variance]);
   }
-  return builder.add('normalize', name, { ...attributes, batch }, [x, mean, variance, gamma, beta])[0]!;
+  return builder.add(normalize, name, { ...attributes, batch }, [x, mean, variance, gamma, beta])[0]!;
 }
 
 function appendUpdate(builder: GraphBuilder, byParameter: Gradients, optimiser: OptimiserOptions): void {
   const { clip, momentum, weightDecay, decays } = optimiser;
   const norm = builder.add(
-    'gradientNorm',
+    gradientNorm,
     'Gradient norm',
     { clip },
     byParameter.map(([, gradient]) => gradient),
@@ -187,6 +196,6 @@ function appendUpdate(builder: GraphBuilder, byParameter: Gradients, optimiser: 
     const shape = builder.shapeOf(gradient);
     const states = [builder.state(name, shape), builder.state(velocityOf(name), shape)];
     const attributes = { momentum, weightDecay: decays(name) ? weightDecay : 0 };
-    builder.add('sgdUpdate', `${name}/update`, attributes, [...states, gradient, norm, schedule]);
+    builder.add(sgdUpdate, `${name}/update`, attributes, [...states, gradient, norm, schedule]);
   }
 }

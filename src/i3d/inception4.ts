@@ -14,7 +14,8 @@ const LAYERS: readonly Layer[] = [
   mixed5('Mixed_4c', 160, [112, 224], [24, 64], 64),
 ];
 
-const TABLE: LayerTable = { layers: LAYERS };
+/** No pool of its own: the head's covers all that is left. */
+export const INCEPTION_4_TABLE: LayerTable = { layers: LAYERS };
 
 export const INCEPTION_4 = defineModel({
   id: 'inception-4',
@@ -22,10 +23,10 @@ export const INCEPTION_4 = defineModel({
   // 16 frames at 12.5 Hz are long enough for a wave or a step.
   defaults: { frames: 16, size: 56, shortSide: 64, flowBound: 8, flowPreset: 'fast', fps: 12.5 },
   build: (builder, spec, clip, options) =>
-    addTable(builder, scaleTable(TABLE, spec), clip, { ...options, classes: spec.classes }),
+    addTable(builder, scaleTable(INCEPTION_4_TABLE, spec), clip, { ...options, classes: spec.classes }),
   stem: STEM,
   head: LOGITS_LAYER,
-  reduction: (form) => reductionOf(scaleTable(TABLE, form)),
+  reduction: (form) => reductionOf(scaleTable(INCEPTION_4_TABLE, form)),
   scalable: true,
   inflatable: { name: '2D Inception-4' },
 });

@@ -71,7 +71,10 @@ export function normalisation({ mean, deviation }: Preprocessing = {}): Normalis
 }
 
 /** Frames as bytes again: those that were normalised to a network's input are brought back. */
-export function frameBytes({ shape, data }: ClipInput, { mean = HALVES, deviation = HALVES }: Preprocessing = {}): HostTensor<'u8'> {
+export function frameBytes(
+  { shape, data }: ClipInput,
+  { mean = HALVES, deviation = HALVES }: Preprocessing = {},
+): HostTensor<'u8'> {
   if (data instanceof Uint8Array) return { dtype: 'u8', shape, data };
   const [scale, shift] = [deviation.map((d) => 255 * d), mean.map((m, i) => m / deviation[i]!)];
   const bytes = new Uint8Array(data.length);

@@ -1,14 +1,23 @@
 /** @file Which models are known where files are read: a list that is handed over, not a place where modules leave their own. */
 
-import { nearestNames } from '../core/check.ts';
+import { describeValue, nearestNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { isModelDefinition, type ModelDefinition } from './definition.ts';
+
+/** @throws InputError unless these are models in a list, such as a registry. */
+export function checkModels(models: unknown): asserts models is Iterable<ModelDefinition> {
+  if (typeof models === 'object' && models !== null && Symbol.iterator in models) return;
+  throw new InputError(
+    `The models that a file may hold must be a list or a registry, such as MODELS, not ${describeValue(models)}.`,
+  );
+}
 
 export class ModelRegistry implements Iterable<ModelDefinition> {
   private readonly byId: ReadonlyMap<string, ModelDefinition>;
 
   /** @throws InputError for what `defineModel` did not make, and for two of one id. */
   constructor(models: Iterable<ModelDefinition>) {
+    checkModels(models);
     const byId = new Map<string, ModelDefinition>();
     for (const model of models) {
       if (!isModelDefinition(model)) throw new InputError('A registry takes models that defineModel made.');

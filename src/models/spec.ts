@@ -18,7 +18,7 @@ import {
   STREAMS,
   type Stream,
 } from './definition.ts';
-import type { ModelRegistry } from './registry.ts';
+import { checkModels, type ModelRegistry } from './registry.ts';
 
 /** A spec from what matters, the rest being the definition's defaults. */
 export type ModelSpecOptions = Pick<ModelSpec, 'architecture' | 'stream' | 'classes'> & Partial<ModelSpec>;
@@ -90,6 +90,7 @@ export function checkSpec(value: unknown, source: string): ModelSpec {
 
 /** As `checkSpec`, of JSON, where the architecture is an id. */
 export function parseSpec(value: unknown, source: string, models: ModelRegistry): ModelSpec {
+  checkModels(models);
   const given: { readonly architecture?: unknown } = typeof value === 'object' && value !== null ? value : {};
   return checkSpec({ ...given, architecture: models.get(given.architecture, source) }, source);
 }

@@ -18,6 +18,9 @@ import { compile } from '../graph/compile.ts';
 import { type Graph, isOp, type Node, type ValueId } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
+import { conv3d } from '../ops/conv3d/conv3d.ts';
+import { relu } from '../ops/pointwise.ts';
+import { pool3d } from '../ops/pool3d.ts';
 import { resolvePadding } from '../ops/window.ts';
 import type { ModelSpec } from './definition.ts';
 import { addModel, OUTPUTS } from './graph.ts';
@@ -100,7 +103,7 @@ function verificationGraph(spec: ModelSpec, frames: number, size: number): Graph
   });
   const graph = builder.build();
   const units = graph.nodes.flatMap((node) =>
-    isOp(node, 'relu') ? [[node.name.replace(/\/relu$/, ''), node.outputs[0]!] as const] : [],
+    isOp(node, relu) ? [[node.name.replace(/\/relu$/, ''), node.outputs[0]!] as const] : [],
   );
   return { ...graph, names: new Map([...units, ...graph.names]) };
 }
@@ -151,13 +154,13 @@ function freeOutputs(graph: Graph, node: Node, masks: readonly boolean[][], coun
 /** The window of a node along time. */
 function windowOf(graph: Graph, node: Node) {
   const [, ...size] = graph.values[node.inputs[0]!]!.type.shape.slice(0, 4) as [number, number, number, number];
-  if (isOp(node, 'conv3d')) {
+  if (isOp(node, conv3d)) {
     const kernel = graph.values[node.inputs[1]!]!.type.shape.slice(0, 3) as unknown as Triple;
     const { stride, padding } = node.attributes;
     const [[before]] = resolvePadding({ kernel, stride, padding }, size as unknown as Triple);
     return { extent: kernel[0], stride: stride[0], before, ignoresPadding: false };
   }
-  if (isOp(node, 'pool3d')) {
+  if (isOp(node, pool3d)) {
     const { kernel, stride, padding, mode } = node.attributes;
     const [[before]] = resolvePadding({ kernel, stride, padding }, size as unknown as Triple);
     return { extent: kernel[0], stride: stride[0], before, ignoresPadding: mode === 'max' };

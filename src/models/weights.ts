@@ -21,7 +21,7 @@ import {
   storedShapes,
 } from './naming.ts';
 import { modelParameters } from './parameters.ts';
-import type { ModelRegistry } from './registry.ts';
+import { checkModels, type ModelRegistry } from './registry.ts';
 import { modelSpec, streamOf } from './spec.ts';
 
 /** Weights whose model is known. */
@@ -79,8 +79,10 @@ function networkOf(
 }
 
 /** The models among these that are known by the names of their tensors. */
-const publishedNetworks = (models: Iterable<ModelDefinition>): ModelNetwork[] =>
-  [...models].flatMap((model) => (model.namings ? [networkOf(model, model.name, model.namings, 3)] : []));
+function publishedNetworks(models: Iterable<ModelDefinition>): ModelNetwork[] {
+  checkModels(models);
+  return [...models].flatMap((model) => (model.namings ? [networkOf(model, model.name, model.namings, 3)] : []));
+}
 
 /**
  * Finds out which model a file's tensors are of, and whose names they have, whatever stands before them.

@@ -8,7 +8,7 @@ import {
   GEOMETRY_VALUES,
 } from '../kernels/clip/augment_clip.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
-import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 
 export interface AugmentClipAttributes {
@@ -27,7 +27,7 @@ export interface AugmentClipAttributes {
  * values as they are where it is 0: for RGB brightness, contrast, saturation, for flow speed.
  * Output: float32 N×T×size×size×(3 or 2).
  */
-export const augmentClip: Operator<AugmentClipAttributes> = {
+export const augmentClip = defineOperator<AugmentClipAttributes>({
   type: 'augmentClip',
   takesFrames: true,
   infer({ size, scale, flow }, [clip, geometry]) {
@@ -91,4 +91,4 @@ export const augmentClip: Operator<AugmentClipAttributes> = {
       });
     return [{ name: 'bilinear', accuracy: 'exact', workspaces: [], lower }];
   },
-};
+});

@@ -1,14 +1,11 @@
-/**
- * @file Batch normalisation with stored statistics, as an operator of its own and folded into the convolution before it.
- * y = (x − mean) / √(variance + ε) · gamma + beta, per channel.
- */
+/** @file Batch normalisation with stored statistics: y = (x − mean) / √(variance + ε) · gamma + beta, per channel. */
 
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { packChannels } from '../kernels/conv3d/problem.ts';
 import { affine } from '../kernels/norm/affine.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import { type Argument, type Operator, pointwiseCost, type TensorType } from './operator.ts';
+import { type Argument, defineOperator, pointwiseCost } from './operator.ts';
 import { pointwise } from './window.ts';
 
 export interface BatchNormAttributes {
@@ -20,12 +17,12 @@ export interface BatchNormActivation extends BatchNormAttributes {
 }
 
 /** gamma / √(variance + ε), in float64. */
-function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: number): Float64Array {
+export function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: number): Float64Array {
   return Float64Array.from(gamma.data, (g, c) => g / Math.sqrt(variance.data[c]! + epsilon));
 }
 
 /** Inputs: x, gamma, beta, mean, variance. */
-export const batchNorm: Operator<BatchNormActivation> = {
+export const batchNorm = defineOperator<BatchNormActivation>({
   type: 'batchNorm',
   infer({ epsilon }, [x, ...vectors]) {
     if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
@@ -67,9 +64,9 @@ export const batchNorm: Operator<BatchNormActivation> = {
       ),
     ];
   },
-};
+});
 
-function foldBias(
+export function foldBias(
   bias: FloatTensor | undefined,
   gamma: FloatTensor,
   beta: FloatTensor,
@@ -81,29 +78,3 @@ function foldBias(
   const folded = Float32Array.from(scale, (s, c) => beta.data[c]! + s * ((bias?.data[c] ?? 0) - mean.data[c]!));
   return floatTensor([folded.length], folded);
 }
-
-const hostOnly = { cost: () => ({ flops: 0, bytes: 0 }), candidates: () => [] };
-
-/** Weights of a convolution with the batch norm behind it folded in. Inputs: weights (…×Cout), gamma, variance. */
-export const foldedWeights: Operator<BatchNormAttributes> = {
-  type: 'foldedWeights',
-  infer: (_, [weights]): TensorType[] => [weights!],
-  host({ epsilon }, [weights, gamma, variance]) {
-    const scale = scaleOf(gamma!, variance!, epsilon);
-    const { shape, data } = weights!;
-    const folded = new Float32Array(data.length);
-    for (let row = 0; row < data.length; row += scale.length) {
-      for (let c = 0; c < scale.length; c++) folded[row + c] = data[row + c]! * scale[c]!;
-    }
-    return floatTensor(shape, folded);
-  },
-  ...hostOnly,
-};
-
-/** Its bias. Inputs: gamma, beta, mean, variance, and the convolution's own bias where it has one. */
-export const foldedBias: Operator<BatchNormAttributes> = {
-  type: 'foldedBias',
-  infer: (_, [gamma]): TensorType[] => [gamma!],
-  host: ({ epsilon }, [gamma, beta, mean, variance, bias]) => foldBias(bias, gamma!, beta!, mean!, variance!, epsilon),
-  ...hostOnly,
-};

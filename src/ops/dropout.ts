@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
 import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
-import { input, type Operator, output, pointwiseCost, single } from './operator.ts';
+import { defineOperator, input, type Operator, output, pointwiseCost, single } from './operator.ts';
 
 export interface DropoutAttributes {
   /** Share of the channels that are dropped: 0 ≤ rate < 1. */
@@ -23,7 +23,7 @@ export function saltOf(name: string): number {
  * Inputs: x N×…×C and, in training, random [4]: lower and upper 24 bits of the seed, and the step. Without, at inference, it is
  * the identity.
  */
-export const dropout: Operator<DropoutAttributes> = {
+export const dropout: Operator<DropoutAttributes> = defineOperator<DropoutAttributes>({
   type: 'dropout',
   infer({ rate }, [x, random]) {
     if (!(rate >= 0 && rate < 1)) throw new GraphError(`its rate ${rate} must be at least 0 and below 1`);
@@ -42,5 +42,5 @@ export const dropout: Operator<DropoutAttributes> = {
   gradient: ({ name, attributes, inputs, gradients, add }) =>
     inputs.length === 1
       ? [gradients[0]]
-      : [add('dropout', `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined],
-};
+      : [add(dropout, `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined],
+});

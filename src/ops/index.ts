@@ -1,21 +1,32 @@
-/** @file The operators that graphs are made of. To add one: a file beside these, and a line here. */
+/**
+ * @file The package's operators, for those who go through all of them: the table in the documentation, the tests. Graphs need no
+ * such list. To add one: a file beside these, and a line here.
+ */
 
+import { accumulate, zero } from './accumulate.ts';
 import { augmentClip } from './augment.ts';
-import { batchNorm, foldedBias, foldedWeights } from './batch_norm.ts';
+import { batchNorm } from './batch_norm.ts';
+import { batchStatistics } from './batch_statistics.ts';
+import { channelSum } from './channel_sum.ts';
+import { concat } from './concat.ts';
 import { conv3d } from './conv3d/conv3d.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
+import { crossEntropy, crossEntropyGradient } from './cross_entropy.ts';
 import { dropout } from './dropout.ts';
-import { linear, softmax } from './head.ts';
-import { concat, reshape, slice } from './layout.ts';
-import { crossEntropy, crossEntropyGradient } from './loss.ts';
-import { batchStatistics, channelSum, normalize, normalizeGradient, updateStatistics } from './normalisation.ts';
-import type { Operator } from './operator.ts';
-import { accumulate, gradientNorm, sgdUpdate, zero } from './optimiser.ts';
+import { foldedBias, foldedWeights } from './folded.ts';
+import { gradientNorm } from './gradient_norm.ts';
+import { linear } from './linear.ts';
+import { normalize, normalizeGradient } from './normalize.ts';
 import { joinedParameters } from './parameters.ts';
 import { add, relu, reluGradient } from './pointwise.ts';
 import { pool3d } from './pool3d.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { preprocess } from './preprocess.ts';
+import { reshape } from './reshape.ts';
+import { sgdUpdate } from './sgd_update.ts';
+import { slice } from './slice.ts';
+import { softmax } from './softmax.ts';
+import { updateStatistics } from './update_statistics.ts';
 
 export const operators = {
   accumulate,
@@ -51,6 +62,3 @@ export const operators = {
   updateStatistics,
   zero,
 } as const;
-
-export type OperatorType = keyof typeof operators;
-export type AttributesOf<K extends OperatorType> = (typeof operators)[K] extends Operator<infer A> ? A : never;

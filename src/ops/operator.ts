@@ -3,6 +3,7 @@
  * nothing of execution order, memory or devices.
  */
 
+import { describeValue, nearestNames } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile, Kernel } from '../core/kernel.ts';
 import { type FloatTensor, formatShape, type Shape, sizeOf } from '../core/tensor.ts';
@@ -101,7 +102,7 @@ export interface Candidate {
 export type ValueRef = number;
 
 /** A node whose gradient is wanted, and a way to append the nodes that compute it. */
-export interface GradientContext<A> {
+export interface GradientContext<A extends object> {
   /** The node's name; names of appended nodes begin with it. */
   readonly name: string;
   readonly attributes: A;
@@ -112,11 +113,21 @@ export interface GradientContext<A> {
   /** Whether the gradient by an input is of use to anyone. */
   wanted(input: number): boolean;
   typeOf(value: ValueRef): TensorType;
-  /** Appends a node of operator `op`. */
-  add(op: string, name: string, attributes: object, inputs: readonly ValueRef[]): readonly ValueRef[];
+  /** Appends a node; its outputs. */
+  add<B extends object>(
+    operator: Operator<B>,
+    name: string,
+    attributes: B,
+    inputs: readonly ValueRef[],
+  ): readonly ValueRef[];
 }
 
-export interface Operator<A> {
+/** Attributes of operators that have none. */
+export type NoAttributes = Readonly<Record<never, never>>;
+
+/** What nodes are applications of. Graphs refer to operators by value: there is no table that one has to be entered into. */
+export interface Operator<A extends object = object> {
+  /** Shown in plans and errors, and part of the keys of tuning results: no two operators of a graph may have the same. */
   readonly type: string;
   /** @throws GraphError in words that follow the node's name. */
   infer(attributes: A, inputs: readonly TensorType[]): TensorType[];
@@ -132,8 +143,45 @@ export interface Operator<A> {
   readonly inPlace?: readonly number[];
   /** Input 0 may be uint8 frames; all other inputs are floats. */
   readonly takesFrames?: true;
+  /** Its kernels read and write activations in f16 where they are (`View.half`). */
+  readonly halves?: true;
   /** Operators over parameters alone are computed once, on the host, when a plan is compiled. */
   host?(attributes: A, inputs: readonly FloatTensor[]): FloatTensor;
+}
+
+/**
+ * Makes an operator for `GraphBuilder.add`, of the package or of anyone's own: its shape rule, its cost, its kernels and, where
+ * it can be trained through, its gradient.
+ * @throws GraphError when a part is missing, unknown or of the wrong type.
+ */
+export function defineOperator<A extends object>(definition: Operator<A>): Operator<A> {
+  if (typeof definition !== 'object' || definition === null) {
+    throw new GraphError(`defineOperator takes an object, not ${describeValue(definition)}.`);
+  }
+  const { type } = definition;
+  if (typeof type !== 'string' || type === '') {
+    throw new GraphError(`An operator's type is a text that is not empty, not ${describeValue(type)}.`);
+  }
+  const functions = { infer: true, cost: true, candidates: true, gradient: false, host: false };
+  const known = [...Object.keys(functions), 'type', 'inPlace', 'takesFrames', 'halves'];
+  for (const name of Object.keys(definition)) {
+    if (known.includes(name)) continue;
+    const [near] = nearestNames(name, known);
+    throw new GraphError(`The operator ${type} has an unknown part ${name}${near ? `; did you mean ${near}?` : '.'}`);
+  }
+  for (const [name, needed] of Object.entries(functions)) {
+    const part = definition[name as keyof typeof functions];
+    if (typeof part === 'function' || (part === undefined && !needed)) continue;
+    throw new GraphError(`The operator ${type} needs a function ${name}, not ${describeValue(part)}.`);
+  }
+  return Object.freeze({ ...definition });
+}
+
+/** @throws GraphError unless it is what `defineOperator` returns. */
+export function expectOperator(operator: unknown, what: string): asserts operator is Operator {
+  const { type, infer } = (operator ?? {}) as Partial<Operator>;
+  if (typeof type === 'string' && typeof infer === 'function') return;
+  throw new GraphError(`${what} takes an operator, what defineOperator returns, not ${describeValue(operator)}.`);
 }
 
 export interface NodeOperands {

@@ -2,10 +2,10 @@
 
 import { GraphError } from '../core/errors.ts';
 import { floatTensor, formatShape, sizeOf } from '../core/tensor.ts';
-import { f32, type Operator } from './operator.ts';
+import { defineOperator, f32 } from './operator.ts';
 
 /** Parameters joined along their last axis, for convolutions that were merged into one. */
-export const joinedParameters: Operator<Record<never, never>> = {
+export const joinedParameters = defineOperator<Record<never, never>>({
   type: 'joinedParameters',
   infer(_, inputs) {
     const [first] = inputs;
@@ -37,4 +37,4 @@ export const joinedParameters: Operator<Record<never, never>> = {
     }
     return floatTensor([...outer, width], joined);
   },
-};
+});

@@ -7,7 +7,7 @@ import { relu as reluKernel } from '../kernels/pointwise/relu.ts';
 import { reluGradient as reluGradientKernel } from '../kernels/pointwise/relu_gradient.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import type { View } from '../kernels/shared/view.ts';
-import { input, type Operator, output, pointwiseCost, type TensorType } from './operator.ts';
+import { defineOperator, input, output, pointwiseCost, type TensorType } from './operator.ts';
 import { pointwise } from './window.ts';
 
 function expectOneShape(a: TensorType, b: TensorType): void {
@@ -17,7 +17,7 @@ function expectOneShape(a: TensorType, b: TensorType): void {
 }
 
 /** Input: x of any shape. */
-export const relu: Operator<Record<never, never>> = {
+export const relu = defineOperator<Record<never, never>>({
   type: 'relu',
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
@@ -27,12 +27,12 @@ export const relu: Operator<Record<never, never>> = {
     ),
   ],
   gradient: ({ name, outputs, gradients, add }) => [
-    add('reluGradient', `${name}/gradient`, {}, [outputs[0]!, gradients[0]!])[0],
+    add(reluGradient, `${name}/gradient`, {}, [outputs[0]!, gradients[0]!])[0],
   ],
-};
+});
 
 /** Inputs: y, what ReLU gave, and dy. */
-export const reluGradient: Operator<Record<never, never>> = {
+export const reluGradient = defineOperator<Record<never, never>>({
   type: 'reluGradient',
   infer(_, [y, dy]) {
     expectOneShape(y!, dy!);
@@ -44,14 +44,14 @@ export const reluGradient: Operator<Record<never, never>> = {
       reluGradientKernel({ y: y!, dy: dy!, dx: dx! }, channelSweep(profile)),
     ),
   ],
-};
+});
 
 export interface AddAttributes {
   readonly relu: boolean;
 }
 
 /** Inputs: a and b of one shape. */
-export const add: Operator<AddAttributes> = {
+export const add = defineOperator<AddAttributes>({
   type: 'add',
   infer(_, [a, b]) {
     expectOneShape(a!, b!);
@@ -72,7 +72,7 @@ export const add: Operator<AddAttributes> = {
   },
   gradient({ name, attributes, outputs, gradients, add: append }) {
     const dy = gradients[0]!;
-    const masked = attributes.relu ? append('reluGradient', `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
+    const masked = attributes.relu ? append(reluGradient, `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
     return [masked, masked];
   },
-};
+});

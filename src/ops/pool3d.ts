@@ -2,10 +2,12 @@
 
 import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
 import { type Pool3dProblem, pool3d as pool3dKernel } from '../kernels/pool/pool3d.ts';
 import { pool3dSweep, pool3dSweepFits } from '../kernels/pool/sweep.ts';
 import { loopBound } from '../kernels/shared/wgsl.ts';
-import { type Candidate, expectVolume, f32, type Operator, storedBytes } from './operator.ts';
+import { type Candidate, defineOperator, expectVolume, f32, storedBytes } from './operator.ts';
+import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './window.ts';
 
 export interface Pool3dAttributes extends WindowGeometry {
@@ -13,8 +15,9 @@ export interface Pool3dAttributes extends WindowGeometry {
 }
 
 /** Input: x. Padding never wins a maximum and is not counted by an average, as in TensorFlow. */
-export const pool3d: Operator<Pool3dAttributes> = {
+export const pool3d = defineOperator<Pool3dAttributes>({
   type: 'pool3d',
+  halves: true,
   infer(attributes, [x]) {
     const [n, t, h, w, c] = expectVolume(x, 'its input');
     return [f32([n, ...windowOutput(attributes, [t, h, w]), c])];
@@ -51,8 +54,8 @@ export const pool3d: Operator<Pool3dAttributes> = {
   },
   gradient({ name, attributes: { mode, ...geometry }, inputs, gradients, typeOf, add }) {
     const [x, dy] = [inputs[0]!, gradients[0]!];
-    if (mode === 'max') return [add('maxPool3dGradient', `${name}/gradient`, geometry, [x, dy])[0]];
-    const size = typeOf(x).shape.slice(1, 4);
-    return [add('averagePool3dGradient', `${name}/gradient`, { ...geometry, size }, [dy])[0]];
+    if (mode === 'max') return [add(maxPool3dGradient, `${name}/gradient`, geometry, [x, dy])[0]];
+    const size = typeOf(x).shape.slice(1, 4) as unknown as Triple;
+    return [add(averagePool3dGradient, `${name}/gradient`, { ...geometry, size }, [dy])[0]];
   },
-};
+});

@@ -17,10 +17,10 @@ import { type PoolWindow, windowRuns } from '../kernels/pool/pool_window.ts';
 import {
   type Argument,
   type Candidate,
+  defineOperator,
   expectVolume,
   f32,
   input,
-  type Operator,
   output,
   single,
   storedBytes,
@@ -43,7 +43,7 @@ function expectGradient(geometry: WindowGeometry, size: Triple, dy: TensorType |
 }
 
 /** Inputs: x, dy. The gradient goes to the first of the largest values of a window, as in PyTorch. */
-export const maxPool3dGradient: Operator<WindowGeometry> = {
+export const maxPool3dGradient = defineOperator<WindowGeometry>({
   type: 'maxPool3dGradient',
   infer(geometry, [x, dy]) {
     const [, t, h, w] = expectVolume(x, 'its input');
@@ -87,7 +87,7 @@ export const maxPool3dGradient: Operator<WindowGeometry> = {
       gather,
     ];
   },
-};
+});
 
 export interface AveragePool3dGradientAttributes extends WindowGeometry {
   /** Frames, rows and columns of the pool's input. */
@@ -95,7 +95,7 @@ export interface AveragePool3dGradientAttributes extends WindowGeometry {
 }
 
 /** Input: dy. Padding is not counted, as in the forward pass. */
-export const averagePool3dGradient: Operator<AveragePool3dGradientAttributes> = {
+export const averagePool3dGradient = defineOperator<AveragePool3dGradientAttributes>({
   type: 'averagePool3dGradient',
   infer({ size, ...geometry }, [dy]) {
     expectGradient(geometry, size, dy);
@@ -114,4 +114,4 @@ export const averagePool3dGradient: Operator<AveragePool3dGradientAttributes> = 
       ]),
     ];
   },
-};
+});

@@ -5,7 +5,7 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
 import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
-import { f32, input, type Operator, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 
 export interface PreprocessAttributes {
@@ -19,7 +19,7 @@ export interface PreprocessAttributes {
 }
 
 /** Input: uint8 frames N×T×H×W×3. Output: float32 N×T×crop×3. */
-export const preprocess: Operator<PreprocessAttributes> = {
+export const preprocess = defineOperator<PreprocessAttributes>({
   type: 'preprocess',
   takesFrames: true,
   infer({ resized, crop, scale, shift }, [frames]) {
@@ -78,4 +78,4 @@ export const preprocess: Operator<PreprocessAttributes> = {
       });
     return [{ name: 'bilinear', accuracy: 'exact', workspaces: [], lower }];
   },
-};
+});

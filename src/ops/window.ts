@@ -11,8 +11,8 @@ import { type View, vec4Bytes, vec4s } from '../kernels/shared/view.ts';
 import type { Argument, Candidate, Operand } from './operator.ts';
 
 /** `same` and `valid` as TensorFlow has them, or explicit amounts before and after each of T, H, W. */
-export type Padding = 'same' | 'valid' | readonly [Pair, Pair, Pair];
-export type Pair = readonly [before: number, after: number];
+export type Padding = 'same' | 'valid' | readonly [PaddingPair, PaddingPair, PaddingPair];
+export type PaddingPair = readonly [before: number, after: number];
 
 export interface WindowGeometry {
   readonly kernel: Triple;
@@ -26,8 +26,11 @@ const AXES = ['frames', 'rows', 'columns'] as const;
  * Padding per axis. TensorFlow's SAME depends on the input's size and puts the odd one at the end:
  * total = (⌈n/s⌉ − 1)·s + k − n.
  */
-export function resolvePadding({ kernel, stride, padding }: WindowGeometry, size: Triple): [Pair, Pair, Pair] {
-  const axis = (i: 0 | 1 | 2): Pair => {
+export function resolvePadding(
+  { kernel, stride, padding }: WindowGeometry,
+  size: Triple,
+): [PaddingPair, PaddingPair, PaddingPair] {
+  const axis = (i: 0 | 1 | 2): PaddingPair => {
     if (padding === 'valid') return [0, 0];
     if (padding !== 'same') return padding[i];
     const total = Math.max((Math.ceil(size[i] / stride[i]) - 1) * stride[i] + kernel[i] - size[i], 0);

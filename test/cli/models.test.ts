@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { decodeNpy, encodeNpy, permuteAxes } from '../../src/io/npy.ts';
 import type { Stream } from '../../src/models/definition.ts';
 import type { Model } from '../../src/models/model_file.ts';
@@ -26,7 +27,7 @@ const classes = ['wave one hand', 'wave both', 'jump'];
 
 /** Parameters by the formula, so large that the classes differ. */
 function make(stream: Stream, change: Partial<Model['spec']> = {}): Model {
-  const spec = modelSpec({ architecture: 'inception-4', stream, classes: 3, width: 0.12, frames: 12, ...change });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream, classes: 3, width: 0.12, frames: 12, ...change });
   const parameters = new Map(
     [...modelParameters(spec)].map(([name, shape]) => {
       const { data } = formulaTensor(`${stream} ${name}`, shape);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Session, withSession } from '../../src/cli/session.ts';
 import { recognise } from '../../src/cli/streams/recognise.ts';
 import { Stopwatches } from '../../src/cli/terminal/stopwatches.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { modelParameters } from '../../src/models/parameters.ts';
 import { modelSpec } from '../../src/models/spec.ts';
 import { clipCaches } from '../../src/train/data/clip_caches.ts';
@@ -18,7 +19,7 @@ import { SILENT, TINY, writeClips } from '../train/clips.ts';
 const folder = testFolder('i3d-session-');
 
 const spec = modelSpec({
-  architecture: 'inception-4',
+  architecture: INCEPTION_4,
   stream: 'rgb',
   classes: 3,
   width: 0.06,

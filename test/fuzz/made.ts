@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { zipSync } from 'fflate';
 import { floatToHalf } from '../../src/core/half.ts';
 import { floatTensor, type HostTensor, type StateDict } from '../../src/core/tensor.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { encodeSafetensors } from '../../src/io/safetensors.ts';
@@ -89,7 +90,7 @@ const tensors = (): StateDict =>
   ]);
 
 function model(): Model {
-  const spec = modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 2, width: 0.05, frames: 8, size: 16 });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 2, width: 0.05, frames: 8, size: 16 });
   return {
     spec,
     classes: ['wave', 'jump'],

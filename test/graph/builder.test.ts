@@ -117,8 +117,8 @@ describe('GraphBuilder', () => {
       'The value called y is no value of this graph: nothing.',
     );
     expect(() => builder.input('z', [1], 'i32' as never)).toThrow('must be "f32" or "u8", not "i32".');
-    expect(() => builder.add('rleu' as never, 'r', {} as never, [x])).toThrow(
-      'there is no operator rleu; did you mean relu?',
+    expect(() => builder.add('relu' as never, 'r', {} as never, [x])).toThrow(
+      'add(…, r) takes an operator, what defineOperator returns, not "relu".',
     );
     expect(() => builder.mean('m', builder.input('flat', [1, 4]))).toThrow(
       'm (mean): its input must be N×T×H×W×C, not 1×4.',

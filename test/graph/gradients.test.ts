@@ -7,6 +7,7 @@ import { gradients } from '../../src/graph/gradients.ts';
 import type { ValueId } from '../../src/graph/graph.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { DeviceState } from '../../src/graph/state.ts';
+import { operators } from '../../src/ops/index.ts';
 import { testGpu } from '../harness.ts';
 
 const gpu = testGpu();
@@ -50,10 +51,13 @@ function randomNetwork(random: Random): { builder: GraphBuilder; loss: ValueId; 
         break;
       }
       case 3: {
-        const [mean, variance] = builder.add('batchStatistics', `${name}/statistics`, {}, [x]) as [ValueId, ValueId];
+        const [mean, variance] = builder.add(operators.batchStatistics, `${name}/statistics`, {}, [x]) as [
+          ValueId,
+          ValueId,
+        ];
         const [gamma, beta] = [state(`${name}/gamma`, [channels]), state(`${name}/beta`, [channels])];
         const attributes = { epsilon: 1e-3, relu: random.uniform() < 0.5, batch: true };
-        x = builder.add('normalize', name, attributes, [x, mean, variance, gamma, beta])[0]!;
+        x = builder.add(operators.normalize, name, attributes, [x, mean, variance, gamma, beta])[0]!;
         break;
       }
       default:
@@ -64,7 +68,7 @@ function randomNetwork(random: Random): { builder: GraphBuilder; loss: ValueId; 
   const weights = state('head/weights', [builder.shapeOf(pooled).at(-1)!, CLASSES]);
   const logits = builder.linear('head', pooled, weights, state('head/bias', [CLASSES]));
   const targets = builder.input('targets', [2, CLASSES]);
-  const loss = builder.name('loss', builder.add('crossEntropy', 'loss', {}, [logits, targets])[0]!);
+  const loss = builder.name('loss', builder.add(operators.crossEntropy, 'loss', {}, [logits, targets])[0]!);
   return { builder, loss, states };
 }
 

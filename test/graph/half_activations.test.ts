@@ -8,6 +8,7 @@ import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
+import { operators } from '../../src/ops/index.ts';
 import { pool3d } from '../../src/ops/pool3d.ts';
 import { operand, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
@@ -20,7 +21,7 @@ const gpu = testGpu();
 
 /** Types of what convolutions and pools make, by the node's name. */
 function types(graph: Graph): Map<string, string> {
-  const nodes = graph.nodes.filter(({ op }) => op === 'conv3d' || op === 'pool3d');
+  const nodes = graph.nodes.filter(({ operator }) => operator === operators.conv3d || operator === operators.pool3d);
   return new Map(nodes.map(({ name, outputs }) => [name, graph.values[outputs[0]!]!.type.dtype]));
 }
 
@@ -38,7 +39,7 @@ describe('halfActivations', () => {
     for (const name of ['logits', 'Mixed_3c']) expect(graph.values[graph.names.get(name)!]!.type.dtype).toBe('f32');
     // Branches lie in the memory of their concatenation.
     const { placements } = assignStorage(graph);
-    for (const node of graph.nodes.filter(({ op }) => op === 'concat')) {
+    for (const node of graph.nodes.filter(({ operator }) => operator === operators.concat)) {
       const [half, ...others] = [...node.outputs, ...node.inputs].map((value) => placements[value]!.view.half ?? false);
       expect(others.every((other) => other === half)).toBe(true);
     }

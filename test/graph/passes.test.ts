@@ -11,7 +11,7 @@ import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { moduleGraph } from './graphs.ts';
 
-const ops = (graph: Graph) => graph.nodes.map((node) => node.op);
+const ops = (graph: Graph) => graph.nodes.map((node) => node.operator.type);
 const count = (graph: Graph, op: string) => ops(graph).filter((other) => other === op).length;
 
 /** x → conv → batch norm → ReLU, with a second reader of the convolution if asked for. */
@@ -46,7 +46,7 @@ describe('fuseRelu', () => {
 describe('mergeSiblings', () => {
   const merged = prune(mergeSiblings(fuseRelu(foldBatchNorm(moduleGraph()))));
   it('makes one convolution of the three 1×1×1 branches, with three outputs', () => {
-    const node = merged.nodes.find((n) => n.op === 'conv3d' && n.outputs.length === 3)!;
+    const node = merged.nodes.find((n) => n.operator.type === 'conv3d' && n.outputs.length === 3)!;
     expect(node.attributes).toMatchObject({ channels: [8, 12, 4], relu: true });
     expect(count(moduleGraph(), 'conv3d')).toBe(7);
     expect(count(merged, 'conv3d')).toBe(5);
@@ -63,7 +63,7 @@ describe('mergeSiblings', () => {
 describe('concatInPlace', () => {
   it('gives all branches slices of one buffer', () => {
     const graph = inferencePasses(moduleGraph(), { outputs: ['module'] });
-    const concat = graph.nodes.find((node) => node.op === 'concat')!;
+    const concat = graph.nodes.find((node) => node.operator.type === 'concat')!;
     expect(concat.attributes).toEqual({ inPlace: true });
     const { placements } = assignStorage(graph);
     const slices = concat.inputs.map((value) => placements[value]!);
@@ -83,7 +83,7 @@ describe('concatInPlace', () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', [1, 1, 2, 2, 4]);
     builder.name('c', build(builder, x, builder.relu('y', x))[1]!);
-    const concat = concatInPlace(builder.build()).nodes.find((node) => node.op === 'concat')!;
+    const concat = concatInPlace(builder.build()).nodes.find((node) => node.operator.type === 'concat')!;
     expect(concat.attributes).toEqual({ inPlace: false });
   });
 
@@ -106,7 +106,9 @@ describe('inferencePasses', () => {
     expect(count(logits, 'conv3d')).toBe(58 - 18);
     expect(count(logits, 'batchNorm') + count(logits, 'relu')).toBe(0);
     expect(
-      logits.nodes.filter((n) => n.op === 'concat').every((n) => JSON.stringify(n.attributes) === '{"inPlace":true}'),
+      logits.nodes
+        .filter((n) => n.operator.type === 'concat')
+        .every((n) => JSON.stringify(n.attributes) === '{"inPlace":true}'),
     ).toBe(true);
   });
   it('lists the known outputs when one is unknown', () => {

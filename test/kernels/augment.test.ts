@@ -10,6 +10,7 @@ import { denseView, type View } from '../../src/kernels/shared/view.ts';
 import { flowStream } from '../../src/kernels/tvl1/stream.ts';
 import { openGpu } from '../../src/node.ts';
 import type { AugmentClipAttributes } from '../../src/ops/augment.ts';
+import { operators } from '../../src/ops/index.ts';
 import { uniform } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';
 import { augmentClip } from '../reference/augment.ts';
@@ -163,7 +164,7 @@ describe('the operator', () => {
       builder.input('clip', clip.shape, clip.dtype as 'u8' | 'f32'),
       builder.input('geometry', geometry.shape),
     ];
-    builder.name('y', builder.add('augmentClip', 'Augment', attributes, inputs)[0]!);
+    builder.name('y', builder.add(operators.augmentClip, 'Augment', attributes, inputs)[0]!);
     const parameters = new DeviceParameters(device, new Map());
     const plan = await compile(builder.build(), parameters);
     const result = (await plan.run({ clip, geometry })).y!;
@@ -198,7 +199,7 @@ describe('the operator', () => {
     const build = (clip: readonly number[], dtype: 'u8' | 'f32', rows: readonly number[], size = 8) => {
       const builder = new GraphBuilder();
       const inputs = [builder.input('clip', clip, dtype), builder.input('geometry', rows)];
-      return () => builder.add('augmentClip', 'Augment', { ...RGB, size }, inputs);
+      return () => builder.add(operators.augmentClip, 'Augment', { ...RGB, size }, inputs);
     };
     expect(build([1, 2, 8, 8, 3], 'f32', [1, 8])).toThrow(
       'Augment (augmentClip): its clip must be uint8 frames N×T×H×W×3, not f32 1×2×8×8×3.',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { operators } from '../../src/ops/index.ts';
 import { fill } from '../formula.ts';
 import { channelsLast, type GoldenCase, input, volumeShape } from '../golden.ts';
 import { expectClose, testGpu } from '../harness.ts';
@@ -50,8 +51,10 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
       const size = [x.shape[1], x.shape[2], x.shape[3]] as const;
       const [dx] =
         test.op === 'maxpool3d'
-          ? await runOperator(gpu(), 'maxPool3dGradient', geometry, [x, gradient(test)], { profile })
-          : await runOperator(gpu(), 'averagePool3dGradient', { ...geometry, size }, [gradient(test)], { profile });
+          ? await runOperator(gpu(), operators.maxPool3dGradient, geometry, [x, gradient(test)], { profile })
+          : await runOperator(gpu(), operators.averagePool3dGradient, { ...geometry, size }, [gradient(test)], {
+              profile,
+            });
       expectClose(dx!, expected(test, 'x', x.shape));
     }
   });
@@ -65,9 +68,9 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
       const run = { profile };
       let [mean, variance] = running;
       if (training) {
-        const statistics = await runOperator(gpu(), 'batchStatistics', {}, [x], run);
+        const statistics = await runOperator(gpu(), operators.batchStatistics, {}, [x], run);
         [mean, variance] = statistics.map(vector);
-        const updated = await runOperator(gpu(), 'updateStatistics', { momentum, count }, [
+        const updated = await runOperator(gpu(), operators.updateStatistics, { momentum, count }, [
           ...running,
           mean!,
           variance!,
@@ -77,9 +80,9 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
       }
       const attributes = { epsilon: eps, relu: false, batch: training === true };
       const inputs = [x, mean!, variance!, vector(input(test, 'gamma')), vector(input(test, 'beta'))];
-      const [y] = await runOperator(gpu(), 'normalize', attributes, inputs, run);
+      const [y] = await runOperator(gpu(), operators.normalize, attributes, inputs, run);
       expectClose(y!, channelsLast(test.outputs.y!.value, x.shape));
-      const found = await runOperator(gpu(), 'normalizeGradient', attributes, [...inputs, gradient(test)], run);
+      const found = await runOperator(gpu(), operators.normalizeGradient, attributes, [...inputs, gradient(test)], run);
       expectClose(found[0]!, expected(test, 'x', x.shape));
       expectClose(found[1]!, test.grads!.gamma!.value);
       expectClose(found[2]!, test.grads!.beta!.value);
@@ -89,7 +92,7 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
   it.each(of('relu'))('$id', async ({ test }) => {
     const x = volume(test, 'x');
     const y = { shape: x.shape, data: channelsLast(test.outputs.y!.value, x.shape) };
-    const [dx] = await runOperator(gpu(), 'reluGradient', {}, [y, gradient(test)]);
+    const [dx] = await runOperator(gpu(), operators.reluGradient, {}, [y, gradient(test)]);
     expectClose(dx!, expected(test, 'x', x.shape));
   });
 
@@ -100,9 +103,9 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
     test.attrs.target.forEach((label, row) => {
       targets.data[row * classes + label] = 1;
     });
-    const [loss] = await runOperator(gpu(), 'crossEntropy', {}, [logits, targets]);
+    const [loss] = await runOperator(gpu(), operators.crossEntropy, {}, [logits, targets]);
     expectClose(loss!, test.outputs.loss!.value);
-    const [dx] = await runOperator(gpu(), 'crossEntropyGradient', {}, [logits, targets, vector([1])]);
+    const [dx] = await runOperator(gpu(), operators.crossEntropyGradient, {}, [logits, targets, vector([1])]);
     expectClose(dx!, test.grads!.x!.value);
   });
 
@@ -112,11 +115,11 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
     let state = [vector(fill('sgd.p', 6)), vector(new Float32Array(6))];
     for (const [step, rate] of test.lr.entries()) {
       const found = vector(fill(`sgd.g${step}`, 6, 6));
-      const [norm] = await runOperator(gpu(), 'gradientNorm', { clip }, [found]);
+      const [norm] = await runOperator(gpu(), operators.gradientNorm, { clip }, [found]);
       expectClose(norm!.subarray(0, 1), [test.grad_norm_before_clip[step]!]);
       const schedule = vector([rate, 0, 0, 0]);
       const inputs = [...state, found, vector(norm!), schedule];
-      state = (await runOperator(gpu(), 'sgdUpdate', { momentum, weightDecay }, inputs)).map(vector);
+      state = (await runOperator(gpu(), operators.sgdUpdate, { momentum, weightDecay }, inputs)).map(vector);
       expectClose(state[0]!.data, test.parameters_after_step[step]!);
     }
     expect(test.lr.length).toBe(8);

@@ -10,7 +10,8 @@ import { affine as affineKernel } from '../../src/kernels/norm/affine.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 import { flowStream } from '../../src/kernels/tvl1/stream.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
-import type { AttributesOf, OperatorType } from '../../src/ops/index.ts';
+import { operators } from '../../src/ops/index.ts';
+import type { Operator } from '../../src/ops/operator.ts';
 import type { WindowGeometry } from '../../src/ops/window.ts';
 import { oneOfEachFamily, operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
@@ -67,10 +68,10 @@ interface Row {
 }
 
 /** An operator against what the reference gives for the same inputs. */
-const operator = <K extends OperatorType>(
+const operator = <A extends object>(
   name: string,
-  type: K,
-  attributes: AttributesOf<K>,
+  of: Operator<A>,
+  attributes: A,
   inputs: readonly Tensor[],
   expected: () => readonly ArrayLike<number>[],
   run: OperatorRun = {},
@@ -78,7 +79,7 @@ const operator = <K extends OperatorType>(
 ): Row => ({
   name,
   spreads,
-  run: async (gpu) => ({ found: await runOperator(gpu, type, attributes, inputs, run), expected: expected() }),
+  run: async (gpu) => ({ found: await runOperator(gpu, of, attributes, inputs, run), expected: expected() }),
 });
 
 const KINDS = [{ software: true }, { software: false }];
@@ -110,13 +111,13 @@ function rows(): Row[] {
     data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(Number.NaN),
   });
   return [
-    operator('relu', 'relu', {}, [x], () => [relu(x).data]),
-    operator('add', 'add', { relu: false }, [x, y], () => [add(x, y).data]),
-    operator('add with ReLU', 'add', { relu: true }, [x, y], () => [relu(add(x, y)).data]),
-    operator('the gradient of ReLU', 'reluGradient', {}, [zeroed, dy], () => [
+    operator('relu', operators.relu, {}, [x], () => [relu(x).data]),
+    operator('add', operators.add, { relu: false }, [x, y], () => [add(x, y).data]),
+    operator('add with ReLU', operators.add, { relu: true }, [x, y], () => [relu(add(x, y)).data]),
+    operator('the gradient of ReLU', operators.reluGradient, {}, [zeroed, dy], () => [
       dy.data.map((value, i) => (zeroed.data[i]! <= 0 ? 0 : value)),
     ]),
-    operator('softmax', 'softmax', {}, [rowsOf(7, classes, logits)], () => [
+    operator('softmax', operators.softmax, {}, [rowsOf(7, classes, logits)], () => [
       softmax({ shape: [1, 1, 1, 7, classes], data: logits }).data,
     ]),
     ...[logits, fill('finite', 7 * classes, 4)].flatMap((values) => {
@@ -124,8 +125,10 @@ function rows(): Row[] {
       const what = values === logits ? 'logits' : 'targets';
       const inputs = [rowsOf(7, classes, values), rowsOf(7, classes, t)];
       return [
-        operator(`cross entropy, ${what}`, 'crossEntropy', {}, inputs, () => [[crossEntropy(values, t, classes).loss]]),
-        operator(`its gradient, ${what}`, 'crossEntropyGradient', {}, [...inputs, vector([1])], () => [
+        operator(`cross entropy, ${what}`, operators.crossEntropy, {}, inputs, () => [
+          [crossEntropy(values, t, classes).loss],
+        ]),
+        operator(`its gradient, ${what}`, operators.crossEntropyGradient, {}, [...inputs, vector([1])], () => [
           crossEntropy(values, t, classes).gradient,
         ]),
       ];
@@ -159,7 +162,7 @@ function rows(): Row[] {
         ...runs.map((run) =>
           operator(
             `max pool ${label}, ${run.candidate}, software ${run.profile.software}`,
-            'pool3d',
+            operators.pool3d,
             { ...geometry, mode: 'max' },
             [x],
             () => [pool3d(x, to, { ...pool, mode: 'max' }).data],
@@ -169,20 +172,20 @@ function rows(): Row[] {
         ...runs.map((run) =>
           operator(
             `the gradient of max pool ${label}, ${run.candidate}, software ${run.profile.software}`,
-            'maxPool3dGradient',
+            operators.maxPool3dGradient,
             geometry,
             [x, gradient],
             () => [pool3dGradient(x, gradient, { ...pool, mode: 'max' })],
             { ...run, candidate: run.candidate === 'window' ? 'gather' : 'sweep' },
           ),
         ),
-        operator(`average pool ${label}`, 'pool3d', { ...geometry, mode: 'average' }, [x], () => [
+        operator(`average pool ${label}`, operators.pool3d, { ...geometry, mode: 'average' }, [x], () => [
           pool3d(x, to, { ...pool, mode: 'average' }).data,
         ]),
         ...(i === 0 ? [y] : []).map((gradients) =>
           operator(
             `the gradient of average pool ${label}`,
-            'averagePool3dGradient',
+            operators.averagePool3dGradient,
             { ...geometry, size },
             [gradients],
             () => [pool3dGradient(x, gradients, { ...pool, mode: 'average' })],
@@ -191,10 +194,10 @@ function rows(): Row[] {
       ];
     }),
     ...KINDS.flatMap((profile) => [
-      operator('the sum of a channel', 'channelSum', {}, [sparse], () => [channelSum(sparse)], { profile }),
+      operator('the sum of a channel', operators.channelSum, {}, [sparse], () => [channelSum(sparse)], { profile }),
       operator(
         'batch statistics',
-        'batchStatistics',
+        operators.batchStatistics,
         {},
         [sparse],
         () => {
@@ -210,10 +213,10 @@ function rows(): Row[] {
       const problem = { x: sparse, mean, variance, gamma, beta, ...attributes };
       const inputs = [sparse, ...[mean, variance, gamma, beta].map(vector)];
       return [
-        operator(`normalize, batch ${batch}`, 'normalize', attributes, inputs, () => [normalize(problem)]),
+        operator(`normalize, batch ${batch}`, operators.normalize, attributes, inputs, () => [normalize(problem)]),
         operator(
           `the gradient of normalize, batch ${batch}`,
-          'normalizeGradient',
+          operators.normalizeGradient,
           attributes,
           [...inputs, dy],
           () => {
@@ -228,7 +231,7 @@ function rows(): Row[] {
     }),
     operator(
       'running statistics',
-      'updateStatistics',
+      operators.updateStatistics,
       { momentum: 0.5, count: 11 },
       [
         [1, 1],
@@ -242,16 +245,20 @@ function rows(): Row[] {
       ],
     ),
     // In PyTorch what is dropped is multiplied by 0.
-    operator('dropout', 'dropout', { rate: 0.5, salt: 3 }, [everywhere([8, 1, 1, 1, 9]), vector([1, 2, 3, 0])], () => [
-      everywhere([8, 1, 1, 1, 9]).data,
-    ]),
-    operator('the norm of gradients', 'gradientNorm', { clip: 1 }, gradients, () => [[Number.NaN, 0]]),
-    operator('accumulate', 'accumulate', { factor: 0.5 }, gradients, () => [
+    operator(
+      'dropout',
+      operators.dropout,
+      { rate: 0.5, salt: 3 },
+      [everywhere([8, 1, 1, 1, 9]), vector([1, 2, 3, 0])],
+      () => [everywhere([8, 1, 1, 1, 9]).data],
+    ),
+    operator('the norm of gradients', operators.gradientNorm, { clip: 1 }, gradients, () => [[Number.NaN, 0]]),
+    operator('accumulate', operators.accumulate, { factor: 0.5 }, gradients, () => [
       gradients[0]!.data.map((value, i) => value + 0.5 * gradients[1]!.data[i]!),
     ]),
     operator(
       'a step of gradients that are NaN, which changes nothing',
-      'sgdUpdate',
+      operators.sgdUpdate,
       { momentum: 0.9, weightDecay: 0.01 },
       [
         ...['p', 'v'].map((name) => ({ shape: [5], data: fill(name, 5) })),

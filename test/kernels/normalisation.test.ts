@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { operators } from '../../src/ops/index.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { runOperator, type Tensor } from '../operator.ts';
@@ -31,7 +32,7 @@ describe.each(SHAPES.flatMap((shape) => KINDS.map((profile) => ({ shape, profile
 
     it('channelSum', async () => {
       const x = random('x', shape);
-      const [sum] = await runOperator(gpu(), 'channelSum', {}, [{ ...x, slice: 2 }], { profile });
+      const [sum] = await runOperator(gpu(), operators.channelSum, {}, [{ ...x, slice: 2 }], { profile });
       expectClose(sum!, channelSum(x));
     });
 
@@ -40,7 +41,9 @@ describe.each(SHAPES.flatMap((shape) => KINDS.map((profile) => ({ shape, profile
       x.data.forEach((value, i) => {
         x.data[i] = 100 + value;
       });
-      const [mean, variance] = await runOperator(gpu(), 'batchStatistics', {}, [{ ...x, slice: 1 }], { profile });
+      const [mean, variance] = await runOperator(gpu(), operators.batchStatistics, {}, [{ ...x, slice: 1 }], {
+        profile,
+      });
       const expected = statistics(x);
       expectClose(mean!, expected.mean, 1e-6);
       expectClose(variance!, expected.variance, 2e-5);
@@ -55,12 +58,12 @@ describe.each(SHAPES.flatMap((shape) => KINDS.map((profile) => ({ shape, profile
           const attributes = { epsilon: 1e-3, relu, batch };
           const problem = { x, mean: mean.data, variance: variance.data, gamma, beta, ...attributes };
           const inputs = [{ ...x, slice: 1 }, mean, variance, vector(gamma), vector(beta)];
-          const [y] = await runOperator(gpu(), 'normalize', attributes, inputs, { profile, slice: 2 });
+          const [y] = await runOperator(gpu(), operators.normalize, attributes, inputs, { profile, slice: 2 });
           expectClose(y!, normalize(problem), 1e-5);
 
           const gradients = await runOperator(
             gpu(),
-            'normalizeGradient',
+            operators.normalizeGradient,
             attributes,
             [...inputs, { ...dy, slice: 3 }],
             { profile },
@@ -80,7 +83,7 @@ describe.each(SHAPES.flatMap((shape) => KINDS.map((profile) => ({ shape, profile
       const [runningMean, runningVariance] = [fill('running', channels), fill('variances', channels).map(Math.abs)];
       const result = await runOperator(
         gpu(),
-        'updateStatistics',
+        operators.updateStatistics,
         { momentum: 0.01, count: 11 },
         [runningMean, runningVariance, mean, variance].map(vector),
       );
@@ -101,8 +104,8 @@ describe.each(SHAPES.flatMap((shape) => KINDS.map((profile) => ({ shape, profile
 it('statistics have the same bits in every run', async () => {
   const x = random('bits', [2, 4, 9, 9, 20]);
   const runs = [
-    await runOperator(gpu(), 'batchStatistics', {}, [x]),
-    await runOperator(gpu(), 'batchStatistics', {}, [x]),
+    await runOperator(gpu(), operators.batchStatistics, {}, [x]),
+    await runOperator(gpu(), operators.batchStatistics, {}, [x]),
   ];
   expect(runs[0]).toEqual(runs[1]);
 });
@@ -110,7 +113,7 @@ it('statistics have the same bits in every run', async () => {
 it('a channel of one value throughout has no variance', async () => {
   const shape = [2, 3, 5, 7, 3] as const;
   const x = { shape, data: new Float32Array(sizeOf5(shape)).fill(1234.567) };
-  const [mean, variance] = await runOperator(gpu(), 'batchStatistics', {}, [x]);
+  const [mean, variance] = await runOperator(gpu(), operators.batchStatistics, {}, [x]);
   expectClose(mean!, [1234.567, 1234.567, 1234.567], 1e-7);
   expect([...variance!]).toEqual([0, 0, 0]);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { operators } from '../../src/ops/index.ts';
 import { resolvePadding, type WindowGeometry, windowOutput } from '../../src/ops/window.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
@@ -54,7 +55,7 @@ describe.each(WINDOWS)('kernel $kernel, stride $stride', (geometry) => {
     for (const run of runs) {
       const [dx] = await runOperator(
         gpu(),
-        'maxPool3dGradient',
+        operators.maxPool3dGradient,
         geometry,
         [
           { ...volumes[0], slice: 1 },
@@ -66,7 +67,7 @@ describe.each(WINDOWS)('kernel $kernel, stride $stride', (geometry) => {
     }
     const [dx] = await runOperator(
       gpu(),
-      'averagePool3dGradient',
+      operators.averagePool3dGradient,
       { ...geometry, size },
       [{ ...volumes[1], slice: 1 }],
       { slice: 2 },
@@ -79,7 +80,7 @@ it('the gradient of a mean over everything', async () => {
   const size = [3, 5, 4] as const;
   const dy = { shape: [2, 1, 1, 1, 5], data: fill('dy', 10) };
   const geometry = { kernel: size, stride: size, padding: 'valid' } as const;
-  const [dx] = await runOperator(gpu(), 'averagePool3dGradient', { ...geometry, size }, [dy]);
+  const [dx] = await runOperator(gpu(), operators.averagePool3dGradient, { ...geometry, size }, [dy]);
   expect(dx!.length).toBe(2 * 60 * 5);
   expectClose(
     dx!,

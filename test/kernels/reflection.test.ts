@@ -24,6 +24,7 @@ import { pool3dSweep } from '../../src/kernels/pool/sweep.ts';
 import { probeCopy } from '../../src/kernels/probe/copy.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 import { flowGrey } from '../../src/kernels/tvl1/grey.ts';
+import { operators } from '../../src/ops/index.ts';
 import { emulatedMatrices } from '../emulated_matrix.ts';
 import { MADE_UP_GPU } from '../made_up_device.ts';
 
@@ -81,8 +82,8 @@ function gradientKernels(): Kernel[] {
       const dy = builder.input('dy', [2, 4 / s, size, size, 12]);
       const weights = builder.parameter('w', [...kernel, 8 / groups, 12]);
       const geometry = { stride: [s, s, s], padding: 'same', groups } as const;
-      const [dw] = builder.add('conv3dWeightGradient', 'dw', { ...geometry, kernel }, [input, dy]);
-      const [dx] = builder.add('conv3dInputGradient', 'dx', { ...geometry, size: [4, 14, 14] }, [dy, weights]);
+      const [dw] = builder.add(operators.conv3dWeightGradient, 'dw', { ...geometry, kernel }, [input, dy]);
+      const [dx] = builder.add(operators.conv3dInputGradient, 'dx', { ...geometry, size: [4, 14, 14] }, [dy, weights]);
       builder.name('dw', dw!);
       builder.name('dx', dx!);
       const graph = builder.build();
@@ -104,25 +105,34 @@ function trainingKernels(): Kernel[] {
     const [logits, targets, random] = [builder.input('l', [3, 9]), builder.input('t', [3, 9]), builder.input('r', [4])];
     const scalar = builder.input('scalar', [1]);
     const pool = { kernel: [1, 3, 3], stride: [1, 2, 2], padding: 'same' } as const;
-    builder.add('channelSum', 'sum', {}, [volume]);
-    builder.add('batchStatistics', 'statistics', {}, [volume]);
-    builder.add('updateStatistics', 'running', { momentum: 0.1, count: 9 }, vectors);
+    builder.add(operators.channelSum, 'sum', {}, [volume]);
+    builder.add(operators.batchStatistics, 'statistics', {}, [volume]);
+    builder.add(operators.updateStatistics, 'running', { momentum: 0.1, count: 9 }, vectors);
     for (const relu of [false, true]) {
       const attributes = { epsilon: 1e-3, relu, batch: true };
-      builder.add('normalize', 'normalize', attributes, [volume, ...vectors]);
-      builder.add('normalizeGradient', 'normalize gradient', attributes, [volume, ...vectors, volume]);
+      builder.add(operators.normalize, 'normalize', attributes, [volume, ...vectors]);
+      builder.add(operators.normalizeGradient, 'normalize gradient', attributes, [volume, ...vectors, volume]);
     }
-    builder.add('maxPool3dGradient', 'pool', pool, [volume, down]);
-    builder.add('maxPool3dGradient', 'pool', { ...pool, kernel: [3, 3, 3], stride: [1, 1, 1] }, [volume, volume]);
-    builder.add('averagePool3dGradient', 'average', { ...pool, size: [4, 6, 6] }, [down]);
-    builder.add('reluGradient', 'relu', {}, [volume, volume]);
-    builder.add('crossEntropy', 'loss', {}, [logits, targets]);
-    builder.add('crossEntropyGradient', 'loss gradient', {}, [logits, targets, scalar]);
-    builder.add('dropout', 'dropout', { rate: 0.5, salt: 1 }, [logits, random]);
-    const norm = builder.add('gradientNorm', 'norm', { clip: 5 }, [mean!, variance!])[0]!;
-    builder.add('sgdUpdate', 'sgd', { momentum: 0.9, weightDecay: 0 }, [mean!, variance!, gamma!, norm, random]);
-    builder.add('accumulate', 'accumulate', { factor: 1 }, [mean!, gamma!]);
-    builder.add('zero', 'zero', {}, [mean!]);
+    builder.add(operators.maxPool3dGradient, 'pool', pool, [volume, down]);
+    builder.add(operators.maxPool3dGradient, 'pool', { ...pool, kernel: [3, 3, 3], stride: [1, 1, 1] }, [
+      volume,
+      volume,
+    ]);
+    builder.add(operators.averagePool3dGradient, 'average', { ...pool, size: [4, 6, 6] }, [down]);
+    builder.add(operators.reluGradient, 'relu', {}, [volume, volume]);
+    builder.add(operators.crossEntropy, 'loss', {}, [logits, targets]);
+    builder.add(operators.crossEntropyGradient, 'loss gradient', {}, [logits, targets, scalar]);
+    builder.add(operators.dropout, 'dropout', { rate: 0.5, salt: 1 }, [logits, random]);
+    const norm = builder.add(operators.gradientNorm, 'norm', { clip: 5 }, [mean!, variance!])[0]!;
+    builder.add(operators.sgdUpdate, 'sgd', { momentum: 0.9, weightDecay: 0 }, [
+      mean!,
+      variance!,
+      gamma!,
+      norm,
+      random,
+    ]);
+    builder.add(operators.accumulate, 'accumulate', { factor: 1 }, [mean!, gamma!]);
+    builder.add(operators.zero, 'zero', {}, [mean!]);
     const graph = builder.build();
     return [...nodesToRun(graph, assignStorage(graph), profile)]
       .flatMap(({ candidates }) => candidates)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { saltOf } from '../../src/ops/dropout.ts';
+import { operators } from '../../src/ops/index.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { runOperator, type Tensor } from '../operator.ts';
@@ -27,7 +28,7 @@ it.each(
   const dy = tensor('dy', shape);
   const [dx] = await runOperator(
     gpu(),
-    'reluGradient',
+    operators.reluGradient,
     {},
     [
       { ...y, slice: 1 },
@@ -65,10 +66,10 @@ describe('cross entropy', () => {
     const logits = { shape: [rows, classes], data: fill(`logits ${rows}`, rows * classes, 20).map((v) => v - 150) };
     const target = { shape: [rows, classes], data: targets(rows, classes) };
     const expected = crossEntropy(logits.data, target.data, classes);
-    const [loss] = await runOperator(gpu(), 'crossEntropy', {}, [logits, target]);
+    const [loss] = await runOperator(gpu(), operators.crossEntropy, {}, [logits, target]);
     expectClose(loss!, [expected.loss], 1e-5);
     const seed = { shape: [1], data: Float32Array.of(0.5) };
-    const [gradient] = await runOperator(gpu(), 'crossEntropyGradient', {}, [logits, target, seed]);
+    const [gradient] = await runOperator(gpu(), operators.crossEntropyGradient, {}, [logits, target, seed]);
     expectClose(
       gradient!,
       expected.gradient.map((value) => value / 2),
@@ -79,7 +80,7 @@ describe('cross entropy', () => {
   it('is 0 where no row counts', async () => {
     const logits = tensor('logits', [3, 5]);
     const none = { shape: [3, 5], data: new Float32Array(15) };
-    const [loss] = await runOperator(gpu(), 'crossEntropy', {}, [logits, none]);
+    const [loss] = await runOperator(gpu(), operators.crossEntropy, {}, [logits, none]);
     expect([...loss!]).toEqual([0]);
   });
 });
@@ -89,7 +90,9 @@ describe('dropout', () => {
   const ones = { shape, data: new Float32Array(64 * 6 * 45).fill(1) };
   const masked = async (rate: number, random: number[], salt = saltOf('dropout')): Promise<Float32Array> => {
     const key = { shape: [4], data: Float32Array.from(random) };
-    return (await runOperator(gpu(), 'dropout', { rate, salt }, [{ ...ones, slice: 1 }, key], { slice: 2 }))[0]!;
+    return (
+      await runOperator(gpu(), operators.dropout, { rate, salt }, [{ ...ones, slice: 1 }, key], { slice: 2 })
+    )[0]!;
   };
   /** Channels of samples that were kept. */
   const kept = (y: Float32Array): boolean[] =>
@@ -127,7 +130,7 @@ describe('dropout', () => {
 
   it('is the identity without random numbers', async () => {
     const x = tensor('x', [2, 3, 1, 1, 7]);
-    const [y] = await runOperator(gpu(), 'dropout', { rate: 0.5, salt: 1 }, [x]);
+    const [y] = await runOperator(gpu(), operators.dropout, { rate: 0.5, salt: 1 }, [x]);
     expect(y).toEqual(x.data);
   });
 });
@@ -139,7 +142,7 @@ describe('optimiser', () => {
     const gradients = SHAPES.map((shape) => tensor('gradient', shape, 0.1));
     const norm = Math.sqrt(gradients.flatMap(({ data }) => Array.from(data)).reduce((sum, g) => sum + g * g, 0));
     for (const clip of [0.5, 1e6]) {
-      const [result] = await runOperator(gpu(), 'gradientNorm', { clip }, gradients);
+      const [result] = await runOperator(gpu(), operators.gradientNorm, { clip }, gradients);
       expectClose(result!.subarray(0, 1), [norm], 1e-6);
       expectClose(result!.subarray(1), [Math.min(1, clip / norm)], 1e-6);
     }
@@ -150,7 +153,7 @@ describe('optimiser', () => {
     const norm = { shape: [2], data: Float32Array.of(9, 0.25) };
     const schedule = { shape: [4], data: Float32Array.of(0.1, 0, 0, 0) };
     const attributes = { momentum: 0.9, weightDecay: 0.01 };
-    const result = await runOperator(gpu(), 'sgdUpdate', attributes, [
+    const result = await runOperator(gpu(), operators.sgdUpdate, attributes, [
       parameter!,
       velocity!,
       gradient!,
@@ -165,23 +168,25 @@ describe('optimiser', () => {
       1e-6,
     );
 
-    const [sum] = await runOperator(gpu(), 'accumulate', { factor: 0.5 }, [parameter!, gradient!]);
+    const [sum] = await runOperator(gpu(), operators.accumulate, { factor: 0.5 }, [parameter!, gradient!]);
     expectClose(
       sum!,
       parameter!.data.map((value, i) => value + gradient!.data[i]! / 2),
       1e-6,
     );
-    const [cleared] = await runOperator(gpu(), 'zero', {}, [parameter!]);
+    const [cleared] = await runOperator(gpu(), operators.zero, {}, [parameter!]);
     expect(cleared!.every((value) => value === 0)).toBe(true);
   });
 });
 
 it('operators say what is wrong with their inputs', async () => {
   const x = tensor('x', [2, 3]);
-  await expect(runOperator(gpu(), 'dropout', { rate: 1, salt: 0 }, [x])).rejects.toThrow('its rate 1 must be');
-  await expect(runOperator(gpu(), 'crossEntropy', {}, [x, tensor('t', [3, 2])])).rejects.toThrow(
+  await expect(runOperator(gpu(), operators.dropout, { rate: 1, salt: 0 }, [x])).rejects.toThrow('its rate 1 must be');
+  await expect(runOperator(gpu(), operators.crossEntropy, {}, [x, tensor('t', [3, 2])])).rejects.toThrow(
     'must both be N×classes',
   );
-  await expect(runOperator(gpu(), 'gradientNorm', { clip: 0 }, [x])).rejects.toThrow('its clip 0');
-  await expect(runOperator(gpu(), 'accumulate', { factor: 1 }, [x, tensor('g', [2, 4])])).rejects.toThrow('2×3');
+  await expect(runOperator(gpu(), operators.gradientNorm, { clip: 0 }, [x])).rejects.toThrow('its clip 0');
+  await expect(runOperator(gpu(), operators.accumulate, { factor: 1 }, [x, tensor('g', [2, 4])])).rejects.toThrow(
+    '2×3',
+  );
 });

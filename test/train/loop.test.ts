@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type FloatTensor, floatTensor } from '../../src/core/tensor.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
-import {
-  type LoopOptions,
-  type Position,
-  type State,
-  type StepReport,
-  type Trainer,
-  train,
-} from '../../src/train/run/loop.ts';
+import { type LoopOptions, type Position, train } from '../../src/train/run/loop.ts';
 import type { PlannedStage } from '../../src/train/run/stages.ts';
+import type { State, StepReport, Trainer } from '../../src/train/run/step_runner.ts';
 
 /** A "network" of one number per class whose gradient is the batch: enough to see every step in the bits. */
 class Scale implements Trainer {
@@ -162,7 +156,14 @@ describe('a device that is lost', () => {
 });
 
 describe('an interrupted run that goes on', () => {
-  test.each([1, 2, 3, 4, 7])('after step %i has the bits of an unbroken one', async (stop) => {
+  // The next step is with the device when a step is reported, unless a stage ends with it.
+  test.each([
+    [1, 2],
+    [2, 3],
+    [3, 3],
+    [4, 5],
+    [7, 8],
+  ])('at step %i ends after step %i and has the bits of an unbroken one', async (stop, last) => {
     const whole = await train(setting().options);
     const controller = new AbortController();
     const broken = setting({
@@ -172,8 +173,8 @@ describe('an interrupted run that goes on', () => {
       },
     });
     const left = await train(broken.options);
-    expect(left.step).toBe(stop);
-    expect(broken.log.saved.at(-1)!.step).toBe(stop);
+    expect(left.step).toBe(last);
+    expect(broken.log.saved.at(-1)!.step).toBe(last);
     const resumed = await train(setting({ start: left }).options);
     expect(resumed.step).toBe(8);
     expect(resumed.state).toEqual(whole.state);
@@ -194,6 +195,108 @@ describe('an interrupted run that goes on', () => {
     const { log, options } = setting({ start: { step: 8, state: FRESH.state } });
     expect((await train(options)).step).toBe(8);
     expect(log.trainers).toEqual([]);
+  });
+});
+
+describe('one step ahead', () => {
+  /** Notes when batches are taken and when their results come, one after the other and some turns later. */
+  function noting(changes: Partial<LoopOptions> = {}) {
+    const events: string[] = [];
+    const { log, options } = setting({ onStep: ({ step }) => void events.push(`report ${step}`), ...changes });
+    let batches = 0;
+    let device = Promise.resolve();
+    const open = async (...args: Parameters<LoopOptions['open']>) => {
+      const trainer = await options.open(...args);
+      const [run, dispose] = [trainer.run.bind(trainer), trainer.dispose.bind(trainer)];
+      trainer.run = async (inputs, schedule) => {
+        const batch = batches++;
+        events.push(`take ${batch}`);
+        const result = run(inputs, schedule);
+        device = device.then(async () => {
+          for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+          events.push(`give ${batch}`);
+        });
+        await device;
+        return result;
+      };
+      trainer.dispose = () => {
+        events.push('dispose');
+        dispose();
+      };
+      return trainer;
+    };
+    return { events, log, options: { ...options, open } };
+  }
+
+  test('the next batch is with the device before the results of a step are there', async () => {
+    const { events, options } = noting({ stages: [planned('all', 0, 3)] });
+    await train(options);
+    expect(events).toEqual([
+      'take 0',
+      'take 1',
+      'give 0',
+      'report 1',
+      'take 2',
+      'give 1',
+      'report 2',
+      'give 2',
+      'report 3',
+      'dispose',
+    ]);
+  });
+
+  test('of several batches that make a step, too: two at a time', async () => {
+    const { events, options } = noting({ stages: [planned('all', 0, 2)], accumulate: 3 });
+    await train(options);
+    const open = new Set<string>();
+    let most = 0;
+    for (const event of events) {
+      const [what, batch] = event.split(' ');
+      if (what === 'take') open.add(batch!);
+      if (what === 'give') open.delete(batch!);
+      most = Math.max(most, open.size);
+    }
+    expect(most).toBe(2);
+    expect(events.filter((event) => event.startsWith('take'))).toHaveLength(6);
+  });
+
+  test('no step is ahead of a checkpoint or an evaluation', async () => {
+    const states: string[] = [];
+    const { events, options } = noting({
+      stages: [planned('all', 0, 4)],
+      saveDue: (step) => step === 2,
+      evaluateEvery: 3,
+    });
+    const save: LoopOptions['save'] = async ({ step }) => void states.push(`save ${step} after ${events.at(-1)}`);
+    const evaluate: LoopOptions['evaluate'] = async ({ step }) =>
+      void states.push(`evaluate ${step} after ${events.at(-1)}`);
+    await train({ ...options, save, evaluate });
+    expect(states).toEqual(['save 2 after report 2', 'evaluate 3 after report 3', 'save 4 after report 4']);
+  });
+
+  test('a step that failed is told before the one that was given to the device after it', async () => {
+    const { events, log, options } = noting({ stages: [planned('all', 0, 6)], saveDue: (step) => step === 2 });
+    let asked: unknown;
+    const open = async (...args: Parameters<LoopOptions['open']>) => {
+      const trainer = await options.open(...args);
+      const run = trainer.run.bind(trainer);
+      trainer.run = async (inputs, schedule) => {
+        const result = await run(inputs, schedule);
+        if (schedule.step === 4) throw new Error('step 5 failed');
+        return schedule.step === 3 ? { ...result, norm: Number.POSITIVE_INFINITY } : result;
+      };
+      trainer.firstNonFinite = async (inputs, schedule) => {
+        asked = { x: inputs.x!.data[0], ...schedule };
+        return undefined;
+      };
+      return trainer;
+    };
+    await expect(train({ ...options, open })).rejects.toThrow(
+      'Training stopped at step 4: the norm of the gradients is Infinity; a lower',
+    );
+    expect(asked).toMatchObject({ x: 1, step: 3 });
+    expect(log.saved.map(({ step }) => step)).toEqual([2]);
+    expect(events.filter((event) => event === 'take 4' || event === 'dispose')).toEqual(['take 4', 'dispose']);
   });
 });
 

@@ -23,7 +23,7 @@ import { writeReport } from '../report/report.ts';
 import { type Classification, printClassification } from '../report/result.ts';
 import { Sampler } from '../report/samples.ts';
 import { type Session, withSession } from '../session.ts';
-import { openClipReader } from '../streams/clip-reader.ts';
+import { type ClipReader, openClipReader } from '../streams/clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from '../streams/flow-source.ts';
 import { type Networks, recognise, type WindowSource } from '../streams/recognise.ts';
 import type { ClipWindow } from '../streams/window-stream.ts';
@@ -99,18 +99,19 @@ export async function classify(
   flags: ClassifyFlags,
   session: Session,
 ): Promise<Classification> {
+  const { weights, flowInput } = flags;
+  // What costs nothing to find out comes before anything is read.
+  if (weights) checkFusionWeights(weights);
+  if (flags.report !== undefined) await checkWritable(flags.report);
   const chosen = await chooseNetworks(flags, (text) => session.warn(text));
   const { rule, specs } = chosen;
   const { spec } = rule;
   checkWindowRequest(windowRule(spec), requestOf(flags));
-  const { weights, flowInput } = flags;
-  if (weights) checkFusionWeights(weights);
-  if (flags.report !== undefined) await checkWritable(flags.report);
   const stored =
     specs.has('flow') && flowInput !== undefined
       ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, spec, session)
       : undefined;
-  let source: ClosableSource | undefined;
+  let source: ClipSource | undefined;
   try {
     source = await openSource(input, chosen, stored, flags, session);
     await session.gpu();
@@ -128,8 +129,7 @@ export async function classify(
         `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
-    const labels =
-      flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, spec);
+    const labels = flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, spec);
     const { preset: flowPreset = spec.flowPreset, flowQuantise } = flags;
     const networks: Networks = {
       rgb,
@@ -165,7 +165,7 @@ export async function classify(
 /** Compiles the kernels of a network while its values are read; models that were trained here are small and already there. */
 async function compileAhead(
   { rule, specs }: ChosenNetworks,
-  { seen }: WindowSource,
+  { seen }: ClipSource,
   flags: ClassifyFlags,
   session: Session,
 ): Promise<void> {
@@ -178,14 +178,12 @@ async function compileAhead(
       : { dtype: 'f32' as const, shape: [frames, spec.size, spec.size, spec.channels] };
   const { accuracy, kernel } = flags;
   const settings = { accuracy, kernel, tuning: await session.tuning() };
-  await session.time('compile', () =>
-    session.onDevice((gpu) => Recogniser.compileAhead(gpu, spec, input, settings)),
-  );
+  await session.time('compile', () => session.onDevice((gpu) => Recogniser.compileAhead(gpu, spec, input, settings)));
 }
 
 const requestOf = ({ frames, start }: ClipFlags): WindowRequest => ({ frames, start });
 
-type ClosableSource = WindowSource & { close(): Promise<void> };
+type ClipSource = WindowSource & Pick<ClipReader, 'seen' | 'close'>;
 
 async function openSource(
   input: string | undefined,
@@ -193,14 +191,14 @@ async function openSource(
   stored: StoredFlow | undefined,
   flags: ClassifyFlags,
   session: Session,
-): Promise<ClosableSource> {
+): Promise<ClipSource> {
   if (!specs.has('rgb') && stored) return flowWindows(stored, rule.spec, requestOf(flags));
   if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
   return openClipReader(input, { ...flags, rule, following: specs.has('flow') && !stored }, session);
 }
 
 /** Windows of stored flow alone: there are no frames to look at. */
-function flowWindows({ flow }: StoredFlow, spec: ModelSpec, request: WindowRequest): ClosableSource {
+function flowWindows({ flow }: StoredFlow, spec: ModelSpec, request: WindowRequest): ClipSource {
   const { height, width } = flow;
   async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
     for (const { start, frames } of windows(flow.frames, windowRule(spec), request)) {

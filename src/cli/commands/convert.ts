@@ -6,18 +6,20 @@ import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import { type StateDict, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
-import { readWeights, recogniseWeights } from '../../models/weights.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
 import { isModelFile, parseModelFile } from '../../models/model_file.ts';
+import { readWeights, recogniseWeights } from '../../models/weights.ts';
 import { saveModelFile } from '../../train/run/model_files.ts';
-import { knownWeights } from '../weights.ts';
 import { print, say } from '../terminal/output.ts';
 import { classCount, quantity } from '../terminal/table.ts';
+import { knownWeights } from '../weights.ts';
 
 export function addConvert(program: Command): Command {
   return program
     .command('convert')
-    .description('Write a checkpoint as safetensors: known models in this project’s names and axes, anything else as it is.')
+    .description(
+      'Write a checkpoint as safetensors: known models in this project’s names and axes, anything else as it is.',
+    )
     .argument('<in>', 'a PyTorch .pt, a TensorFlow checkpoint (.index) or a .safetensors file')
     .argument('<out>', 'the .safetensors file to write')
     .action(convert);
@@ -54,7 +56,11 @@ async function convert(input: string, output: string): Promise<void> {
       classes: String(classes),
       source: `${basename(input)} (${naming} names)`,
     });
-    await report(output, parameters, `${architecture.name}, ${stream ?? `${channels} channels`}, ${classCount({ classes })}`);
+    await report(
+      output,
+      parameters,
+      `${architecture.name}, ${stream ?? `${channels} channels`}, ${classCount({ classes })}`,
+    );
     return;
   }
   await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });

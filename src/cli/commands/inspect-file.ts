@@ -5,12 +5,12 @@ import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import { formatShape, type HostTensor, type Shape, type StateDict, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
-import { type RecognisedWeights, readWeights, recogniseWeights } from '../../models/weights.ts';
 import { decodeTensorFlowIndex } from '../../io/tensorflow.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
 import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
-import { knownWeights } from '../weights.ts';
+import { type RecognisedWeights, readWeights, recogniseWeights } from '../../models/weights.ts';
 import { classCount, quantity, table } from '../terminal/table.ts';
+import { knownWeights } from '../weights.ts';
 
 interface Listed {
   readonly dtype: string;

@@ -3,9 +3,9 @@
 import type { Command } from 'commander';
 import { MODELS } from '../../catalogue.ts';
 import { listed } from '../../core/words.ts';
-import { STREAMS } from '../../models/definition.ts';
-import { PUBLISHED_CLASSES } from '../networks.ts';
+import { type ModelSpec, STREAMS } from '../../models/definition.ts';
 import { modelSpec } from '../../models/spec.ts';
+import { PUBLISHED_CLASSES } from '../networks.ts';
 import { addDeviceOptions, frameSide, windowFrames } from '../options.ts';
 import { withSession } from '../session.ts';
 import { print } from '../terminal/output.ts';
@@ -13,7 +13,7 @@ import { inspectFile } from './inspect-file.ts';
 import { type InspectFlags, inspectModel } from './inspect-model.ts';
 
 /** Each stream of each model, such as `i3d-rgb`. */
-const NETWORKS = new Map(
+const NETWORKS = new Map<string, ModelSpec>(
   [...MODELS].flatMap((architecture) =>
     STREAMS.map((stream) => {
       const spec = modelSpec({ architecture, stream, classes: PUBLISHED_CLASSES });

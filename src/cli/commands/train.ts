@@ -101,7 +101,7 @@ function untilInterrupted<T>(session: Session, body: (signal: AbortSignal) => Pr
   const interrupt = (signal: NodeJS.Signals): void => {
     if (first === undefined) {
       first = performance.now();
-      session.warn('Finishing the step and saving; Ctrl-C again stops at once.');
+      session.warn('Finishing the steps under way and saving; Ctrl-C again stops at once.');
       controller.abort();
     } else if (performance.now() - first > SAME_KEYSTROKE) {
       endBySignal(signal);

@@ -7,6 +7,7 @@ import { GraphBuilder } from '../../graph/builder.ts';
 import { compile } from '../../graph/compile.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
 import { frameBytes, normalisation } from '../../models/frames.ts';
+import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES, SEGMENT_FRAMES } from '../../train/data/augmentation.ts';
 import { type BatchSize, gather, type Sample, type Stream } from '../../train/data/batch.ts';
 import type { ClipSource } from '../../train/data/clip.ts';
@@ -37,9 +38,7 @@ export async function drawRows(
   const [count = 0] = clip.shape;
   const rgb = samplesOf(rows, 'rgb', { path: 'the clip', load: async () => clip }, (frame) => frame);
   session.progress.say('cropping and scaling');
-  const strips = await show(rgb, 'rgb', count, sizes, session, (row) =>
-    cut(frameBytes(row).data, sizes),
-  );
+  const strips = await show(rgb, 'rgb', count, sizes, session, (row) => cut(frameBytes(row).data, sizes));
   if (rows.length === rgb.length) return strips;
 
   // Only of the pairs that are shown; the last frame has the flow of the one before it.
@@ -93,7 +92,7 @@ function show<Result>(
     builder.input('clip', [1, frames, shortSide, shortSide, channels], stream === 'flow' ? 'f32' : 'u8'),
     builder.input('geometry', [1, GEOMETRY_VALUES]),
   ];
-  builder.name('y', builder.add('augmentClip', 'Augment', { size, ...VALUES[stream] }, inputs)[0]!);
+  builder.name('y', builder.add(augmentClip, 'Augment', { size, ...VALUES[stream] }, inputs)[0]!);
   const graph = builder.build();
   return session.onDevice(async (gpu) => {
     const parameters = new DeviceParameters(gpu, new Map());

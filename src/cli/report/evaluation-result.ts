@@ -2,7 +2,7 @@
 
 import { counted } from '../../core/words.ts';
 import type { ModelsEvaluation } from '../../train/evaluate/evaluate_models.ts';
-import { type Accuracy, overall } from '../../train/evaluate/evaluation.ts';
+import { type ClassificationMetrics, overall } from '../../train/evaluate/evaluation.ts';
 import { percent, table } from '../terminal/table.ts';
 
 export const STREAM_TITLES = { rgb: 'RGB', flow: 'flow', fused: 'both' } as const;
@@ -30,13 +30,13 @@ export function evaluationTable({ evaluation }: ModelsEvaluation, classes: reado
 }
 
 /** `36 test clips`, `1 clip`. */
-export function clipsOf({ clips }: Accuracy, split: ModelsEvaluation['split']): string {
+export function clipsOf({ clips }: ClassificationMetrics, split: ModelsEvaluation['split']): string {
   const which = split === 'all' ? '' : `${split === 'train' ? 'training' : split} `;
   return counted(clips, `${which}clip`);
 }
 
 /** The classes that are mistaken for each other most often. */
-export function mistakes({ confusion }: Accuracy, classes: readonly string[], most: number) {
+export function mistakes({ confusion }: ClassificationMetrics, classes: readonly string[], most: number) {
   const found = confusion.flatMap((row, actual) => {
     const total = row.reduce((sum, n) => sum + n, 0);
     return row.flatMap((count, predicted) =>

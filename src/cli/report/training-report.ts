@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path';
 import { counted } from '../../core/words.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
 import type { Stream } from '../../models/definition.ts';
-import { type Accuracy, overall } from '../../train/evaluate/evaluation.ts';
+import { type ClassificationMetrics, overall } from '../../train/evaluate/evaluation.ts';
 import type { MetricsLine } from '../../train/evaluate/metrics.ts';
 import type { TrainConfig } from '../../train/run/config.ts';
 import type { RunResult } from '../../train/run/run.ts';
@@ -76,7 +76,7 @@ const section = (title: string, body: string): string => `<section>\n<h2>${title
 
 type Evaluation = NonNullable<RunResult['result']>['evaluation'];
 
-function streamsOf(evaluation: Evaluation): (readonly [(typeof STREAM_NAMES)[number], Accuracy])[] {
+function streamsOf(evaluation: Evaluation): (readonly [(typeof STREAM_NAMES)[number], ClassificationMetrics])[] {
   return STREAM_NAMES.flatMap((name) => {
     const found = evaluation[name];
     return found ? [[name, found] as const] : [];
@@ -134,7 +134,7 @@ function curves(metrics: readonly MetricsLine[]): string {
   );
 }
 
-function confusion(total: Accuracy, classes: readonly string[]): string {
+function confusion(total: ClassificationMetrics, classes: readonly string[]): string {
   const title = 'What was taken for what';
   if (classes.length > MATRIX_CLASSES) {
     const items = mistakes(total, classes, MISTAKES).map(

@@ -9,7 +9,6 @@ import { averageLogits, type FusionMode, finiteLogits, fuse, topK } from '../../
 import type { DeviceFlags } from '../options.ts';
 import type { Classification } from '../report/result.ts';
 import type { Session } from '../session.ts';
-import type { SeenFrame } from './clip-reader.ts';
 import type { FlowSource } from './flow-source.ts';
 import { OneAhead } from './one-ahead.ts';
 import type { ClipWindow } from './window-stream.ts';
@@ -21,8 +20,6 @@ export interface WindowSource {
   readonly height: number;
   /** Frames per second (Hz). */
   readonly fps: number;
-  /** What the RGB network gets of a frame. */
-  readonly seen: SeenFrame;
   windows(): AsyncGenerator<ClipWindow, void, undefined>;
 }
 

@@ -2,7 +2,7 @@
 
 import { counted } from '../../core/words.ts';
 import type { Stream } from '../../models/definition.ts';
-import type { StepReport } from '../../train/run/loop.ts';
+import type { StepReport } from '../../train/run/step_runner.ts';
 import type { RunObserver, StreamPlan } from '../../train/run/stream_run.ts';
 import type { Session } from '../session.ts';
 import { percent } from './table.ts';

@@ -1,19 +1,20 @@
 /** @file ReLU moves into the epilogue of the convolution, normalisation or addition that it follows, when nothing else reads it. */
 
+import { relu } from '../../ops/pointwise.ts';
 import { type Graph, isOp, type Node, producers, useCounts } from '../graph.ts';
 import { rewrite } from '../rewrite.ts';
 
-type Fusible = Node<'conv3d'> | Node<'batchNorm'> | Node<'normalize'> | Node<'add'>;
+/** Operators say by an attribute that they can end with ReLU. */
+type Fusible = Node<{ readonly relu: boolean }>;
 
-const isFusible = (node: Node | undefined): node is Fusible =>
-  isOp(node, 'conv3d') || isOp(node, 'batchNorm') || isOp(node, 'normalize') || isOp(node, 'add');
+const isFusible = (node: Node | undefined): node is Fusible => node !== undefined && 'relu' in node.attributes;
 
 export function fuseRelu(graph: Graph): Graph {
   const makers = producers(graph);
   const uses = useCounts(graph);
   const hosts = new Map<Node, Fusible>();
   for (const node of graph.nodes) {
-    if (!isOp(node, 'relu')) continue;
+    if (!isOp(node, relu)) continue;
     const maker = makers.get(node.inputs[0]!);
     if (isFusible(maker) && maker.outputs.length === 1 && uses.get(maker.outputs[0]!) === 1) hosts.set(node, maker);
   }

@@ -3,15 +3,15 @@
  * f32 and round once, when they store.
  */
 
-import { type Graph, type Node, parameterValues, type ValueId } from '../graph.ts';
+import { concat } from '../../ops/concat.ts';
+import { type Graph, isOp, type Node, parameterValues, type ValueId } from '../graph.ts';
 
 /** What convolutions and pools hand each other, in memory. */
 export type Activations = 'f32' | 'f16';
 
 /** Whether kernels of a node read and write f16. Concatenations are storage only, all of it or nothing. */
 function handles(node: Node): boolean {
-  if (node.op === 'concat') return node.attributes.inPlace === true;
-  return node.op === 'conv3d' || node.op === 'pool3d';
+  return isOp(node, concat) ? node.attributes.inPlace : node.operator.halves === true;
 }
 
 /** Comes last: it changes types, which other passes would infer anew. Graph inputs and named values stay f32. */
@@ -28,9 +28,9 @@ export function halfActivations(graph: Graph): Graph {
   // What lies in one storage has one type; a concatenation may lie in another one.
   for (let before = -1; before !== halved.size; ) {
     before = halved.size;
-    for (const { op, inputs, outputs } of graph.nodes) {
-      const together = [...inputs, ...outputs];
-      if (op === 'concat' && !together.every((value) => halved.has(value))) {
+    for (const node of graph.nodes) {
+      const together = [...node.inputs, ...node.outputs];
+      if (isOp(node, concat) && !together.every((value) => halved.has(value))) {
         for (const value of together) halved.delete(value);
       }
     }

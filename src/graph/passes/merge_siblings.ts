@@ -4,6 +4,8 @@
  */
 
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
+import { type Conv3dAttributes, conv3d } from '../../ops/conv3d/conv3d.ts';
+import { joinedParameters } from '../../ops/parameters.ts';
 import { type Graph, isOp, type Node, parameterValues } from '../graph.ts';
 import { rewrite } from '../rewrite.ts';
 
@@ -13,9 +15,9 @@ export function mergeSiblings(unordered: Graph): Graph {
   const onHost = (node: Node) => node.outputs.every((value) => parameters.has(value));
   const nodes = [...unordered.nodes.filter(onHost), ...unordered.nodes.filter((node) => !onHost(node))];
   const graph = { ...unordered, nodes };
-  const siblings = new Map<string, Node<'conv3d'>[]>();
+  const siblings = new Map<string, Node<Conv3dAttributes>[]>();
   for (const node of graph.nodes) {
-    if (!isOp(node, 'conv3d') || !isPointwise(graph, node) || !node.inputs.slice(1).every((v) => parameters.has(v)))
+    if (!isOp(node, conv3d) || !isPointwise(graph, node) || !node.inputs.slice(1).every((v) => parameters.has(v)))
       continue;
     const key = `${node.inputs[0]} ${node.attributes.relu} ${node.inputs.length}`;
     siblings.set(key, [...(siblings.get(key) ?? []), node]);
@@ -33,20 +35,20 @@ export function mergeSiblings(unordered: Graph): Graph {
     const name = group.map((sibling) => sibling.name).join(' + ');
     const joined = (index: number) =>
       builder.add(
-        'joinedParameters',
+        joinedParameters,
         `${name}/${index}`,
         {},
         group.map((sibling) => to(sibling.inputs[index]!)),
       )[0]!;
     const inputs = group[0]!.inputs.map((value, i) => (i === 0 ? to(value) : joined(i)));
-    const outputs = builder.add('conv3d', name, { ...group[0]!.attributes, channels }, inputs);
+    const outputs = builder.add(conv3d, name, { ...group[0]!.attributes, channels }, inputs);
     group.forEach((sibling, i) => {
       map(sibling.outputs[0]!, outputs[i]!);
     });
   });
 }
 
-function isPointwise(graph: Graph, node: Node<'conv3d'>): boolean {
+function isPointwise(graph: Graph, node: Node<Conv3dAttributes>): boolean {
   const { groups, stride, padding, channels } = node.attributes;
   const kernel = graph.values[node.inputs[1]!]!.type.shape.slice(0, 3);
   const plain = padding === 'same' || padding === 'valid' || padding.flat().every((amount) => amount === 0);
@@ -54,9 +56,9 @@ function isPointwise(graph: Graph, node: Node<'conv3d'>): boolean {
 }
 
 /** Splits siblings into groups of at most MAX_OUTPUTS; all but the last of a group need whole vec4 of channels. */
-function mergeable(nodes: readonly Node<'conv3d'>[]): Node<'conv3d'>[][] {
+function mergeable(nodes: readonly Node<Conv3dAttributes>[]): Node<Conv3dAttributes>[][] {
   const whole = nodes.filter((node) => node.attributes.channels[0]! % 4 === 0);
-  const groups: Node<'conv3d'>[][] = [];
+  const groups: Node<Conv3dAttributes>[][] = [];
   for (let i = 0; i < whole.length; i += MAX_OUTPUTS) groups.push(whole.slice(i, i + MAX_OUTPUTS));
   const tail = nodes.find((node) => node.attributes.channels[0]! % 4 !== 0);
   const last = groups.at(-1);

@@ -3,10 +3,15 @@
 import { checkWhole } from '../../core/check.ts';
 import { GraphError } from '../../core/errors.ts';
 import { formatShape, sizeOf } from '../../core/tensor.ts';
+import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
-import { expectVolume, f32, type Operator, storedBytes, type ValueRef } from '../operator.ts';
+import { channelSum } from '../channel_sum.ts';
+import type { Operator } from '../operator.ts';
+import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
+import { reluGradient } from '../pointwise.ts';
 import { type WindowGeometry, windowOutput } from '../window.ts';
 import { conv3dCandidates } from './candidates.ts';
+import { conv3dInputGradient, conv3dWeightGradient } from './gradient.ts';
 
 export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'padding'> {
   readonly groups: number;
@@ -20,8 +25,9 @@ export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'paddi
 }
 
 /** Inputs: x, weights, and a bias of Cout values where it has one. */
-export const conv3d: Operator<Conv3dAttributes> = {
+export const conv3d = defineOperator<Conv3dAttributes>({
   type: 'conv3d',
+  halves: true,
   infer(attributes, [x, weights, bias]) {
     const [n, t, h, w, cin] = expectVolume(x, 'its input');
     const [kt, kh, kw, inner, cout] = expectVolume(weights, 'its weights (kt×kh×kw×Cin×Cout)');
@@ -72,16 +78,20 @@ export const conv3d: Operator<Conv3dAttributes> = {
     if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
     const [x, weights] = inputs as readonly [ValueRef, ValueRef];
     const [dy] = relu
-      ? context.add('reluGradient', `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
+      ? context.add(reluGradient, `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
       : [gradients[0]!];
-    const size = context.typeOf(x).shape.slice(1, 4);
-    const kernel = context.typeOf(weights).shape.slice(0, 3);
-    const add = (op: string, of: string, parameters: object, from: readonly ValueRef[]): ValueRef =>
-      context.add(op, `${name}/gradient/${of}`, parameters, from)[0]!;
+    const size = context.typeOf(x).shape.slice(1, 4) as unknown as Triple;
+    const kernel = context.typeOf(weights).shape.slice(0, 3) as unknown as Triple;
+    const add = <A extends object>(
+      operator: Operator<A>,
+      of: string,
+      parameters: A,
+      from: readonly ValueRef[],
+    ): ValueRef => context.add(operator, `${name}/gradient/${of}`, parameters, from)[0]!;
     return [
-      context.wanted(0) ? add('conv3dInputGradient', 'x', { ...geometry, size }, [dy!, weights]) : undefined,
-      context.wanted(1) ? add('conv3dWeightGradient', 'weights', { ...geometry, kernel }, [x, dy!]) : undefined,
-      inputs.length > 2 && context.wanted(2) ? add('channelSum', 'bias', {}, [dy!]) : undefined,
+      context.wanted(0) ? add(conv3dInputGradient, 'x', { ...geometry, size }, [dy!, weights]) : undefined,
+      context.wanted(1) ? add(conv3dWeightGradient, 'weights', { ...geometry, kernel }, [x, dy!]) : undefined,
+      inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [dy!]) : undefined,
     ].slice(0, inputs.length);
   },
-};
+});

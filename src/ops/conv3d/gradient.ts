@@ -6,10 +6,10 @@ import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { conv3dInputGradient as inputGradientKernel } from '../../kernels/conv3d_backward/input_gradient.ts';
 import {
   type Cost,
+  defineOperator,
   expectVolume,
   f32,
   input,
-  type Operator,
   output,
   storedBytes,
   type TensorType,
@@ -55,7 +55,7 @@ function expectOutput(geometry: WindowGeometry, size: Triple, dy: TensorType): v
 }
 
 /** Inputs: x and dy, N×T×H×W×C. Output: dW, kt×kh×kw×(Cin/groups)×Cout. */
-export const conv3dWeightGradient: Operator<WeightGradientAttributes> = {
+export const conv3dWeightGradient = defineOperator<WeightGradientAttributes>({
   type: 'conv3dWeightGradient',
   infer(attributes, [x, dy]) {
     const [n, , , , cin] = expectVolume(x, 'its input x');
@@ -72,10 +72,10 @@ export const conv3dWeightGradient: Operator<WeightGradientAttributes> = {
     cost((sizeOf(kernel) * inputs[0]!.shape[4]!) / groups, inputs, outputs, inputs[1]!),
   candidates: (attributes, io, profile) =>
     weightGradientCandidates({ geometry: attributes, groups: attributes.groups }, io, profile),
-};
+});
 
 /** Inputs: dy (N×T×H×W×Cout) and the convolution's weights, or Cin×Cout of a linear layer. Output: dx, N×`size`×Cin. */
-export const conv3dInputGradient: Operator<InputGradientAttributes> = {
+export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
   type: 'conv3dInputGradient',
   infer(attributes, [dy, weights]) {
     const [n, , , , channels] = expectVolume(dy, 'its input dy');
@@ -128,7 +128,7 @@ export const conv3dInputGradient: Operator<InputGradientAttributes> = {
       },
     ];
   },
-};
+});
 
 function windowOf(shape: Shape): { kernel: Triple; inner: number; cout: number } {
   if (shape.length !== 2 && shape.length !== 5) {

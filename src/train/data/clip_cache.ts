@@ -43,6 +43,7 @@ const DEFAULT_FRAMES = 300;
  * the settings), are complete or not there, and one that does not hold what it should is made again.
  */
 export class ClipCache {
+  /** @internal */
   readonly settings: Omit<DecodeOptions, 'onWarning'>;
   readonly preset: PresetName;
   readonly #gpu: (() => Promise<Gpu>) | undefined;
@@ -53,6 +54,7 @@ export class ClipCache {
   readonly #onWarning: (message: string) => void;
   #remarks = 0;
 
+  /** @internal See `clipCaches`. */
   constructor(options: ClipCacheOptions) {
     const { shortSide, fps, maxFrames = DEFAULT_FRAMES, keepDamaged = false, memory = DEFAULT_MEMORY } = options;
     this.settings = { shortSide, fps, maxFrames, keepDamaged };

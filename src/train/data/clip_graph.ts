@@ -3,8 +3,9 @@
 import { GraphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { ModelSpec } from '../../models/definition.ts';
-import { addModel } from '../../models/graph.ts';
 import { normalisation } from '../../models/frames.ts';
+import { addModel } from '../../models/graph.ts';
+import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES } from './augmentation.ts';
 
 /**
@@ -19,7 +20,7 @@ export function clipGraph(spec: ModelSpec, batch: number, dropout: number): Grap
   const clip = builder.input('clip', [batch, frames, shortSide, shortSide, channels], flow ? 'f32' : 'u8');
   const geometry = builder.input('geometry', [batch, GEOMETRY_VALUES]);
   const values = flow ? { scale: flowBound, shift: 0 } : normalisation(spec.architecture.preprocessing);
-  const [x] = builder.add('augmentClip', 'Augment', { size, flow, ...values }, [clip, geometry]);
+  const [x] = builder.add(augmentClip, 'Augment', { size, flow, ...values }, [clip, geometry]);
   addModel(builder, spec, x!, { dropout });
   return builder.build();
 }

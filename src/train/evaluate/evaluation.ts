@@ -27,7 +27,8 @@ export interface ScoredClip {
   readonly probabilities: Float64Array;
 }
 
-export interface Accuracy {
+/** How well a model recognises the clips of a set. */
+export interface ClassificationMetrics {
   /** Number of clips. */
   readonly clips: number;
   /** Shares of the clips whose class was the best, or among the best five. */
@@ -42,7 +43,7 @@ export interface Accuracy {
 }
 
 /** Each stream by itself, and both together where there are two. */
-export type Evaluation = Partial<Record<Stream | 'fused', Accuracy>>;
+export type Evaluation = Partial<Record<Stream | 'fused', ClassificationMetrics>>;
 
 export interface ScoreOptions {
   readonly split: Split | 'all';
@@ -109,19 +110,19 @@ async function openNetwork(gpu: Gpu, graph: Graph, tensors: Model['parameters'],
 export function evaluate(streams: Partial<Record<Stream, readonly ScoredClip[]>>, classes: number): Evaluation {
   const { rgb, flow } = streams;
   return {
-    ...(rgb && { rgb: accuracy(rgb, classes) }),
-    ...(flow && { flow: accuracy(flow, classes) }),
-    ...(rgb && flow && { fused: accuracy(fuseClips(rgb, flow), classes) }),
+    ...(rgb && { rgb: classificationMetrics(rgb, classes) }),
+    ...(flow && { flow: classificationMetrics(flow, classes) }),
+    ...(rgb && flow && { fused: classificationMetrics(fuseClips(rgb, flow), classes) }),
   };
 }
 
 /** What is to be said of both streams, or of the only one. */
-export function overall({ fused, rgb, flow }: Evaluation): Accuracy {
+export function overall({ fused, rgb, flow }: Evaluation): ClassificationMetrics {
   return (fused ?? rgb ?? flow)!;
 }
 
 /** @throws InputError when there are no clips. */
-export function accuracy(clips: readonly ScoredClip[], classes: number): Accuracy {
+export function classificationMetrics(clips: readonly ScoredClip[], classes: number): ClassificationMetrics {
   if (clips.length === 0) throw new InputError('There are no clips to evaluate.');
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   let [first, five, loss] = [0, 0, 0];

@@ -3,7 +3,7 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { explainWriteError, writeFileAtomic } from '../../io/atomic.ts';
 import type { Stream } from '../../models/definition.ts';
-import type { StepReport } from '../run/loop.ts';
+import type { StepReport } from '../run/step_runner.ts';
 
 export interface StepLine extends StepReport {
   readonly kind: 'step';

@@ -14,7 +14,8 @@ import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
 import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../models/model_file.ts';
 import { type ClipRecord, clipChanges } from '../data/clip_record.ts';
-import type { Position, State } from './loop.ts';
+import type { Position } from './loop.ts';
+import type { State } from './step_runner.ts';
 
 export interface Checkpoint extends Position {
   readonly spec: ModelSpec;

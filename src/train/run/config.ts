@@ -5,7 +5,19 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import * as v from 'valibot';
 import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
-import { flag, listOf, notNegative, object, oneOf, parse, positive, range, share, text, whole } from '../../core/schema.ts';
+import {
+  flag,
+  listOf,
+  notNegative,
+  object,
+  oneOf,
+  parse,
+  positive,
+  range,
+  share,
+  text,
+  whole,
+} from '../../core/schema.ts';
 import { type PresetName, presets } from '../../flow/options.ts';
 import { fileError } from '../../io/bytes.ts';
 import { DEFAULT_AUGMENTATION } from '../data/augmentation.ts';
@@ -122,8 +134,6 @@ export type TrainConfig = v.InferOutput<typeof configuration>;
 export type TrainConfigInput = v.InferInput<typeof configuration>;
 export type Stage = v.InferOutput<typeof stage>;
 
-type Overrides = { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[Key] | undefined };
-
 /**
  * @param path A JSON configuration, whose paths are relative to it, or the data set itself. Results go to `<name>-model` in
  *   the current folder where nothing else is said.
@@ -131,7 +141,11 @@ type Overrides = { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[K
  * @param models Those that may be trained; those that come with the package where left out.
  * @throws InputError that names the field, what is wrong and what would be right.
  */
-export async function readConfig(path: string, overrides: Overrides = {}, models = MODELS): Promise<TrainConfig> {
+export async function readConfig(
+  path: string,
+  overrides: { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[Key] | undefined } = {},
+  models = MODELS,
+): Promise<TrainConfig> {
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
   const out = `${basename(path, extname(path))}-model`;
   if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, out, ...given }, path, models);

@@ -83,7 +83,9 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
   }
   // As they were written: rounded, where that was asked for.
   const models = Object.fromEntries(
-    await Promise.all(streams.map(async (name) => [name, await readModelFile(join(config.out, MODEL_FILES[name]), known)])),
+    await Promise.all(
+      streams.map(async (name) => [name, await readModelFile(join(config.out, MODEL_FILES[name]), known)]),
+    ),
   );
   return { ...outcome(), ...(await evaluateRun(models, set, options, onSkip, plans)) };
 }

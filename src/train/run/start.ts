@@ -7,12 +7,12 @@ import { InputError } from '../../core/errors.ts';
 import type { FloatTensor } from '../../core/tensor.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
 import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../../models/definition.ts';
+import { labelsFor } from '../../models/labels.ts';
 import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
 import { initialParameters, isHeadParameter } from '../../models/parameters.ts';
-import { modelSpec } from '../../models/spec.ts';
 import type { ModelRegistry } from '../../models/registry.ts';
+import { modelSpec } from '../../models/spec.ts';
 import { readWeights } from '../../models/weights.ts';
-import { labelsFor } from '../../models/labels.ts';
 import type { TrainConfig } from './config.ts';
 import { MODEL_FILES, SHIPPED_MODELS } from './model_files.ts';
 

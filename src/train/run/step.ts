@@ -52,7 +52,6 @@ const BITS_24 = 2 ** 24;
 
 export class TrainingStep {
   private batches = 0;
-  private latest: Readonly<Record<string, HostTensor>> = {};
 
   private constructor(
     readonly gpu: Gpu,
@@ -112,19 +111,11 @@ export class TrainingStep {
    * @param inputs Those of the model, and `targets`: N×classes, a distribution per sample (zeros: it does not count).
    */
   async run(inputs: Readonly<Record<string, HostTensor>>, schedule: Schedule): Promise<StepResult> {
-    const { accumulate = 1, seed } = this.options;
+    const { accumulate = 1 } = this.options;
     const last = ++this.batches % accumulate === 0;
-    const count = schedule.step * accumulate + (this.batches % accumulate);
-    this.latest = {
-      ...inputs,
-      [TRAINING_INPUTS.lossScale]: floatTensor([1], [1 / accumulate]),
-      [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]),
-      [TRAINING_INPUTS.random]: floatTensor([4], [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, count, 0]),
-    };
-    const outputs = this.batch.run(this.inputsOf(this.batch, inputs), { borrow: true });
-    const updated = last
-      ? this.update?.run({ [TRAINING_INPUTS.schedule]: floatTensor([4], [schedule.learningRate, 0, 0, 0]) })
-      : undefined;
+    const own = this.ownInputs(schedule, this.batches % accumulate);
+    const outputs = this.batch.run({ ...inputs, ...takenBy(this.batch, own) }, { borrow: true });
+    const updated = last ? this.update?.run(takenBy(this.update, own)) : undefined;
     // Together: whichever of the two fails, nobody else handles it.
     const [computed, after] = await Promise.all([outputs, updated]);
     const { loss, logits, norm } = { ...computed, ...after };
@@ -145,11 +136,12 @@ export class TrainingStep {
   }
 
   /**
-   * The name of the first tensor with a value that is not a number or infinite: of the states, else of the latest batch's inputs,
-   * end points and gradients, in the order in which they are computed. A step whose gradients are not finite changes no parameter, so this can be
-   * asked afterwards.
+   * The name of the first tensor with a value that is not a number or infinite: of the states, else of a batch's inputs, end points
+   * and gradients, in the order in which they are computed. A step whose gradients are not finite changes no parameter, so this can
+   * be asked afterwards.
+   * @param inputs The batch that the step ends with.
    */
-  async firstNonFinite(): Promise<string | undefined> {
+  async firstNonFinite(inputs: Readonly<Record<string, HostTensor>>, schedule: Schedule): Promise<string | undefined> {
     const broken = (tensors: Iterable<readonly [string, HostTensor]>): string | undefined => {
       for (const [name, { data }] of tensors)
         if (data instanceof Float32Array && !data.every(Number.isFinite)) return name;
@@ -157,20 +149,29 @@ export class TrainingStep {
     };
     const statistics = (name: string): boolean => /\/(mean|variance)$/.test(name);
     const states = [...(await this.device.read())];
-    const found = broken(states.filter(([name]) => !statistics(name))) ?? broken(Object.entries(this.latest));
-    if (found !== undefined || Object.keys(this.latest).length === 0) return found;
+    const given = { ...inputs, ...this.ownInputs(schedule, 0) };
+    const found = broken(states.filter(([name]) => !statistics(name))) ?? broken(Object.entries(given));
+    if (found !== undefined) return found;
     const forward = await compile(this.graph, this.parameters, { state: this.device });
     try {
-      return broken(Object.entries(await forward.run(this.inputsOf(forward)))) ?? broken(states);
+      return broken(Object.entries(await forward.run(takenBy(forward, given)))) ?? broken(states);
     } finally {
       forward.dispose();
     }
   }
 
-  /** Those of the latest values that a plan takes: a network without dropout has no use for the random ones; and all of `own`. */
-  private inputsOf(plan: Plan, own: Readonly<Record<string, HostTensor>> = {}): Record<string, HostTensor> {
-    const names = plan.graph.values.flatMap(({ source }) => (source.kind === 'input' ? [source.name] : []));
-    return { ...own, ...Object.fromEntries(Object.entries(this.latest).filter(([name]) => names.includes(name))) };
+  /**
+   * What a plan takes besides the inputs of the model.
+   * @param batch Number of the batch in its step, from 1; 0 for the last one.
+   */
+  private ownInputs({ learningRate, step }: Schedule, batch: number): Record<string, FloatTensor> {
+    const { accumulate = 1, seed } = this.options;
+    const count = step * accumulate + batch;
+    return {
+      [TRAINING_INPUTS.lossScale]: floatTensor([1], [1 / accumulate]),
+      [TRAINING_INPUTS.schedule]: floatTensor([4], [learningRate, 0, 0, 0]),
+      [TRAINING_INPUTS.random]: floatTensor([4], [seed % BITS_24, Math.floor(seed / BITS_24) % BITS_24, count, 0]),
+    };
   }
 
   /** Times every node of a batch once. */
@@ -197,4 +198,10 @@ export class TrainingStep {
     this.device.dispose();
     this.parameters.dispose();
   }
+}
+
+/** Those values that a plan takes: a network without dropout has no use for random numbers. */
+function takenBy(plan: Plan, values: Readonly<Record<string, HostTensor>>): Record<string, HostTensor> {
+  const names = plan.graph.values.flatMap(({ source }) => (source.kind === 'input' ? [source.name] : []));
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
 }

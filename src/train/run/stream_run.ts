@@ -13,14 +13,15 @@ import { recordClips } from '../data/clip_record.ts';
 import { mirroredClasses } from '../data/mirror.ts';
 import { type PreparedSet, prepareClips, type SkippedClip } from '../data/prepare.ts';
 import { Sampler } from '../data/sampler.ts';
-import { accuracy, scoreClips } from '../evaluate/evaluation.ts';
+import { classificationMetrics, scoreClips } from '../evaluate/evaluation.ts';
 import type { EvaluationLine, MetricsFile } from '../evaluate/metrics.ts';
 import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
-import { type Position, type StepReport, train } from './loop.ts';
+import { type Position, train } from './loop.ts';
 import { batchNormMode, type PlannedStage, planStages, totalSteps, trainsParameter } from './stages.ts';
 import type { Start } from './start.ts';
 import { TrainingStep, type TrainingStepOptions } from './step.ts';
+import type { StepReport } from './step_runner.ts';
 
 /** Who wants to know what is going on. */
 export interface RunObserver {
@@ -86,7 +87,14 @@ export async function trainStream(
   const stages = planStages(config, sampler.epoch, start.from !== undefined);
   const path = checkpointPath(config.out, stream);
   const clips = await recordClips(prepared, cache);
-  const recipe = { ...settingsOf(config), dropout: rateOf(config, spec), classes: set.classes, model: spec, stages, clips };
+  const recipe = {
+    ...settingsOf(config),
+    dropout: rateOf(config, spec),
+    classes: set.classes,
+    model: spec,
+    stages,
+    clips,
+  };
   if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
   const from: Position = checkpoint ?? { step: 0, state: start.parameters };
   const plan = describe(start, stages, from.step, prepared);
@@ -182,7 +190,7 @@ async function evaluateNow(
     tuning,
     onProgress: (done) => observer.onClips(`${spec.stream}, test clip`, done, 0),
   });
-  const { top1, top5, loss } = accuracy(clips, spec.classes);
+  const { top1, top5, loss } = classificationMetrics(clips, spec.classes);
   return { kind: 'evaluation', stream: spec.stream, stage, step, top1, top5, loss };
 }
 

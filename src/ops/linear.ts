@@ -1,23 +1,17 @@
-/** @file What follows a network's last convolution: linear layer and softmax. */
+/** @file A linear layer: a convolution of 1×1×1 on as many pixels as x has rows. */
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
-import { softmax as softmaxKernel } from '../kernels/loss/softmax.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
+import { channelSum } from './channel_sum.ts';
 import { conv3dCandidates } from './conv3d/candidates.ts';
-import {
-  f32,
-  input,
-  type Operator,
-  output,
-  pointwiseCost,
-  single,
-  storedBytes,
-  type ValueRef,
-  viewShape,
-} from './operator.ts';
+import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
+import type { Operator } from './operator.ts';
+import { defineOperator, f32, storedBytes, type ValueRef, viewShape } from './operator.ts';
+import { reshape } from './reshape.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
-export const linear: Operator<Record<never, never>> = {
+export const linear = defineOperator<Record<never, never>>({
   type: 'linear',
   infer(_, [x, weights, bias]) {
     const cin = x!.shape.at(-1);
@@ -44,40 +38,33 @@ export const linear: Operator<Record<never, never>> = {
   gradient(context) {
     const { name, inputs, gradients } = context;
     const [x, weights] = inputs as readonly [ValueRef, ValueRef];
-    const add = (op: string, of: string, attributes: object, from: readonly ValueRef[]): ValueRef =>
-      context.add(op, `${name}/gradient/${of}`, attributes, from)[0]!;
+    const add = <A extends object>(
+      operator: Operator<A>,
+      of: string,
+      attributes: A,
+      from: readonly ValueRef[],
+    ): ValueRef => context.add(operator, `${name}/gradient/${of}`, attributes, from)[0]!;
     const shaped = (value: ValueRef, of: string, shape: readonly number[]): ValueRef =>
-      sameShape(context.typeOf(value).shape, shape) ? value : add('reshape', of, { shape }, [value]);
+      sameShape(context.typeOf(value).shape, shape) ? value : add(reshape, of, { shape }, [value]);
     const volume = (value: ValueRef, of: string): ValueRef => shaped(value, of, viewShape(context.typeOf(value).shape));
-    const geometry = { stride: [1, 1, 1], padding: 'valid', groups: 1 };
+    const geometry = { stride: [1, 1, 1], padding: 'valid', groups: 1 } as const;
     const given = gradients[0]!;
     const dy = volume(given, 'dy volume');
     const byInput = (): ValueRef => {
       const { shape } = context.typeOf(x);
-      const size = viewShape(shape).slice(1, 4);
-      return shaped(add('conv3dInputGradient', 'x volume', { ...geometry, size }, [dy, weights]), 'x', shape);
+      const size = viewShape(shape).slice(1, 4) as unknown as Triple;
+      return shaped(add(conv3dInputGradient, 'x volume', { ...geometry, size }, [dy, weights]), 'x', shape);
     };
     const byWeights = (): ValueRef => {
       const from = [volume(x, 'x as volume'), dy];
-      const kernel = [1, 1, 1];
-      const dw = add('conv3dWeightGradient', 'weights volume', { ...geometry, kernel }, from);
+      const attributes = { ...geometry, kernel: [1, 1, 1] } as const;
+      const dw = add(conv3dWeightGradient, 'weights volume', attributes, from);
       return shaped(dw, 'weights', context.typeOf(weights).shape);
     };
     return [
       context.wanted(0) ? byInput() : undefined,
       context.wanted(1) ? byWeights() : undefined,
-      inputs.length > 2 && context.wanted(2) ? add('channelSum', 'bias', {}, [given]) : undefined,
+      inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [given]) : undefined,
     ].slice(0, inputs.length);
   },
-};
-
-/** Softmax over the last axis. */
-export const softmax: Operator<Record<never, never>> = {
-  type: 'softmax',
-  infer: (_, [x]) => [x!],
-  cost: (_, inputs, outputs) => pointwiseCost(4, inputs, outputs),
-  candidates(_, io) {
-    const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
-    return [single('softmax', () => softmaxKernel(views), [input(0), output(0)])];
-  },
-};
+});

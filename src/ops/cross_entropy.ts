@@ -8,7 +8,7 @@ import {
   crossEntropyRows,
   crossEntropyGradient as gradientKernel,
 } from '../kernels/loss/cross_entropy.ts';
-import { f32, input, type Operator, output, pointwiseCost, type TensorType } from './operator.ts';
+import { defineOperator, f32, input, output, pointwiseCost, type TensorType } from './operator.ts';
 
 function expectTargets(logits: TensorType, targets: TensorType | undefined): void {
   if (logits.shape.length !== 2 || !targets || !sameShape(logits.shape, targets.shape)) {
@@ -23,7 +23,7 @@ const rows = { from: 'workspace', index: 0 } as const;
  * Inputs: logits N×C, targets N×C, whose rows are distributions. Output [1]: the mean over the rows that are not zero; 0 where
  * all are.
  */
-export const crossEntropy: Operator<Record<never, never>> = {
+export const crossEntropy = defineOperator<Record<never, never>>({
   type: 'crossEntropy',
   infer(_, [logits, targets]) {
     expectTargets(logits!, targets);
@@ -45,13 +45,13 @@ export const crossEntropy: Operator<Record<never, never>> = {
     ];
   },
   gradient: ({ name, inputs, gradients, add }) => [
-    add('crossEntropyGradient', `${name}/gradient`, {}, [inputs[0]!, inputs[1]!, gradients[0]!])[0],
+    add(crossEntropyGradient, `${name}/gradient`, {}, [inputs[0]!, inputs[1]!, gradients[0]!])[0],
     undefined,
   ],
-};
+});
 
 /** Inputs: logits N×C, targets N×C, gradient of the loss [1]. */
-export const crossEntropyGradient: Operator<Record<never, never>> = {
+export const crossEntropyGradient = defineOperator<Record<never, never>>({
   type: 'crossEntropyGradient',
   infer(_, [logits, targets]) {
     expectTargets(logits!, targets);
@@ -72,4 +72,4 @@ export const crossEntropyGradient: Operator<Record<never, never>> = {
       },
     ];
   },
-};
+});

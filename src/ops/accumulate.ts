@@ -1,0 +1,34 @@
+import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/optimiser/accumulate.ts';
+import { denseView, expectSame } from './dense.ts';
+import { defineOperator, input, pointwiseCost, single } from './operator.ts';
+
+export interface AccumulateAttributes {
+  readonly factor: number;
+}
+
+/** Inputs: sum (a state, changed in place) and a gradient of its shape. sum += factor · gradient. */
+export const accumulate = defineOperator<AccumulateAttributes>({
+  type: 'accumulate',
+  inPlace: [0],
+  infer(_, [sum, gradient]) {
+    expectSame(sum!, gradient, 'gradient');
+    return [sum!];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
+  candidates({ factor }, { inputs }) {
+    const [sum, gradient] = [denseView(inputs[0]!, 'sum'), denseView(inputs[1]!, 'gradient')];
+    return [single('accumulate', () => accumulateKernel({ sum, gradient, factor }), [input(0), input(1)])];
+  },
+});
+
+/** Input: a state, which becomes zero in place. */
+export const zero = defineOperator<Record<never, never>>({
+  type: 'zero',
+  inPlace: [0],
+  infer: (_, [sum]) => [sum!],
+  cost: (_, __, outputs) => pointwiseCost(0, [], outputs),
+  candidates(_, { inputs }) {
+    const sum = denseView(inputs[0]!, 'sum');
+    return [single('zero', () => zeroKernel(sum), [input(0)])];
+  },
+});

@@ -1,0 +1,29 @@
+/** @file The sum of each channel. */
+
+import { channelSumPartials, channelSumTotals } from '../kernels/norm/channel_sum.ts';
+import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
+import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { defineOperator, f32, input, output, storedBytes } from './operator.ts';
+import { reductionCost, workspace } from './vectors.ts';
+
+/** Input: x …×C. The sum of each channel: [C]. */
+export const channelSum = defineOperator<Record<never, never>>({
+  type: 'channelSum',
+  infer: (_, [x]) => [f32([x!.shape.at(-1)!])],
+  cost: (_, inputs) => ({ ...reductionCost(1, inputs), flops: storedBytes(inputs[0]!) / 4 }),
+  candidates(_, { inputs }, profile) {
+    const { view } = inputs[0]!;
+    const sweep = channelSweep(profile);
+    return [
+      {
+        name: 'two stages',
+        accuracy: 'exact',
+        workspaces: [partialsBytes(view, { sweep, quantities: 1 })],
+        lower: () => [
+          { kernel: channelSumPartials(view, sweep), args: [input(0), workspace(0)] },
+          { kernel: channelSumTotals(view, sweep, totalsRows(profile)), args: [workspace(0), output(0)] },
+        ],
+      },
+    ];
+  },
+});

@@ -1,0 +1,28 @@
+/** @file What the operators of batch normalisation share: vectors of a value per channel. */
+
+import { GraphError } from '../core/errors.ts';
+import { formatShape } from '../core/tensor.ts';
+import { packChannels } from '../kernels/conv3d/problem.ts';
+import { type Argument, input, type NodeOperands, pointwiseCost, type TensorType } from './operator.ts';
+
+/** @throws GraphError unless `vector` has a value per channel of x. */
+function expectVector(vector: TensorType | undefined, what: string, channels: number): void {
+  if (vector?.shape.length !== 1 || vector.shape[0] !== channels) {
+    throw new GraphError(`its ${what} ${formatShape(vector?.shape ?? [])} must have ${channels} values`);
+  }
+}
+
+export function expectVectors(channels: number, vectors: readonly TensorType[], names: readonly string[]): void {
+  for (const [i, name] of names.entries()) expectVector(vectors[i], name, channels);
+}
+
+/** A vector that may be a parameter, known on the host. */
+export const vectorArgument = ({ inputs }: NodeOperands, index: number): Argument =>
+  inputs[index]!.storage >= 0
+    ? input(index)
+    : { from: 'constant', layout: 'vector', inputs: [index], make: ([vector]) => packChannels(vector!.data) };
+
+export const workspace = (index: number) => ({ from: 'workspace', index }) as const;
+
+/** Each input read once, and the vectors. */
+export const reductionCost = (flops: number, inputs: readonly TensorType[]) => pointwiseCost(flops, inputs, []);
