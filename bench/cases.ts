@@ -107,7 +107,7 @@ export function gradientCases(size: ModelSize): Case[] {
 
 /** A convolution with bias and ReLU, SAME padding, as I3D has them. */
 export function conv3dCase(size: Triple, cin: number, cout: number, kernel: Triple, stride: Triple = [1, 1, 1]): Case {
-  const attributes = { stride, padding: 'same', groups: 1, relu: true, channels: [cout] } as const;
+  const attributes = { stride, padding: 'same', groups: 1, activation: 'relu', channels: [cout] } as const;
   const node = { operator: operators.conv3d, attributes };
   const inputs = [f32([1, ...size, cin]), f32([...kernel, cin, cout]), f32([cout])];
   return caseOf(node, inputs, operators.conv3d.infer(attributes, inputs), 1);

@@ -162,7 +162,7 @@ function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile
   const [cin, cout] = [x![4]!, weights![4]!];
   const { node } = subject;
   if (!isOp(node, conv3d)) throw new Error('The lab runs convolutions.');
-  const { stride, padding, groups, relu } = node.attributes;
+  const { stride, padding, groups, activation } = node.attributes;
   const { inputs, outputs } = bench.operands;
   const parts = splitWindows({ kernel, stride, padding }, inputs[0]!, outputs, profile);
   const constants: Argument[] = [
@@ -187,7 +187,7 @@ function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile
           stride,
           padding: part.padding,
           groups,
-          relu,
+          activation,
         }),
         args: [part.input, ...constants, ...part.outputArgs],
       })),

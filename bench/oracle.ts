@@ -185,7 +185,7 @@ function forward(
       return attributes.mode === 'max' ? max : sum / count;
     };
   }
-  const { groups, relu } = attributes;
+  const { groups, activation } = attributes;
   const inner = cin / groups;
   return (at, channel) => {
     const first = Math.floor(channel / (cout / groups)) * inner;
@@ -195,6 +195,6 @@ function forward(
         sum += values![pixel * cin + first + c]! * weights![(tap * inner + c) * cout + channel]!;
       }
     });
-    return relu ? Math.max(sum, 0) : sum;
+    return activation === 'relu' ? Math.max(sum, 0) : sum;
   };
 }

@@ -62,8 +62,8 @@ export {
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
+export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
-export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
 export type { Activations } from './graph/passes/half_activations.ts';
 export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
@@ -82,13 +82,29 @@ export { INCEPTION_4 } from './i3d/inception4.ts';
 // Formats, from bytes.
 export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
+export { indexedDbTuning } from './io/indexeddb_tuning.ts';
 export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
-// Operators.
+// Operators and kernels of one's own.
 export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
+export { activation, type Element, elementOf } from './kernels/shared/element.ts';
+export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
+export {
+  constant,
+  divideUp,
+  type FieldType,
+  type FieldValues,
+  foldGrid,
+  kernel,
+  repeat,
+  type Struct,
+  storage,
+  struct,
+  texels,
+} from './kernels/shared/wgsl.ts';
 // Models.
 export {
   type BuildOptions,
@@ -140,6 +156,26 @@ export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts'
 export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
 export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
 export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';
-export { defineOperator, type NoAttributes, type Operator, type TensorType } from './ops/operator.ts';
+export {
+  type Argument,
+  type Candidate,
+  type ConstantArgument,
+  type Cost,
+  defineOperator,
+  type GradientContext,
+  input as fromInput,
+  type LoweredDispatch,
+  type NoAttributes,
+  type NodeOperands,
+  type Operand,
+  type Operator,
+  output as fromOutput,
+  type Preparation,
+  pointwiseCost,
+  single as singleDispatch,
+  storedBytes,
+  type TensorType,
+  type ValueRef,
+} from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';

@@ -8,7 +8,7 @@ import { sizeOf } from '../../src/core/tensor.ts';
 import { type Graph, isOp, type ValueId } from '../../src/graph/graph.ts';
 import { ParameterEvaluator } from '../../src/graph/parameters.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold_batch_norm.ts';
-import { fuseRelu } from '../../src/graph/passes/fuse_relu.ts';
+import { fuseActivation } from '../../src/graph/passes/fuse_activation.ts';
 import { selectOutputs } from '../../src/graph/passes/select_outputs.ts';
 import { prune } from '../../src/graph/rewrite.ts';
 import { operators } from '../../src/ops/index.ts';
@@ -69,7 +69,7 @@ const channelsFirst = (shape: readonly number[]): number[] =>
 
 /** @throws Error for a graph with other operators than I3D's. */
 export function exportNetwork(source: Graph, output: string, parameters: ReadonlyMap<string, HostTensor>): Network {
-  const graph = prune(fuseRelu(foldBatchNorm(prune(selectOutputs(source, [output])))));
+  const graph = prune(fuseActivation(foldBatchNorm(prune(selectOutputs(source, [output])))));
   const evaluator = new ParameterEvaluator(graph, parameters);
   const weights = new Map<string, NetworkTensor>();
   const layers: Layer[] = [];
@@ -95,7 +95,7 @@ export function exportNetwork(source: Graph, output: string, parameters: Readonl
       if (third !== undefined) {
         weights.set(`${name}/bias`, { shape: shapeOf(third), data: evaluator.value(third).data });
       }
-      const { stride, groups, relu } = node.attributes;
+      const { stride, groups, activation } = node.attributes;
       layers.push({
         op: 'conv',
         name,
@@ -107,7 +107,7 @@ export function exportNetwork(source: Graph, output: string, parameters: Readonl
         stride,
         pads: pads({ ...node.attributes, kernel }, x!),
         groups,
-        relu,
+        relu: activation === 'relu',
       });
     } else if (isOp(node, operators.pool3d)) {
       const { mode, kernel, stride } = node.attributes;

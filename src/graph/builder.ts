@@ -5,6 +5,7 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { batchNorm } from '../ops/batch_norm.ts';
+import { broadcast } from '../ops/broadcast.ts';
 import { concat } from '../ops/concat.ts';
 import { conv3d } from '../ops/conv3d/conv3d.ts';
 import { dropout, saltOf } from '../ops/dropout.ts';
@@ -14,7 +15,9 @@ import { add, relu } from '../ops/pointwise.ts';
 import { pool3d } from '../ops/pool3d.ts';
 import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
 import { reshape } from '../ops/reshape.ts';
+import { type PadAttributes, pad, type ShiftAttributes, type SliceAttributes, shift, slice } from '../ops/slice.ts';
 import { softmax } from '../ops/softmax.ts';
+import { transpose } from '../ops/transpose.ts';
 import type { Padding } from '../ops/window.ts';
 import { type Graph, graphChecked, type Node, type Value, type ValueId } from './graph.ts';
 
@@ -83,7 +86,7 @@ export class GraphBuilder {
     const { stride = [1, 1, 1], padding = 'same', groups = 1, bias } = options;
     const channels = [this.typeOf(weights, `The weights of ${name}`).shape.at(-1) ?? 1];
     const inputs = bias === undefined ? [x, weights] : [x, weights, bias];
-    return this.add(conv3d, name, { stride, padding, groups, relu: false, channels }, inputs)[0]!;
+    return this.add(conv3d, name, { stride, padding, groups, activation: 'none', channels }, inputs)[0]!;
   }
 
   maxPool3d(name: string, x: ValueId, options: Pool3dOptions): ValueId {
@@ -106,7 +109,7 @@ export class GraphBuilder {
     epsilon: number,
   ): ValueId {
     const { gamma, beta, mean, variance } = parameters;
-    return this.add(batchNorm, name, { epsilon, relu: false }, [x, gamma, beta, mean, variance])[0]!;
+    return this.add(batchNorm, name, { epsilon, activation: 'none' }, [x, gamma, beta, mean, variance])[0]!;
   }
 
   relu(name: string, x: ValueId): ValueId {
@@ -114,7 +117,7 @@ export class GraphBuilder {
   }
 
   sum(name: string, a: ValueId, b: ValueId): ValueId {
-    return this.add(add, name, { relu: false }, [a, b])[0]!;
+    return this.add(add, name, { activation: 'none' }, [a, b])[0]!;
   }
 
   /** x …×Cin, weights Cin×Cout. */
@@ -147,9 +150,34 @@ export class GraphBuilder {
     return this.add(concat, name, { inPlace: false }, inputs)[0]!;
   }
 
-  /** Another shape with the same channels. */
+  /** The same values in the same order under another shape. */
   reshape(name: string, x: ValueId, shape: Shape): ValueId {
     return this.add(reshape, name, { shape }, [x])[0]!;
+  }
+
+  /** Axis i of the result is axis `order[i]` of x. */
+  transpose(name: string, x: ValueId, order: readonly number[]): ValueId {
+    return this.add(transpose, name, { order }, [x])[0]!;
+  }
+
+  /** `size` elements of an axis, from `offset` on. Axes may be counted from the last one, −1. */
+  slice(name: string, x: ValueId, part: SliceAttributes): ValueId {
+    return this.add(slice, name, part, [x])[0]!;
+  }
+
+  /** Zeros before and behind an axis. */
+  pad(name: string, x: ValueId, zeros: PadAttributes): ValueId {
+    return this.add(pad, name, zeros, [x])[0]!;
+  }
+
+  /** An axis moved by some elements, zeros where nothing comes from. */
+  shift(name: string, x: ValueId, move: ShiftAttributes): ValueId {
+    return this.add(shift, name, move, [x])[0]!;
+  }
+
+  /** The same values along new outer axes, and along axes of size 1. */
+  broadcast(name: string, x: ValueId, shape: Shape): ValueId {
+    return this.add(broadcast, name, { shape }, [x])[0]!;
   }
 
   /** uint8 frames N×T×H×W×3 to float32 N×T×crop×3. */

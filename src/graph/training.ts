@@ -17,7 +17,7 @@ import { updateStatistics } from '../ops/update_statistics.ts';
 import type { GraphBuilder } from './builder.ts';
 import { gradients } from './gradients.ts';
 import { type Graph, isOp, type Node, producers, type ValueId } from './graph.ts';
-import { fuseRelu } from './passes/fuse_relu.ts';
+import { fuseActivation } from './passes/fuse_activation.ts';
 import { prune, rewrite, startRewrite } from './rewrite.ts';
 
 export interface TrainingOptions {
@@ -98,7 +98,7 @@ export function trainedParameters(model: Graph, { trainable }: Pick<TrainingOpti
 type Gradients = readonly (readonly [parameter: string, gradient: ValueId])[];
 
 function differentiate(model: Graph, training: TrainingOptions): { builder: GraphBuilder; byParameter: Gradients } {
-  const forward = prune(fuseRelu(withStates(model, training)));
+  const forward = prune(fuseActivation(withStates(model, training)));
   const { builder, copy, to } = startRewrite(forward);
   for (const node of forward.nodes) copy(node);
   const logits = to(namedLogits(forward));

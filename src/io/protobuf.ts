@@ -1,7 +1,7 @@
 /** @file The protocol buffer wire format, as much of it as checkpoint indexes use. Format: protobuf.dev/programming-guides/encoding. */
 
 /** One field of a message: varints and fixed32 as numbers, everything else as bytes. */
-export interface ProtoField {
+interface ProtoField {
   field: number;
   value: number | Uint8Array;
 }
@@ -75,57 +75,5 @@ export function* readFields(bytes: Uint8Array): Generator<ProtoField> {
       default:
         throw new RangeError('A field has an unknown wire type.');
     }
-  }
-}
-
-/** Bytes that grow; varints, fixed numbers and protocol buffer fields are appended. */
-export class ByteWriter {
-  #bytes = new Uint8Array(256);
-  length = 0;
-
-  bytes(data: Uint8Array): this {
-    const needed = this.length + data.length;
-    if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
-      grown.set(this.#bytes.subarray(0, this.length));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(data, this.length);
-    this.length = needed;
-    return this;
-  }
-
-  byte(value: number): this {
-    return this.bytes(Uint8Array.of(value));
-  }
-
-  fixed32(value: number): this {
-    return this.bytes(Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24));
-  }
-
-  /** A non-negative safe integer. */
-  varint(value: number): this {
-    let rest = value;
-    for (; rest >= 128; rest = Math.floor(rest / 128)) this.byte((rest % 128) | 128);
-    return this.byte(rest);
-  }
-
-  /** Protocol buffers leave out fields that are 0. */
-  varintField(field: number, value: number): this {
-    return value === 0 ? this : this.varint(field * 8 + VARINT).varint(value);
-  }
-
-  bytesField(field: number, data: Uint8Array): this {
-    return this.varint(field * 8 + BYTES)
-      .varint(data.length)
-      .bytes(data);
-  }
-
-  fixed32Field(field: number, value: number): this {
-    return this.varint(field * 8 + FIXED32).fixed32(value);
-  }
-
-  finish(): Uint8Array {
-    return this.#bytes.slice(0, this.length);
   }
 }

@@ -4,6 +4,7 @@ import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { packChannels } from '../kernels/conv3d/problem.ts';
 import { affine } from '../kernels/norm/affine.ts';
+import type { Activation } from '../kernels/pointwise/activation.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { type Argument, defineOperator, pointwiseCost } from './operator.ts';
 import { pointwise } from './window.ts';
@@ -13,7 +14,7 @@ export interface BatchNormAttributes {
 }
 
 export interface BatchNormActivation extends BatchNormAttributes {
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
 /** gamma / √(variance + ε), in float64. */
@@ -24,6 +25,7 @@ export function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: numb
 /** Inputs: x, gamma, beta, mean, variance. */
 export const batchNorm = defineOperator<BatchNormActivation>({
   type: 'batchNorm',
+  keepsPadding: true,
   infer({ epsilon }, [x, ...vectors]) {
     if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
       throw new GraphError(`its epsilon must be a number of at least 0, not ${epsilon}`);
@@ -38,7 +40,7 @@ export const batchNorm = defineOperator<BatchNormActivation>({
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
-  candidates({ epsilon, relu }, io, profile) {
+  candidates({ epsilon, activation }, io, profile) {
     const scale: Argument = {
       from: 'constant',
       layout: `batchNorm scale ${epsilon}`,
@@ -59,7 +61,7 @@ export const batchNorm = defineOperator<BatchNormActivation>({
         x,
         io.outputs,
         profile,
-        ([from], [to]) => affine({ x: from!, y: to!, relu }, channelSweep(profile)),
+        ([from], [to]) => affine({ x: from!, y: to!, activation }, channelSweep(profile)),
         [scale, shift],
       ),
     ];

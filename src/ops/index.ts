@@ -7,6 +7,7 @@ import { accumulate, zero } from './accumulate.ts';
 import { augmentClip } from './augment.ts';
 import { batchNorm } from './batch_norm.ts';
 import { batchStatistics } from './batch_statistics.ts';
+import { broadcast } from './broadcast.ts';
 import { channelSum } from './channel_sum.ts';
 import { concat } from './concat.ts';
 import { conv3d } from './conv3d/conv3d.ts';
@@ -24,8 +25,9 @@ import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { preprocess } from './preprocess.ts';
 import { reshape } from './reshape.ts';
 import { sgdUpdate } from './sgd_update.ts';
-import { slice } from './slice.ts';
+import { pad, shift, slice } from './slice.ts';
 import { softmax } from './softmax.ts';
+import { transpose } from './transpose.ts';
 import { updateStatistics } from './update_statistics.ts';
 
 export const operators = {
@@ -35,6 +37,7 @@ export const operators = {
   averagePool3dGradient,
   batchNorm,
   batchStatistics,
+  broadcast,
   channelSum,
   concat,
   conv3d,
@@ -51,14 +54,17 @@ export const operators = {
   maxPool3dGradient,
   normalize,
   normalizeGradient,
+  pad,
   pool3d,
   preprocess,
   relu,
   reluGradient,
   reshape,
   sgdUpdate,
+  shift,
   slice,
   softmax,
+  transpose,
   updateStatistics,
   zero,
 } as const;

@@ -3,16 +3,18 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
+import { viewShape } from '../kernels/shared/layout.ts';
 import { channelSum } from './channel_sum.ts';
 import { conv3dCandidates } from './conv3d/candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
 import type { Operator } from './operator.ts';
-import { defineOperator, f32, storedBytes, type ValueRef, viewShape } from './operator.ts';
+import { defineOperator, f32, storedBytes, type ValueRef } from './operator.ts';
 import { reshape } from './reshape.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
 export const linear = defineOperator<Record<never, never>>({
   type: 'linear',
+  keepsPadding: true,
   infer(_, [x, weights, bias]) {
     const cin = x!.shape.at(-1);
     const [rows, cout] = weights!.shape;
@@ -32,7 +34,7 @@ export const linear = defineOperator<Record<never, never>>({
   },
   candidates(_, io, profile) {
     const geometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' } as const;
-    return conv3dCandidates({ geometry, groups: 1, relu: false, bias: io.inputs.length > 2 }, io, profile);
+    return conv3dCandidates({ geometry, groups: 1, activation: 'none', bias: io.inputs.length > 2 }, io, profile);
   },
   /** Those of a convolution of 1×1×1 on as many pixels as x has rows. */
   gradient(context) {

@@ -9,6 +9,7 @@ import {
   normalizeGradientPartials,
   normalizeGradientTotals,
 } from '../kernels/norm/normalize_gradient.ts';
+import type { Activation } from '../kernels/pointwise/activation.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, input, output, pointwiseCost, storedBytes } from './operator.ts';
@@ -17,7 +18,7 @@ import { pointwise } from './window.ts';
 
 export interface NormalizeAttributes {
   readonly epsilon: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
   /** Mean and variance are the batch statistics of x, so that the gradient by x goes through them too. */
   readonly batch: boolean;
 }
@@ -27,12 +28,13 @@ const VECTORS = ['mean', 'variance', 'gamma', 'beta'] as const;
 /** Inputs: x …×C and the vectors mean, variance, gamma, beta. */
 export const normalize = defineOperator<NormalizeAttributes>({
   type: 'normalize',
+  keepsPadding: true,
   infer(_, [x, ...vectors]) {
     expectVectors(x!.shape.at(-1)!, vectors, VECTORS);
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(3, inputs, outputs),
-  candidates({ epsilon, relu }, io, profile) {
+  candidates({ epsilon, activation }, io, profile) {
     const vectors = VECTORS.map((_, i) => vectorArgument(io, i + 1));
     const sweep = channelSweep(profile);
     return [
@@ -41,7 +43,7 @@ export const normalize = defineOperator<NormalizeAttributes>({
         io.inputs.slice(0, 1),
         io.outputs,
         profile,
-        ([x], [y]) => normalizeKernel({ x: x!, y: y!, epsilon, relu }, sweep),
+        ([x], [y]) => normalizeKernel({ x: x!, y: y!, epsilon, activation }, sweep),
         vectors,
       ),
     ];
@@ -55,6 +57,7 @@ export const normalize = defineOperator<NormalizeAttributes>({
 /** Inputs: those of `normalize`, then dy. Outputs: dx, dgamma, dbeta. */
 export const normalizeGradient = defineOperator<NormalizeAttributes>({
   type: 'normalizeGradient',
+  keepsPadding: true,
   infer(_, [x, ...rest]) {
     expectVectors(x!.shape.at(-1)!, rest, VECTORS);
     if (formatShape(rest[4]?.shape ?? []) !== formatShape(x!.shape)) {

@@ -2,6 +2,7 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
+import type { Activation } from '../kernels/pointwise/activation.ts';
 import { add as addKernel } from '../kernels/pointwise/add.ts';
 import { relu as reluKernel } from '../kernels/pointwise/relu.ts';
 import { reluGradient as reluGradientKernel } from '../kernels/pointwise/relu_gradient.ts';
@@ -19,6 +20,7 @@ function expectOneShape(a: TensorType, b: TensorType): void {
 /** Input: x of any shape. */
 export const relu = defineOperator<Record<never, never>>({
   type: 'relu',
+  keepsPadding: true,
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
   candidates: (_, io, profile) => [
@@ -34,6 +36,7 @@ export const relu = defineOperator<Record<never, never>>({
 /** Inputs: y, what ReLU gave, and dy. */
 export const reluGradient = defineOperator<Record<never, never>>({
   type: 'reluGradient',
+  keepsPadding: true,
   infer(_, [y, dy]) {
     expectOneShape(y!, dy!);
     return [y!];
@@ -47,12 +50,14 @@ export const reluGradient = defineOperator<Record<never, never>>({
 });
 
 export interface AddAttributes {
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
 /** Inputs: a and b of one shape. */
 export const add = defineOperator<AddAttributes>({
   type: 'add',
+  keepsPadding: true,
+  sharesInputs: true,
   infer(_, [a, b]) {
     expectOneShape(a!, b!);
     return [a!];
@@ -72,7 +77,8 @@ export const add = defineOperator<AddAttributes>({
   },
   gradient({ name, attributes, outputs, gradients, add: append }) {
     const dy = gradients[0]!;
-    const masked = attributes.relu ? append(reluGradient, `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
+    const masked =
+      attributes.activation === 'relu' ? append(reluGradient, `${name}/gradient`, {}, [outputs[0]!, dy])[0] : dy;
     return [masked, masked];
   },
 });

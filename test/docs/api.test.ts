@@ -20,7 +20,6 @@ describe('the public API', () => {
   });
 
   it('names no type that users cannot import', () => {
-    const { NodeOf: _, Operator: __, ...unnamed } = Object.fromEntries(api.unnamed);
-    expect(unnamed, 'types by an export that names them').toEqual({});
+    expect(Object.fromEntries(api.unnamed), 'types by an export that names them').toEqual({});
   });
 });

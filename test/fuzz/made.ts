@@ -9,7 +9,6 @@ import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { encodeSafetensors } from '../../src/io/safetensors.ts';
-import { encodeTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import type { Model } from '../../src/models/model_file.ts';
 import { initialParameters } from '../../src/models/parameters.ts';
 import { modelSpec } from '../../src/models/spec.ts';
@@ -18,6 +17,7 @@ import { encodeModelFile } from '../../src/train/run/model_files.ts';
 import { zeroCheckpoint } from '../cli/checkpoint.ts';
 import { fill } from '../formula.ts';
 import { writeMedia } from '../io/media.ts';
+import { encodeTensorFlowCheckpoint } from '../io/tensorflow_writer.ts';
 import type { ReaderName } from './readers.ts';
 import type { Sample } from './sample.ts';
 

@@ -56,7 +56,8 @@ function randomNetwork(random: Random): { builder: GraphBuilder; loss: ValueId; 
           ValueId,
         ];
         const [gamma, beta] = [state(`${name}/gamma`, [channels]), state(`${name}/beta`, [channels])];
-        const attributes = { epsilon: 1e-3, relu: random.uniform() < 0.5, batch: true };
+        const activation = random.uniform() < 0.5 ? 'relu' : 'none';
+        const attributes = { epsilon: 1e-3, activation, batch: true } as const;
         x = builder.add(operators.normalize, name, attributes, [x, mean, variance, gamma, beta])[0]!;
         break;
       }

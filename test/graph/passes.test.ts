@@ -3,12 +3,13 @@ import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { concatInPlace } from '../../src/graph/passes/concat_in_place.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold_batch_norm.ts';
-import { fuseRelu } from '../../src/graph/passes/fuse_relu.ts';
+import { fuseActivation } from '../../src/graph/passes/fuse_activation.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { mergeSiblings } from '../../src/graph/passes/merge_siblings.ts';
 import { prune } from '../../src/graph/rewrite.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
+import { viewOf } from '../../src/kernels/shared/layout.ts';
 import { moduleGraph } from './graphs.ts';
 
 const ops = (graph: Graph) => graph.nodes.map((node) => node.operator.type);
@@ -35,19 +36,19 @@ describe('foldBatchNorm', () => {
   });
 });
 
-describe('fuseRelu', () => {
+describe('fuseActivation', () => {
   it('moves into the epilogue', () => {
-    const graph = fuseRelu(foldBatchNorm(unitGraph(false)));
+    const graph = fuseActivation(foldBatchNorm(unitGraph(false)));
     expect(ops(graph)).toEqual(['foldedWeights', 'foldedBias', 'conv3d']);
-    expect(graph.nodes.at(-1)!.attributes).toMatchObject({ relu: true });
+    expect(graph.nodes.at(-1)!.attributes).toMatchObject({ activation: 'relu' });
   });
 });
 
 describe('mergeSiblings', () => {
-  const merged = prune(mergeSiblings(fuseRelu(foldBatchNorm(moduleGraph()))));
+  const merged = prune(mergeSiblings(fuseActivation(foldBatchNorm(moduleGraph()))));
   it('makes one convolution of the three 1×1×1 branches, with three outputs', () => {
     const node = merged.nodes.find((n) => n.operator.type === 'conv3d' && n.outputs.length === 3)!;
-    expect(node.attributes).toMatchObject({ channels: [8, 12, 4], relu: true });
+    expect(node.attributes).toMatchObject({ channels: [8, 12, 4], activation: 'relu' });
     expect(count(moduleGraph(), 'conv3d')).toBe(7);
     expect(count(merged, 'conv3d')).toBe(5);
   });
@@ -68,8 +69,8 @@ describe('concatInPlace', () => {
     const { placements } = assignStorage(graph);
     const slices = concat.inputs.map((value) => placements[value]!);
     expect(new Set(slices.map(({ storage }) => storage)).size).toBe(1);
-    expect(slices.map(({ view }) => view.base)).toEqual([0, 2, 7, 9]);
-    expect(slices.every(({ view }) => view.stride === 12)).toBe(true);
+    expect(slices.map(({ layout }) => viewOf(layout)?.base)).toEqual([0, 2, 7, 9]);
+    expect(slices.every(({ layout }) => viewOf(layout)?.stride === 12)).toBe(true);
   });
 
   it.each([

@@ -5,15 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
 import { checkpointShapes, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
 import { I3D, i3dSpec } from '../../src/i3d/i3d.ts';
-import {
-  decodeTensorFlowIndex,
-  encodeTensorFlowCheckpoint,
-  readTensorFlowCheckpoint,
-} from '../../src/io/tensorflow.ts';
+import { decodeTensorFlowIndex, readTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import type { ShapeDict } from '../../src/models/naming.ts';
 import { modelParameters } from '../../src/models/parameters.ts';
 import { recogniseWeights, type WeightsOptions } from '../../src/models/weights.ts';
 import { fill } from '../formula.ts';
+import { encodeTensorFlowCheckpoint } from '../io/tensorflow_writer.ts';
 import { describeWithShared } from '../shared.ts';
 import { formulaStateDict } from './end_points.ts';
 

@@ -12,6 +12,7 @@ import {
 import { conv3dRegister } from '../../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../../src/kernels/conv3d/tiled.ts';
+import type { Activation } from '../../src/kernels/pointwise/activation.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { emulatedMatrices, emulatesMatrices } from '../emulated_matrix.ts';
 import { fill } from '../formula.ts';
@@ -33,7 +34,7 @@ interface Case {
   readonly stride?: Triple;
   readonly padding?: Triple;
   readonly groups?: number;
-  readonly relu?: boolean;
+  readonly activation?: Activation;
   /** Put views into the middle of wider tensors. */
   readonly sliced?: boolean;
 }
@@ -47,7 +48,7 @@ const CASES: readonly Case[] = [
     channels: [5],
     kernel: [3, 3, 3],
     padding: [1, 1, 1],
-    relu: true,
+    activation: 'relu',
   },
   {
     name: '5 → 17, stride 2, padding only at the end',
@@ -73,7 +74,7 @@ const CASES: readonly Case[] = [
     channels: [3],
     kernel: [3, 1, 1],
     padding: [1, 0, 0],
-    relu: true,
+    activation: 'relu',
   },
   {
     name: '3 → 8, 7×7×7, stride 2',
@@ -108,7 +109,7 @@ const CASES: readonly Case[] = [
     channels: [13],
     kernel: [3, 3, 3],
     padding: [1, 1, 1],
-    relu: true,
+    activation: 'relu',
     sliced: true,
   },
   {
@@ -117,7 +118,7 @@ const CASES: readonly Case[] = [
     y: [1, 2, 7, 13],
     channels: [32, 4, 33],
     kernel: [1, 1, 1],
-    relu: true,
+    activation: 'relu',
     sliced: true,
   },
 ];
@@ -131,7 +132,7 @@ const GROUPED: readonly Case[] = [
     kernel: [3, 3, 3],
     padding: [1, 1, 1],
     groups: 33,
-    relu: true,
+    activation: 'relu',
   },
   {
     name: '6 → 9, 3 groups',
@@ -264,7 +265,7 @@ describe('conv3d', () => {
       stride: [1, 1, 1],
       padding: [0, 0, 0],
       groups: 1,
-      relu: false,
+      activation: 'none',
     };
     const kernel = conv3dRegister(problem, { lanes: 1, pixelsPerLane: 1, vectorsPerLane: 1 });
     expect(kernel.workgroups).toEqual([35_001, 1, 2]);
@@ -297,7 +298,7 @@ describe('conv3d', () => {
         stride: [1, 1, 1],
         padding: [0, 0, 0],
         groups: 1,
-        relu: false,
+        activation: 'none',
       };
       const run = async (x: number[], weight: number) => {
         const { y0 } = await runKernel(gpu(), member.kernel(problem, profile), {
@@ -341,7 +342,7 @@ function build(test: Case): {
   bias: Float32Array;
   shape: Shape5;
 } {
-  const { groups = 1, relu = false, stride = [1, 1, 1], padding = [0, 0, 0], kernel, sliced = false } = test;
+  const { groups = 1, activation = 'none', stride = [1, 1, 1], padding = [0, 0, 0], kernel, sliced = false } = test;
   const cout = test.channels.reduce((sum, c) => sum + c, 0);
   const inner = test.x[4] / groups;
   return {
@@ -352,7 +353,7 @@ function build(test: Case): {
       stride,
       padding,
       groups,
-      relu,
+      activation,
     },
     x: { shape: test.x, data: fill(`${test.name}.x`, sizeOf5(test.x)) },
     weights: fill(`${test.name}.w`, taps(test) * inner * cout),

@@ -35,7 +35,7 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
       stride,
       padding: pad ? [pad[0][0], pad[1][0], pad[2][0]] : [0, 0, 0],
       groups,
-      relu: false,
+      activation: 'none',
     };
     // Cout Cin taps → taps Cin Cout
     const weights = input(test, 'w');
@@ -92,7 +92,7 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
     const scale = input(test, 'gamma').map((gamma, c) => gamma / Math.sqrt(variance[c]! + eps));
     const shift = input(test, 'beta').map((beta, c) => beta - mean[c]! * scale[c]!);
     const views = { x: denseView(shape), y: denseView(shape) };
-    const result = await runKernel(gpu(), affine({ ...views, relu: false }), {
+    const result = await runKernel(gpu(), affine({ ...views, activation: 'none' }), {
       inputs: {
         x: { view: views.x, data: channelsLast(input(test, 'x'), shape) },
         scale: packChannels(scale),

@@ -78,7 +78,7 @@ describeWithShared('operators of training give what PyTorch gives', ['golden/ops
         expectClose(updated[0]!, test.outputs.mean!.value);
         expectClose(updated[1]!, test.outputs.var!.value);
       }
-      const attributes = { epsilon: eps, relu: false, batch: training === true };
+      const attributes = { epsilon: eps, activation: 'none', batch: training === true } as const;
       const inputs = [x, mean!, variance!, vector(input(test, 'gamma')), vector(input(test, 'beta'))];
       const [y] = await runOperator(gpu(), operators.normalize, attributes, inputs, run);
       expectClose(y!, channelsLast(test.outputs.y!.value, x.shape));

@@ -112,8 +112,8 @@ function rows(): Row[] {
   });
   return [
     operator('relu', operators.relu, {}, [x], () => [relu(x).data]),
-    operator('add', operators.add, { relu: false }, [x, y], () => [add(x, y).data]),
-    operator('add with ReLU', operators.add, { relu: true }, [x, y], () => [relu(add(x, y)).data]),
+    operator('add', operators.add, { activation: 'none' }, [x, y], () => [add(x, y).data]),
+    operator('add with ReLU', operators.add, { activation: 'relu' }, [x, y], () => [relu(add(x, y)).data]),
     operator('the gradient of ReLU', operators.reluGradient, {}, [zeroed, dy], () => [
       dy.data.map((value, i) => (zeroed.data[i]! <= 0 ? 0 : value)),
     ]),
@@ -143,7 +143,7 @@ function rows(): Row[] {
         name: `affine${relus ? ' with ReLU' : ''}`,
         run: async (gpu) => {
           const inputs = { x: { view, data: x.data }, scale: padded(scale), shift: padded(shift) };
-          const kernel = affineKernel({ x: view, y: view, relu: relus });
+          const kernel = affineKernel({ x: view, y: view, activation: relus ? 'relu' : 'none' });
           const { y: found } = await runKernel(gpu, kernel, { inputs, outputs: { y: view } });
           return { found: [found!], expected: [affine(x, scale, shift, relus ? 0 : -Infinity).data] };
         },
@@ -209,7 +209,7 @@ function rows(): Row[] {
     ]),
     ...[true, false].flatMap((batch) => {
       const { mean, variance } = batch ? statistics(sparse) : { mean: beta, variance: gamma };
-      const attributes = { epsilon: 1e-3, relu: true, batch };
+      const attributes = { epsilon: 1e-3, activation: 'relu', batch } as const;
       const problem = { x: sparse, mean, variance, gamma, beta, ...attributes };
       const inputs = [sparse, ...[mean, variance, gamma, beta].map(vector)];
       return [
@@ -326,11 +326,11 @@ export function testOperators(gpu: () => Gpu): void {
 /** A test of the candidates for some convolutions whose names are let through. */
 export function testConvolutions(gpu: () => Gpu, filter: (name: string) => boolean): void {
   it.each([
-    { x: [1, 3, 7, 13, 5], cout: 17, kernel: [3, 3, 3], relu: true },
-    { x: [1, 3, 7, 9, 3], cout: 8, kernel: [7, 7, 7], stride: 2, relu: false },
-    { x: [1, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3, relu: true },
+    { x: [1, 3, 7, 13, 5], cout: 17, kernel: [3, 3, 3], activation: 'relu' },
+    { x: [1, 3, 7, 9, 3], cout: 8, kernel: [7, 7, 7], stride: 2, activation: 'none' },
+    { x: [1, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3, activation: 'relu' },
   ] as const)('NaN comes out of convolutions of $x by $kernel to $cout', async (test) => {
-    const { cout, kernel, relu: hasRelu } = test;
+    const { cout, kernel, activation } = test;
     const [groups, s] = ['groups' in test ? test.groups : 1, 'stride' in test ? test.stride : 1];
     const shape: Shape5 = test.x;
     const stride = [s, s, s] as const;
@@ -344,14 +344,14 @@ export function testConvolutions(gpu: () => Gpu, filter: (name: string) => boole
       return [Math.floor(total / 2), total - Math.floor(total / 2)] as const;
     }) as unknown as WindowGeometry['padding'];
     const before = (padding as readonly (readonly number[])[]).map(([first]) => first!) as unknown as typeof stride;
-    const node = { geometry: { kernel, stride, padding }, groups, relu: hasRelu, bias: false };
+    const node = { geometry: { kernel, stride, padding }, groups, activation, bias: false };
     const io = { inputs: [operand(shape), parameter([...kernel, channels, cout])], outputs: [operand(y)] };
     const expected = conv3d({ shape, data: x }, weights, new Float32Array(cout), y, {
       kernel,
       stride,
       padding: before,
       groups,
-      relu: hasRelu,
+      activation,
     }).data;
     const candidates = oneOfEachFamily(conv3dCandidates(node, io, gpu().profile).filter(({ name }) => filter(name)));
     expect(candidates.length).toBeGreaterThan(groups > 1 ? 0 : 3);

@@ -49,13 +49,13 @@ describe.each(SHAPES.flatMap((shape) => KINDS.map((profile) => ({ shape, profile
       expectClose(variance!, expected.variance, 2e-5);
     });
 
-    for (const relu of [false, true]) {
+    for (const activation of ['none', 'relu'] as const) {
       for (const batch of [false, true]) {
-        it(`normalize and its gradient, relu ${relu}, batch ${batch}`, async () => {
+        it(`normalize and its gradient, activation ${activation}, batch ${batch}`, async () => {
           const [x, dy] = [random('x', shape, 2), random('dy', shape)];
           const found = batch ? statistics(x) : { mean: beta, variance: gamma };
           const [mean, variance] = [vector(found.mean), vector(found.variance)];
-          const attributes = { epsilon: 1e-3, relu, batch };
+          const attributes = { epsilon: 1e-3, activation, batch };
           const problem = { x, mean: mean.data, variance: variance.data, gamma, beta, ...attributes };
           const inputs = [{ ...x, slice: 1 }, mean, variance, vector(gamma), vector(beta)];
           const [y] = await runOperator(gpu(), operators.normalize, attributes, inputs, { profile, slice: 2 });

@@ -37,7 +37,7 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
     const [scale, shift] = [fill('scale', channels), fill('shift', channels)];
     for (const floor of [0, -Infinity]) {
       const views = { x: sliced(shape, 1), y: sliced(shape, 2) };
-      const { y } = await runKernel(gpu(), affineKernel({ ...views, relu: floor === 0 }), {
+      const { y } = await runKernel(gpu(), affineKernel({ ...views, activation: floor === 0 ? 'relu' : 'none' }), {
         inputs: { x: { view: views.x, data: x.data }, scale: packChannels(scale), shift: packChannels(shift) },
         outputs: { y: views.y },
       });
@@ -62,7 +62,7 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
     const [a, b] = [random('a', shape), random('b', shape)];
     const views = { a: sliced(shape, 1), b: sliced(shape, 3), y: denseView(shape) };
     for (const withRelu of [false, true]) {
-      const { y } = await runKernel(gpu(), addKernel({ ...views, relu: withRelu }), {
+      const { y } = await runKernel(gpu(), addKernel({ ...views, activation: withRelu ? 'relu' : 'none' }), {
         inputs: { a: { view: views.a, data: a.data }, b: { view: views.b, data: b.data } },
         outputs: { y: views.y },
       });

@@ -32,7 +32,7 @@ const x = denseView([1, 2, 7, 7, 8]);
 const y = denseView([1, 2, 7, 7, 8]);
 const half = { ...x, half: true };
 const window = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1] } as const;
-const problem: Conv3dProblem = { x, outputs: [y], ...window, groups: 1, relu: true };
+const problem: Conv3dProblem = { x, outputs: [y], ...window, groups: 1, activation: 'relu' };
 const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
 
 /** Adapters with and without narrow subgroups; made up, since no device is needed. */
@@ -108,8 +108,8 @@ function trainingKernels(): Kernel[] {
     builder.add(operators.channelSum, 'sum', {}, [volume]);
     builder.add(operators.batchStatistics, 'statistics', {}, [volume]);
     builder.add(operators.updateStatistics, 'running', { momentum: 0.1, count: 9 }, vectors);
-    for (const relu of [false, true]) {
-      const attributes = { epsilon: 1e-3, relu, batch: true };
+    for (const activation of ['none', 'relu'] as const) {
+      const attributes = { epsilon: 1e-3, activation, batch: true };
       builder.add(operators.normalize, 'normalize', attributes, [volume, ...vectors]);
       builder.add(operators.normalizeGradient, 'normalize gradient', attributes, [volume, ...vectors, volume]);
     }
@@ -178,9 +178,9 @@ const KERNELS: readonly Kernel[] = [
   pool3d({ x, y, ...window, mode: 'average' }),
   pool3d({ x: half, y, ...window, mode: 'average' }),
   pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64, loop: 'uniform' }),
-  affine({ x, y, relu: false }),
+  affine({ x, y, activation: 'none' }),
   relu({ x, y }),
-  add({ a: x, b: x, y, relu: true }),
+  add({ a: x, b: x, y, activation: 'relu' }),
   softmax({ x, y }),
   copyChannels({ x, y, offset: 0 }),
   preprocess({

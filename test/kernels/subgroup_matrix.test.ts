@@ -21,7 +21,7 @@ const problem: Conv3dProblem = {
   stride: [1, 1, 1],
   padding: [1, 1, 1],
   groups: 1,
-  relu: true,
+  activation: 'relu',
 };
 const three: Conv3dProblem = { ...problem, outputs: [y, y, y] };
 /** Activations of 16 bits, and one output of 32. */

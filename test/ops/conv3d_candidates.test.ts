@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { floatToHalf, halfToFloat } from '../../src/core/half.ts';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
 import type { Shape } from '../../src/core/tensor.ts';
+import type { Activation } from '../../src/kernels/pointwise/activation.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
 import type { ConvolutionNode } from '../../src/ops/conv3d/family.ts';
 import type { Candidate, NodeOperands, Operand } from '../../src/ops/operator.ts';
@@ -28,7 +29,7 @@ interface Case {
   readonly padding?: Padding;
   readonly groups?: number;
   readonly bias?: boolean;
-  readonly relu?: boolean;
+  readonly activation?: Activation;
   /** Put x and the outputs into the middle of wider tensors. */
   readonly sliced?: boolean;
   /** Bytes that a binding may cover, to force the work into parts. */
@@ -42,7 +43,7 @@ const WINOGRAD = ['winograd 1×4×4', 'winograd 1×2×2', 'winograd 2×2×2'];
 const CASES: readonly Case[] = [
   { name: 'one pixel, one channel', x: [1, 1, 1, 1, 1], channels: [1], kernel: [3, 3, 3], has: WINOGRAD },
   { name: '5 → 17 on 2×7×13', x: [1, 2, 7, 13, 5], channels: [17], kernel: [3, 3, 3], has: WINOGRAD },
-  { name: '33 → 5 on 7×2×1', x: [1, 7, 2, 1, 33], channels: [5], kernel: [3, 3, 3], relu: true, has: WINOGRAD },
+  { name: '33 → 5 on 7×2×1', x: [1, 7, 2, 1, 33], channels: [5], kernel: [3, 3, 3], activation: 'relu', has: WINOGRAD },
   { name: '17 → 33, batch 2, bias', x: [2, 3, 7, 7, 17], channels: [33], kernel: [3, 3, 3], bias: true, has: WINOGRAD },
   {
     name: '1×3×3, padding by hand',
@@ -75,7 +76,7 @@ const CASES: readonly Case[] = [
     channels: [8, 4, 13],
     kernel: [3, 3, 3],
     bias: true,
-    relu: true,
+    activation: 'relu',
     sliced: true,
     has: WINOGRAD,
   },
@@ -128,7 +129,7 @@ const CASES: readonly Case[] = [
     channels: [8],
     kernel: [7, 7, 7],
     stride: [2, 2, 2],
-    relu: true,
+    activation: 'relu',
     has: ['packed subgroup 3', 'packed tiled', 'winograd 1×4×4', 'winograd 1×3×3'],
   },
   {
@@ -156,7 +157,7 @@ const CASES: readonly Case[] = [
     x: [1, 1, 2, 7, 600],
     channels: [4, 8, 5],
     kernel: [1, 1, 1],
-    relu: true,
+    activation: 'relu',
     sliced: true,
     has: ['split-k 2'],
   },
@@ -403,7 +404,7 @@ function expectOutputs(
 
 /** @param trained The weights and the bias are states. */
 function operands(test: Case, trained = false) {
-  const { kernel, stride = [1, 1, 1], padding = 'same', groups = 1, relu = false, sliced = false } = test;
+  const { kernel, stride = [1, 1, 1], padding = 'same', groups = 1, activation = 'none', sliced = false } = test;
   const cout = test.channels.reduce((sum, c) => sum + c, 0);
   const geometry = { kernel, stride, padding };
   const size = test.x.slice(1, 4) as unknown as Triple;
@@ -412,7 +413,7 @@ function operands(test: Case, trained = false) {
   return {
     y: [test.x[0], ...to, cout] as Shape5,
     before: resolvePadding(geometry, size).map((pair) => pair[0]) as unknown as Triple,
-    node: { geometry, groups, relu, bias: test.bias ?? false } satisfies ConvolutionNode,
+    node: { geometry, groups, activation, bias: test.bias ?? false } satisfies ConvolutionNode,
     io: {
       inputs: [
         operand(test.x, sliced),
@@ -432,6 +433,6 @@ function build(test: Case, trained: boolean, values?: Float32Array) {
   const x = { shape: test.x, data: values ?? fill(`${test.name}.x`, sizeOf5(test.x)) };
   const weights = fill(`${test.name}.w`, kernel[0] * kernel[1] * kernel[2] * inner * cout);
   const bias = test.bias ? fill(`${test.name}.b`, cout) : new Float32Array(cout);
-  const options = { kernel, stride, padding: before, groups: node.groups, relu: node.relu };
+  const options = { kernel, stride, padding: before, groups: node.groups, activation: node.activation };
   return { x, weights, bias, y, node, io, expected: conv3d(x, weights, bias, y, options).data };
 }

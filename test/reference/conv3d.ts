@@ -1,5 +1,6 @@
 /** @file 3D convolution by its definition, with groups. */
 
+import type { Activation } from '../../src/kernels/pointwise/activation.ts';
 import { eachPixel, eachTap, type Shape5, type Volume, volume } from './volume.ts';
 
 type Triple = readonly [number, number, number];
@@ -9,7 +10,7 @@ export interface ReferenceConv3d {
   readonly stride: Triple;
   readonly padding: Triple;
   readonly groups?: number;
-  readonly relu?: boolean;
+  readonly activation?: Activation;
 }
 
 /**
@@ -21,7 +22,7 @@ export function conv3d(
   weights: Float32Array,
   bias: Float32Array,
   shape: Shape5,
-  { kernel, stride, padding, groups = 1, relu = false }: ReferenceConv3d,
+  { kernel, stride, padding, groups = 1, activation = 'none' }: ReferenceConv3d,
 ): Volume {
   const y = volume(shape);
   const [cin, cout] = [x.shape[4], shape[4]];
@@ -38,7 +39,7 @@ export function conv3d(
         }
       }
     });
-    if (relu)
+    if (activation === 'relu')
       sums.forEach((value, oc) => {
         sums[oc] = Math.max(value, 0);
       });

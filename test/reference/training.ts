@@ -1,5 +1,6 @@
 /** @file Operators of training by their definitions, in float64. */
 
+import type { Activation } from '../../src/kernels/pointwise/activation.ts';
 import type { ReferencePool3d } from './pool3d.ts';
 import { eachPixel, eachTap, type Volume, volume } from './volume.ts';
 
@@ -30,25 +31,25 @@ export interface ReferenceNormalize {
   readonly gamma: Vector;
   readonly beta: Vector;
   readonly epsilon: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
-export function normalize({ x, mean, variance, gamma, beta, epsilon, relu }: ReferenceNormalize): Float64Array {
+export function normalize({ x, mean, variance, gamma, beta, epsilon, activation }: ReferenceNormalize): Float64Array {
   const channels = x.shape[4];
   return Float64Array.from(x.data, (value, i) => {
     const c = i % channels;
     const y = ((value - mean[c]!) / Math.sqrt(variance[c]! + epsilon)) * gamma[c]! + beta[c]!;
-    return relu ? Math.max(y, 0) : y;
+    return activation === 'relu' ? Math.max(y, 0) : y;
   });
 }
 
 /** With mean and variance as functions of x where `batch` is set. */
 export function normalizeGradient(problem: ReferenceNormalize, dy: Vector, batch: boolean) {
-  const { x, mean, variance, gamma, epsilon, relu } = problem;
+  const { x, mean, variance, gamma, epsilon, activation } = problem;
   const channels = x.shape[4];
   const count = x.data.length / channels;
   const y = normalize(problem);
-  const g = Float64Array.from(y, (value, i) => (relu && value <= 0 ? 0 : dy[i]!));
+  const g = Float64Array.from(y, (value, i) => (activation === 'relu' && value <= 0 ? 0 : dy[i]!));
   const r = Float64Array.from({ length: channels }, (_, c) => 1 / Math.sqrt(variance[c]! + epsilon));
   const hat = Float64Array.from(x.data, (value, i) => (value - mean[i % channels]!) * r[i % channels]!);
   const dbeta = channelSum({ shape: x.shape, data: g });

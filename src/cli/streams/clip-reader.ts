@@ -40,7 +40,7 @@ export interface ClipReader {
   close(): Promise<void>;
 }
 
-export interface ReaderOptions extends ClipFlags {
+interface ReaderOptions extends ClipFlags {
   /** For flow: add the frame after each window where there is one, since the flow of a window's last frame leads there. */
   readonly following?: boolean;
   /** What the networks take. */

@@ -71,7 +71,7 @@ function still([, height = 0, width = 0]: HostTensor['shape']): FloatTensor {
 export type FlowUnits = 'pixels' | 'scaled';
 
 /** What of a model the units and the size of its flow depend on. */
-export type FlowSpec = Pick<ModelSpec, 'shortSide' | 'size' | 'flowBound'>;
+type FlowSpec = Pick<ModelSpec, 'shortSide' | 'size' | 'flowBound'>;
 
 /** Frames whose values are looked at before anything slow begins. */
 const LOOKED_AT = 64;

@@ -13,7 +13,7 @@ export function foldBatchNorm(graph: Graph): Graph {
     graph.nodes.flatMap((node) => {
       if (!isOp(node, batchNorm)) return [];
       const conv = makers.get(node.inputs[0]!);
-      const foldable = isOp(conv, conv3d) && conv.outputs.length === 1 && !conv.attributes.relu;
+      const foldable = isOp(conv, conv3d) && conv.outputs.length === 1 && conv.attributes.activation === 'none';
       return foldable && uses.get(conv.outputs[0]!) === 1 ? [conv] : [];
     }),
   );
@@ -25,13 +25,13 @@ export function foldBatchNorm(graph: Graph): Graph {
       copy(node);
       return;
     }
-    const { epsilon, relu } = node.attributes;
+    const { epsilon, activation } = node.attributes;
     const [, gamma, beta, mean, variance] = node.inputs.map((value, i) => (i === 0 ? -1 : to(value)));
     const [x, weights, bias] = conv.inputs.map(to);
     const [scaled] = builder.add(foldedWeights, `${conv.name}/weights`, { epsilon }, [weights!, gamma!, variance!]);
     const biasInputs = [gamma!, beta!, mean!, variance!, ...(bias === undefined ? [] : [bias])];
     const [shift] = builder.add(foldedBias, `${conv.name}/bias`, { epsilon }, biasInputs);
-    const [y] = builder.add(conv3d, conv.name, { ...conv.attributes, relu }, [x!, scaled!, shift!]);
+    const [y] = builder.add(conv3d, conv.name, { ...conv.attributes, activation }, [x!, scaled!, shift!]);
     map(node.outputs[0]!, y!);
   });
 }

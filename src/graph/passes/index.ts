@@ -5,7 +5,7 @@ import { prune } from '../rewrite.ts';
 import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
-import { fuseRelu } from './fuse_relu.ts';
+import { fuseActivation } from './fuse_activation.ts';
 import { type Activations, halfActivations } from './half_activations.ts';
 import { mergeSiblings } from './merge_siblings.ts';
 import { selectOutputs } from './select_outputs.ts';
@@ -23,6 +23,6 @@ export interface PassOptions {
 export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph {
   const { outputs = [...graph.names.keys()], optimise = true, activations } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
-  const optimised = optimise ? concatInPlace(prune(mergeSiblings(fuseRelu(foldBatchNorm(selected))))) : selected;
+  const optimised = optimise ? concatInPlace(prune(mergeSiblings(fuseActivation(foldBatchNorm(selected))))) : selected;
   return activations === 'f16' ? halfActivations(optimised) : optimised;
 }

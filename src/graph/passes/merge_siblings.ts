@@ -19,7 +19,7 @@ export function mergeSiblings(unordered: Graph): Graph {
   for (const node of graph.nodes) {
     if (!isOp(node, conv3d) || !isPointwise(graph, node) || !node.inputs.slice(1).every((v) => parameters.has(v)))
       continue;
-    const key = `${node.inputs[0]} ${node.attributes.relu} ${node.inputs.length}`;
+    const key = `${node.inputs[0]} ${node.attributes.activation} ${node.inputs.length}`;
     siblings.set(key, [...(siblings.get(key) ?? []), node]);
   }
   const groups = [...siblings.values()].flatMap(mergeable);

@@ -12,8 +12,8 @@
 
 import { floatToHalf, HALF_MAX } from '../../core/half.ts';
 import type { Binding } from '../../core/kernel.ts';
+import { type Activation, activated, activationLimit } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
-import { rectified, reluLimit } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { constant, repeat, struct } from '../shared/wgsl.ts';
 
@@ -31,7 +31,7 @@ export interface Conv3dProblem {
   /** Padding before the first frame, row and column; what the end needs follows from the output's size. */
   readonly padding: Triple;
   readonly groups: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
 /** Output channels over all outputs. */
@@ -88,7 +88,7 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
     pixels: pixelsOf(y),
     cin4: vec4s(x.shape[4]),
     cout4: vec4s(outputChannels(problem)),
-    relu: reluLimit(problem.relu),
+    relu: activationLimit(problem.activation),
     x_t: x.shape[1],
     x_h: x.shape[2],
     x_w: x.shape[3],
@@ -132,7 +132,7 @@ export const outputBindings = (outputs: readonly View[]): Binding[] =>
   outputs.map((view, i) => activation(`y${i}`, view));
 
 /**
- * `store(pixel, oc4, value)`: the epilogue (bias, ReLU as a limit of bits, see shared/float_bits.ts) and the choice of the output; guards both tails. Kernels that
+ * `store(pixel, oc4, value)`: the epilogue (bias, activation) and the choice of the output; guards both tails. Kernels that
  * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
  * `store_inside(pixel, oc4, value, bias)`.
  */
@@ -153,7 +153,7 @@ fn bias_of(oc4: u32) -> vec4f {
 
 fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
   let sum = value + bias;
-  let v = ${rectified('sum', 'p.relu')};
+  let v = ${activated('sum')};
   ${chain}
 }
 

@@ -80,7 +80,7 @@ export function weightGradientValues(
 ): Parameters<typeof WeightGradientParams.pack>[0] {
   const { dy, parts, batches, accumulate = false } = problem;
   return {
-    ...conv3dValues({ ...problem, outputs: [dy], relu: false }),
+    ...conv3dValues({ ...problem, outputs: [dy], activation: 'none' }),
     rows4: weightGradientRows4(problem),
     parts,
     per_part: divideUp(divideUp(pixelsOf(dy), unit), parts),

@@ -1,11 +1,11 @@
 /**
- * @file y = (x − mean) · gamma / √(variance + ε) + beta per channel, and ReLU if wanted, with vectors that are known on the
+ * @file y = (x − mean) · gamma / √(variance + ε) + beta per channel, and an activation if wanted, with vectors that are known on the
  * device only. A channel sweep: vectors are loaded once per thread, every value once. Bound by memory.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
+import { type Activation, activated, activationLimit } from '../pointwise/activation.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
-import { rectified, reluLimit } from '../shared/float_bits.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 
@@ -13,7 +13,7 @@ export interface NormalizeProblem {
   readonly x: View;
   readonly y: View;
   readonly epsilon: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
 }
 
 const Params = struct('Normalize', {
@@ -27,7 +27,7 @@ const Params = struct('Normalize', {
 });
 
 /** Bindings: x, mean, variance, gamma, beta (vectors, zeros in the padding lanes), y. */
-export function normalize({ x, y, epsilon, relu }: NormalizeProblem, sweep: ChannelSweep): Kernel {
+export function normalize({ x, y, epsilon, activation }: NormalizeProblem, sweep: ChannelSweep): Kernel {
   return kernel({
     name: 'normalize',
     params: Params,
@@ -38,7 +38,7 @@ export function normalize({ x, y, epsilon, relu }: NormalizeProblem, sweep: Chan
       y_base: y.base,
       y_stride: y.stride,
       epsilon,
-      relu: reluLimit(relu),
+      relu: activationLimit(activation),
     },
     storage: ['x', 'mean', 'variance', 'gamma', 'beta', 'y'].map((name) => storage(name)),
     workgroups: sweepGrid(y, sweep),
@@ -47,7 +47,7 @@ export function normalize({ x, y, epsilon, relu }: NormalizeProblem, sweep: Chan
   let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
   let shift = beta[c];`,
       each: /* wgsl */ `let value = (x[p.x_base + pixel * p.x_stride + c] - center) * scale + shift;
-    y[p.y_base + pixel * p.y_stride + c] = ${rectified('value', 'p.relu')};`,
+    y[p.y_base + pixel * p.y_stride + c] = ${activated('value')};`,
     }),
   });
 }

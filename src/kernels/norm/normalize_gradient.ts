@@ -11,6 +11,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
+import type { Activation } from '../pointwise/activation.ts';
 import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
 import { positiveOrNaN } from '../shared/float_bits.ts';
@@ -22,23 +23,28 @@ export interface NormalizeGradientProblem {
   readonly dy: View;
   readonly dx: View;
   readonly epsilon: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
   /** Mean and variance are functions of x. */
   readonly batch: boolean;
 }
 
 const REDUCTION = { name: 'normalize_gradient', quantities: 2 } as const;
 
+/** Of a kernel's name. */
+const suffix = (activation: Activation): string => (activation === 'none' ? '' : ` ${activation}`);
+
 /** WGSL of a statement: `g` is dy, but 0 where y is neither positive nor NaN. */
-const masked = (relu: boolean, dy: string): string =>
-  relu ? `let y = d * scale + shift; let g = select(vec4f(0), ${dy}, ${positiveOrNaN('y')});` : `let g = ${dy};`;
+const masked = (activation: Activation, dy: string): string =>
+  activation === 'relu'
+    ? `let y = d * scale + shift; let g = select(vec4f(0), ${dy}, ${positiveOrNaN('y')});`
+    : `let g = ${dy};`;
 
 /** Bindings: x, dy, mean, variance, gamma, beta, partials. */
 export function normalizeGradientPartials(problem: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
-  const { x, dy, epsilon, relu } = problem;
+  const { x, dy, epsilon, activation } = problem;
   return channelPartials({
     ...REDUCTION,
-    name: `${REDUCTION.name}${relu ? ' relu' : ''}`,
+    name: `${REDUCTION.name}${suffix(activation)}`,
     sweep,
     epsilon,
     inputs: [
@@ -50,7 +56,7 @@ export function normalizeGradientPartials(problem: NormalizeGradientProblem, swe
   let r = 1 / sqrt(variance[c] + p.epsilon);
   let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
   let shift = beta[c];`,
-    each: `let d = in0 - center; ${masked(relu, 'in1')} s0 += g; s1 += g * d;`,
+    each: `let d = in0 - center; ${masked(activation, 'in1')} s0 += g; s1 += g * d;`,
     finish: 's1 *= r;',
   });
 }
@@ -99,9 +105,9 @@ const Params = struct('NormalizeGradient', {
 });
 
 /** Bindings: x, dy, coefficients, dx. */
-export function normalizeGradient({ x, dy, dx, relu }: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
+export function normalizeGradient({ x, dy, dx, activation }: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
   return kernel({
-    name: `normalize_gradient${relu ? ' relu' : ''}`,
+    name: `normalize_gradient${suffix(activation)}`,
     params: Params,
     values: {
       ...sweepValues(dx, sweep),
@@ -121,7 +127,7 @@ export function normalizeGradient({ x, dy, dx, relu }: NormalizeGradientProblem,
   let slope = coefficients[3u * p.c4 + c];
   let offset = coefficients[4u * p.c4 + c];`,
       each: /* wgsl */ `let d = x[p.x_base + pixel * p.x_stride + c] - center;
-    ${masked(relu, 'dy[p.dy_base + pixel * p.dy_stride + c]')}
+    ${masked(activation, 'dy[p.dy_base + pixel * p.dy_stride + c]')}
     dx[p.dx_base + pixel * p.dx_stride + c] = g * scale + (d * slope + offset);`,
     }),
   });

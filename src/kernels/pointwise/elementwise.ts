@@ -6,9 +6,9 @@
 
 import type { Binding, Kernel } from '../../core/kernel.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
-import { rectified, reluLimit } from '../shared/float_bits.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { type Activation, activated, activationLimit } from './activation.ts';
 
 const Params = struct('Elementwise', {
   ...SWEEP_FIELDS,
@@ -30,7 +30,7 @@ interface Elementwise {
   /** WGSL once per thread, from the constants and `c`, the channel in vec4. */
   readonly setup?: string;
   readonly y: View;
-  readonly relu: boolean;
+  readonly activation: Activation;
   /**
    * WGSL for a vec4 of y, from `in0` and `in1` (the inputs' values) and what `setup` declares. It must give 0 in the padding
    * lanes, where the inputs hold 0.
@@ -48,7 +48,7 @@ export function elementwise(source: Elementwise): Kernel {
     params: Params,
     values: {
       ...sweepValues(y, sweep),
-      relu: reluLimit(source.relu),
+      relu: activationLimit(source.activation),
       y_base: y.base,
       y_stride: y.stride,
       in0_base: in0.base,
@@ -62,7 +62,7 @@ export function elementwise(source: Elementwise): Kernel {
       setup: source.setup ?? '',
       each: /* wgsl */ `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n    ')}
     let value = ${source.expression};
-    y[p.y_base + pixel * p.y_stride + c] = ${rectified('value', 'p.relu')};`,
+    y[p.y_base + pixel * p.y_stride + c] = ${activated('value')};`,
     }),
   });
 }

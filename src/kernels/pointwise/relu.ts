@@ -16,7 +16,7 @@ export function relu({ x, y }: ReluProblem, sweep = ONE_EACH): Kernel {
     name: 'relu',
     inputs: [{ binding: 'x', view: x }],
     y,
-    relu: true,
+    activation: 'relu',
     expression: 'in0',
     sweep,
   });

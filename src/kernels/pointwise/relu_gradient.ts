@@ -21,7 +21,7 @@ export function reluGradient({ y, dy, dx }: ReluGradientProblem, sweep = ONE_EAC
       { binding: 'dy', view: dy },
     ],
     y: dx,
-    relu: false,
+    activation: 'none',
     expression: `select(vec4f(0), in1, ${positiveOrNaN('in0')})`,
     sweep,
   });

@@ -5,7 +5,7 @@
 
 import { type Binding, type DeviceProfile, type Kernel, TEXEL_COLUMNS, type Workgroups } from '../../core/kernel.ts';
 
-type FieldType = 'u32' | 'i32' | 'f32';
+export type FieldType = 'u32' | 'i32' | 'f32';
 
 /** Values for the fields of a struct. */
 export type FieldValues<F extends Record<string, FieldType>> = { readonly [K in keyof F]: number };

@@ -20,8 +20,8 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { type Conv3dProblem, conv3dValues, type Triple } from '../conv3d/problem.ts';
+import { activated } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
-import { rectified } from '../shared/float_bits.ts';
 import { type View, vec4s } from '../shared/view.ts';
 import { constant, divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
 import { flatten, rowTransform, winogradLabel } from './code.ts';
@@ -220,7 +220,7 @@ const OutputParams = struct('WinogradOutput', {
   tile_rows: 'u32',
 });
 
-/** Stage 3, with the epilogue: bias, ReLU, the choice of the output. Bindings: u, bias, the outputs, all as scalars. */
+/** Stage 3, with the epilogue: bias, activation, the choice of the output. Bindings: u, bias, the outputs, all as scalars. */
 export function conv3dWinogradOutput(
   problem: Conv3dProblem,
   tile: WinogradTile,
@@ -278,7 +278,7 @@ export function conv3dWinogradOutput(
 fn store(pixel: u32, origin: vec3u, offset: vec3u, c: u32, value: f32) {
   if (any(origin + offset >= vec3u(p.y_t, p.y_h, p.y_w))) { return; }
   let to = pixel + (offset.x * p.y_h + offset.y) * p.y_w + offset.z;
-  let v = ${rectified('value', 'p.relu', 1)};
+  let v = ${activated('value', 1)};
   ${repeat(outputs.length, (i) => (i < outputs.length - 1 ? `if (c < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`), '')}
 }
 

@@ -5,6 +5,7 @@ import { GraphError } from '../../core/errors.ts';
 import { formatShape, sizeOf } from '../../core/tensor.ts';
 import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
+import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
 import type { Operator } from '../operator.ts';
 import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
@@ -15,8 +16,8 @@ import { conv3dInputGradient, conv3dWeightGradient } from './gradient.ts';
 
 export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'padding'> {
   readonly groups: number;
-  /** ReLU in the epilogue. */
-  readonly relu: boolean;
+  /** In the epilogue. */
+  readonly activation: Activation;
   /**
    * Output channels per output. One entry, or up to three for siblings that were merged into one convolution; their sum is
    * the weights' Cout.
@@ -27,6 +28,7 @@ export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'paddi
 /** Inputs: x, weights, and a bias of Cout values where it has one. */
 export const conv3d = defineOperator<Conv3dAttributes>({
   type: 'conv3d',
+  keepsPadding: true,
   halves: true,
   infer(attributes, [x, weights, bias]) {
     const [n, t, h, w, cin] = expectVolume(x, 'its input');
@@ -64,7 +66,7 @@ export const conv3d = defineOperator<Conv3dAttributes>({
       {
         geometry: { ...attributes, kernel: [weights[0]!, weights[1]!, weights[2]!] },
         groups: attributes.groups,
-        relu: attributes.relu,
+        activation: attributes.activation,
         bias: io.inputs.length > 2,
       },
       io,
@@ -74,12 +76,13 @@ export const conv3d = defineOperator<Conv3dAttributes>({
   /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */
   gradient(context) {
     const { name, attributes, inputs, outputs, gradients } = context;
-    const { relu, channels, ...geometry } = attributes;
+    const { activation, channels, ...geometry } = attributes;
     if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
     const [x, weights] = inputs as readonly [ValueRef, ValueRef];
-    const [dy] = relu
-      ? context.add(reluGradient, `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
-      : [gradients[0]!];
+    const [dy] =
+      activation === 'relu'
+        ? context.add(reluGradient, `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
+        : [gradients[0]!];
     const size = context.typeOf(x).shape.slice(1, 4) as unknown as Triple;
     const kernel = context.typeOf(weights).shape.slice(0, 3) as unknown as Triple;
     const add = <A extends object>(

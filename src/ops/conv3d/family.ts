@@ -3,6 +3,7 @@
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
 import { type Conv3dProblem, packChannels } from '../../kernels/conv3d/problem.ts';
+import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
 import type { Part, WindowGeometry } from '../window.ts';
@@ -12,7 +13,7 @@ import { type ConvolutionWeights, forwardWeights, type PackedWeights, panelWeigh
 export interface ConvolutionNode {
   readonly geometry: WindowGeometry;
   readonly groups: number;
-  readonly relu: boolean;
+  readonly activation: Activation;
   /** Whether input 2 is a bias. */
   readonly bias: boolean;
   /** Input 1 holds the weights of the convolution whose gradient by its input this one is (one group, stride 1). */
@@ -71,7 +72,7 @@ function biasOf(bias: Operand | undefined, cout: number): Argument {
 }
 
 /** The part of a convolution that one dispatch, or one sequence of them, computes. */
-export function problemOf({ geometry, groups, relu }: Convolution, part: Part): Conv3dProblem {
+export function problemOf({ geometry, groups, activation }: Convolution, part: Part): Conv3dProblem {
   return {
     x: part.x,
     outputs: part.outputs,
@@ -79,7 +80,7 @@ export function problemOf({ geometry, groups, relu }: Convolution, part: Part): 
     stride: geometry.stride,
     padding: part.padding,
     groups,
-    relu,
+    activation,
   };
 }
 

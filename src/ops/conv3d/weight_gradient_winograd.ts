@@ -138,7 +138,7 @@ function frameByFrame({ kernel, stride }: WindowGeometry, part: Part): Conv3dPro
     stride: [1, stride[1], stride[2]],
     padding: [0, part.padding[1], part.padding[2]],
     groups: 1,
-    relu: false,
+    activation: 'none',
   };
 }
 
