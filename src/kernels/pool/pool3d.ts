@@ -11,7 +11,7 @@ import type { Triple } from '../conv3d/problem.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, struct } from '../shared/wgsl.ts';
 
 export interface Pool3dProblem {
   readonly x: View;
@@ -89,12 +89,7 @@ export function pool3d(problem: Pool3dProblem, workgroupSize = 64): Kernel {
     body: /* wgsl */ `
 ${max ? ORDER_FUNCTIONS : ''}
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let pixel = index / p.c4;
   let c = index % p.c4;

@@ -17,7 +17,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, type LoopBound, repeat, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, struct } from '../shared/wgsl.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 
 const Params = struct('Pool3dSweep', {
@@ -94,12 +94,7 @@ export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSi
     body: /* wgsl */ `
 ${ORDER_FUNCTIONS}
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let thread = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   if (thread >= p.threads) { return; }
   let c = thread % p.c4;

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError } from '../../core/errors.ts';
+import { Serial } from '../../core/serial.ts';
 import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../../core/tensor.ts';
 import { computeFlow, type PresetName, resolveOptions } from '../../flow/index.ts';
 import type { Gpu } from '../../gpu/device.ts';
@@ -13,8 +14,8 @@ import { decodeNpy, encodeNpy } from '../../io/npy.ts';
 import type { ClipSource } from './clip.ts';
 import { type DecodeOptions, decodeClip, resizeClip } from './decode.ts';
 import { DiskCache, defaultClipCache } from './disk_cache.ts';
+import { flowFromFixedPoint, flowToFixedPoint } from './fixed_point_flow.ts';
 import { MemoryCache } from './memory_cache.ts';
-import { packFlow, unpackFlow } from './packed_flow.ts';
 
 export interface ClipCacheOptions extends Omit<DecodeOptions, 'maxFrames'> {
   /** At most so many frames of a clip are used, its first ones; 300 where left out, 12 s at 25 Hz. */
@@ -50,7 +51,7 @@ export class ClipCache {
   readonly #disk: DiskCache | undefined;
   readonly #memory: MemoryCache;
   /** One solve at a time: a clip fills a device, and memory is bounded for one. */
-  #solving: Promise<unknown> = Promise.resolve();
+  readonly #solving = new Serial();
   readonly #onWarning: (message: string) => void;
   #remarks = 0;
 
@@ -96,14 +97,14 @@ export class ClipCache {
 
   /** Flow from each frame to the next in pixels of the frames, T×H×W×2; that of the last frame is the one before it. */
   async flow(source: ClipSource): Promise<FloatTensor> {
-    return unpackFlow(await this.packedFlow(source));
+    return flowFromFixedPoint(await this.fixedPointFlow(source));
   }
 
   /**
    * The same in units of `FLOW_UNIT` pixels, as it is kept; shared with others that ask: read only.
    * @throws InputError when the clip cannot be decoded.
    */
-  packedFlow(source: ClipSource): Promise<HostTensor<'i16'>> {
+  fixedPointFlow(source: ClipSource): Promise<HostTensor<'i16'>> {
     return this.#memory.get(`flow ${source.path}`, async () => {
       const frames = await this.frames(source);
       const identity = (await identityOf(source)) ?? contentsOf(frames);
@@ -112,7 +113,7 @@ export class ClipCache {
       const fits = (tensor: HostTensor): tensor is HostTensor<'i16'> =>
         tensor.dtype === 'i16' && sameShape(tensor.shape, shape);
       return this.#kept(digest('flow', identity, this.settings, options), fits, async () =>
-        packFlow(await this.#solve(frames), shape),
+        flowToFixedPoint(await this.#solve(frames), shape),
       );
     });
   }
@@ -145,11 +146,8 @@ export class ClipCache {
     if (frames.shape[0] === 1) return new Float32Array(0);
     const open = this.#gpu;
     if (!open) throw new Error('A cache without a device cannot compute flow.');
-    const turn = this.#solving.then(
-      async () => (await onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }))).data,
-    );
-    this.#solving = turn.catch(() => undefined);
-    return turn;
+    const solve = () => onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }));
+    return (await this.#solving.run(solve)).data;
   }
 }
 
