@@ -9,7 +9,7 @@ import { Stopwatches } from '../../src/cli/terminal/stopwatches.ts';
 import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { modelParameters } from '../../src/models/parameters.ts';
 import { modelSpec } from '../../src/models/spec.ts';
-import { clipCaches } from '../../src/train/data/clip_caches.ts';
+import { clipCaches } from '../../src/train/data/clip_cache.ts';
 import { parseConfig } from '../../src/train/run/config.ts';
 import { runTraining } from '../../src/train/run/run.ts';
 import { testFolder } from '../folder.ts';

@@ -11,6 +11,7 @@ import type { Gpu } from '../../gpu/device.ts';
 import { onDevice } from '../../gpu/recover.ts';
 import { readContents } from '../../io/images.ts';
 import { decodeNpy, encodeNpy } from '../../io/npy.ts';
+import type { ModelSpec } from '../../models/definition.ts';
 import type { ClipSource } from './clip.ts';
 import { type DecodeOptions, decodeClip, resizeClip } from './decode.ts';
 import { DiskCache, defaultClipCache } from './disk_cache.ts';
@@ -149,6 +150,27 @@ export class ClipCache {
     const solve = () => onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }));
     return (await this.#solving.run(solve)).data;
   }
+}
+
+export interface ClipCachesOptions {
+  /** The user's cache folder where left out. */
+  readonly folder?: string | undefined;
+  gpu(): Promise<Gpu>;
+  onWarning(message: string): void;
+}
+
+/** The cache of the clips that a model takes. */
+export type ClipCaches = (spec: ModelSpec) => ClipCache;
+
+/** One cache for all models that look at clips in the same way. */
+export function clipCaches(options: ClipCachesOptions): ClipCaches {
+  const caches = new Map<string, ClipCache>();
+  return ({ shortSide, fps, flowPreset }) => {
+    const key = JSON.stringify([shortSide, fps, flowPreset]);
+    const cache = caches.get(key) ?? new ClipCache({ ...options, shortSide, fps, preset: flowPreset });
+    caches.set(key, cache);
+    return cache;
+  };
 }
 
 function digest(...parts: unknown[]): string {

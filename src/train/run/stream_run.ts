@@ -6,10 +6,9 @@ import { GpuOutOfMemoryError } from '../../gpu/errors.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
 import { dropoutOf } from '../../models/spec.ts';
 import type { ClipSet } from '../data/clip.ts';
-import type { ClipCache } from '../data/clip_cache.ts';
-import type { ClipCaches } from '../data/clip_caches.ts';
+import type { ClipCache, ClipCaches } from '../data/clip_cache.ts';
 import { clipGraph } from '../data/clip_graph.ts';
-import { recordClips } from '../data/clip_record.ts';
+import { clipManifest } from '../data/clip_manifest.ts';
 import { mirroredClasses } from '../data/mirror.ts';
 import { type PreparedSet, prepareClips, type SkippedClip } from '../data/prepare.ts';
 import { Sampler } from '../data/sampler.ts';
@@ -86,7 +85,7 @@ export async function trainStream(
   const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
   const stages = planStages(config, sampler.epoch, start.from !== undefined);
   const path = checkpointPath(config.out, stream);
-  const clips = await recordClips(prepared, cache);
+  const clips = await clipManifest(prepared, cache);
   const recipe = {
     ...settingsOf(config),
     dropout: rateOf(config, spec),
