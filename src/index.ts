@@ -91,6 +91,7 @@ export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
+export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
 export {
   constant,
@@ -178,4 +179,5 @@ export {
   type ValueRef,
 } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
+export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';
