@@ -121,6 +121,7 @@ export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators and kernels of one's own.
 export type { Triple } from './kernels/conv3d/problem.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
+export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
 export {
   constant,
@@ -169,4 +170,5 @@ export {
   type ValueRef,
 } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
+export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';

@@ -13,6 +13,7 @@ export {
   AdapterError,
   type ArchitectureId,
   type Argument,
+  type Axis,
   activation,
   addModel,
   averageLogits,
@@ -102,6 +103,7 @@ export {
   KINETICS_600,
   kernel,
   type LayerDifference,
+  type Layout,
   type LimitName,
   type LoweredDispatch,
   labelsFor,
@@ -119,6 +121,7 @@ export {
   type Operand,
   type Operator,
   type OptimiserOptions,
+  type PadAttributes,
   type Padding,
   type PaddingPair,
   type Plan,
@@ -143,7 +146,9 @@ export {
   type Safetensors,
   type Scored,
   type Shape,
+  type ShiftAttributes,
   type ShippedTable,
+  type SliceAttributes,
   type SolverKind,
   type StateDict,
   type StoredModel,
@@ -210,8 +215,7 @@ export { decodeFrames, openClip, openFrames } from './io/video.ts';
 export { loadWeights, saveSafetensors } from './io/weights.ts';
 // Training and evaluation.
 export type { ClipSource, LabelledClip, Split } from './train/data/clip.ts';
-export type { ClipCache } from './train/data/clip_cache.ts';
-export { type ClipCaches, type ClipCachesOptions, clipCaches } from './train/data/clip_caches.ts';
+export { type ClipCache, type ClipCaches, type ClipCachesOptions, clipCaches } from './train/data/clip_cache.ts';
 export { type ClipSet, type ClipSetOptions, type HoldOut, readClipSet } from './train/data/clip_set.ts';
 export type { SkippedClip } from './train/data/prepare.ts';
 export { type EvaluateModelsOptions, evaluateModels, type ModelsEvaluation } from './train/evaluate/evaluate_models.ts';

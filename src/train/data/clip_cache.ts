@@ -9,6 +9,7 @@ import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../../core
 import { computeFlow, type PresetName, resolveOptions } from '../../flow/index.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { onDevice } from '../../gpu/recover.ts';
+import type { ModelSpec } from '../../i3d/spec.ts';
 import { readContents } from '../../io/images.ts';
 import { decodeNpy, encodeNpy } from '../../io/npy.ts';
 import type { ClipSource } from './clip.ts';
@@ -149,6 +150,27 @@ export class ClipCache {
     const solve = () => onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }));
     return (await this.#solving.run(solve)).data;
   }
+}
+
+export interface ClipCachesOptions {
+  /** The user's cache folder where left out. */
+  readonly folder?: string | undefined;
+  gpu(): Promise<Gpu>;
+  onWarning(message: string): void;
+}
+
+/** The cache of the clips that a model takes. */
+export type ClipCaches = (spec: ModelSpec) => ClipCache;
+
+/** One cache for all models that look at clips in the same way. */
+export function clipCaches(options: ClipCachesOptions): ClipCaches {
+  const caches = new Map<string, ClipCache>();
+  return ({ shortSide, fps, flowPreset }) => {
+    const key = JSON.stringify([shortSide, fps, flowPreset]);
+    const cache = caches.get(key) ?? new ClipCache({ ...options, shortSide, fps, preset: flowPreset });
+    caches.set(key, cache);
+    return cache;
+  };
 }
 
 function digest(...parts: unknown[]): string {
