@@ -59,6 +59,7 @@ export {
 } from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
+export type { ChosenBy } from './graph/choose.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
@@ -136,6 +137,14 @@ export {
   struct,
   texels,
 } from './kernels/shared/wgsl.ts';
+export {
+  type Arithmetic,
+  type Product,
+  type ProductTile,
+  productWork,
+  streamWork,
+  type Work,
+} from './kernels/shared/work.ts';
 export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './models/frames.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
 export {
@@ -148,6 +157,7 @@ export {
   softmax,
   topK,
 } from './models/scores.ts';
+export type { ConsideredKernel } from './ops/estimate.ts';
 export {
   type Argument,
   type Candidate,
@@ -164,6 +174,7 @@ export {
   output as fromOutput,
   type Preparation,
   pointwiseCost,
+  type Surcharge,
   single as singleDispatch,
   storedBytes,
   type TensorType,
