@@ -111,7 +111,7 @@ export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroup
     storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
     workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
     body: /* wgsl */ `
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 @compute @workgroup_size(${workgroupSize})
 fn main(
