@@ -7,6 +7,7 @@ import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
+import { viewShape } from '../src/kernels/shared/layout.ts';
 import { denseView, vec4s } from '../src/kernels/shared/view.ts';
 import {
   type Argument,
@@ -14,9 +15,9 @@ import {
   constantsOf,
   type NodeOperands,
   type Operand,
+  operand as operandAt,
   storedBytes,
   type TensorType,
-  viewShape,
 } from '../src/ops/operator.ts';
 import { type Case, parameterInputs } from './cases.ts';
 import { cheapNoise } from './i3d.ts';
@@ -181,7 +182,7 @@ export class Workbench {
 }
 
 function operand(type: TensorType, storage: number): Operand {
-  return { type, view: denseView(viewShape(type.shape)), storage, storageBytes: storedBytes(type) };
+  return operandAt(type, denseView(viewShape(type.shape)), storage, storedBytes(type));
 }
 
 /** Largest difference over the largest magnitude. */

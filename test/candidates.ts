@@ -11,8 +11,16 @@ import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
+import { viewShape } from '../src/kernels/shared/layout.ts';
 import { denseView, pixelsOf, type View, vec4Bytes, vec4s } from '../src/kernels/shared/view.ts';
-import { type Candidate, constantsOf, f32, type NodeOperands, type Operand, viewShape } from '../src/ops/operator.ts';
+import {
+  type Candidate,
+  constantsOf,
+  f32,
+  type NodeOperands,
+  type Operand,
+  operand as operandAt,
+} from '../src/ops/operator.ts';
 import { FULL } from './full.ts';
 
 /** f16 has it, too. */
@@ -26,12 +34,12 @@ export function operand(shape: Shape, sliced = false, half = false): Operand {
   const whole: View = sliced ? { shape: extents, stride: vec4s(extents[4]) + 3, base: 2 } : denseView(extents);
   const view = half ? { ...whole, half } : whole;
   const storageBytes = vec4Bytes(view) * (view.base + pixelsOf(view) * view.stride);
-  return { type: half ? { dtype: 'f16', shape } : f32(shape), view, storage: nextStorage++, storageBytes };
+  return operandAt(half ? { dtype: 'f16', shape } : f32(shape), view, nextStorage++, storageBytes);
 }
 
 /** A tensor that is known on the host. */
 export function parameter(shape: Shape): Operand {
-  return { type: f32(shape), view: denseView([1, 1, 1, 1, shape.at(-1) ?? 1]), storage: -1, storageBytes: 0 };
+  return operandAt(f32(shape), denseView(viewShape(shape)), -1, 0);
 }
 
 /** The name without the sizes at its end: `tiled` of `tiled 64×64×16 8×8`. */

@@ -8,8 +8,9 @@ import type { Shape } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
+import { viewShape } from '../src/kernels/shared/layout.ts';
 import { type View, vec4s } from '../src/kernels/shared/view.ts';
-import { type Argument, f32, type Operand, type Operator, viewShape } from '../src/ops/operator.ts';
+import { type Argument, f32, type Operator, operand } from '../src/ops/operator.ts';
 import { pack, unpack } from './harness.ts';
 
 /** A tensor for an operator; `slice` vec4 lie before it, and between its pixels. */
@@ -63,15 +64,9 @@ export async function runOperator<A extends object>(
     const buffer = shared === undefined ? upload(`output ${i}`, pack(view, undefined, MARKER)) : inputBuffers[shared]!;
     return { type, view, buffer, storage: shared ?? inputs.length + i };
   });
-  const operand = (view: View, storage: number, buffer: GPUBuffer, shape: Shape): Operand => ({
-    type: f32(shape),
-    view,
-    storage,
-    storageBytes: buffer.size,
-  });
   const io = {
-    inputs: inputs.map(({ shape }, i) => operand(views[i]!, i, inputBuffers[i]!, shape)),
-    outputs: outputs.map(({ type, view, storage, buffer }) => operand(view, storage, buffer, type.shape)),
+    inputs: inputs.map(({ shape }, i) => operand(f32(shape), views[i]!, i, inputBuffers[i]!.size)),
+    outputs: outputs.map(({ type, view, storage, buffer }) => operand(type, view, storage, buffer.size)),
   };
   const candidates = operator.candidates(attributes, io, { ...gpu.profile, ...run.profile });
   const candidate = run.candidate ? candidates.find(({ name }) => name === run.candidate)! : candidates[0]!;

@@ -5,7 +5,7 @@ import type { DType, HostTensor, TypedArrayOf } from './tensor.ts';
 type Numbers = TypedArrayOf[DType];
 
 /** A copy, until it is released. */
-export interface Snapshot<T extends HostTensor = HostTensor> {
+interface Snapshot<T extends HostTensor = HostTensor> {
   readonly tensor: T;
   /** Gives the memory back; the tensor must not be read any more. */
   release(): void;

@@ -29,12 +29,12 @@ export type BufferName =
   | 'flow'
   | `level${number}`;
 
-export interface PlannedStep {
+interface PlannedStep {
   readonly kernel: Kernel;
   readonly on: readonly BufferName[];
 }
 
-export interface FlowPlan {
+interface FlowPlan {
   readonly steps: readonly PlannedStep[];
   /** Slots that the steps use, see tvl1/layout.ts. */
   readonly slots: number;

@@ -7,13 +7,13 @@ import type { BindingKind, Kernel } from '../core/kernel.ts';
 import { GpuValidationError, KernelCompileError } from './errors.ts';
 import { ShaderStage, TEXEL_FORMAT } from './usage.ts';
 
-export interface CompiledKernel {
+interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
 
 /** What compiling needs of a `Gpu`. */
-export interface PipelineDevice {
+interface PipelineDevice {
   readonly device: GPUDevice;
   assertUsable(): void;
   waitFor<T>(wait: Promise<T>): Promise<T>;

@@ -14,7 +14,7 @@ import type { DeviceState } from './state.ts';
 import type { Storage } from './storage.ts';
 
 /** A node's scratch memory, with the step at which it runs. */
-export interface Scratch {
+interface Scratch {
   readonly step: number;
   readonly candidate: Pick<Candidate, 'workspaces' | 'packs'>;
 }

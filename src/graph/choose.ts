@@ -4,7 +4,10 @@ import { checkChoice, describeValue } from '../core/check.ts';
 import { GraphError, InputError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
-import type { Candidate, NodeOperands, Operand, TensorType } from '../ops/operator.ts';
+import { type Layout, viewOf, viewShape } from '../kernels/shared/layout.ts';
+import { denseView } from '../kernels/shared/view.ts';
+import { type Candidate, type NodeOperands, type Operand, operand, type TensorType } from '../ops/operator.ts';
+import { completed } from './complete.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
 import type { StorageMap } from './storage.ts';
@@ -39,16 +42,15 @@ export interface ChoiceNode {
  */
 export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DeviceProfile): Generator<ChoiceNode> {
   const parameters = parameterValues(graph);
-  const operand = (value: ValueId): Operand => {
+  const operandOf = (value: ValueId): Operand => {
     const { type } = graph.values[value]!;
     const placement = storage.placements[value];
-    if (placement) return { type, ...placement, storageBytes: storage.storages[placement.storage]!.size };
-    const view = { shape: [1, 1, 1, 1, type.shape.at(-1) ?? 1], stride: 0, base: 0 } as const;
-    return { type, view, storage: -1, storageBytes: 0 };
+    if (!placement) return operand(type, denseView(viewShape(type.shape)), -1, 0);
+    return operand(type, placement.layout, placement.storage, storage.storages[placement.storage]!.size);
   };
   for (const node of graph.nodes) {
     if (node.outputs.every((value) => parameters.has(value))) continue;
-    const operands = { inputs: node.inputs.map(operand), outputs: node.outputs.map(operand) };
+    const operands = { inputs: node.inputs.map(operandOf), outputs: node.outputs.map(operandOf) };
     const candidates = candidatesOf(node, operands, profile);
     if (candidates.length > 0) yield { node, operands, candidates };
   }
@@ -56,7 +58,7 @@ export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePr
 
 function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
   try {
-    return node.operator.candidates(node.attributes, operands, profile);
+    return completed(node.operator.candidates(node.attributes, operands, profile), node.operator, operands);
   } catch (error) {
     if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);
     throw error;
@@ -124,12 +126,16 @@ export function tuningKey(
   allowed: readonly Candidate[],
   profile: DeviceProfile,
 ): string {
-  const shape = ({ type, view }: Operand) => `${shapeOf(type)}@${view.stride}`;
+  const shape = ({ type, storage, layout }: Operand) => `${shapeOf(type)}@${storage < 0 ? 0 : stridesOf(layout)}`;
   const shapes = `${operands.inputs.map(shape).join(' ')} → ${operands.outputs.map(shape).join(' ')}`;
   const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
   const adapter = `${profile.vendor} ${profile.architecture} ${profile.description}`;
   return `${adapter} | ${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes} | ${hash(sources.join('\n'))}`;
 }
+
+/** From pixel to pixel in vec4, where there is such a distance; else of each axis in values. */
+const stridesOf = (layout: Layout): string =>
+  `${viewOf(layout)?.stride ?? layout.axes.map(({ stride }) => stride).join(',')}`;
 
 /** 53 bits of a string (two 32-bit multiplicative hashes), in base 36. */
 function hash(text: string): string {

@@ -14,7 +14,7 @@ import { BufferUsage, TextureUsage } from '../gpu/usage.ts';
 import type { ConstantArgument, Preparation } from '../ops/operator.ts';
 
 /** A constant and what it is made of. */
-export interface ConstantRequest {
+interface ConstantRequest {
   /** Equal keys, equal constants. */
   readonly key: string;
   readonly argument: ConstantArgument;

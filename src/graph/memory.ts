@@ -11,7 +11,7 @@ export interface Allocation {
   readonly last: number;
 }
 
-export interface ArenaLimits {
+interface ArenaLimits {
   /** Offsets are multiples of it. Bytes. */
   readonly alignment: number;
   /** No allocation crosses a multiple of it: the arena is cut into buffers of this size. Bytes. */

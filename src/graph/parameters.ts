@@ -9,7 +9,7 @@ import { toFloat32 } from '../core/half.ts';
 import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../core/tensor.ts';
 import { checkGpu, type Gpu } from '../gpu/device.ts';
 import type { Resource } from '../gpu/resource.ts';
-import type { ConstantArgument } from '../ops/operator.ts';
+import type { ConstantArgument, Operator } from '../ops/operator.ts';
 import { DeviceConstants } from './constants.ts';
 import { type Graph, graphChecked, producers, type ValueId } from './graph.ts';
 
@@ -94,6 +94,16 @@ export class DeviceParameters {
   }
 }
 
+const serials = new WeakMap<Operator, number>();
+let operators = 0;
+
+/** Tells operators of one type apart that are not the same: graphs of different callers may share their parameters. */
+function serialOf(operator: Operator): number {
+  const known = serials.get(operator) ?? operators++;
+  serials.set(operator, known);
+  return known;
+}
+
 /** Computes values that follow from parameters alone. */
 export class ParameterEvaluator {
   private readonly makers;
@@ -111,7 +121,7 @@ export class ParameterEvaluator {
     const { source } = this.graph.values[value]!;
     if (source.kind === 'parameter') return source.name;
     const node = this.makers.get(value)!;
-    return `${node.operator.type}${JSON.stringify(node.attributes)}(${node.inputs.map((v) => this.describe(v)).join(',')})`;
+    return `${node.operator.type} ${serialOf(node.operator)} ${JSON.stringify(node.attributes)}(${node.inputs.map((v) => this.describe(v)).join(',')})`;
   }
 
   value(id: ValueId): FloatTensor {

@@ -13,6 +13,7 @@ import { DisposedError } from '../gpu/errors.ts';
 import type { Program } from '../gpu/program.ts';
 import { type Upload, UploadRing } from '../gpu/upload.ts';
 import { BufferUsage } from '../gpu/usage.ts';
+import { viewOf } from '../kernels/shared/layout.ts';
 import type { View } from '../kernels/shared/view.ts';
 import { storedBytes, type TensorType } from '../ops/operator.ts';
 import type { PlanBuffers } from './buffers.ts';
@@ -106,15 +107,16 @@ export class Plan {
     this.batches = batchDispatches(rows, program.dispatchCount);
     this.inputs = graph.values.flatMap(({ source, type }, id): InputCopy[] => {
       if (source.kind !== 'input') return [];
-      const { storage: index, view } = storage.placements[id]!;
-      return [{ name: source.name, type, view, storage: index }];
+      const { storage: index, layout } = storage.placements[id]!;
+      return [{ name: source.name, type, view: viewOf(layout)!, storage: index }];
     });
     const inputBytes = this.inputs.reduce((sum, { type }) => sum + storedBytes(type), 0);
     this.upload = new UploadRing(gpu, 'inputs', inputBytes);
     let offset = 0;
     this.outputs = [...graph.names].map(([name, value]) => {
-      const { storage: index, view } = storage.placements[value]!;
-      const copy = { name, shape: graph.values[value]!.type.shape, view, storage: index, stagingOffset: offset };
+      const { storage: index, layout } = storage.placements[value]!;
+      const { shape } = graph.values[value]!.type;
+      const copy = { name, shape, view: viewOf(layout)!, storage: index, stagingOffset: offset };
       offset += Math.ceil(storage.storages[index]!.size / 16) * 16;
       return copy;
     });

@@ -4,7 +4,7 @@ import { GraphBuilder } from './builder.ts';
 import { type Graph, type Node, producers, type ValueId } from './graph.ts';
 
 /** What a pass sees while it rebuilds a graph. Values of the old graph are translated by `to`. */
-export interface Rewriter {
+interface Rewriter {
   readonly builder: GraphBuilder;
   /** The new value for one of the old graph. */
   to(old: ValueId): ValueId;

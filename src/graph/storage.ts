@@ -3,13 +3,11 @@
  * a slice of, or a state that a node changes.
  */
 
-import type { View } from '../kernels/shared/view.ts';
-import { vec4s } from '../kernels/shared/view.ts';
+import { cut, type Layout, layoutOf, viewOf, viewShape } from '../kernels/shared/layout.ts';
+import { denseView } from '../kernels/shared/view.ts';
 import { concat } from '../ops/concat.ts';
-import { storedBytes, viewShape } from '../ops/operator.ts';
-import { reshape } from '../ops/reshape.ts';
-import { isView, slice } from '../ops/slice.ts';
-import { type Graph, isOp, parameterValues, type ValueId } from './graph.ts';
+import { storedBytes } from '../ops/operator.ts';
+import { type Graph, isOp, type Node, parameterValues, type ValueId } from './graph.ts';
 
 export interface Storage {
   /** Bytes. */
@@ -21,10 +19,10 @@ export interface Storage {
   readonly state?: string;
 }
 
-export interface Placement {
+interface Placement {
   /** Index into `storages`. */
   readonly storage: number;
-  readonly view: View;
+  readonly layout: Layout;
 }
 
 export interface StorageMap {
@@ -39,7 +37,6 @@ export function assignStorage(graph: Graph): StorageMap {
   const placements: (Placement | undefined)[] = graph.values.map(() => undefined);
   const own = (value: ValueId): Placement => {
     const { type, source } = graph.values[value]!;
-    const shape = viewShape(type.shape);
     const storage = {
       size: storedBytes(type),
       first: Number.POSITIVE_INFINITY,
@@ -47,7 +44,8 @@ export function assignStorage(graph: Graph): StorageMap {
       ...(source.kind === 'state' ? { state: source.name } : {}),
     };
     const half = type.dtype === 'f16' ? { half: true } : {};
-    return { storage: storages.push(storage) - 1, view: { shape, stride: vec4s(shape[4]), base: 0, ...half } };
+    const view = { ...denseView(viewShape(type.shape)), ...half };
+    return { storage: storages.push(storage) - 1, layout: layoutOf(view, type.shape) };
   };
 
   // Concatenations first, from the last to the first: their inputs get slices of them, whoever makes those.
@@ -57,27 +55,33 @@ export function assignStorage(graph: Graph): StorageMap {
     placements[node.outputs[0]!] = whole;
     let offset = 0;
     for (const value of node.inputs) {
-      const shape = viewShape(graph.values[value]!.type.shape);
-      placements[value] = {
-        storage: whole.storage,
-        view: { ...whole.view, shape, base: whole.view.base + offset / 4 },
-      };
-      offset += shape[4];
+      const { shape } = graph.values[value]!.type;
+      const channels = shape.at(-1)!;
+      placements[value] = { storage: whole.storage, layout: cut(whole.layout, shape.length - 1, offset, channels) };
+      offset += channels;
     }
   }
   graph.values.forEach((value, id) => {
     if (value.source.kind === 'input' || value.source.kind === 'state') placements[id] ??= own(id);
   });
+  const readers = readersOf(graph);
+  /** Where a node's output lies if it is another layout of its input, and all who read it take that. */
+  const aliasOf = ({ operator, attributes, inputs, outputs }: Node): Placement | undefined => {
+    const [source, output] = [placements[inputs[0]!], outputs[0]!];
+    const layout = source && operator.view?.(attributes, source.layout, graph.values[output]!.type.shape);
+    if (!layout) return undefined;
+    const isView = viewOf(layout) !== undefined;
+    const fits = (readers.get(output) ?? []).every(({ node, input }) => {
+      const takes = isView || node?.operator.layouts?.includes(input);
+      // One dispatch may not have two writable bindings of one range.
+      const shares = node?.inputs.some((other, i) => i !== input && placements[other]?.storage === source.storage);
+      return takes && (!shares || node?.operator.sharesInputs);
+    });
+    return fits ? { storage: source.storage, layout } : undefined;
+  };
   for (const node of graph.nodes) {
-    const source = placements[node.inputs[0]!];
-    const shape = viewShape(graph.values[node.outputs[0]!]!.type.shape);
-    if (isOp(node, reshape) && source) {
-      placements[node.outputs[0]!] ??= { storage: source.storage, view: { ...source.view, shape } };
-    }
-    if (isOp(node, slice) && source && isView(node.attributes, graph.values[node.inputs[0]!]!.type.shape)) {
-      const base = source.view.base + node.attributes.offset / 4;
-      placements[node.outputs[0]!] ??= { storage: source.storage, view: { ...source.view, base, shape } };
-    }
+    const alias = aliasOf(node);
+    if (alias) placements[node.outputs[0]!] ??= alias;
     node.operator.inPlace?.forEach((input, output) => {
       placements[node.outputs[output]!] = placements[node.inputs[input]!];
     });
@@ -85,6 +89,16 @@ export function assignStorage(graph: Graph): StorageMap {
   }
   extendLifetimes(graph, storages, placements);
   return { storages, placements };
+}
+
+/** Who reads each value: a node's input, or the caller, for named values. */
+function readersOf(graph: Graph): Map<ValueId, { readonly node?: Node; readonly input: number }[]> {
+  const readers = new Map<ValueId, { readonly node?: Node; readonly input: number }[]>();
+  const add = (value: ValueId, reader: { readonly node?: Node; readonly input: number }) =>
+    readers.set(value, [...(readers.get(value) ?? []), reader]);
+  for (const node of graph.nodes) for (const [input, value] of node.inputs.entries()) add(value, { node, input });
+  for (const value of graph.names.values()) add(value, { input: 0 });
+  return readers;
 }
 
 function extendLifetimes(graph: Graph, storages: Storage[], placements: readonly (Placement | undefined)[]): void {

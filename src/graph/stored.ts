@@ -25,7 +25,7 @@ export function padInto(stored: Float32Array, values: Float32Array, view: View, 
 export function unpad(stored: Float32Array, view: View): Float32Array {
   const channels = view.shape[4];
   const pixels = pixelsOf(view);
-  if (view.stride * 4 === channels) return stored.slice(0, pixels * channels);
+  if (view.stride * 4 === channels) return stored.slice(4 * view.base, 4 * view.base + pixels * channels);
   const values = new Float32Array(pixels * channels);
   for (let pixel = 0; pixel < pixels; pixel++) {
     const from = (view.base + pixel * view.stride) * 4;

@@ -73,7 +73,7 @@ function listed(noun: string, names: readonly string[]): string | undefined {
 }
 
 /** The pictures of a folder that form a clip, see {@link selectSeries}, and what is to be said about the choice. */
-export interface ListedImages {
+interface ListedImages {
   readonly paths: readonly string[];
   /** One sentence each. */
   readonly remarks: readonly string[];

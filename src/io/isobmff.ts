@@ -6,13 +6,13 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /** A picture of a HEIF or AVIF file. */
-export interface PictureItem {
+interface PictureItem {
   readonly id: number;
   /** How it is coded, such as `av01` or `hvc1`; `grid`, `iovl` and `iden` are put together from others. */
   readonly type: string;
 }
 
-export interface FileStructure {
+interface FileStructure {
   /** Identifiers of the tracks that only accompany others: alpha and depth planes, thumbnails. */
   readonly auxiliaryTracks: ReadonlySet<number>;
   /** Identifiers of all tracks with pictures. */

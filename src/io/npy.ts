@@ -32,7 +32,7 @@ const DTYPES: Record<string, DType> = {
 const DTYPE_NAMES = new Map(Object.entries(DTYPES).map(([name, dtype]) => [dtype, name]));
 
 /** True when `bytes` begin like a `.npy` file. */
-export function isNpy(bytes: Uint8Array): boolean {
+function isNpy(bytes: Uint8Array): boolean {
   return MAGIC.every((byte, i) => bytes[i] === byte);
 }
 

@@ -8,7 +8,7 @@ import { fileError } from './bytes.ts';
 import { PickleBytes } from './pickle-bytes.ts';
 import { PickledInstance, PickleGlobal, type PickleValue } from './pickle-objects.ts';
 
-export interface UnpickleOptions {
+interface UnpickleOptions {
   /** The file's name, for messages. */
   source: string;
   /** Resolves an import; throws for what is not allowed. */

@@ -50,7 +50,7 @@ export function isCounter(numbers: readonly WrittenNumber[]): boolean {
 }
 
 /** @param counter See `isCounter`. */
-export function compareNumbers(a: WrittenNumber, b: WrittenNumber, counter: boolean): number {
+function compareNumbers(a: WrittenNumber, b: WrittenNumber, counter: boolean): number {
   const wholes = compareDigits(a.whole, b.whole);
   if (wholes !== 0) return wholes;
   const [left, right] = [a.fraction ?? '', b.fraction ?? ''];

@@ -14,7 +14,7 @@ import {
 } from './picture-name.ts';
 
 /** Pictures in the order of time, and what is to be said about those that were chosen. */
-export interface ChosenSeries {
+interface ChosenSeries {
   readonly names: readonly string[];
   /** One clause each, without the folder and the full stop. */
   readonly remarks: readonly string[];

@@ -13,7 +13,7 @@ export interface Orientation {
   readonly yy: number;
 }
 
-export const UPRIGHT: Orientation = { xx: 1, xy: 0, yx: 0, yy: 1 };
+const UPRIGHT: Orientation = { xx: 1, xy: 0, yx: 0, yy: 1 };
 
 /** Whether an orientation swaps width and height. */
 export function swapsSides(o: Orientation): boolean {
@@ -57,7 +57,7 @@ export function turn(rgb: Uint8Array, width: number, height: number, o: Orientat
 }
 
 /** Pixels at the edges of stored pictures that are not meant to be seen. */
-export interface Crop {
+interface Crop {
   readonly left: number;
   readonly top: number;
   readonly right: number;
@@ -77,7 +77,7 @@ export function cropOf(data: Uint8Array | null, width: number, height: number): 
 }
 
 /** What is left of H×W×3 pixels. */
-export function cropRgb(rgb: Uint8Array, width: number, height: number, crop: Crop): Uint8Array {
+function cropRgb(rgb: Uint8Array, width: number, height: number, crop: Crop): Uint8Array {
   const [outWidth, outHeight] = [width - crop.left - crop.right, height - crop.top - crop.bottom];
   const out = new Uint8Array(outWidth * outHeight * 3);
   for (let y = 0; y < outHeight; y++) {

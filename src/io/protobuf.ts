@@ -1,7 +1,7 @@
 /** @file The protocol buffer wire format, as much of it as checkpoint indexes use. Format: protobuf.dev/programming-guides/encoding. */
 
 /** One field of a message: varints and fixed32 as numbers, everything else as bytes. */
-export interface ProtoField {
+interface ProtoField {
   field: number;
   value: number | Uint8Array;
 }

@@ -28,7 +28,7 @@ export interface Picture {
   readonly end: number;
 }
 
-export interface ReaderOptions {
+interface ReaderOptions {
   stream?: number | undefined;
   maxShortSide?: number | undefined;
 }

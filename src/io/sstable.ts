@@ -19,7 +19,7 @@ const BLOCK_BYTES = 4096;
 const RESTART_INTERVAL = 16;
 const MAX_KEY_BYTES = 1 << 16;
 
-export interface TableEntry {
+interface TableEntry {
   key: Uint8Array;
   value: Uint8Array;
 }

@@ -36,7 +36,7 @@ const ADDED_PREFIXES = ['module.', '_orig_mod.'];
 /** Wrappers within wrappers are not deeper. */
 const MAX_DEPTH = 32;
 
-export interface FoundStateDict {
+interface FoundStateDict {
   readonly tensors: ReadonlyMap<string, PickledTensor>;
   /** Paths of other tensors and state dicts of the file, in the words of Python's keys. */
   readonly left: readonly string[];

@@ -31,7 +31,7 @@ const DTYPE_NUMBERS = new Map([...DTYPES].map(([number, dtype]) => [dtype, numbe
 const DT_STRING = 7;
 
 /** Where a tensor lies. */
-export interface TensorFlowEntry {
+interface TensorFlowEntry {
   name: string;
   /** Undefined for types that have no place in a state dict: see `tensorFlowType`. */
   dtype: DType | undefined;
@@ -49,7 +49,7 @@ export interface TensorFlowEntry {
   sliced: boolean;
 }
 
-export interface TensorFlowIndex {
+interface TensorFlowIndex {
   /** Number of data files. */
   numShards: number;
   endianness: 'little' | 'big';

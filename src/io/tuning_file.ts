@@ -26,7 +26,7 @@ export function fileTuning(path = defaultTuningPath()): TuningStore {
 }
 
 /** Where the times of problems are kept that were not measured to their end. */
-export interface UnfinishedStore {
+interface UnfinishedStore {
   load(): Promise<TuningTimes>;
   /** One candidate more of a problem. */
   add(problem: string, candidate: string, ms: number): Promise<void>;

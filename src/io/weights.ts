@@ -25,7 +25,7 @@ export async function loadWeights(path: string): Promise<StateDict> {
   return (await loadWeightsFile(path)).tensors;
 }
 
-export interface WeightsFile extends Safetensors {
+interface WeightsFile extends Safetensors {
   /** A sentence about each part of the file that was left out though it may have been meant. */
   readonly warnings: readonly string[];
 }

@@ -9,6 +9,7 @@ export interface AccumulateAttributes {
 /** Inputs: sum (a state, changed in place) and a gradient of its shape. sum += factor · gradient. */
 export const accumulate = defineOperator<AccumulateAttributes>({
   type: 'accumulate',
+  keepsPadding: true,
   inPlace: [0],
   infer(_, [sum, gradient]) {
     expectSame(sum!, gradient, 'gradient');
@@ -24,6 +25,7 @@ export const accumulate = defineOperator<AccumulateAttributes>({
 /** Input: a state, which becomes zero in place. */
 export const zero = defineOperator<Record<never, never>>({
   type: 'zero',
+  keepsPadding: true,
   inPlace: [0],
   infer: (_, [sum]) => [sum!],
   cost: (_, __, outputs) => pointwiseCost(0, [], outputs),

@@ -28,6 +28,7 @@ export interface AugmentClipAttributes {
  */
 export const augmentClip = defineOperator<AugmentClipAttributes>({
   type: 'augmentClip',
+  keepsPadding: true,
   takesFrames: true,
   infer({ size, scale, flow }, [clip, geometry]) {
     const [n, t, h, w, c] = clip!.shape;

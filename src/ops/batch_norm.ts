@@ -25,6 +25,7 @@ export function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: numb
 /** Inputs: x, gamma, beta, mean, variance. */
 export const batchNorm = defineOperator<BatchNormActivation>({
   type: 'batchNorm',
+  keepsPadding: true,
   infer({ epsilon }, [x, ...vectors]) {
     if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
       throw new GraphError(`its epsilon must be a number of at least 0, not ${epsilon}`);

@@ -9,6 +9,7 @@ import { reductionCost, workspace } from './vectors.ts';
 /** Input: x …×C. Mean and biased variance of each channel: [C] and [C]. */
 export const batchStatistics = defineOperator<Record<never, never>>({
   type: 'batchStatistics',
+  keepsPadding: true,
   infer: (_, [x]) => [f32([x!.shape.at(-1)!]), f32([x!.shape.at(-1)!])],
   cost: (_, inputs) => ({ ...reductionCost(1, inputs), flops: storedBytes(inputs[0]!) }),
   candidates(_, { inputs }, profile) {

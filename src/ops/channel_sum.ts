@@ -9,6 +9,7 @@ import { reductionCost, workspace } from './vectors.ts';
 /** Input: x …×C. The sum of each channel: [C]. */
 export const channelSum = defineOperator<Record<never, never>>({
   type: 'channelSum',
+  keepsPadding: true,
   infer: (_, [x]) => [f32([x!.shape.at(-1)!])],
   cost: (_, inputs) => ({ ...reductionCost(1, inputs), flops: storedBytes(inputs[0]!) / 4 }),
   candidates(_, { inputs }, profile) {

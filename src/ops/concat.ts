@@ -14,6 +14,7 @@ export interface ConcatAttributes {
 /** Inputs joined along the last axis. */
 export const concat = defineOperator<ConcatAttributes>({
   type: 'concat',
+  keepsPadding: true,
   infer(_, inputs) {
     const [first] = inputs;
     if (!first) throw new GraphError('it has nothing to join');
@@ -50,7 +51,7 @@ export const concat = defineOperator<ConcatAttributes>({
     let offset = 0;
     return inputs.map((value, i) => {
       const channels = typeOf(value).shape.at(-1)!;
-      const part = { offset, channels };
+      const part = { axis: -1, offset, size: channels };
       offset += channels;
       return wanted(i) ? add(slice, `${name}/gradient/${i}`, part, [gradients[0]!])[0] : undefined;
     });

@@ -25,6 +25,7 @@ const rows = { from: 'workspace', index: 0 } as const;
  */
 export const crossEntropy = defineOperator<Record<never, never>>({
   type: 'crossEntropy',
+  keepsPadding: true,
   infer(_, [logits, targets]) {
     expectTargets(logits!, targets);
     return [f32([1])];
@@ -53,6 +54,7 @@ export const crossEntropy = defineOperator<Record<never, never>>({
 /** Inputs: logits N×C, targets N×C, gradient of the loss [1]. */
 export const crossEntropyGradient = defineOperator<Record<never, never>>({
   type: 'crossEntropyGradient',
+  keepsPadding: true,
   infer(_, [logits, targets]) {
     expectTargets(logits!, targets);
     return [logits!];

@@ -25,6 +25,7 @@ export function saltOf(name: string): number {
  */
 export const dropout: Operator<DropoutAttributes> = defineOperator<DropoutAttributes>({
   type: 'dropout',
+  keepsPadding: true,
   infer({ rate }, [x, random]) {
     if (!(rate >= 0 && rate < 1)) throw new GraphError(`its rate ${rate} must be at least 0 and below 1`);
     if (random && random.shape.join() !== '4') throw new GraphError('its random numbers must have the shape 4');

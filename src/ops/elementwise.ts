@@ -3,12 +3,11 @@
 import { GraphError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sameShape } from '../core/tensor.ts';
-import { packChannels } from '../kernels/conv3d/problem.ts';
 import type { BroadcastInputs, ElementwiseInput } from '../kernels/pointwise/elementwise.ts';
 import { broadcastOf } from '../kernels/shared/broadcast.ts';
-import { denseView, pixelsOf, type View } from '../kernels/shared/view.ts';
+import { pixelsOf, type View } from '../kernels/shared/view.ts';
 import { constant, storage } from '../kernels/shared/wgsl.ts';
-import { type Argument, type Candidate, input, type NodeOperands, viewShape } from './operator.ts';
+import { type Argument, type Candidate, input, type NodeOperands } from './operator.ts';
 import { type PointwisePart, splitPointwise } from './window.ts';
 
 /** A kernel for all of a node or a part of it, from the inputs as they are bound and the output. */
@@ -17,14 +16,6 @@ export type ElementwiseKernel = (
   y: View,
   broadcast: BroadcastInputs | undefined,
 ) => Kernel;
-
-/** A parameter's values as an activation has them, in a buffer of its own. */
-export const parameterArgument = (index: number): Argument => ({
-  from: 'constant',
-  layout: 'rows',
-  inputs: [index],
-  make: ([values]) => packChannels(values!.data, values!.shape.at(-1) ?? 1),
-});
 
 /** @param names Of the inputs' bindings */
 export function elementwiseCandidate(
@@ -60,9 +51,9 @@ export function elementwiseCandidate(
   const lower = () => {
     let first = 0;
     return parts.map((part) => {
-      const bound = inputs.map(({ type, view }, i) => ({
+      const bound = inputs.map(({ view }, i) => ({
         binding: binding(i),
-        view: isParameter[i] ? denseView(viewShape(type.shape)) : repeated[i] ? view : part.inputs[whole.indexOf(i)]!,
+        view: repeated[i] ? view : part.inputs[whole.indexOf(i)]!,
       }));
       const y = part.outputs[0]!;
       const broadcast = repeated.includes(true) ? { ...spread, repeated, first } : undefined;
@@ -72,9 +63,8 @@ export function elementwiseCandidate(
   };
   const argumentsOf = (part: PointwisePart): Argument[] =>
     inputs.flatMap((_, i): Argument[] => {
-      if (isParameter[i]) return [parameterArgument(i)];
-      if (firstOf(i) !== i) return [];
-      return [repeated[i] ? input(i) : part.inputArgs[whole.indexOf(i)]!];
+      if (!isParameter[i] && firstOf(i) !== i) return [];
+      return [repeated[i] ? input(i) : { ...part.inputArgs[whole.indexOf(i)]!, ...input(i) }];
     });
   return { name, accuracy: 'exact', workspaces: [], lower };
 }

@@ -7,6 +7,7 @@ const hostOnly = { cost: () => ({ flops: 0, bytes: 0 }), candidates: () => [] };
 /** Weights of a convolution with the batch norm behind it folded in. Inputs: weights (…×Cout), gamma, variance. */
 export const foldedWeights = defineOperator<BatchNormAttributes>({
   type: 'foldedWeights',
+  keepsPadding: true,
   infer: (_, [weights]): TensorType[] => [weights!],
   host({ epsilon }, [weights, gamma, variance]) {
     const scale = scaleOf(gamma!, variance!, epsilon);
@@ -23,6 +24,7 @@ export const foldedWeights = defineOperator<BatchNormAttributes>({
 /** Its bias. Inputs: gamma, beta, mean, variance, and the convolution's own bias where it has one. */
 export const foldedBias = defineOperator<BatchNormAttributes>({
   type: 'foldedBias',
+  keepsPadding: true,
   infer: (_, [gamma]): TensorType[] => [gamma!],
   host: ({ epsilon }, [gamma, beta, mean, variance, bias]) => foldBias(bias, gamma!, beta!, mean!, variance!, epsilon),
   ...hostOnly,

@@ -17,6 +17,7 @@ export interface GradientNormAttributes {
  */
 export const gradientNorm = defineOperator<GradientNormAttributes>({
   type: 'gradientNorm',
+  keepsPadding: true,
   infer({ clip }, inputs) {
     if (inputs.length === 0) throw new GraphError('it has no gradients');
     if (!(clip > 0)) throw new GraphError(`its clip ${clip} must be above 0`);

@@ -3,16 +3,18 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
+import { viewShape } from '../kernels/shared/layout.ts';
 import { channelSum } from './channel_sum.ts';
 import { conv3dCandidates } from './conv3d/candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
 import type { Operator } from './operator.ts';
-import { defineOperator, f32, storedBytes, type ValueRef, viewShape } from './operator.ts';
+import { defineOperator, f32, storedBytes, type ValueRef } from './operator.ts';
 import { reshape } from './reshape.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
 export const linear = defineOperator<Record<never, never>>({
   type: 'linear',
+  keepsPadding: true,
   infer(_, [x, weights, bias]) {
     const cin = x!.shape.at(-1);
     const [rows, cout] = weights!.shape;

@@ -28,6 +28,7 @@ const VECTORS = ['mean', 'variance', 'gamma', 'beta'] as const;
 /** Inputs: x …×C and the vectors mean, variance, gamma, beta. */
 export const normalize = defineOperator<NormalizeAttributes>({
   type: 'normalize',
+  keepsPadding: true,
   infer(_, [x, ...vectors]) {
     expectVectors(x!.shape.at(-1)!, vectors, VECTORS);
     return [x!];
@@ -56,6 +57,7 @@ export const normalize = defineOperator<NormalizeAttributes>({
 /** Inputs: those of `normalize`, then dy. Outputs: dx, dgamma, dbeta. */
 export const normalizeGradient = defineOperator<NormalizeAttributes>({
   type: 'normalizeGradient',
+  keepsPadding: true,
   infer(_, [x, ...rest]) {
     expectVectors(x!.shape.at(-1)!, rest, VECTORS);
     if (formatShape(rest[4]?.shape ?? []) !== formatShape(x!.shape)) {

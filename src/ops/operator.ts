@@ -7,6 +7,7 @@ import { describeValue, nearestNames } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import type { Accuracy, DeviceProfile, Kernel } from '../core/kernel.ts';
 import { type FloatTensor, formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { type Layout, layoutOf, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { type View, vec4Bytes, vec4s } from '../kernels/shared/view.ts';
 
 /**
@@ -28,8 +29,13 @@ export interface Cost {
 /** An input or output of a node at lowering time. */
 export interface Operand {
   readonly type: TensorType;
-  /** Where the channels lie, counted from the start of the operand's storage. Parameters have a dense view. */
+  /**
+   * Where the channels lie, counted from the start of the operand's storage. Parameters have a dense view. All operands have one
+   * but for the inputs that the operator takes in any layout (`Operator.layouts`).
+   */
   readonly view: View;
+  /** Where every element lies, in any case. */
+  readonly layout: Layout;
   /**
    * Which storage the view lies in: operands with the same number share memory. −1 for parameters, whose values are known
    * on the host. A state (a parameter that is being trained) has a storage in a buffer of its own, laid out as an activation:
@@ -38,6 +44,22 @@ export interface Operand {
   readonly storage: number;
   /** Size of that storage. Bytes. */
   readonly storageBytes: number;
+}
+
+/** An operand in memory: at a view, or in any layout. */
+export function operand(type: TensorType, at: View | Layout, storage: number, storageBytes: number): Operand {
+  const layout = 'axes' in at ? at : layoutOf(at, type.shape);
+  const seen = 'axes' in at ? viewOf(at) : at;
+  return {
+    type,
+    layout,
+    storage,
+    storageBytes,
+    get view(): View {
+      if (seen) return seen;
+      throw new Error(`A kernel of vec4 was given ${formatShape(type.shape)} in a layout that it cannot read.`);
+    },
+  };
 }
 
 /**
@@ -145,9 +167,33 @@ export interface Operator<A extends object = object> {
   readonly takesFrames?: true;
   /** Its kernels read and write activations in f16 where they are (`View.half`). */
   readonly halves?: true;
+  /**
+   * Its kernels write zero to the lanes from the last channel of an output on to a multiple of 4, as everything that reads an
+   * activation expects. Where it is left out, the plan has a dispatch of its own for that.
+   */
+  readonly keepsPadding?: true;
+  /** Its kernels read inputs that share memory through one binding; other nodes get copies of all of them but one. */
+  readonly sharesInputs?: true;
+  /** Indices of the inputs that its kernels read in any layout (`Operand.layout`). */
+  readonly layouts?: readonly number[];
+  /**
+   * The output as another layout of input 0's memory, where it is one: such a node has nothing to compute, but for a copy where a
+   * reader does not take the layout.
+   */
+  view?(attributes: A, layout: Layout, shape: Shape): Layout | undefined;
   /** Operators over parameters alone are computed once, on the host, when a plan is compiled. */
   host?(attributes: A, inputs: readonly FloatTensor[]): FloatTensor;
 }
+
+const FACTS: readonly (keyof Operator)[] = [
+  'type',
+  'inPlace',
+  'takesFrames',
+  'halves',
+  'keepsPadding',
+  'sharesInputs',
+  'layouts',
+];
 
 /**
  * Makes an operator for `GraphBuilder.add`, of the package or of anyone's own: its shape rule, its cost, its kernels and, where
@@ -162,8 +208,8 @@ export function defineOperator<A extends object>(definition: Operator<A>): Opera
   if (typeof type !== 'string' || type === '') {
     throw new GraphError(`An operator's type is a text that is not empty, not ${describeValue(type)}.`);
   }
-  const functions = { infer: true, cost: true, candidates: true, gradient: false, host: false };
-  const known = [...Object.keys(functions), 'type', 'inPlace', 'takesFrames', 'halves'];
+  const functions = { infer: true, cost: true, candidates: true, gradient: false, host: false, view: false };
+  const known = [...Object.keys(functions), ...FACTS];
   for (const name of Object.keys(definition)) {
     if (known.includes(name)) continue;
     const [near] = nearestNames(name, known);
@@ -204,15 +250,6 @@ export function pointwiseCost(flops: number, inputs: readonly TensorType[], outp
     flops: flops * outputs.reduce((sum, type) => sum + sizeOf(type.shape), 0),
     bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
   };
-}
-
-/**
- * N T H W C of a tensor of any rank: the last extent is C, the others fill N, T, H, W from the front, and what is left over counts
- * as columns: pixels lie one after the other, whatever their axes are called.
- */
-export function viewShape(shape: Shape): View['shape'] {
-  const extents = shape.slice(0, -1);
-  return [extents[0] ?? 1, extents[1] ?? 1, extents[2] ?? 1, sizeOf(extents.slice(3)), shape.at(-1) ?? 1];
 }
 
 /** @throws GraphError unless the tensor is a float32 activation N×T×H×W×C. */

@@ -7,6 +7,7 @@ import { defineOperator, f32 } from './operator.ts';
 /** Parameters joined along their last axis, for convolutions that were merged into one. */
 export const joinedParameters = defineOperator<Record<never, never>>({
   type: 'joinedParameters',
+  keepsPadding: true,
   infer(_, inputs) {
     const [first] = inputs;
     const outer = formatShape(first!.shape.slice(0, -1));

@@ -17,6 +17,7 @@ export interface Pool3dAttributes extends WindowGeometry {
 /** Input: x. Padding never wins a maximum and is not counted by an average, as in TensorFlow. */
 export const pool3d = defineOperator<Pool3dAttributes>({
   type: 'pool3d',
+  keepsPadding: true,
   halves: true,
   infer(attributes, [x]) {
     const [n, t, h, w, c] = expectVolume(x, 'its input');

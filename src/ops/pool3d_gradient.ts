@@ -45,6 +45,7 @@ function expectGradient(geometry: WindowGeometry, size: Triple, dy: TensorType |
 /** Inputs: x, dy. The gradient goes to the first of the largest values of a window, as in PyTorch. */
 export const maxPool3dGradient = defineOperator<WindowGeometry>({
   type: 'maxPool3dGradient',
+  keepsPadding: true,
   infer(geometry, [x, dy]) {
     const [, t, h, w] = expectVolume(x, 'its input');
     expectGradient(geometry, [t, h, w], dy);
@@ -97,6 +98,7 @@ export interface AveragePool3dGradientAttributes extends WindowGeometry {
 /** Input: dy. Padding is not counted, as in the forward pass. */
 export const averagePool3dGradient = defineOperator<AveragePool3dGradientAttributes>({
   type: 'averagePool3dGradient',
+  keepsPadding: true,
   infer({ size, ...geometry }, [dy]) {
     expectGradient(geometry, size, dy);
     return [f32([dy!.shape[0]!, ...size, dy!.shape[4]!])];

@@ -20,6 +20,7 @@ export interface PreprocessAttributes {
 /** Input: uint8 frames N×T×H×W×3. Output: float32 N×T×crop×3. */
 export const preprocess = defineOperator<PreprocessAttributes>({
   type: 'preprocess',
+  keepsPadding: true,
   takesFrames: true,
   infer({ resized, crop, scale, shift }, [frames]) {
     for (const [name, value] of Object.entries({ ...resized, ...crop })) {

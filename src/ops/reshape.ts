@@ -1,29 +1,28 @@
-/** @file The same memory under another shape. */
+/** @file The same values in the same order under another shape. */
 
 import { checkShape } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
-import { defineOperator, f32, type Operator } from './operator.ts';
+import { reshaped } from '../kernels/shared/layout.ts';
+import type { Operator } from './operator.ts';
+import { viewOperator } from './view_operator.ts';
 
 export interface ReshapeAttributes {
   readonly shape: Shape;
 }
 
-/** The same memory under another shape. The last axis stays, since it is padded. */
-export const reshape: Operator<ReshapeAttributes> = defineOperator<ReshapeAttributes>({
+/** Costs nothing where strides can say it, such as where the channels stay as they are. */
+export const reshape: Operator<ReshapeAttributes> = viewOperator<ReshapeAttributes>({
   type: 'reshape',
-  infer({ shape }, [x]) {
+  shape({ shape }, x) {
     checkShape('its result', shape);
-    if (sizeOf(shape) !== sizeOf(x!.shape) || shape.at(-1) !== x!.shape.at(-1)) {
-      throw new GraphError(
-        `${formatShape(x!.shape)} cannot be read as ${formatShape(shape)}: size and channels must stay`,
-      );
+    if (sizeOf(shape) !== sizeOf(x)) {
+      throw new GraphError(`the ${sizeOf(x)} values of ${formatShape(x)} are not those of ${formatShape(shape)}`);
     }
-    return [f32(shape)];
+    return shape;
   },
-  cost: () => ({ flops: 0, bytes: 0 }),
-  candidates: () => [],
-  gradient({ name, inputs, gradients, typeOf, add }) {
-    return [add(reshape, `${name}/gradient`, { shape: typeOf(inputs[0]!).shape }, [gradients[0]!])[0]];
-  },
+  layout: ({ shape }, x) => reshaped(x, shape),
+  gradient: ({ name, inputs, gradients, typeOf, add }) => [
+    add(reshape, `${name}/gradient`, { shape: typeOf(inputs[0]!).shape }, [gradients[0]!])[0],
+  ],
 });

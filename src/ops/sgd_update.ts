@@ -17,6 +17,7 @@ export interface SgdUpdateAttributes {
  */
 export const sgdUpdate = defineOperator<SgdUpdateAttributes>({
   type: 'sgdUpdate',
+  keepsPadding: true,
   inPlace: [0, 1],
   infer(_, [parameter, velocity, gradient, norm, schedule]) {
     expectSame(parameter!, velocity, 'velocity');

@@ -1,42 +1,85 @@
-/** @file Some of the channels of a tensor. */
+/** @file Part of an axis, zeros around an axis, and an axis moved along: a slice's gradient is a pad, and the other way round. */
 
 import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape } from '../core/tensor.ts';
-import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
-import { defineOperator, f32, input, output, pointwiseCost, single } from './operator.ts';
+import { cut } from '../kernels/shared/layout.ts';
+import { axisOf } from './axis.ts';
+import type { Operator } from './operator.ts';
+import { viewOperator } from './view_operator.ts';
 
 export interface SliceAttributes {
-  /** First channel. */
+  /** From the first one, or negative: from the last one. */
+  readonly axis: number;
+  /** First element. */
   readonly offset: number;
   /** How many. */
-  readonly channels: number;
+  readonly size: number;
 }
 
-/** Whether a slice can be read where it lies: it begins with a vec4 and its padding lanes are zero. */
-export function isView({ offset, channels }: SliceAttributes, shape: Shape): boolean {
-  return offset % 4 === 0 && (channels % 4 === 0 || offset + channels === shape.at(-1));
-}
+const withSize = (shape: Shape, axis: number, size: number): Shape =>
+  shape.map((extent, i) => (i === axis ? size : extent));
 
-/** Some of the channels of x. Costs nothing where `isView`. */
-export const slice = defineOperator<SliceAttributes>({
+/** `size` elements of an axis from `offset` on. */
+export const slice: Operator<SliceAttributes> = viewOperator<SliceAttributes>({
   type: 'slice',
-  infer({ offset, channels }, [x]) {
-    const all = x!.shape.at(-1)!;
-    checkWhole('its first channel', offset, 0);
-    checkWhole('its number of channels', channels, 1);
-    if (offset + channels > all) {
-      throw new GraphError(`channels ${offset} to ${offset + channels - 1} are not in ${formatShape(x!.shape)}`);
+  shape({ axis, offset, size }, x) {
+    const at = axisOf(axis, x);
+    checkWhole('its offset', offset, 0);
+    checkWhole('its size', size, 1);
+    if (offset + size > x[at]!) {
+      throw new GraphError(`elements ${offset} to ${offset + size - 1} of axis ${at} are not in ${formatShape(x)}`);
     }
-    return [f32([...x!.shape.slice(0, -1), channels])];
+    return withSize(x, at, size);
   },
-  cost: (attributes, inputs, outputs) =>
-    isView(attributes, inputs[0]!.shape) ? { flops: 0, bytes: 0 } : pointwiseCost(0, outputs, outputs),
-  candidates(attributes, io) {
-    const [x, y] = [io.inputs[0]!, io.outputs[0]!];
-    if (isView(attributes, x.type.shape)) return [];
-    const { offset: from, channels } = attributes;
-    const problem = { x: x.view, y: y.view, from, channels, offset: 0 };
-    return [single('copy', () => copyChannels(problem), [input(0), output(0)])];
+  layout: ({ axis, offset, size }, x, shape) => cut(x, axisOf(axis, shape), offset, size),
+  gradient({ name, attributes: { axis, offset, size }, inputs, gradients, typeOf, add }) {
+    const { shape } = typeOf(inputs[0]!);
+    const after = shape[axisOf(axis, shape)]! - offset - size;
+    return [add(pad, `${name}/gradient`, { axis, before: offset, after }, [gradients[0]!])[0]];
   },
+});
+
+export interface PadAttributes {
+  readonly axis: number;
+  /** Elements. */
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Zeros before and behind an axis. */
+export const pad: Operator<PadAttributes> = viewOperator<PadAttributes>({
+  type: 'pad',
+  shape({ axis, before, after }, x) {
+    const at = axisOf(axis, x);
+    checkWhole('its zeros before', before, 0);
+    checkWhole('its zeros after', after, 0);
+    return withSize(x, at, before + x[at]! + after);
+  },
+  layout: ({ axis, before }, x, shape) => cut(x, axisOf(axis, shape), -before, shape[axisOf(axis, shape)]!),
+  gradient({ name, attributes: { axis, before }, inputs, gradients, typeOf, add }) {
+    const { shape } = typeOf(inputs[0]!);
+    const part = { axis, offset: before, size: shape[axisOf(axis, shape)]! };
+    return [add(slice, `${name}/gradient`, part, [gradients[0]!])[0]];
+  },
+});
+
+export interface ShiftAttributes {
+  readonly axis: number;
+  /** Element i goes to i + by; what leaves the axis is lost, and zeros come in. */
+  readonly by: number;
+}
+
+/** An axis moved along, such as time in TSM (Lin et al., "TSM: Temporal shift module", 2019, section 3). */
+export const shift: Operator<ShiftAttributes> = viewOperator<ShiftAttributes>({
+  type: 'shift',
+  shape({ axis, by }, x) {
+    axisOf(axis, x);
+    if (!Number.isSafeInteger(by)) throw new GraphError(`it moves by a whole number of elements, not ${by}`);
+    return x;
+  },
+  layout: ({ axis, by }, x, shape) => cut(x, axisOf(axis, shape), -by, shape[axisOf(axis, shape)]!),
+  gradient: ({ name, attributes: { axis, by }, gradients, add }) => [
+    add(shift, `${name}/gradient`, { axis, by: -by }, [gradients[0]!])[0],
+  ],
 });

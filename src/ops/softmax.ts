@@ -4,6 +4,7 @@ import { defineOperator, input, output, pointwiseCost, single } from './operator
 /** Softmax over the last axis. */
 export const softmax = defineOperator<Record<never, never>>({
   type: 'softmax',
+  keepsPadding: true,
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(4, inputs, outputs),
   candidates(_, io) {

@@ -17,6 +17,7 @@ export interface UnaryAttributes {
 /** Input: x of any shape. */
 export const unary = defineOperator<UnaryAttributes>({
   type: 'unary',
+  keepsPadding: true,
   infer({ fn }, [x]) {
     checkChoice('its function', fn, UNARY_NAMES);
     return [f32(x!.shape)];
@@ -34,6 +35,8 @@ export const unary = defineOperator<UnaryAttributes>({
 /** Inputs: x or y, whichever the function's row says (either where it says so), and dy. */
 export const unaryGradient = defineOperator<UnaryAttributes>({
   type: 'unaryGradient',
+  keepsPadding: true,
+  sharesInputs: true,
   infer({ fn }, [v, dy]) {
     checkChoice('its function', fn, UNARY_NAMES);
     if (!sameShape(v!.shape, dy!.shape)) {
@@ -66,7 +69,9 @@ export function beforeActivation(
   const dy = gradients[0]!;
   if (activation === 'none') return dy;
   if (!followsFromOutput(activation)) {
-    throw new GraphError(`${node}: the gradient of ${activation} needs its argument; training keeps it a node of its own`);
+    throw new GraphError(
+      `${node}: the gradient of ${activation} needs its argument; training keeps it a node of its own`,
+    );
   }
   return add(unaryGradient, name, { fn: activation }, [outputs[0]!, dy])[0]!;
 }

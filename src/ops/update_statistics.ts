@@ -14,6 +14,7 @@ export interface UpdateStatisticsAttributes {
 /** Inputs: running mean and variance (states, changed in place), mean and biased variance of the batch; all [C]. */
 export const updateStatistics = defineOperator<UpdateStatisticsAttributes>({
   type: 'updateStatistics',
+  keepsPadding: true,
   inPlace: [0, 1],
   infer(_, [runningMean, ...vectors]) {
     expectVectors(runningMean!.shape.at(-1)!, vectors, ['running variance', 'mean', 'variance']);

@@ -40,7 +40,9 @@ describe('halfActivations', () => {
     // Branches lie in the memory of their concatenation.
     const { placements } = assignStorage(graph);
     for (const node of graph.nodes.filter(({ operator }) => operator === operators.concat)) {
-      const [half, ...others] = [...node.outputs, ...node.inputs].map((value) => placements[value]!.view.half ?? false);
+      const [half, ...others] = [...node.outputs, ...node.inputs].map(
+        (value) => placements[value]!.layout.half ?? false,
+      );
       expect(others.every((other) => other === half)).toBe(true);
     }
   });

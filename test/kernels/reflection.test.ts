@@ -16,9 +16,7 @@ import type { Conv3dProblem } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dInputGradient } from '../../src/kernels/conv3d_backward/input_gradient.ts';
 import { softmax } from '../../src/kernels/loss/softmax.ts';
 import { affine } from '../../src/kernels/norm/affine.ts';
-import { add } from '../../src/kernels/pointwise/add.ts';
 import { copyChannels } from '../../src/kernels/pointwise/copy_channels.ts';
-import { relu } from '../../src/kernels/pointwise/relu.ts';
 import { pool3d } from '../../src/kernels/pool/pool3d.ts';
 import { pool3dSweep } from '../../src/kernels/pool/sweep.ts';
 import { probeCopy } from '../../src/kernels/probe/copy.ts';
@@ -119,7 +117,6 @@ function trainingKernels(): Kernel[] {
       volume,
     ]);
     builder.add(operators.averagePool3dGradient, 'average', { ...pool, size: [4, 6, 6] }, [down]);
-    builder.add(operators.reluGradient, 'relu', {}, [volume, volume]);
     builder.add(operators.crossEntropy, 'loss', {}, [logits, targets]);
     builder.add(operators.crossEntropyGradient, 'loss gradient', {}, [logits, targets, scalar]);
     builder.add(operators.dropout, 'dropout', { rate: 0.5, salt: 1 }, [logits, random]);
@@ -179,8 +176,6 @@ const KERNELS: readonly Kernel[] = [
   pool3d({ x: half, y, ...window, mode: 'average' }),
   pool3dSweep({ x, y, ...window, mode: 'max' }, { columns: 2, span: 4, workgroupSize: 64, loop: 'uniform' }),
   affine({ x, y, activation: 'none' }),
-  relu({ x, y }),
-  add({ a: x, b: x, y, activation: 'relu' }),
   softmax({ x, y }),
   copyChannels({ x, y, offset: 0 }),
   preprocess({

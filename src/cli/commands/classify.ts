@@ -32,7 +32,7 @@ import type { ClipWindow } from '../streams/window-stream.ts';
 import { both } from '../terminal/output.ts';
 import { loadLabels } from '../weights.ts';
 
-export interface ClassifyFlags extends ClipFlags, DeviceFlags, NetworkFlags {
+interface ClassifyFlags extends ClipFlags, DeviceFlags, NetworkFlags {
   readonly fusion: FusionMode;
   readonly weights?: number[];
   readonly preset?: PresetName;

@@ -16,7 +16,7 @@ import type { Row } from './augment-rows.ts';
 import type { Strip } from './augment-sheet.ts';
 
 /** Pictures in a row, side of a picture, and side of the square that it is cut out of; pixels. */
-export type PictureSizes = Pick<BatchSize, 'frames' | 'size' | 'shortSide'>;
+type PictureSizes = Pick<BatchSize, 'frames' | 'size' | 'shortSide'>;
 
 /** Where the flow stream clips displacements, in pixels. */
 const FLOW_BOUND = 20;

@@ -27,7 +27,7 @@ import {
 import { type ClipWindow, type Cutting, slide } from './window-stream.ts';
 
 /** What is known of an input once it is open. */
-export interface ClipReader {
+interface ClipReader {
   /** Pixels of the frames as they are stored. */
   readonly width: number;
   readonly height: number;
@@ -38,7 +38,7 @@ export interface ClipReader {
   close(): Promise<void>;
 }
 
-export interface ReaderOptions extends ClipFlags {
+interface ReaderOptions extends ClipFlags {
   /** For flow: add the frame after each window where there is one, since the flow of a window's last frame leads there. */
   readonly following?: boolean;
   /** What the networks take; I3D's as published where left out. */

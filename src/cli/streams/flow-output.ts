@@ -11,7 +11,7 @@ import { encodeFlo } from '../../io/flo.ts';
 
 export type FolderFormat = 'flo' | 'png';
 
-export interface OutputOptions {
+interface OutputOptions {
   /** What a folder is filled with. */
   readonly format: FolderFormat;
   /** Length that gets the full colour, in pixels; where left out, the longest of the first group. */
@@ -21,7 +21,7 @@ export interface OutputOptions {
 }
 
 /** Groups of flow, T×H×W×2 in pixels. */
-export type FlowGroups = AsyncIterable<FloatTensor>;
+type FlowGroups = AsyncIterable<FloatTensor>;
 
 /**
  * Writes flow to `path`; its extension says how, and without one it is a folder.

@@ -9,9 +9,6 @@ import { cutOut, type I3dInput, preprocessGeometry } from '../../models/frames.t
 import type { Session } from '../session.ts';
 import type { ClipWindow } from './window-stream.ts';
 
-/** Pixels that I3D's flow is clipped at. */
-export const FLOW_BOUND = 20;
-
 export interface FlowSource {
   /** T×H×W×2, −1 … 1, with as many frames as the window. Asked for in the order of the windows. */
   of(window: ClipWindow): Promise<FloatTensor>;
@@ -83,7 +80,7 @@ function toBytes(values: Uint8Array | Float32Array): Uint8Array {
 export type FlowUnits = 'pixels' | 'scaled';
 
 /** What of a model the units and the size of its flow depend on. */
-export type FlowSpec = Pick<ModelSpec, 'shortSide' | 'size' | 'flowBound'>;
+type FlowSpec = Pick<ModelSpec, 'shortSide' | 'size' | 'flowBound'>;
 
 /** Frames whose values are looked at before anything slow begins. */
 const LOOKED_AT = 64;

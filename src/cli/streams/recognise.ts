@@ -28,7 +28,7 @@ export interface Networks {
   readonly flow?: { readonly network: StreamNetwork; readonly source: FlowSource } | undefined;
 }
 
-export interface RecogniseOptions extends DeviceFlags {
+interface RecogniseOptions extends DeviceFlags {
   readonly top: number;
   readonly fusion?: FusionMode | undefined;
   readonly weights?: readonly [rgb: number, flow: number] | undefined;

@@ -1,7 +1,7 @@
 /** @file Where the time of a command goes. */
 
 /** What a command does. Most of it at the same time: the next window is decoded while the network looks at one. */
-export type Phase = 'decode' | 'prepare' | 'flow' | 'compile' | 'run';
+type Phase = 'decode' | 'prepare' | 'flow' | 'compile' | 'run';
 
 /** Seconds in which a phase was going on, and of the whole by the clock. */
 export type Spent = Readonly<Record<Phase | 'total', number>>;

@@ -4,7 +4,6 @@
  */
 
 import { type ConcatAttributes, concat } from '../../ops/concat.ts';
-import { reshape } from '../../ops/reshape.ts';
 import { type Graph, isOp, type Node, producers, type ValueId } from '../graph.ts';
 
 export function concatInPlace(graph: Graph): Graph {
@@ -29,7 +28,7 @@ function fits(graph: Graph, node: Node<ConcatAttributes>, makers: Map<ValueId, N
   return node.inputs.every((value, i) => {
     const maker = makers.get(value);
     // Graph inputs, and values that share memory already, stay where they are.
-    if (!maker || isOp(maker, reshape) || isOp(maker, concat) || sliced.has(value)) return false;
+    if (!maker || maker.operator.view || isOp(maker, concat) || sliced.has(value)) return false;
     // A dispatch may not read and write one range, so nothing may be made from a slice beside it.
     if (maker.inputs.some((source) => inputs.has(source))) return false;
     const channels = graph.values[value]!.type.shape.at(-1)!;

@@ -12,7 +12,7 @@
 
 import { floatToHalf, HALF_MAX } from '../../core/half.ts';
 import type { Binding } from '../../core/kernel.ts';
-import { type Activation, epilogue, epilogueUniform } from '../pointwise/activation.ts';
+import { type Activation, epilogue, epilogueFunctions, epilogueUniform } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { constant, repeat, struct } from '../shared/wgsl.ts';
@@ -137,7 +137,7 @@ export const outputBindings = (outputs: readonly View[]): Binding[] =>
  * `store_inside(pixel, oc4, value, bias)`.
  */
 export function storeFunction({ outputs, activation }: Pick<Conv3dProblem, 'outputs' | 'activation'>): string {
-  const { declarations, stored } = epilogue(activation);
+  const end = epilogue(activation);
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
     return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = ${elementOf(outputs[i]!).narrow('v')};`;
@@ -147,14 +147,14 @@ export function storeFunction({ outputs, activation }: Pick<Conv3dProblem, 'outp
     (i) => (i < outputs.length - 1 ? `if (oc4 < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`),
     '',
   );
-  return /* wgsl */ `${declarations}
+  return /* wgsl */ `${epilogueFunctions(end)}
 fn bias_of(oc4: u32) -> vec4f {
   return bias[min(oc4, p.cout4 - 1u)];
 }
 
 fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
   let sum = value + bias;
-  let v = ${stored('sum', '4u * oc4')};
+  let v = ${end.stored('sum', '4u * oc4')};
   ${chain}
 }
 

@@ -46,7 +46,7 @@ export function normalizeGradientPartials(problem: NormalizeGradientProblem, swe
     name: `${REDUCTION.name}${suffix(activation)}`,
     sweep,
     epsilon,
-    declarations: epilogueGradient(activation).declarations,
+    functions: epilogueGradient(activation).functions,
     inputs: [
       { binding: 'x', view: x },
       { binding: 'dy', view: dy },
@@ -120,7 +120,7 @@ export function normalizeGradient({ x, dy, dx, activation }: NormalizeGradientPr
     },
     storage: ['x', 'dy', 'coefficients', 'dx'].map((name) => storage(name)),
     workgroups: sweepGrid(dx, sweep),
-    body: `${epilogueGradient(activation).declarations}${sweepMain(sweep, {
+    body: `${epilogueGradient(activation).functions}${sweepMain(sweep, {
       setup: /* wgsl */ `let center = coefficients[c];
   let scale = coefficients[p.c4 + c];
   let shift = coefficients[2u * p.c4 + c];

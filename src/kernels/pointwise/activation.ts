@@ -1,7 +1,7 @@
 /** @file The end of a kernel: what it does to its results before it stores them, a function of the table in functions.ts. */
 
 import { rectified, reluLimit } from '../shared/float_bits.ts';
-import { declarations, UNARY, UNARY_NAMES, type UnaryName } from './functions.ts';
+import { shaderFunctions, UNARY, UNARY_NAMES, type UnaryName } from './functions.ts';
 
 /** The function in an epilogue. */
 export type Activation = 'none' | UnaryName;
@@ -11,8 +11,8 @@ export const ACTIVATIONS: readonly Activation[] = ['none', ...UNARY_NAMES];
 const keepsZero = (activation: Activation): boolean => activation === 'none' || UNARY[activation].value(0) === 0;
 
 export interface Epilogue {
-  /** WGSL for the shader's beginning: nothing, or whole lines. */
-  readonly declarations: string;
+  /** WGSL of a function that `stored` calls, for `shaderFunctions`; nothing where it calls none. */
+  readonly source: string;
   /**
    * WGSL: what is stored of `v`, which must be a name.
    * @param channel Of `v`, or of the first of its lanes; u32
@@ -31,23 +31,17 @@ export const epilogueUniform = (activation: Activation, channels: number): numbe
 /** For a kernel with the uniform that `epilogueUniform` gives. */
 export function epilogue(activation: Activation, lanes: 1 | 4 = 4): Epilogue {
   if (activation === 'none' || activation === 'relu') {
-    return { declarations: '', stored: (v) => rectified(v, 'p.relu', lanes) };
+    return { source: '', stored: (v) => rectified(v, 'p.relu', lanes) };
   }
   const first = (channel: string): string => (lanes === 4 ? `${channel} + vec4u(0, 1, 2, 3)` : channel);
   const limit = lanes === 4 ? 'vec4u(u32(p.relu))' : 'u32(p.relu)';
   return {
-    declarations: withDeclarations([valueSource(activation, lanes)], lanes),
+    source: valueSource(activation, lanes),
     stored: (v, channel) =>
       keepsZero(activation)
         ? `activation_of(${v})`
         : `select(${lanes === 4 ? 'vec4f(0)' : '0.0'}, activation_of(${v}), ${first(channel)} < ${limit})`,
   };
-}
-
-/** WGSL of functions of V, a vec4f or an f32, with what they call. */
-function withDeclarations(sources: readonly string[], lanes: 1 | 4): string {
-  const text = sources.join('\n');
-  return `${declarations(text, lanes)}${text}\n`;
 }
 
 /** NaN where x is NaN. */
@@ -56,11 +50,9 @@ function valueSource(name: UnaryName, lanes: 1 | 4): string {
   return `fn activation_of(x: V) -> V { return select(${wgsl}, x, is_nan(x)); }`;
 }
 
-const gradientSource = (name: UnaryName): string =>
+/** WGSL of `gradient_of(v, dy)`: the gradient by x from dy and what the row in functions.ts says, x or y. */
+export const gradientSource = (name: UnaryName): string =>
   `fn gradient_of(v: V, dy: V) -> V { return ${UNARY[name].gradient.wgsl}; }`;
-
-/** WGSL of `gradient_of(v, dy)`, of vec4f: the gradient by x from dy and what the row in functions.ts says, x or y. */
-export const gradientDeclarations = (name: UnaryName): string => withDeclarations([gradientSource(name)], 4);
 
 /** Whether the gradient is 0 in the padding lanes, where x and dy are 0, without a mask. */
 export function gradientKeepsZero(name: UnaryName): boolean {
@@ -70,16 +62,21 @@ export function gradientKeepsZero(name: UnaryName): boolean {
 
 /** The gradient through an epilogue where what went into the activation is computed again. */
 export function epilogueGradient(activation: Activation): {
-  readonly declarations: string;
+  readonly functions: string;
   /** @param v WGSL of the argument */
   readonly through: (v: string, dy: string) => string;
 } {
-  if (activation === 'none') return { declarations: '', through: (_, dy) => dy };
+  if (activation === 'none') return { functions: '', through: (_, dy) => dy };
+  const gradient = gradientSource(activation);
   if (UNARY[activation].gradient.by !== 'y') {
-    return { declarations: gradientDeclarations(activation), through: (v, dy) => `gradient_of(${v}, ${dy})` };
+    return { functions: shaderFunctions([gradient]), through: (v, dy) => `gradient_of(${v}, ${dy})` };
   }
   return {
-    declarations: withDeclarations([valueSource(activation, 4), gradientSource(activation)], 4),
+    functions: shaderFunctions([valueSource(activation, 4), gradient]),
     through: (v, dy) => `gradient_of(activation_of(${v}), ${dy})`,
   };
 }
+
+/** The WGSL of an epilogue's function and what it calls, whole lines, for shaders without other functions of the table. */
+export const epilogueFunctions = ({ source }: Epilogue, lanes: 1 | 4 = 4): string =>
+  shaderFunctions([source], '', lanes);

@@ -5,7 +5,7 @@ import { ONE_EACH } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import type { Activation } from './activation.ts';
 import { type BroadcastInputs, type ElementwiseInput, elementwise } from './elementwise.ts';
-import { BINARY, type BinaryName, declarations } from './functions.ts';
+import { BINARY, type BinaryName } from './functions.ts';
 
 export interface BinaryProblem {
   readonly fn: BinaryName;
@@ -26,7 +26,6 @@ export function binary({ fn, a, b, y, activation, broadcast }: BinaryProblem, sw
     broadcast,
     y,
     activation,
-    declarations: declarations(expression),
     expression,
     masked: value(0, 0) !== 0 || splats(broadcast),
     sweep,
@@ -35,8 +34,8 @@ export function binary({ fn, a, b, y, activation, broadcast }: BinaryProblem, sw
 
 export interface BinaryGradientProblem {
   readonly fn: BinaryName;
-  /** The operand by which it is: 0 for a, 1 for b. */
-  readonly of: 0 | 1;
+  /** The operand by which it is. */
+  readonly of: 'a' | 'b';
   /** a, b, dy. */
   readonly inputs: readonly [ElementwiseInput, ElementwiseInput, ElementwiseInput];
   /** The gradient by the operand as often as it is repeated: of the shape of dy. */
@@ -49,12 +48,11 @@ export function binaryGradient({ fn, of, inputs, dx, broadcast }: BinaryGradient
   const derivative = BINARY[fn].gradients[of];
   const expression = derivative ? derivative.wgsl('in0', 'in1', 'in2') : 'in2';
   return elementwise({
-    name: `${fn}_gradient ${'ab'[of]}`,
+    name: `${fn}_gradient ${of}`,
     inputs,
     broadcast,
     y: dx,
     activation: 'none',
-    declarations: declarations(expression),
     expression,
     masked: (derivative?.value(0, 0, 0) ?? 0) !== 0 || splats(broadcast),
     sweep,

@@ -1,6 +1,5 @@
 /**
- * @file Copies channels of x to channels of y: concatenation and slices where the offset is no multiple of 4 (otherwise a view
- * does without a copy). Scalar by scalar, because x's and y's vec4 do not line up and a vec4 of y may belong to two copies.
+ * @file Copies x to channels of y: concatenation where the offset is no multiple of 4 (otherwise a view does without a copy). Scalar by scalar, because x's and y's vec4 do not line up and a vec4 of y may belong to two copies.
  * The copy that writes y's last channel zeroes y's padding lanes as well.
  */
 
@@ -12,10 +11,6 @@ export interface CopyChannelsProblem {
   readonly x: View;
   /** The same pixels. */
   readonly y: View;
-  /** First channel of x that is copied; 0 where left out. */
-  readonly from?: number;
-  /** How many; all of x where left out. */
-  readonly channels?: number;
   /** Channel of y that the first one goes to. */
   readonly offset: number;
 }
@@ -34,7 +29,8 @@ const Params = struct('CopyChannels', {
 
 /** Bindings: x, y, both as `array<f32>`. */
 export function copyChannels(problem: CopyChannelsProblem, workgroupSize = 64): Kernel {
-  const { x, y, offset, from = 0, channels = x.shape[4] } = problem;
+  const { x, y, offset } = problem;
+  const channels = x.shape[4];
   const lanes = offset + channels === y.shape[4] ? 4 * vec4s(y.shape[4]) - offset : channels;
   return kernel({
     name: 'copy_channels',
@@ -43,7 +39,7 @@ export function copyChannels(problem: CopyChannelsProblem, workgroupSize = 64): 
       pixels: pixelsOf(y),
       channels,
       lanes,
-      x_base: 4 * x.base + from,
+      x_base: 4 * x.base,
       x_stride: 4 * x.stride,
       y_base: 4 * y.base + offset,
       y_stride: 4 * y.stride,

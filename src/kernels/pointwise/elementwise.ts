@@ -6,10 +6,11 @@
 
 import type { Binding, Kernel } from '../../core/kernel.ts';
 import { axesOf, type Broadcast } from '../shared/broadcast.ts';
-import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
+import { type ChannelSweep, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import { type Activation, epilogue, epilogueUniform } from './activation.ts';
+import { shaderFunctions } from './functions.ts';
 
 export interface ElementwiseInput {
   /** Inputs that lie in one buffer name one binding: WebGPU allows no two writable bindings of a range. */
@@ -32,8 +33,8 @@ interface Elementwise {
   readonly broadcast?: BroadcastInputs | undefined;
   /** Per-channel vectors. */
   readonly constants?: readonly Binding[];
-  /** WGSL of functions that the expression calls. */
-  readonly declarations?: string;
+  /** WGSL of a function that the expression calls; those of the table in functions.ts are known. */
+  readonly source?: string;
   /** WGSL once per thread, from the constants and `c`, the channel in vec4. */
   readonly setup?: string;
   readonly y: View;
@@ -53,7 +54,7 @@ export function elementwise(source: Elementwise): Kernel {
   // A struct of two operands serves one as well, which then counts twice.
   const operands = inputs.length > 1 ? inputs : [inputs[0]!, inputs[0]!];
   const bindings = new Map(inputs.map(({ binding }) => [binding.name, binding]));
-  const { declarations, stored } = epilogue(activation);
+  const end = epilogue(activation);
   const values: Record<string, number> = {
     ...sweepValues(y, sweep),
     relu: epilogueUniform(activation, y.shape[4]),
@@ -73,17 +74,19 @@ export function elementwise(source: Elementwise): Kernel {
     values,
     storage: [...bindings.values(), ...(source.constants ?? []), storage('y')],
     workgroups: sweepGrid(y, sweep),
-    body: `${source.declarations ?? ''}${declarations}${sweepMain(sweep, {
+    body: `${shaderFunctions([source.source ?? '', end.source], expression)}${sweepMain(sweep, {
       setup: source.setup ?? '',
       each: /* wgsl */ `${broadcast && broadcast.sizes.length > 0 ? `${axesOf('pixel + p.first', broadcast.sizes.length)}\n    ` : ''}${repeat(inputs.length, (i) => `let in${i} = ${loaded(inputs[i]!, i, broadcast)};`, '\n    ')}
     let value = ${expression};
-    y[p.y_base + pixel * p.y_stride + c] = ${stored('value', '4u * c')};`,
+    y[p.y_base + pixel * p.y_stride + c] = ${end.stored('value', '4u * c')};`,
     })}`,
   });
 }
 
-const numbered = <T>(list: readonly T[], values: (item: T, i: number) => Record<string, number>): Record<string, number> =>
-  Object.assign({}, ...list.map(values));
+const numbered = <T>(
+  list: readonly T[],
+  values: (item: T, i: number) => Record<string, number>,
+): Record<string, number> => Object.assign({}, ...list.map(values));
 
 function broadcastValues({ sizes, steps, repeated, first }: BroadcastInputs): Record<string, number> {
   return {

@@ -244,7 +244,7 @@ export interface BinaryFunction {
   readonly wgsl: (a: string, b: string) => string;
   readonly value: (a: number, b: number) => number;
   /** By a and by b, where it is more than dy itself. */
-  readonly gradients: readonly [BinaryDerivative | undefined, BinaryDerivative | undefined];
+  readonly gradients: { readonly a?: BinaryDerivative; readonly b?: BinaryDerivative };
   readonly flops: number;
 }
 
@@ -264,38 +264,38 @@ function extremum(name: 'max' | 'min'): BinaryFunction {
   return {
     wgsl: (a, b) => `select(select(${name}(${a}, ${b}), ${a}, is_nan(${a})), ${b}, is_nan(${b}))`,
     value,
-    gradients: [
-      { wgsl, value: share },
-      { wgsl: (a, b, dy) => wgsl(b, a, dy), value: (a, b, dy) => share(b, a, dy) },
-    ],
+    gradients: {
+      a: { wgsl, value: share },
+      b: { wgsl: (a, b, dy) => wgsl(b, a, dy), value: (a, b, dy) => share(b, a, dy) },
+    },
     flops: 1,
   };
 }
 
 const BINARY_ROWS = {
-  add: { wgsl: (a, b) => `${a} + ${b}`, value: (a, b) => a + b, gradients: [undefined, undefined], flops: 1 },
+  add: { wgsl: (a, b) => `${a} + ${b}`, value: (a, b) => a + b, gradients: {}, flops: 1 },
   sub: {
     wgsl: (a, b) => `${a} - ${b}`,
     value: (a, b) => a - b,
-    gradients: [undefined, { wgsl: (_, __, dy) => `-${dy}`, value: (_, __, dy) => -dy }],
+    gradients: { b: { wgsl: (_, __, dy) => `-${dy}`, value: (_, __, dy) => -dy } },
     flops: 1,
   },
   mul: {
     wgsl: (a, b) => `${a} * ${b}`,
     value: (a, b) => a * b,
-    gradients: [
-      { wgsl: (_, b, dy) => `${dy} * ${b}`, value: (_, b, dy) => dy * b },
-      { wgsl: (a, _, dy) => `${dy} * ${a}`, value: (a, _, dy) => dy * a },
-    ],
+    gradients: {
+      a: { wgsl: (_, b, dy) => `${dy} * ${b}`, value: (_, b, dy) => dy * b },
+      b: { wgsl: (a, _, dy) => `${dy} * ${a}`, value: (a, _, dy) => dy * a },
+    },
     flops: 1,
   },
   div: {
     wgsl: (a, b) => `${a} / ${b}`,
     value: (a, b) => a / b,
-    gradients: [
-      { wgsl: (_, b, dy) => `${dy} / ${b}`, value: (_, b, dy) => dy / b },
-      { wgsl: (a, b, dy) => `-${dy} * (${a} / ${b} / ${b})`, value: (a, b, dy) => -dy * (a / b / b) },
-    ],
+    gradients: {
+      a: { wgsl: (_, b, dy) => `${dy} / ${b}`, value: (_, b, dy) => dy / b },
+      b: { wgsl: (a, b, dy) => `-${dy} * (${a} / ${b} / ${b})`, value: (a, b, dy) => -dy * (a / b / b) },
+    },
     flops: 1,
   },
   max: extremum('max'),
@@ -306,15 +306,24 @@ export type BinaryName = keyof typeof BINARY_ROWS;
 export const BINARY: Readonly<Record<BinaryName, BinaryFunction>> = BINARY_ROWS;
 export const BINARY_NAMES = Object.keys(BINARY_ROWS) as readonly BinaryName[];
 
-/** What a shader declares for WGSL from this table, whole lines: the types for so many lanes, and what `text` calls. */
-export function declarations(text: string, lanes: 1 | 4 = 4): string {
-  let found = text;
+/**
+ * The beginning of a shader with WGSL from this table: types for so many lanes, functions that are called, `sources`. Nothing where
+ * nothing is needed.
+ * @param expression Elsewhere in the shader
+ */
+export function shaderFunctions(sources: readonly string[], expression = '', lanes: 1 | 4 = 4): string {
+  const own = sources.filter((source) => source !== '').map((source) => `${source}\n`);
+  let found = [...own, expression].join('');
+  const called: string[] = [];
   for (const [name, source] of Object.entries(HELPERS).reverse()) {
-    if (found.includes(`${name}(`)) found = `${source}\n${found}`;
+    if (!found.includes(`${name}(`)) continue;
+    called.unshift(`${source}\n`);
+    found += source;
   }
-  const helpers = found.slice(0, found.length - text.length);
-  const types =
-    lanes === 4 ? { V: 'vec4f', U: 'vec4u', I: 'vec4i', B: 'vec4<bool>' } : { V: 'f32', U: 'u32', I: 'i32', B: 'bool' };
-  const used = Object.entries(types).filter(([name]) => new RegExp(`\\b${name}\\b`).test(found));
-  return `${used.map(([name, type]) => `alias ${name} = ${type};\n`).join('')}${helpers}`;
+  const types = lanes === 4 ? VECTORS : SCALARS;
+  const aliases = Object.entries(types).filter(([name]) => new RegExp(`\\b${name}\\b`).test(found));
+  return [...aliases.map(([name, type]) => `alias ${name} = ${type};\n`), ...called, ...own].join('');
 }
+
+const VECTORS = { V: 'vec4f', U: 'vec4u', I: 'vec4i', B: 'vec4<bool>' };
+const SCALARS = { V: 'f32', U: 'u32', I: 'i32', B: 'bool' };

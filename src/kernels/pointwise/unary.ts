@@ -4,7 +4,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { ONE_EACH } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import { storage } from '../shared/wgsl.ts';
-import { gradientDeclarations, gradientKeepsZero } from './activation.ts';
+import { gradientKeepsZero, gradientSource } from './activation.ts';
 import { type ElementwiseInput, elementwise } from './elementwise.ts';
 import type { UnaryName } from './functions.ts';
 
@@ -34,7 +34,7 @@ export function unaryGradient({ fn, v, dy, dx }: UnaryGradientProblem, sweep = O
     inputs: [v, dy],
     y: dx,
     activation: 'none',
-    declarations: gradientDeclarations(fn),
+    source: gradientSource(fn),
     expression: 'gradient_of(in0, in1)',
     masked: !gradientKeepsZero(fn),
     sweep,

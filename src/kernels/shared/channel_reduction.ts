@@ -42,7 +42,7 @@ interface Partials extends Reduction {
   /** Bindings of per-channel vectors. */
   readonly vectors?: readonly string[];
   /** WGSL at the shader's beginning: functions that `each` calls. */
-  readonly declarations?: string;
+  readonly functions?: string;
   /** WGSL before the first pixel; knows `c`. */
   readonly setup?: string;
   /** WGSL for a pixel: adds `in0` and `in1` to `s0` and `s1`. */
@@ -79,7 +79,7 @@ export function channelPartials(source: Partials): Kernel {
       storage('partials'),
     ],
     workgroups: sweepGrid(in0, sweep),
-    body: `${source.declarations ?? ''}${sweepMain(sweep, {
+    body: `${source.functions ?? ''}${sweepMain(sweep, {
       setup: `${repeat(quantities, (i) => `var s${i} = vec4f(0);`, ' ')}\n  ${source.setup ?? ''}`,
       each: `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n    ')}
     ${source.each}`,

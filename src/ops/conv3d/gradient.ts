@@ -57,6 +57,7 @@ function expectOutput(geometry: WindowGeometry, size: Triple, dy: TensorType): v
 /** Inputs: x and dy, N×T×H×W×C. Output: dW, kt×kh×kw×(Cin/groups)×Cout. */
 export const conv3dWeightGradient = defineOperator<WeightGradientAttributes>({
   type: 'conv3dWeightGradient',
+  keepsPadding: true,
   infer(attributes, [x, dy]) {
     const [n, , , , cin] = expectVolume(x, 'its input x');
     const [samples, , , , cout] = expectVolume(dy, 'its input dy');
@@ -77,6 +78,7 @@ export const conv3dWeightGradient = defineOperator<WeightGradientAttributes>({
 /** Inputs: dy (N×T×H×W×Cout) and the convolution's weights, or Cin×Cout of a linear layer. Output: dx, N×`size`×Cin. */
 export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
   type: 'conv3dInputGradient',
+  keepsPadding: true,
   infer(attributes, [dy, weights]) {
     const [n, , , , channels] = expectVolume(dy, 'its input dy');
     const { kernel, inner, cout } = windowOf(weights!.shape);

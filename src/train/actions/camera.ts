@@ -15,7 +15,7 @@ export interface View {
   readonly roll: number;
 }
 
-export interface Camera {
+interface Camera {
   readonly at: (seconds: number) => View;
   /** Where the ground under the figure is, share of the picture's height. */
   readonly ground: number;

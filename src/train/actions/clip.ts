@@ -12,7 +12,7 @@ import { Sensor } from './sensor.ts';
 import { skeleton } from './skeleton.ts';
 import { luminance, Noise, thingColor } from './texture.ts';
 
-export interface Shot {
+interface Shot {
   readonly frames: number;
   /** Pixels of either side. */
   readonly size: number;

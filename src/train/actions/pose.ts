@@ -53,7 +53,7 @@ export type Motion = (seconds: number) => Pose;
  * @param raise Degrees from hanging down (0) over level (90) to straight up (180); negative goes the other way.
  * @param front Degrees from outwards (0) to forwards (90) and across the chest (beyond 90).
  */
-export function aim(side: Side, raise: number, front: number): Vec3 {
+function aim(side: Side, raise: number, front: number): Vec3 {
   const [r, f] = [raise * DEGREE, front * DEGREE];
   return [side * Math.sin(r) * Math.cos(f), -Math.cos(r), Math.sin(r) * Math.sin(f)];
 }

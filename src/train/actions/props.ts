@@ -79,7 +79,7 @@ export class Passers {
 }
 
 /** How a figure darkens what is below and behind it. */
-export interface Shadow {
+interface Shadow {
   /** Under the feet, 0 … 1. */
   readonly ground: number;
   /** On a wall, 0 … 1. */

@@ -25,7 +25,7 @@ export function length(a: Vec3): number {
   return Math.sqrt(dot(a, a));
 }
 
-export function unit(a: Vec3): Vec3 {
+function unit(a: Vec3): Vec3 {
   return scale(a, 1 / Math.max(length(a), 1e-9));
 }
 

@@ -5,7 +5,7 @@ import { InputError } from '../../core/errors.ts';
 import { ACTIONS, type ActionClipOptions, actionClip } from '../actions/index.ts';
 import type { ClipSet, LabelledClip, Split } from './clip.ts';
 
-export interface GeneratedSetOptions extends Omit<ActionClipOptions, 'action' | 'seed'> {
+interface GeneratedSetOptions extends Omit<ActionClipOptions, 'action' | 'seed'> {
   /** Training clips of each class. */
   readonly train: number;
   /** Test clips of each class; 0 where left out. */

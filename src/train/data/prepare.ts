@@ -6,7 +6,7 @@ import type { Stream } from './batch.ts';
 import type { ClipSet, LabelledClip } from './clip.ts';
 import type { ClipCache } from './clip_cache.ts';
 
-export interface PreparedClip extends LabelledClip {
+interface PreparedClip extends LabelledClip {
   /** Of the cached frames. */
   readonly frames: number;
   /** Pixels. */
@@ -25,7 +25,7 @@ export interface PreparedSet extends ClipSet {
   readonly skipped: readonly SkippedClip[];
 }
 
-export interface PrepareOptions {
+interface PrepareOptions {
   readonly stream: Stream;
   readonly onProgress?: (done: number, total: number) => void;
   /** Called once for each clip that cannot be read. */

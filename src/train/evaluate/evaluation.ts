@@ -45,7 +45,7 @@ export interface ClassificationMetrics {
 /** Each stream by itself, and both together where there are two. */
 export type Evaluation = Partial<Record<Stream | 'fused', ClassificationMetrics>>;
 
-export interface ScoreOptions {
+interface ScoreOptions {
   readonly split: Split | 'all';
   /** Windows of a clip. */
   readonly windows: number;
@@ -150,7 +150,7 @@ const isBefore = (p: number, index: number, other: number, otherIndex: number): 
   p > other || (p === other && index < otherIndex);
 
 /** Both streams of the clips that both have seen. */
-export function fuseClips(rgb: readonly ScoredClip[], flow: readonly ScoredClip[]): ScoredClip[] {
+function fuseClips(rgb: readonly ScoredClip[], flow: readonly ScoredClip[]): ScoredClip[] {
   const byPath = new Map(flow.map((clip) => [clip.path, clip.probabilities]));
   return rgb.flatMap(({ path, label, probabilities }) => {
     const other = byPath.get(path);

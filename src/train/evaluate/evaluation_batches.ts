@@ -6,7 +6,7 @@ import type { Split } from '../data/clip.ts';
 import type { ClipCache } from '../data/clip_cache.ts';
 import type { PreparedSet } from '../data/prepare.ts';
 
-export interface EvaluationOptions extends BatchSize {
+interface EvaluationOptions extends BatchSize {
   /** Windows of a clip, fewer where it is too short for so many different ones; 4 where left out. */
   readonly windows?: number | undefined;
   /** `test` where left out. */

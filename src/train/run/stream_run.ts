@@ -58,7 +58,7 @@ export interface RunContext {
   gpu(): Promise<Gpu>;
 }
 
-export interface StreamResult {
+interface StreamResult {
   readonly plan: StreamPlan;
   /** Before the last step only where the run was interrupted. */
   readonly position: Position;

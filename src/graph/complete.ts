@@ -1,0 +1,45 @@
+/**
+ * @file What a plan adds to an operator's candidates, so that operators need not know of it: parameters where their kernels bind
+ * inputs, and zeros in the padding lanes of what they write.
+ */
+
+import { clearPadding } from '../kernels/pointwise/clear_padding.ts';
+import { vec4s } from '../kernels/shared/view.ts';
+import {
+  type Argument,
+  type Candidate,
+  type ConstantArgument,
+  type LoweredDispatch,
+  type NodeOperands,
+  type Operator,
+  output,
+} from '../ops/operator.ts';
+import { padInto } from './stored.ts';
+
+export function completed(
+  candidates: readonly Candidate[],
+  { keepsPadding }: Operator,
+  { inputs, outputs }: NodeOperands,
+): readonly Candidate[] {
+  const spoilt = keepsPadding ? [] : outputs.flatMap(({ view }, i) => (view.shape[4] % 4 === 0 ? [] : [{ view, i }]));
+  const clearing = spoilt.map(({ view, i }): LoweredDispatch => ({ kernel: clearPadding(view), args: [output(i)] }));
+  const resolve = (argument: Argument): Argument =>
+    argument.from === 'input' && inputs[argument.index]!.storage < 0 ? parameter(argument.index) : argument;
+  const parameter = (index: number): ConstantArgument => ({
+    from: 'constant',
+    layout: 'padded',
+    inputs: [index],
+    make([{ data } = { data: new Float32Array() }]) {
+      const { view } = inputs[index]!;
+      const [n, t, h, w, channels] = view.shape;
+      const stored = new Float32Array(n * t * h * w * 4 * vec4s(channels));
+      padInto(stored, data, view);
+      return stored;
+    },
+  });
+  if (clearing.length === 0 && inputs.every(({ storage }) => storage >= 0)) return candidates;
+  return candidates.map((candidate) => ({
+    ...candidate,
+    lower: () => [...candidate.lower().map(({ kernel, args }) => ({ kernel, args: args.map(resolve) })), ...clearing],
+  }));
+}
