@@ -62,7 +62,6 @@ export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/bu
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
-export { indexedDbTuning } from './graph/indexeddb_tuning.ts';
 export { DeviceParameters } from './graph/parameters.ts';
 export type { Activations } from './graph/passes/half_activations.ts';
 export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
@@ -114,12 +113,14 @@ export { type Window, type WindowRequest, windows } from './i3d/windows.ts';
 // Formats, from bytes.
 export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
+export { indexedDbTuning } from './io/indexeddb_tuning.ts';
 export { decodeNpy, encodeNpy } from './io/npy.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators and kernels of one's own.
 export type { Triple } from './kernels/conv3d/problem.ts';
+export type { BinaryName, UnaryName } from './kernels/pointwise/functions.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
 export {

@@ -16,6 +16,7 @@ export {
   activation,
   addModel,
   averageLogits,
+  type BinaryName,
   type Binding,
   type BindingKind,
   type ByteSource,
@@ -181,6 +182,7 @@ export {
   topK,
   trainingGraph,
   tune,
+  type UnaryName,
   type Value,
   type ValueId,
   type ValueRef,
@@ -210,8 +212,7 @@ export { decodeFrames, openClip, openFrames } from './io/video.ts';
 export { loadWeights, saveSafetensors } from './io/weights.ts';
 // Training and evaluation.
 export type { ClipSource, LabelledClip, Split } from './train/data/clip.ts';
-export type { ClipCache } from './train/data/clip_cache.ts';
-export { type ClipCaches, type ClipCachesOptions, clipCaches } from './train/data/clip_caches.ts';
+export { type ClipCache, type ClipCaches, type ClipCachesOptions, clipCaches } from './train/data/clip_cache.ts';
 export { type ClipSet, type ClipSetOptions, type HoldOut, readClipSet } from './train/data/clip_set.ts';
 export type { SkippedClip } from './train/data/prepare.ts';
 export { type EvaluateModelsOptions, evaluateModels, type ModelsEvaluation } from './train/evaluate/evaluate_models.ts';

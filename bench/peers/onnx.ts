@@ -1,6 +1,6 @@
 /** @file Writes a network as an ONNX model: as much of onnx.proto as convolutions, pools and concatenations take. */
 
-import { ByteWriter } from '../../src/io/protobuf.ts';
+import { ByteWriter } from '../../test/io/tensorflow_writer.ts';
 import type { Layer, Network, NetworkTensor } from './network.ts';
 
 const IR_VERSION = 8;

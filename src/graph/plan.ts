@@ -14,13 +14,13 @@ import type { Program } from '../gpu/program.ts';
 import { type Upload, UploadRing } from '../gpu/upload.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { viewOf } from '../kernels/shared/layout.ts';
+import { padInto, unpad } from '../kernels/shared/stored.ts';
 import type { View } from '../kernels/shared/view.ts';
 import { storedBytes, type TensorType } from '../ops/operator.ts';
 import type { PlanBuffers } from './buffers.ts';
 import { type Graph, graphChecked } from './graph.ts';
 import type { DeviceParameters } from './parameters.ts';
 import type { StorageMap } from './storage.ts';
-import { padInto, unpad } from './stored.ts';
 
 /** One node of a plan. */
 export interface PlanRow {

@@ -11,10 +11,10 @@ import { DisposedError } from '../gpu/errors.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { packChannels } from '../kernels/conv3d/problem.ts';
 import { viewShape } from '../kernels/shared/layout.ts';
+import { unpad } from '../kernels/shared/stored.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { f32, storedBytes } from '../ops/operator.ts';
 import { type Graph, graphChecked } from './graph.ts';
-import { unpad } from './stored.ts';
 
 interface Entry {
   readonly shape: Shape;

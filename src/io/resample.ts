@@ -117,18 +117,3 @@ export class Resampler {
     return count;
   }
 }
-
-/**
- * The index of the source frame that each output shows.
- * @param times seconds after the first frame, not decreasing, one per source frame.
- * @param end seconds at which the last frame ends.
- */
-export function resampleIndices(times: ArrayLike<number>, end: number, fps: FrameRate): number[] {
-  const resampler = new Resampler(fps);
-  const indices: number[] = [];
-  for (let i = 0; i <= times.length; i++) {
-    const count = i < times.length ? resampler.push(times[i] ?? 0) : resampler.finish(end);
-    for (let n = 0; n < count; n++) indices.push(i - 1);
-  }
-  return indices;
-}

@@ -5,7 +5,7 @@
 
 import { fileError, MemoryBudget } from './bytes.ts';
 import { crc32c, maskCrc } from './crc32.ts';
-import { ByteWriter, readVarint } from './protobuf.ts';
+import { readVarint } from './protobuf.ts';
 
 const FOOTER_BYTES = 48;
 const TRAILER_BYTES = 5;
@@ -15,8 +15,6 @@ const MAGIC_HIGH = 0xdb477524;
 const UNCOMPRESSED = 0;
 const SNAPPY = 1;
 
-const BLOCK_BYTES = 4096;
-const RESTART_INTERVAL = 16;
 const MAX_KEY_BYTES = 1 << 16;
 
 interface TableEntry {
@@ -102,61 +100,4 @@ function* readBlock(table: Uint8Array, { offset, size }: Handle, budget: MemoryB
     key = next;
     yield { key, value: block.subarray(valueStart, at) } satisfies TableEntry;
   }
-}
-
-/** The bytes of a table; `entries` must be in ascending order of their keys' bytes. */
-export function encodeTable(entries: readonly TableEntry[]): Uint8Array {
-  const table = new ByteWriter();
-  const index: TableEntry[] = [];
-  let pending: TableEntry[] = [];
-  let pendingBytes = 0;
-  const flush = () => {
-    const last = pending.at(-1);
-    if (!last) return;
-    index.push({ key: last.key, value: writeBlock(table, pending, RESTART_INTERVAL) });
-    pending = [];
-    pendingBytes = 0;
-  };
-  for (const entry of entries) {
-    pending.push(entry);
-    pendingBytes += entry.key.length + entry.value.length;
-    if (pendingBytes >= BLOCK_BYTES) flush();
-  }
-  flush();
-  const handles = new ByteWriter()
-    .bytes(writeBlock(table, [], 1))
-    .bytes(writeBlock(table, index, 1))
-    .finish();
-  const padding = new Uint8Array(FOOTER_BYTES - 8 - handles.length);
-  return table.bytes(handles).bytes(padding).fixed32(MAGIC_LOW).fixed32(MAGIC_HIGH).finish();
-}
-
-/** Appends a block; its encoded handle is returned. */
-function writeBlock(table: ByteWriter, entries: readonly TableEntry[], restartInterval: number): Uint8Array {
-  const block = new ByteWriter();
-  const restarts: number[] = [0];
-  let previous: Uint8Array = new Uint8Array(0);
-  entries.forEach(({ key, value }, i) => {
-    let shared = 0;
-    if (i % restartInterval !== 0) {
-      while (shared < previous.length && shared < key.length && previous[shared] === key[shared]) shared++;
-    } else if (i > 0) {
-      restarts.push(block.length);
-    }
-    block
-      .varint(shared)
-      .varint(key.length - shared)
-      .varint(value.length)
-      .bytes(key.subarray(shared))
-      .bytes(value);
-    previous = key;
-  });
-  for (const restart of restarts) block.fixed32(restart);
-  block.fixed32(restarts.length);
-
-  const offset = table.length;
-  const size = block.length;
-  const contents = block.byte(UNCOMPRESSED).finish();
-  table.bytes(contents).fixed32(maskCrc(crc32c(contents)));
-  return new ByteWriter().varint(offset).varint(size).finish();
 }

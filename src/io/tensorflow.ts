@@ -6,10 +6,10 @@
 
 import { type DType, formatShape, type Shape, type StateDict, sizeOf } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
-import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements, tensorBytes } from './bytes.ts';
+import { asBytes, type ByteSource, fileError, isPlausibleShape, itemSize, readElements } from './bytes.ts';
 import { crc32c, maskCrc } from './crc32.ts';
-import { ByteWriter, readFields } from './protobuf.ts';
-import { encodeTable, readTable } from './sstable.ts';
+import { readFields } from './protobuf.ts';
+import { readTable } from './sstable.ts';
 
 /** Numbers of enum DataType in tensorflow/core/framework/types.proto. */
 const DTYPES = new Map<number, DType>([
@@ -27,7 +27,6 @@ const DTYPES = new Map<number, DType>([
   [22, 'u32'],
   [23, 'u64'],
 ]);
-const DTYPE_NUMBERS = new Map([...DTYPES].map(([number, dtype]) => [dtype, number]));
 const DT_STRING = 7;
 
 /** Where a tensor lies. */
@@ -217,41 +216,4 @@ function checkEntry(entry: TensorFlowEntry, source: string): DType {
     );
   }
   return dtype;
-}
-
-/**
- * A checkpoint with one data file.
- * @throws InputError when a tensor's data does not fit its shape or a name is empty.
- */
-export function encodeTensorFlowCheckpoint(tensors: StateDict): { index: Uint8Array; data: Uint8Array } {
-  const encoder = new TextEncoder();
-  const named = [...tensors].map(([name, tensor]) => ({ name, tensor, key: encoder.encode(name) }));
-  named.sort((a, b) => compareBytes(a.key, b.key));
-
-  // BundleHeaderProto: num_shards = 1, version = 3 { producer = 1 }.
-  const version = new ByteWriter().varintField(1, 1).finish();
-  const header = new ByteWriter().varintField(1, 1).bytesField(3, version).finish();
-  const entries = [{ key: new Uint8Array(0), value: header }];
-  const data = new ByteWriter();
-  for (const { name, tensor, key } of named) {
-    if (name === '') throw fileError('A tensor in a TensorFlow checkpoint needs a name.');
-    const bytes = tensorBytes(name, tensor);
-    const shape = new ByteWriter();
-    for (const extent of tensor.shape) shape.bytesField(2, new ByteWriter().varintField(1, extent).finish());
-    const entry = new ByteWriter()
-      .varintField(1, DTYPE_NUMBERS.get(tensor.dtype)!)
-      .bytesField(2, shape.finish())
-      .varintField(4, data.length)
-      .varintField(5, bytes.length)
-      .fixed32Field(6, maskCrc(crc32c(bytes)));
-    entries.push({ key, value: entry.finish() });
-    data.bytes(bytes);
-  }
-  return { index: encodeTable(entries), data: data.finish() };
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }

@@ -7,7 +7,7 @@ import { type Session, withSession } from '../../src/cli/session.ts';
 import { recognise } from '../../src/cli/streams/recognise.ts';
 import { Stopwatches } from '../../src/cli/terminal/stopwatches.ts';
 import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
-import { clipCaches } from '../../src/train/data/clip_caches.ts';
+import { clipCaches } from '../../src/train/data/clip_cache.ts';
 import { parseConfig } from '../../src/train/run/config.ts';
 import { runTraining } from '../../src/train/run/run.ts';
 import { testFolder } from '../folder.ts';

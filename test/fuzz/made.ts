@@ -10,12 +10,12 @@ import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { encodeSafetensors } from '../../src/io/safetensors.ts';
-import { encodeTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import { saveCheckpoint } from '../../src/train/run/checkpoint.ts';
 import { encodeModelFile } from '../../src/train/run/model_files.ts';
 import { zeroCheckpoint } from '../cli/checkpoint.ts';
 import { fill } from '../formula.ts';
 import { writeMedia } from '../io/media.ts';
+import { encodeTensorFlowCheckpoint } from '../io/tensorflow_writer.ts';
 import type { ReaderName } from './readers.ts';
 import type { Sample } from './sample.ts';
 

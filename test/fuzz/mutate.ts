@@ -2,8 +2,9 @@
 
 import { unzipSync, zipSync } from 'fflate';
 import type { Random } from '../../src/core/random.ts';
-import { encodeTable, isTable, readTable } from '../../src/io/sstable.ts';
+import { isTable, readTable } from '../../src/io/sstable.ts';
 import { isZip } from '../../src/io/zip.ts';
+import { encodeTable } from '../io/tensorflow_writer.ts';
 
 export interface Mutant {
   readonly bytes: Uint8Array;

@@ -4,12 +4,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
 import { checkpointShapes, mapCheckpoint, modelParameters, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
-import {
-  decodeTensorFlowIndex,
-  encodeTensorFlowCheckpoint,
-  readTensorFlowCheckpoint,
-} from '../../src/io/tensorflow.ts';
+import { decodeTensorFlowIndex, readTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import { fill } from '../formula.ts';
+import { encodeTensorFlowCheckpoint } from '../io/tensorflow_writer.ts';
 import { describeWithShared } from '../shared.ts';
 import { formulaStateDict } from './end_points.ts';
 

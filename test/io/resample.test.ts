@@ -1,11 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { type ClockFacts, resampleIndices, Timeline } from '../../src/io/resample.ts';
+import { type ClockFacts, type FrameRate, Resampler, Timeline } from '../../src/io/resample.ts';
+
+/**
+ * The index of the source frame that each output shows.
+ * @param times seconds after the first frame, not decreasing, one per source frame.
+ * @param end seconds at which the last frame ends.
+ */
+function resampleIndices(times: ArrayLike<number>, end: number, fps: FrameRate): number[] {
+  const resampler = new Resampler(fps);
+  const indices: number[] = [];
+  for (let i = 0; i <= times.length; i++) {
+    const count = i < times.length ? resampler.push(times[i] ?? 0) : resampler.finish(end);
+    for (let n = 0; n < count; n++) indices.push(i - 1);
+  }
+  return indices;
+}
 
 const steady = (count: number, fps: number): number[] => Array.from({ length: count }, (_, i) => i / fps);
 const at = (count: number, from: number, to: number | 'native'): number[] =>
   resampleIndices(steady(count, from), count / from, to);
 
-describe('resampleIndices', () => {
+describe('Resampler', () => {
   it('keeps every frame at the native rate, and when the rates agree', () => {
     expect(at(5, 30, 'native')).toEqual([0, 1, 2, 3, 4]);
     for (const count of [1, 2, 33, 250, 1001]) expect(at(count, 25, 25)).toEqual([...steady(count, 1)]);

@@ -3,15 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { HostTensor, StateDict } from '../../src/core/tensor.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
 import { crc32, crc32c, maskCrc } from '../../src/io/crc32.ts';
-import { ByteWriter } from '../../src/io/protobuf.ts';
-import { encodeTable, readTable } from '../../src/io/sstable.ts';
-import {
-  decodeTensorFlowIndex,
-  encodeTensorFlowCheckpoint,
-  readTensorFlowCheckpoint,
-} from '../../src/io/tensorflow.ts';
+import { readTable } from '../../src/io/sstable.ts';
+import { decodeTensorFlowIndex, readTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import { describeWithShared } from '../shared.ts';
 import { expectOnlyInputErrors } from './corrupt.ts';
+import { ByteWriter, encodeTable, encodeTensorFlowCheckpoint } from './tensorflow_writer.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 

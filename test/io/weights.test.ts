@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
 import type { StateDict } from '../../src/core/tensor.ts';
 import { writeFileAtomic } from '../../src/io/atomic.ts';
-import { encodeTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
 import { loadWeights, saveSafetensors } from '../../src/io/weights.ts';
 import { testFolder } from '../folder.ts';
+import { encodeTensorFlowCheckpoint } from './tensorflow_writer.ts';
 
 const tensors: StateDict = new Map([['w', { dtype: 'f32', shape: [3], data: Float32Array.of(1, 2, 3) }]]);
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));

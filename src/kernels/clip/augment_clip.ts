@@ -17,7 +17,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { bounded } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 /** Values that describe a sample: top, left, height, width, flip, brightness (flow: speed), contrast, saturation. */
 export const GEOMETRY_VALUES = 8;
@@ -120,12 +120,7 @@ struct Sample {
 }
 ${clip.kind === 'flow' ? FLOW : RGB}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let pixel = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   if (pixel >= p.pixels) { return; }
   let frame = pixel / (p.size * p.size);

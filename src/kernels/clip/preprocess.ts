@@ -9,7 +9,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export interface PreprocessProblem {
   /** N×T×height×width×3 bytes, rows without padding. */
@@ -78,12 +78,7 @@ fn rgb(row: u32, column: u32) -> vec3f {
   return vec3f(byte(first), byte(first + 1u), byte(first + 2u));
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let pixel = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   if (pixel >= p.pixels) { return; }
   let at = vec2u(pixel / p.y_w % p.y_h + p.top, pixel % p.y_w + p.left);

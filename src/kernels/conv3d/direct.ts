@@ -13,7 +13,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { type Element, elementOf } from '../shared/element.ts';
 import { pixelsOf } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -40,12 +40,7 @@ export function conv3dDirect(problem: Conv3dProblem): Kernel {
 ${PIXEL_FUNCTIONS}
 ${storeFunction(problem)}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   let pixel = index / p.cout4;
   let oc4 = index % p.cout4;

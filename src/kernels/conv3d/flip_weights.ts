@@ -14,7 +14,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { vec4s } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
 export interface Conv3dTurnProblem {
   readonly taps: number;
@@ -48,12 +48,7 @@ export function conv3dTurn({ taps, cin, cout, rows }: Conv3dTurnProblem, workgro
     storage: [constant('weights', 'array<f32>'), storage('packed')],
     workgroups: foldGrid(divideUp(groups * padded * cin4, workgroupSize)),
     body: /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let row = index % p.padded;
   let c = index / p.padded % p.cin4;

@@ -43,7 +43,7 @@ import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import type { MatrixDialect, MatrixShape } from '../shared/subgroup_matrix.ts';
 import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -200,12 +200,7 @@ fn store_strip(thread: u32, first_pixel: u32, first_oc4: u32) {
   }
 }
 
-@compute @workgroup_size(${threads})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {${bandedTile(tile)}
+${entryPoint(threads, 'thread')} {${bandedTile(tile)}
 
   // One lane of each subgroup counts it, and the first lane, which is that one, says how many came before.
   let number = subgroupBroadcastFirst(atomicAdd(&drawn[0], select(0u, 1u, subgroupElect())));

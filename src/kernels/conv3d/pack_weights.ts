@@ -13,7 +13,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { vec4s } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export interface Conv3dPackProblem {
   /** Groups of rows: the taps, or those of one column where a row of the window is packed (stem.ts). */
@@ -39,12 +39,7 @@ export function conv3dPack(problem: Conv3dPackProblem, workgroupSize = 64): Kern
     storage: [constant('weights'), storage('packed')],
     workgroups: foldGrid(divideUp(count, workgroupSize)),
     body: /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   if (index >= p.count) { return; }
   let at = index / p.cout4;

@@ -17,7 +17,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { activation, element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -113,12 +113,7 @@ export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroup
     body: /* wgsl */ `
 ${storeFunction(problem)}
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let pixel = index / p.cout4;
   if (pixel >= p.pixels) { return; }

@@ -21,7 +21,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import type { Conv3dProblem } from './problem.ts';
 
 /** x after packing: where the kernel is kw wide and the output has `columns` columns. */
@@ -98,12 +98,7 @@ fn next(at: vec2i) -> vec2i {
   return select(vec2i(at.x, channel), vec2i(at.x + 1, 0), channel == i32(p.cin));
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let pixel = index / p.c4;
   let c = index % p.c4;

@@ -29,7 +29,7 @@ import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -87,6 +87,9 @@ function layoutOf({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
   return layout;
 }
 
+/** Threads of a workgroup. */
+export const tiledThreads = (tile: Conv3dTiledTile): number => layoutOf(tile).threads;
+
 /** Whether the tile's threads, workgroup memory and elements are within what the device offers. */
 export function conv3dTiledFits(profile: DeviceProfile, tile: Conv3dTiledTile): boolean {
   const { threads, xTile, wTile } = layoutOf(tile);
@@ -129,12 +132,7 @@ ${stagingFunctions(tileOf, problem.x)}
 var<workgroup> x_tile: array<${tileOf.vec4}, ${xTile}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${wTile}>;
 
-@compute @workgroup_size(${threads})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {${bandedTile(tile)}
+${entryPoint(threads, 'thread')} {${bandedTile(tile)}
 
   let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
   let steps = (quads + ${bk4 - 1}u) / ${bk4}u;

@@ -14,7 +14,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
 export interface Conv3dInputGradientProblem {
   readonly dy: View;
@@ -95,12 +95,7 @@ export function conv3dInputGradient(problem: Conv3dInputGradientProblem): Kernel
     storage: [storage('dy', type), constant('weights', type), storage('dx')],
     workgroups: foldGrid(divideUp(pixelsOf(dx) * vec4s(cin), WORKGROUP)),
     body: /* wgsl */ `
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   let pixel = index / p.cin4;
   let c4 = index % p.cin4;

@@ -10,7 +10,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { PIXEL_FUNCTIONS } from '../conv3d/problem.ts';
 import { vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat, storage } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage } from '../shared/wgsl.ts';
 import {
   type Conv3dWeightGradientProblem,
   SUM_FUNCTION,
@@ -37,12 +37,7 @@ export function conv3dWeightGradientDirect(problem: Conv3dWeightGradientProblem)
 ${PIXEL_FUNCTIONS}
 ${SUM_FUNCTION}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   let oc4 = index % p.cout4;
   let row = index / p.cout4 % (4u * p.rows4);

@@ -8,7 +8,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 const Params = struct('WeightGradientSum', {
   rows: 'u32',
@@ -50,12 +50,7 @@ export function conv3dWeightGradientSum({ dw, cin, parts }: WeightGradientSumPro
     storage: [storage('sums'), storage('dw')],
     workgroups: foldGrid(divideUp(rows * cout4, workgroupSize)),
     body: /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let row = index / p.cout4;
   if (row >= p.rows) { return; }

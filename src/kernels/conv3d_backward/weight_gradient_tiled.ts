@@ -20,7 +20,7 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { PIXEL_FUNCTIONS } from '../conv3d/problem.ts';
-import { divideUp, foldGrid, kernel, repeat, storage } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage } from '../shared/wgsl.ts';
 import {
   type Conv3dWeightGradientProblem,
   SUM_FUNCTION,
@@ -101,12 +101,7 @@ fn store(row4: u32, r: u32, oc4: u32, part: u32, value: vec4f) {
   if (row4 < p.rows4 && oc4 < p.cout4) { add_sum(((part * p.rows4 + row4) * 4u + r) * p.cout4 + oc4, value); }
 }
 
-@compute @workgroup_size(${threads})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(threads, 'thread')} {
   let tiles_m = (p.rows4 + ${bm4 - 1}u) / ${bm4}u;
   let tiles_n = (p.cout4 + ${bn4 - 1}u) / ${bn4}u;
   let index = workgroup.x + workgroup.z * grid.x;

@@ -13,7 +13,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { finiteOrNaN, ORDER_FUNCTIONS, positiveOrNaN, testNaN } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
-import { foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 const Params = struct('CrossEntropy', {
   rows: 'u32',
@@ -49,12 +49,7 @@ const values = ({ x, targets }: CrossEntropyProblem, dx: View) => ({
 });
 
 const ENTRY = /* wgsl */ `
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let row = workgroup.x + workgroup.z * grid.x;
   if (row >= p.rows) { return; }
   let c4 = (p.channels + 3u) / 4u;`;

@@ -7,7 +7,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { finiteOrNaN, ORDER_FUNCTIONS, testNaN } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
-import { foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export interface SoftmaxProblem {
   readonly x: View;
@@ -53,12 +53,7 @@ fn exponentials(pixel: u32, c: u32, peak: f32) -> vec4f {
   return select(vec4f(0), exp(x[p.x_base + pixel * p.x_stride + c] - peak), real(c));
 }
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let pixel = workgroup.x + workgroup.z * grid.x;
   if (pixel >= p.pixels) { return; }
   let c4 = (p.channels + 3u) / 4u;

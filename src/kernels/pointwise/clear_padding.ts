@@ -3,7 +3,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, struct } from '../shared/wgsl.ts';
 
 const Params = struct('ClearPadding', { pixels: 'u32', channels: 'u32', y_base: 'u32', y_stride: 'u32' });
 
@@ -17,12 +17,7 @@ export function clearPadding(y: View, workgroupSize = 64): Kernel {
     storage: [activation('y', y)],
     workgroups: foldGrid(divideUp(pixelsOf(y), workgroupSize)),
     body: /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let pixel = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   if (pixel >= p.pixels) { return; }
   let at = p.y_base + pixel * p.y_stride;

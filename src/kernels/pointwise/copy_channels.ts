@@ -5,7 +5,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export interface CopyChannelsProblem {
   readonly x: View;
@@ -47,12 +47,7 @@ export function copyChannels(problem: CopyChannelsProblem, workgroupSize = 64): 
     storage: [storage('x', 'array<f32>'), storage('y', 'array<f32>')],
     workgroups: foldGrid(divideUp(pixelsOf(y) * lanes, workgroupSize)),
     body: /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let pixel = index / p.lanes;
   let c = index % p.lanes;

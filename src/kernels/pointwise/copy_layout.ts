@@ -9,7 +9,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { elementOf } from '../shared/element.ts';
 import type { Axis, Layout } from '../shared/layout.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
 export interface CopyLayoutProblem {
   readonly x: Layout;
@@ -75,12 +75,7 @@ ${repeat(axes.length, (i) => step(axes.length - 1 - i))}
   return ${from.widen('x[at]', 1)};
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let c4 = (u32(p.channels) + 3u) / 4u;
   let pixel = index / c4;

@@ -8,7 +8,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export interface DropoutProblem {
   readonly x: View;
@@ -62,12 +62,7 @@ fn pcg4d(key: vec4u) -> vec4u {
   return v;
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let pixel = index / p.c4;
   let c = index % p.c4;

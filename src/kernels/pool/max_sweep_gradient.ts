@@ -19,7 +19,7 @@
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { movesOn, ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import { type PoolWindow, WINDOW_FIELDS, windowValues } from './pool_window.ts';
 
 export interface MaxPool3dSweep {
@@ -66,12 +66,7 @@ function walk(x: View, y: View, sweep: MaxPool3dSweep, lines: number, groups: nu
 
 /** WGSL of an entry point; `body` knows `c`, `group`, `begin`, `end` (of the walk over `length`) and `line`. */
 const walkMain = ({ workgroupSize }: MaxPool3dSweep, length: string, body: string): string => /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let thread = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   if (thread >= p.threads) { return; }
   let c = thread % p.c4;

@@ -10,8 +10,9 @@ import type { Kernel } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
-import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, struct } from '../shared/wgsl.ts';
+import { pixelsOf, type View, vec4s, viewBytes } from '../shared/view.ts';
+import { divideUp, entryPoint, foldGrid, kernel, struct } from '../shared/wgsl.ts';
+import { streamWork, type Work } from '../shared/work.ts';
 
 export interface Pool3dProblem {
   readonly x: View;
@@ -52,6 +53,12 @@ const Params = struct('Pool3d', {
   pad_w: 'i32',
 });
 
+/** A load for each place of the window. */
+export function pool3dWork({ x, y, kernel: [t, h, w] }: Pool3dProblem): Work {
+  const items = pixelsOf(y) * vec4s(y.shape[4]);
+  return streamWork(items, viewBytes(x) + viewBytes(y), 4 * items * t * h * w, 'window');
+}
+
 /** A window that lies in the padding altogether gives 0. */
 export function pool3d(problem: Pool3dProblem, workgroupSize = 64): Kernel {
   const { x, y, kernel: window, stride, padding, mode } = problem;
@@ -89,12 +96,7 @@ export function pool3d(problem: Pool3dProblem, workgroupSize = 64): Kernel {
     body: /* wgsl */ `
 ${max ? ORDER_FUNCTIONS : ''}
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let pixel = index / p.c4;
   let c = index % p.c4;

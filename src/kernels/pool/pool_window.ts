@@ -3,7 +3,7 @@
 import type { DeviceProfile } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid } from '../shared/wgsl.ts';
 
 /** A pool from a tensor of the shape of `x` to one of the shape of `y`. */
 export interface PoolWindow {
@@ -92,12 +92,7 @@ export function runGrid(view: View, runs: WindowRuns): ReturnType<typeof foldGri
 /** WGSL of an entry point over the positions of the tensor `of`: `body` knows `c`, `at` (sample, frame, row, column) and `end`. */
 export function runMain(of: 'x' | 'y', { workgroupSize }: WindowRuns, body: string): string {
   return /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let c = index % p.c4;
   let group = index / p.c4;

@@ -4,7 +4,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
 export interface ProbeCopyTile {
   readonly workgroupSize: number;
@@ -23,12 +23,7 @@ export function probeCopy(count: number, { workgroupSize, perThread }: ProbeCopy
     storage: [storage('x'), storage('y')],
     workgroups: foldGrid(divideUp(count, workgroupSize * perThread)),
     body: /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize * perThread}u + lane;
   ${repeat(perThread, (i) => `let i${i} = first + ${i * workgroupSize}u; if (i${i} < p.count) { y[i${i}] = x[i${i}]; }`, '\n  ')}
 }`,

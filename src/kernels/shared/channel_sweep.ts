@@ -8,7 +8,7 @@
 
 import type { DeviceProfile } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
-import { divideUp, foldGrid } from './wgsl.ts';
+import { divideUp, entryPoint, foldGrid } from './wgsl.ts';
 
 export interface ChannelSweep {
   /** At most about so many threads. */
@@ -63,12 +63,7 @@ export function sweepMain(
   { setup, each, finish = '' }: { readonly setup: string; readonly each: string; readonly finish?: string },
 ): string {
   return /* wgsl */ `
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let c = index % p.c4;
   let slot = index / p.c4;

@@ -5,7 +5,7 @@
  */
 
 import { pixelsOf, type View } from './view.ts';
-import { divideUp, foldGrid } from './wgsl.ts';
+import { divideUp, entryPoint, foldGrid } from './wgsl.ts';
 
 const THREADS = 64;
 const PER_THREAD = 8;
@@ -19,12 +19,7 @@ export const denseGrid = (count: number): ReturnType<typeof foldGrid> =>
 /** WGSL of an entry point; `each` knows `i`, and `p.count` must be the number of vec4. */
 export function denseMain({ setup = '', each }: { readonly setup?: string; readonly each: string }): string {
   return /* wgsl */ `
-@compute @workgroup_size(${THREADS})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(THREADS)} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${THREADS * PER_THREAD}u + lane;
   let end = min(first + ${THREADS * PER_THREAD}u, p.count);
   ${setup}

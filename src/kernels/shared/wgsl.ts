@@ -110,6 +110,21 @@ export function foldGrid(count: number, y = 1): Workgroups {
 }
 
 /**
+ * The head of an entry point over a grid of `foldGrid`: `workgroup` and `grid`, from which a workgroup finds its number, and the
+ * thread's number in its workgroup, or in its subgroup, by the name of `thread`.
+ */
+export const entryPoint = (
+  workgroupSize: number,
+  thread = 'lane',
+  builtin: 'local_invocation_index' | 'subgroup_invocation_id' = 'local_invocation_index',
+): string => /* wgsl */ `@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(${builtin}) ${thread}: u32,
+)`;
+
+/**
  * What ends a short loop whose body is long. A `constant` lets compilers unroll it, which suits GPUs. They cannot unroll up to a
  * `uniform`, which is what software drivers need: they take seconds for long shaders, and their caches are small.
  */

@@ -4,7 +4,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { type Extent, planeOf, quadsOf } from './layout.ts';
 
 const Params = struct('Grey', { width: 'u32', pixels: 'u32', stride: 'u32', plane: 'u32' });
@@ -23,12 +23,7 @@ export function flowGrey(extent: Extent, frames: number): Kernel {
     body: /* wgsl */ `
 fn byte(index: u32) -> u32 { return (rgb[index / 4u] >> (8u * (index % 4u))) & 255u; }
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   if (i >= p.plane) { return; }
   let x = i % p.stride;

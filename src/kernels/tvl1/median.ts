@@ -7,7 +7,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import { doneAfter, FINISHED, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 
 /** Exchanges (smaller first) after which the middle element is the median; both from the literature, tested exhaustively. */
@@ -104,12 +104,7 @@ fn row(base: u32, x: i32, y: i32) -> Row {
     vec2f(u[base + at(x + 4, y)], u[base + at(x + 5, y)]),
   );
 }
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   let pair = workgroup.y;
   if (i >= p.plane * 2u) { return; }

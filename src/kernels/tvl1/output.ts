@@ -1,7 +1,7 @@
 /** @file The finished flow as pixels: pairs × height × width × (u, v), one vec2f each. One thread per pixel. */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 
 const Params = struct('Output', {
@@ -35,12 +35,7 @@ export function tvl1Output(state: Tvl1State): Kernel {
     storage: [storage('u', 'array<f32>'), storage('slots', 'array<u32>'), storage('flow', 'array<vec2f>')],
     workgroups: foldGrid(divideUp(pixels, WORKGROUP), pairs),
     body: /* wgsl */ `
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   let pair = workgroup.y;
   if (i >= p.pixels) { return; }

@@ -4,7 +4,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { type Extent, planeOf, quadsOf } from './layout.ts';
 
 const Params = struct('Resize', {
@@ -49,12 +49,7 @@ fn tap(i: u32, step: f32, size: i32, ends: bool) -> Tap {
   return Tap(clamp(at, 0, size - 1), clamp(at + 1, 0, size - 1), part);
 }
 fn between(a: f32, b: f32, part: f32) -> f32 { return a * (1.0 - part) + b * part; }
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   if (i >= p.plane) { return; }
   let x = tap(i % p.stride, p.step_x, p.from_width, true);

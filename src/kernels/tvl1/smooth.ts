@@ -1,7 +1,7 @@
 /** @file A Gaussian over frames along one axis, edges repeated. One thread per pixel; two dispatches make a 2D Gaussian. */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { type Extent, planeOf, quadsOf } from './layout.ts';
 
 const Params = struct('Smooth', {
@@ -36,12 +36,7 @@ export function tvl1Smooth(extent: Extent, frames: number, axis: 'x' | 'y', sigm
     storage: [storage('from_', 'array<f32>'), storage('to', 'array<f32>')],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), frames),
     body: /* wgsl */ `
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = i32((workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread);
   if (i >= p.plane) { return; }
   let frame = i32(workgroup.y) * p.plane;

@@ -10,7 +10,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { bounded } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export interface FlowStreamProblem {
   /** Frames × height × width × 2 of f32, dense. */
@@ -79,12 +79,7 @@ fn clipped(row: u32, column: u32) -> vec2f {
   return ${bounded('displacement', '-p.bound', 'p.bound', 2)};
 }
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let pixel = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   if (pixel >= p.pixels) { return; }
   let at = vec2u(pixel / p.y_w % p.y_h + p.top, pixel % p.y_w + p.left);

@@ -5,7 +5,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { type Extent, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 
 const Params = struct('Upsample', {
@@ -69,12 +69,7 @@ fn flow(base: u32, x: i32, y: i32) -> vec2f {
   let at = base + (i / 4u) * 8u + i % 4u;
   return vec2f(u[at], u[at + 4u]);
 }
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   let pair = workgroup.y;
   if (i >= p.plane) { return; }

@@ -9,7 +9,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import { planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 
 const Params = struct('Warp', {
@@ -87,12 +87,7 @@ fn own_gradient(frame: i32, x: i32, y: i32) -> vec2f {
     difference(${taps(options.gradientTaps, (d) => `frames[frame + row(y + ${d}) + column(x)]`)}),
   );
 }
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   let pair = workgroup.y;
   if (i >= p.plane) { return; }

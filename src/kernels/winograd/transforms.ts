@@ -23,7 +23,17 @@ import { type Conv3dProblem, conv3dValues, type Triple } from '../conv3d/problem
 import { epilogue, epilogueFunctions } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { type View, vec4s } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
+import {
+  constant,
+  divideUp,
+  entryPoint,
+  foldGrid,
+  kernel,
+  type LoopBound,
+  repeat,
+  storage,
+  struct,
+} from '../shared/wgsl.ts';
 import { flatten, rowTransform, winogradLabel } from './code.ts';
 import { type AxisMatrices, axisMatrices, transpose, type WinogradTile, winogradLayoutOf } from './math.ts';
 
@@ -162,12 +172,7 @@ fn load(row: i32, column: i32, c: u32) -> f32 {
   return select(0.0, ${elementOf(x).widen('x[p.x_base + pixel * p.x_stride + c]', 1)}, inside);
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let row = index / p.lanes;
   let c = index % p.lanes;
@@ -283,12 +288,7 @@ fn store(pixel: u32, origin: vec3u, offset: vec3u, c: u32, value: f32) {
   ${repeat(outputs.length, (i) => (i < outputs.length - 1 ? `if (c < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`), '')}
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let row = index / p.lanes;
   let c = index % p.lanes;

@@ -20,7 +20,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
 import { rowTransform, winogradLabel } from './code.ts';
 import { axisMatrices, transpose, type WinogradTile } from './math.ts';
 
@@ -97,12 +97,7 @@ fn store(row: vec2u, h: u32, w: u32, column: u32, value: f32) {
   dw[p.y_base + (tap * p.cin + row.y) * p.y_stride + column] = value;
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   let column = index % p.columns;
   let lane = index / p.columns % p.lanes;

@@ -17,7 +17,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { vec4s } from '../shared/view.ts';
-import { constant, divideUp, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
 import { flatten, rowTransform, winogradLabel } from './code.ts';
 import { axisMatrices, type WinogradTile, winogradBatches } from './math.ts';
 
@@ -130,12 +130,7 @@ fn load(at: i32, h: i32, w: i32, inside: bool) -> f32 {
   return select(0.0, weights[select(0, at + h * p.tap_h + w * p.tap_w, there)], there);
 }
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;
   if (index >= p.count) { return; }
   let column = index % p.columns;

@@ -34,25 +34,17 @@ const CHOREOGRAPHIES = {
   'wave-one-hand': waveOneHand,
 } satisfies Record<string, Choreography>;
 
-/** Actions that are others with their frames in reverse order. */
+/**
+ * Actions that are others with their frames in reverse order, which no single frame tells from them: one's clip of a seed is the
+ * other's played backwards, byte for byte.
+ */
 const REVERSED: Readonly<Record<string, string>> = { 'lower-arms': 'raise-arms', 'stand-up': 'sit-down' };
 
 /** The classes, in alphabetical order. */
 export const ACTIONS: readonly string[] = [...Object.keys(CHOREOGRAPHIES), ...Object.keys(REVERSED)].sort();
 
-/** What each action is in a mirror; flipping a clip gives that class. */
-export const MIRROR: Readonly<Record<string, string>> = Object.fromEntries(
-  ACTIONS.map((action) => [
-    action,
-    action.endsWith('-left') ? action.replace(/left$/, 'right') : action.replace(/right$/, 'left'),
-  ]),
-);
-
-/**
- * Actions that no single frame tells from their counterpart: one's clip of a seed is the other's played backwards, byte for
- * byte.
- */
-export const MOTION_ONLY: readonly string[] = Object.entries(REVERSED).flat().sort();
+/** Seeds from here on are for tests. */
+export const FIRST_TEST_SEED = 1_000_000;
 
 export interface ActionClipOptions {
   /** One of `ACTIONS`. */

@@ -13,7 +13,7 @@ import type { Stream } from '../../i3d/architecture.ts';
 import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../i3d/model_file.ts';
 import type { ModelSpec } from '../../i3d/spec.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
-import { type ClipRecord, clipChanges } from '../data/clip_record.ts';
+import { type ClipManifest, clipChanges } from '../data/clip_manifest.ts';
 import type { Position } from './loop.ts';
 import type { State } from './step_runner.ts';
 
@@ -66,7 +66,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
  * @throws InputError that says which clips have changed, or names the first setting that differs.
  */
 export function checkSameRecipe(path: string, before: Checkpoint['recipe'], now: Checkpoint['recipe']): void {
-  const changes = isRecord(before.clips) && isRecord(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
+  const changes = isManifest(before.clips) && isManifest(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
   if (changes !== undefined) {
     throw new InputError(
       `${path} was left by a run on other clips: ${changes}; put them back as they were, or start anew with another --out.`,
@@ -95,7 +95,7 @@ function difference(before: unknown, now: unknown, place: string): Difference | 
   return undefined;
 }
 
-const isRecord = (value: unknown): value is ClipRecord =>
+const isManifest = (value: unknown): value is ClipManifest =>
   isObject(value) && typeof value.digest === 'string' && isObject(value.files);
 
 function shown(value: unknown): string {

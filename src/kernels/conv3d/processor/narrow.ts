@@ -19,7 +19,7 @@
 
 import type { Kernel } from '../../../core/kernel.ts';
 import { pixelsOf } from '../../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat } from '../../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -66,12 +66,7 @@ export function conv3dNarrow(problem: Conv3dProblem, tile: Conv3dNarrowTile): Ke
 ${PIXEL_FUNCTIONS}
 ${storeFunction(problem)}
 
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
+${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u + lane;
   // Vectors past the last channel read the last one's weights and store nothing.
   let oc4 = workgroup.y * ${vectors}u;

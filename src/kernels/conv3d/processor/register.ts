@@ -20,7 +20,7 @@
 
 import type { Kernel } from '../../../core/kernel.ts';
 import { pixelsOf } from '../../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat } from '../../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -64,12 +64,7 @@ export function conv3dRegister(problem: Conv3dProblem, tile: Conv3dRegisterTile)
 ${PIXEL_FUNCTIONS}
 ${storeFunction(problem)}
 
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(lanes)} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u + lane;
   let oc4 = workgroup.y * ${vectorsPerLane}u;
   // Vectors past the last channel read the last one's weights and store nothing.

@@ -22,7 +22,7 @@
 import type { Kernel } from '../../../core/kernel.ts';
 import { broadcastProducts, laneWeights, type WeightsIn } from '../../shared/subgroup.ts';
 import { pixelsOf } from '../../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat } from '../../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../../shared/wgsl.ts';
 import {
   Conv3dParams,
   type Conv3dProblem,
@@ -69,12 +69,7 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
 ${PIXEL_FUNCTIONS}
 ${storeFunction({ ...problem, outputs: views })}
 
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
+${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u;
   let oc4 = workgroup.y * ${lanes}u + lane;
   ${weights.begin('0u', '(4u * p.cin4 * u32(p.kernel_t * p.kernel_h * p.kernel_w))')}

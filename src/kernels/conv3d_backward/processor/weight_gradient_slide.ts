@@ -17,7 +17,7 @@
 
 import type { Kernel } from '../../../core/kernel.ts';
 import { vec4s } from '../../shared/view.ts';
-import { divideUp, foldGrid, kernel, repeat, storage } from '../../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage } from '../../shared/wgsl.ts';
 import {
   type Conv3dWeightGradientProblem,
   SUM_FUNCTION,
@@ -76,12 +76,7 @@ fn d_value(line: u32, w: i32) -> vec4f {
   return select(vec4f(0), dy[line + u32(select(0, w, inside)) * p.y0_stride], inside);
 }
 
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
+${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let index = workgroup.x + workgroup.z * grid.x;
   let slots = u32(p.kernel_t * p.kernel_h) * p.cin4;
   let tiles = (slots + ${width - 1}u) / ${width}u;

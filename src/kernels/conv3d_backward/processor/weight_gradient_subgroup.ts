@@ -27,7 +27,7 @@
  */
 
 import type { Kernel } from '../../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, repeat, storage } from '../../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, storage } from '../../shared/wgsl.ts';
 import {
   type Conv3dWeightGradientProblem,
   SUM_FUNCTION,
@@ -89,12 +89,7 @@ export function conv3dWeightGradientSubgroup(
     body: /* wgsl */ `
 ${SUM_FUNCTION}
 
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
+${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let index = workgroup.x + workgroup.z * grid.x;
   let row_tiles = (p.rows4 + ${width * vectors - 1}u) / ${width * vectors}u;
   let sum = index / row_tiles;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { padInto } from '../../src/graph/stored.ts';
+import { padInto } from '../../src/kernels/shared/stored.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 
 it.each([1, 3, 4, 6])('rows of %i channels are padded alike, whole and in pieces', (channels) => {

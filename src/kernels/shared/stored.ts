@@ -1,6 +1,6 @@
 /** @file Tensors as the device stores them: channels last, padded to a multiple of 4 by zeros. */
 
-import { pixelsOf, type View, vec4s } from '../kernels/shared/view.ts';
+import { pixelsOf, type View, vec4s } from './view.ts';
 
 /**
  * Fills `stored` with channels-last values as rows padded by zeros to a multiple of 4 channels, from the float `from` of the rows

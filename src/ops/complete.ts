@@ -4,6 +4,7 @@
  */
 
 import { clearPadding } from '../kernels/pointwise/clear_padding.ts';
+import { padInto } from '../kernels/shared/stored.ts';
 import { vec4s } from '../kernels/shared/view.ts';
 import {
   type Argument,
@@ -13,8 +14,7 @@ import {
   type NodeOperands,
   type Operator,
   output,
-} from '../ops/operator.ts';
-import { padInto } from './stored.ts';
+} from './operator.ts';
 
 export function completed(
   candidates: readonly Candidate[],
