@@ -61,6 +61,7 @@ export {
 } from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
+export type { ChosenBy } from './graph/choose.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
@@ -107,6 +108,14 @@ export {
   struct,
   texels,
 } from './kernels/shared/wgsl.ts';
+export {
+  type Arithmetic,
+  type Product,
+  type ProductTile,
+  productWork,
+  streamWork,
+  type Work,
+} from './kernels/shared/work.ts';
 // Models.
 export {
   type BuildOptions,
@@ -158,6 +167,7 @@ export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts'
 export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
 export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
 export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';
+export type { ConsideredKernel } from './ops/estimate.ts';
 export {
   type Argument,
   type Candidate,
@@ -174,6 +184,7 @@ export {
   output as fromOutput,
   type Preparation,
   pointwiseCost,
+  type Surcharge,
   single as singleDispatch,
   storedBytes,
   type TensorType,
