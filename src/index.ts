@@ -91,6 +91,7 @@ export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators and kernels of one's own.
 export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
+export type { BinaryName, UnaryName } from './kernels/pointwise/functions.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
 export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
