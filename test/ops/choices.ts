@@ -4,7 +4,7 @@ import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
 import { activationsOf, allowedCandidates, type ChoiceNode, nodesToRun } from '../../src/graph/choose.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
-import { I3D_OUTPUTS, i3dGraph } from '../../src/i3d/model.ts';
+import { I3D_OUTPUTS, i3dGraph } from '../../src/i3d/i3d.ts';
 import { deviceRates } from '../../src/ops/device_rates.ts';
 import { estimate } from '../../src/ops/estimate.ts';
 import type { Candidate } from '../../src/ops/operator.ts';

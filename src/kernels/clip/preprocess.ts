@@ -6,6 +6,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { colours, type PerColour } from './colour.ts';
 import { CROP_FIELDS, cropValues, type ResizedCrop, SOURCE_OF_PIXEL } from './resized_crop.ts';
 
 export interface PreprocessProblem extends ResizedCrop {
@@ -14,19 +15,39 @@ export interface PreprocessProblem extends ResizedCrop {
   /** Where the first frame starts in the binding. Bytes; 0 where left out. */
   readonly firstByte?: number;
   /** Value = byte · scale + shift, such as 2/255 and −1. */
-  readonly scale: number;
-  readonly shift: number;
+  readonly scale: PerColour;
+  readonly shift: PerColour;
 }
 
-const Params = struct('Preprocess', { ...CROP_FIELDS, first_byte: 'u32', scale: 'f32', shift: 'f32' });
+const Params = struct('Preprocess', {
+  ...CROP_FIELDS,
+  first_byte: 'u32',
+  scale_r: 'f32',
+  scale_g: 'f32',
+  scale_b: 'f32',
+  shift_r: 'f32',
+  shift_g: 'f32',
+  shift_b: 'f32',
+});
 
 /** Bindings: frames (`array<u32>`, four bytes in each), y. */
 export function preprocess(problem: PreprocessProblem, workgroupSize = 64): Kernel {
-  const { frames, y, firstByte = 0, scale, shift } = problem;
+  const { frames, y, firstByte = 0 } = problem;
+  const [scale_r, scale_g, scale_b] = colours(problem.scale);
+  const [shift_r, shift_g, shift_b] = colours(problem.shift);
   return kernel({
     name: 'preprocess',
     params: Params,
-    values: { ...cropValues(problem, frames), first_byte: firstByte, scale, shift },
+    values: {
+      ...cropValues(problem, frames),
+      first_byte: firstByte,
+      scale_r,
+      scale_g,
+      scale_b,
+      shift_r,
+      shift_g,
+      shift_b,
+    },
     storage: [storage('frames', 'array<u32>'), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(y), workgroupSize)),
     body: /* wgsl */ `
@@ -46,7 +67,9 @@ ${entryPoint(workgroupSize)} {
   let above = rgb(frame_row + near.x, near.y) * (1.0 - weight.y) + rgb(frame_row + near.x, far.y) * weight.y;
   let below = rgb(frame_row + far.x, near.y) * (1.0 - weight.y) + rgb(frame_row + far.x, far.y) * weight.y;
   let value = above * (1.0 - weight.x) + below * weight.x;
-  y[p.y_base + pixel * p.y_stride] = vec4f(value * p.scale + p.shift, 0.0);
+  let scale = vec3f(p.scale_r, p.scale_g, p.scale_b);
+  let shift = vec3f(p.shift_r, p.shift_g, p.shift_b);
+  y[p.y_base + pixel * p.y_stride] = vec4f(value * scale + shift, 0.0);
 }`,
   });
 }

@@ -9,9 +9,9 @@ import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../../core
 import { computeFlow, type PresetName, resolveOptions } from '../../flow/index.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { onDevice } from '../../gpu/recover.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
 import { readContents } from '../../io/images.ts';
 import { decodeNpy, encodeNpy } from '../../io/npy.ts';
+import type { ModelSpec } from '../../models/definition.ts';
 import type { ClipSource } from './clip.ts';
 import { type DecodeOptions, decodeClip, resizeClip } from './decode.ts';
 import { DiskCache, defaultClipCache } from './disk_cache.ts';

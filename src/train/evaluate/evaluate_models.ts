@@ -3,7 +3,7 @@
 import { InputError } from '../../core/errors.ts';
 import type { TuningTable } from '../../core/tuning.ts';
 import type { Gpu } from '../../gpu/device.ts';
-import type { Stream } from '../../i3d/architecture.ts';
+import type { Stream } from '../../models/definition.ts';
 import type { ClipSet, Split } from '../data/clip.ts';
 import type { ClipCaches } from '../data/clip_cache.ts';
 import { prepareClips, type SkippedClip } from '../data/prepare.ts';

@@ -5,14 +5,14 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MODELS } from '../../catalogue.ts';
 import { isObject } from '../../core/check.ts';
 import { InputError } from '../../core/errors.ts';
 import { toFloat32 } from '../../core/half.ts';
 import type { StateDict } from '../../core/tensor.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../i3d/model_file.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
+import type { ModelSpec, Stream } from '../../models/definition.ts';
+import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../models/model_file.ts';
 import { type ClipManifest, clipChanges } from '../data/clip_manifest.ts';
 import type { Position } from './loop.ts';
 import type { State } from './step_runner.ts';
@@ -44,10 +44,10 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
  * The checkpoint in a file, or undefined where there is none.
  * @throws InputError when it is damaged or no checkpoint.
  */
-export async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+export async function readCheckpoint(path: string, models = MODELS): Promise<Checkpoint | undefined> {
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const contents = await loadWeightsFile(path);
-  const { spec, classes, parameters, notes } = parseModelFile(contents, path);
+  const { spec, classes, parameters, notes } = parseModelFile(contents, path, models);
   const optimizer = [...contents.tensors].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX));
   const state = new Map([
     ...parameters,

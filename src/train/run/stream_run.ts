@@ -3,8 +3,8 @@
 import type { TuningTable } from '../../core/tuning.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { GpuOutOfMemoryError } from '../../gpu/errors.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
+import type { ModelSpec, Stream } from '../../models/definition.ts';
+import { dropoutOf } from '../../models/spec.ts';
 import type { ClipSet } from '../data/clip.ts';
 import type { ClipCache, ClipCaches } from '../data/clip_cache.ts';
 import { clipGraph } from '../data/clip_graph.ts';
@@ -86,7 +86,14 @@ export async function trainStream(
   const stages = planStages(config, sampler.epoch, start.from !== undefined);
   const path = checkpointPath(config.out, stream);
   const clips = await clipManifest(prepared, cache);
-  const recipe = { ...settingsOf(config), classes: set.classes, model: spec, stages, clips };
+  const recipe = {
+    ...settingsOf(config),
+    dropout: rateOf(config, spec),
+    classes: set.classes,
+    model: spec,
+    stages,
+    clips,
+  };
   if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
   const from: Position = checkpoint ?? { step: 0, state: start.parameters };
   const plan = describe(start, stages, from.step, prepared);
@@ -146,11 +153,13 @@ async function openStep(
   }
 }
 
+const rateOf = ({ dropout }: TrainConfig, spec: ModelSpec): number => dropout ?? dropoutOf(spec);
+
 /** What a stage's `TrainingStep` is made from. */
 function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, { config, tuning }: RunContext) {
-  const { batch, dropout, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
+  const { batch, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
   const options: TrainingStepOptions = {
-    trainable: (name: string) => trainsParameter(stage, name),
+    trainable: (name: string) => trainsParameter(stage, spec, name),
     batchNorm: batchNormMode(config),
     statisticsMomentum,
     recompute: recompute === true,
@@ -163,7 +172,7 @@ function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, 
     accumulate,
     ...(tuning ? { tuning } : {}),
   };
-  return [clipGraph(spec, batch, dropout), state, options] as const;
+  return [clipGraph(spec, batch, rateOf(config, spec)), state, options] as const;
 }
 
 async function evaluateNow(
