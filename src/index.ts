@@ -61,6 +61,7 @@ export {
 } from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
+export type { ChosenBy } from './graph/choose.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
@@ -90,6 +91,7 @@ export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators and kernels of one's own.
 export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
+export type { BinaryName, UnaryName } from './kernels/pointwise/functions.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
 export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
@@ -106,6 +108,14 @@ export {
   struct,
   texels,
 } from './kernels/shared/wgsl.ts';
+export {
+  type Arithmetic,
+  type Product,
+  type ProductTile,
+  productWork,
+  streamWork,
+  type Work,
+} from './kernels/shared/work.ts';
 // Models.
 export {
   type BuildOptions,
@@ -124,6 +134,7 @@ export {
 export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
+
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
 export {
   type Model,
@@ -157,6 +168,7 @@ export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts'
 export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
 export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
 export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';
+export type { ConsideredKernel } from './ops/estimate.ts';
 export {
   type Argument,
   type Candidate,
@@ -173,6 +185,7 @@ export {
   output as fromOutput,
   type Preparation,
   pointwiseCost,
+  type Surcharge,
   single as singleDispatch,
   storedBytes,
   type TensorType,

@@ -98,7 +98,7 @@ export function trainedParameters(model: Graph, { trainable }: Pick<TrainingOpti
 type Gradients = readonly (readonly [parameter: string, gradient: ValueId])[];
 
 function differentiate(model: Graph, training: TrainingOptions): { builder: GraphBuilder; byParameter: Gradients } {
-  const forward = prune(fuseActivation(withStates(model, training)));
+  const forward = prune(fuseActivation(withStates(model, training), true));
   const { builder, copy, to } = startRewrite(forward);
   for (const node of forward.nodes) copy(node);
   const logits = to(namedLogits(forward));
