@@ -10,7 +10,7 @@ import { reshape } from './reshape.ts';
 import { transpose } from './transpose.ts';
 import { viewOperator } from './view_operator.ts';
 
-export interface BroadcastAttributes {
+interface BroadcastAttributes {
   /** Axes match those of x from the last one on, as in NumPy; where they differ, x has 1. */
   readonly shape: Shape;
 }
