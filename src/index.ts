@@ -134,6 +134,7 @@ export {
 export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
+
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
 export {
   type Model,
