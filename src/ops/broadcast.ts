@@ -2,15 +2,13 @@
 
 import { checkShape } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
-import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { formatShape, type Shape } from '../core/tensor.ts';
 import { broadcast as broadcastLayout } from '../kernels/shared/layout.ts';
-import { channelSum } from './channel_sum.ts';
 import type { Operator } from './operator.ts';
-import { reshape } from './reshape.ts';
-import { transpose } from './transpose.ts';
+import { sumTo } from './reduce.ts';
 import { viewOperator } from './view_operator.ts';
 
-export interface BroadcastAttributes {
+interface BroadcastAttributes {
   /** Axes match those of x from the last one on, as in NumPy; where they differ, x has 1. */
   readonly shape: Shape;
 }
@@ -27,17 +25,7 @@ export const broadcast: Operator<BroadcastAttributes> = viewOperator<BroadcastAt
     return shape;
   },
   layout: (_, x, shape) => broadcastLayout(x, shape),
-  /** The sum over what was repeated: those axes as rows, the others as channels. */
-  gradient({ name, attributes: { shape }, inputs, gradients, typeOf, add }) {
-    const x = typeOf(inputs[0]!).shape;
-    const axes = shape.map((_, i) => i);
-    const isRepeated = (i: number): boolean => (x[i - shape.length + x.length] ?? 1) !== shape[i];
-    const [repeated, kept] = [axes.filter(isRepeated), axes.filter((i) => !isRepeated(i))];
-    if (repeated.length === 0) return [add(reshape, `${name}/gradient`, { shape: x }, [gradients[0]!])[0]];
-    const rows = [repeated, kept].map((list) => sizeOf(list.map((i) => shape[i]!)));
-    const [turned] = add(transpose, `${name}/gradient/order`, { order: [...repeated, ...kept] }, [gradients[0]!]);
-    const [table] = add(reshape, `${name}/gradient/rows`, { shape: rows }, [turned!]);
-    const [sums] = add(channelSum, `${name}/gradient/sums`, {}, [table!]);
-    return [add(reshape, `${name}/gradient`, { shape: x }, [sums!])[0]];
-  },
+  gradient: (context) => [
+    sumTo(context, `${context.name}/gradient`, context.gradients[0]!, context.typeOf(context.inputs[0]!).shape),
+  ],
 });

@@ -70,7 +70,7 @@ export interface Conv3dMatrixTile extends MatrixShape {
 }
 
 /** What the shader has to know of the device. */
-export interface MatrixDevice {
+interface MatrixDevice {
   /** The largest size of a subgroup: workgroups must be multiples of it. */
   readonly lanes: number;
   readonly dialect: MatrixDialect;
@@ -178,7 +178,7 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
     enable: matrices.enable,
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 ${stagingFunctions(tileOf, problem.x)}
 
 var<workgroup> drawn: array<atomic<u32>, ${COUNTER}>;

@@ -29,7 +29,7 @@ import {
   storeFunction,
 } from '../problem.ts';
 
-export interface Conv3dNarrowTile {
+interface Conv3dNarrowTile {
   /** Lanes of a subgroup on this adapter; fixed, 4 to 16. */
   readonly lanes: number;
   readonly pixelsPerLane: number;
@@ -64,7 +64,7 @@ export function conv3dNarrow(problem: Conv3dProblem, tile: Conv3dNarrowTile): Ke
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 ${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u + lane;

@@ -30,7 +30,7 @@ import {
   storeFunction,
 } from '../problem.ts';
 
-export interface Conv3dRegisterTile {
+interface Conv3dRegisterTile {
   /** Threads of a workgroup: the lanes of the processor's vectors, 8 as a rule. */
   readonly lanes: number;
   readonly pixelsPerLane: number;
@@ -62,7 +62,7 @@ export function conv3dRegister(problem: Conv3dProblem, tile: Conv3dRegisterTile)
     workgroups: foldGrid(tiles, divideUp(values.cout4, vectorsPerLane)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 ${entryPoint(lanes)} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u + lane;

@@ -32,7 +32,7 @@ import {
   storeFunction,
 } from '../problem.ts';
 
-export interface Conv3dSubgroupTile {
+interface Conv3dSubgroupTile {
   /** Lanes of a subgroup on this adapter; fixed, 4 to 16. */
   readonly lanes: number;
   /** Input pixels that each lane loads: 2 to 4. */
@@ -67,7 +67,7 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(views)}
+${storeFunction({ ...problem, outputs: views })}
 
 ${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u;
