@@ -69,13 +69,6 @@ export { DeviceParameters } from './graph/parameters.ts';
 export type { Activations } from './graph/passes/half_activations.ts';
 export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
 export { DeviceState } from './graph/state.ts';
-export {
-  type OptimiserOptions,
-  TRAINING_INPUTS,
-  TRAINING_OUTPUTS,
-  type TrainingOptions,
-  trainingGraph,
-} from './graph/training.ts';
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
 export { type NamingId, readI3dCheckpoint } from './i3d/checkpoint.ts';
 export { I3D, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/i3d.ts';
@@ -134,7 +127,6 @@ export {
 export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
-
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
 export {
   type Model,
@@ -194,3 +186,10 @@ export {
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/sliding_window.ts';
+export {
+  type OptimiserOptions,
+  TRAINING_INPUTS,
+  TRAINING_OUTPUTS,
+  type TrainingOptions,
+  trainingGraph,
+} from './train/run/step_graph.ts';

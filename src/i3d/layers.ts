@@ -4,7 +4,7 @@ import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { ModelForm, Reduction } from '../models/definition.ts';
 
 /** Convolution without bias, batch norm, ReLU. */
-export interface UnitLayer {
+interface UnitLayer {
   readonly kind: 'unit';
   readonly name: string;
   readonly kernel: Triple;
@@ -12,7 +12,7 @@ export interface UnitLayer {
   readonly channels: number;
 }
 
-export interface MaxPoolLayer {
+interface MaxPoolLayer {
   readonly kind: 'maxPool';
   readonly name: string;
   readonly kernel: Triple;

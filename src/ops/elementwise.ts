@@ -11,7 +11,7 @@ import { type Argument, type Candidate, input, type NodeOperands } from './opera
 import { type PointwisePart, splitPointwise } from './sliding_window.ts';
 
 /** A kernel for all of a node or a part of it, from the inputs as they are bound and the output. */
-export type ElementwiseKernel = (
+type ElementwiseKernel = (
   inputs: readonly ElementwiseInput[],
   y: View,
   broadcast: BroadcastInputs | undefined,

@@ -16,7 +16,7 @@ import { defineOperator, input, output, pointwiseCost, storedBytes } from './ope
 import { pointwise } from './sliding_window.ts';
 import { expectVectors, vectorArgument, workspace } from './vectors.ts';
 
-export interface NormalizeAttributes {
+interface NormalizeAttributes {
   readonly epsilon: number;
   readonly activation: Activation;
   /** Mean and variance are the batch statistics of x, so that the gradient by x goes through them too. */

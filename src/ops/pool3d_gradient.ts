@@ -101,7 +101,7 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
   },
 });
 
-export interface AveragePool3dGradientAttributes extends WindowGeometry {
+interface AveragePool3dGradientAttributes extends WindowGeometry {
   /** Frames, rows and columns of the pool's input. */
   readonly size: Triple;
 }

@@ -16,7 +16,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { vec4s } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
-export interface Conv3dFlipWeightsProblem {
+interface Conv3dFlipWeightsProblem {
   readonly taps: number;
   /** Channels of the convolution's input and output; the flipped weights take Cout to Cin. */
   readonly cin: number;

@@ -74,7 +74,7 @@ const Params = struct('WinogradWeights', {
   batches: 'u32',
 });
 
-export interface WinogradWeightsOptions {
+interface WinogradWeightsOptions {
   readonly loop: LoopBound;
   /** Panels of so many vec4 (`packPanels`) instead of rows of all output channels. */
   readonly panels?: number | undefined;

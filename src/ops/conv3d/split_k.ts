@@ -25,7 +25,7 @@ const FEWEST_STEPS = 8;
  * How many parts fill a device; 1 where the layer does so by itself or K is too short.
  * @param filled Workgroups that it takes.
  */
-export function splitKParts(
+function splitKParts(
   { bm, bn, bk }: Pick<Conv3dTiledTile, 'bm' | 'bn' | 'bk'>,
   { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
   filled: number,

@@ -39,7 +39,7 @@ export interface PackedWeights {
 const READY = { packs: [], prepare: () => [], work: [] } as const;
 
 /** Weights that are known on the host in another layout; undefined for states, which are packed on the device, if at all. */
-export function repacked(
+function repacked(
   { argument }: PackedWeights,
   name: string,
   repack: (values: Float32Array) => ReturnType<ConstantArgument['make']>,
@@ -69,7 +69,7 @@ export const panelWeights = (weights: PackedWeights, cout: number, lanes: number
   repacked(weights, `panels of ${lanes}`, (values) => packPanels(values, 1, vec4s(cout), lanes), true);
 
 /** What the transform of a convolution's weights depends on; the channels are those of the convolution at hand. */
-export type WinogradSizes = Omit<WinogradWeightsProblem, 'flipped'>;
+type WinogradSizes = Omit<WinogradWeightsProblem, 'flipped'>;
 
 /** A convolution's weights, input 1 of its node. */
 export interface ConvolutionWeights {
