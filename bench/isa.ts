@@ -1,0 +1,106 @@
+/**
+ * @file `bench isa`: what Mesa's RADV makes of the kernels, in registers, occupancy and machine code, on an AMD GPU that is there or, by
+ * RADV's own means, on one that is not.
+ */
+
+import { type CompiledKernel, compileKernels } from './isa/compile.ts';
+import { digits, percent, print, table, writeJson } from './report.ts';
+
+export interface IsaOptions {
+  /** Mesa's names of AMD GPUs, such as `navi31`; the one at hand where empty. */
+  readonly families: readonly string[];
+  /** Part of the name of a kernel or candidate. */
+  readonly kernel: string;
+  /** With experimental features of WebGPU. */
+  readonly experimental: boolean;
+  readonly json?: string;
+}
+
+/** One shader on one GPU. */
+export interface IsaRow {
+  readonly kernel: string;
+  /** The candidates that it belongs to. */
+  readonly candidates: readonly string[];
+  readonly family: string;
+  readonly vgprs: number;
+  readonly spilledVgprs: number;
+  readonly scratch: number;
+  readonly lds: number;
+  /** Waves on a SIMD, and threads of each. */
+  readonly waves: number;
+  readonly lanes: number;
+  readonly instructions: number;
+  /** Multiply-adds among the vector instructions of the innermost loop that has them, and with the loop around it. */
+  readonly fmaShare: number | null;
+  readonly ldsPerFma: number | null;
+  readonly memoryPerFma: number | null;
+  /** Of a wave, by the compiler's model. */
+  readonly cycles: number;
+  /** Dispatches of the networks, of TV-L1 and of the training step that run it. */
+  readonly dispatches: number;
+}
+
+/** @throws InputError where the adapter is none of RADV's, or no kernel is called so. */
+export async function benchIsa({ families, kernel, json, experimental }: IsaOptions): Promise<IsaRow[]> {
+  const rows: IsaRow[] = [];
+  for (const wanted of families.length > 0 ? families : [undefined]) {
+    const { family, kernels } = await compileKernels(kernel, wanted, experimental ? ['--experimental'] : []);
+    rows.push(...kernels.map((entry) => rowOf(entry, family)));
+  }
+  print(report(rows));
+  await writeJson(json, rows);
+  return rows;
+}
+
+function rowOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaRow {
+  const { statistics, hot, lanes } = shader;
+  const perFma = (count: number): number | null => (hot ? count / hot.fma : null);
+  const { vgprs, spilledVgprs, scratch, lds, waves, instructions, inverseThroughput } = statistics;
+  return {
+    kernel,
+    candidates: [...new Set(uses.map(({ candidate }) => candidate))],
+    family,
+    ...{ vgprs, spilledVgprs, scratch, lds, waves, lanes, instructions },
+    fmaShare: hot ? hot.fmaInstructions / hot.vector : null,
+    ldsPerFma: perFma((hot?.ldsReads ?? 0) + (hot?.ldsWrites ?? 0)),
+    memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
+    cycles: inverseThroughput,
+    dispatches: uses.length,
+  };
+}
+
+const share = (value: number | null): string => (value === null ? '–' : percent(value));
+const ratio = (value: number | null): string => (value === null ? '–' : digits(value));
+
+function report(rows: readonly IsaRow[]): string {
+  const header = [
+    'kernel',
+    'candidate',
+    'GPU',
+    'VGPRs',
+    'spilt',
+    'scratch',
+    'LDS',
+    'waves',
+    'instr.',
+    'FMA',
+    'LDS/FMA',
+  ];
+  return table(
+    header,
+    rows.map((row) => [
+      row.kernel,
+      row.candidates[0]! + (row.candidates.length > 1 ? ` (+${row.candidates.length - 1})` : ''),
+      row.family,
+      `${row.vgprs}`,
+      `${row.spilledVgprs}`,
+      `${row.scratch}`,
+      `${row.lds}`,
+      `${row.waves} × ${row.lanes}`,
+      `${row.instructions}`,
+      share(row.fmaShare),
+      ratio(row.ldsPerFma),
+    ]),
+    3,
+  );
+}
