@@ -206,8 +206,9 @@ program
 program
   .command(CHILD, { hidden: true })
   .option('--kernel <name>', '', '')
-  .action(async ({ kernel }: { kernel: string }) => {
-    await withGpu((gpu) => compileHere(gpu, kernel));
+  .requiredOption('--out <file>')
+  .action(async ({ kernel, out }: { kernel: string; out: string }) => {
+    await withGpu((gpu) => compileHere(gpu, kernel, out));
   });
 
 try {

@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -35,8 +35,8 @@ interface ChildReport {
   readonly kernels: readonly CompiledUses[];
 }
 
-/** In the child: compiles the kernels whose names, or whose candidates' names, contain `name`. */
-export async function compileHere(gpu: Gpu, name: string): Promise<void> {
+/** In the child: compiles the kernels whose names, or whose candidates' names, contain `name`, and says in `out` which those are. */
+export async function compileHere(gpu: Gpu, name: string, out: string): Promise<void> {
   const kernels = defaultKernels(gpu.profile).filter(({ kernel, uses }) =>
     [kernel.name, ...uses.map(({ candidate }) => candidate)].some((known) => known.includes(name)),
   );
@@ -46,7 +46,7 @@ export async function compileHere(gpu: Gpu, name: string): Promise<void> {
     architecture,
     kernels: kernels.map(({ kernel, uses }) => ({ kernel: kernel.name, uses })),
   };
-  writeSync(1, `${JSON.stringify(report)}\n`);
+  await writeFile(out, JSON.stringify(report));
   if (!isRadv(adapter)) return;
   const cache = new PipelineCache(gpu);
   for (const { kernel } of kernels) {
@@ -96,19 +96,18 @@ export async function compileKernels(
 async function runChild(name: string, family: string | undefined, flags: readonly string[]) {
   const debug = [process.env.RADV_DEBUG, 'nocache,shaderstats,asm'].filter(Boolean).join(',');
   const env = { ...process.env, RADV_DEBUG: debug, ...(family ? { RADV_FORCE_FAMILY: family } : {}) };
-  const args = [...process.execArgv, process.argv[1]!, ...flags, CHILD, '--kernel', name];
   const folder = await mkdtemp(join(tmpdir(), 'i3d-isa-'));
-  const path = join(folder, 'shaders.txt');
+  const [path, out] = [join(folder, 'shaders.txt'), join(folder, 'kernels.json')];
+  const args = [...process.execArgv, process.argv[1]!, ...flags, CHILD, '--kernel', name, '--out', out];
   const file = await open(path, 'w');
   try {
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', file.fd] });
-    const lines: string[] = [];
-    for await (const line of createInterface(child.stdout!)) {
-      lines.push(line);
-      progress(`${lines.length - 1} kernels compiled${family ? ` for ${family}` : ''}`);
+    let done = 0;
+    for await (const _ of createInterface(child.stdout!)) {
+      progress(`${++done} kernels compiled${family ? ` for ${family}` : ''}`);
     }
     progress('');
-    return { output: lines[0] ?? '', errors: await readFile(path, 'utf8') };
+    return { output: await readFile(out, 'utf8').catch(() => ''), errors: await readFile(path, 'utf8') };
   } finally {
     await file.close();
     await rm(folder, { recursive: true, force: true });
