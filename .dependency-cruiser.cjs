@@ -1,16 +1,31 @@
 /** @file The layers of src/, as rules: `npm run check:layers` fails on an import that goes up. */
 
+const { readdirSync } = require('node:fs');
 const { builtinModules } = require('node:module');
+const { join } = require('node:path');
 
-/** Each folder may import from itself and from those before it. */
-const layers = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'models', 'i3d', 'io', 'train', 'cli'];
+/** The layers below the architectures, and those above them. */
+const below = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'models'];
+const above = ['io', 'train', 'cli'];
 
-/** Folders that may see less than their place in the order allows. */
+/** Every other folder is an architecture's, such as `i3d`: together they are one layer, and src/catalogue.ts lists them. */
+const architectures = readdirSync(join(__dirname, 'src'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && ![...below, ...above].includes(entry.name))
+  .map(({ name }) => name);
+
+/** Each layer may import from itself and from those before it; one of several folders is named by all of them. */
+const layers = [...below, architectures.join('|'), ...above];
+
+/** Layers that may see less than their place in the order allows. */
 const narrower = {
   kernels: { may: ['core'], why: 'A kernel is a pure function: any test can call it without a GPU.' },
   ops: { may: ['core', 'kernels'], why: 'Operators describe work; they do not run it.' },
   io: { may: ['core'], why: 'Files know nothing of devices and models.' },
-  cli: { may: layers.filter((layer) => layer !== 'kernels'), why: 'Commands run models, not kernels.' },
+  train: { may: [...below, 'io'], why: 'Whatever is trained comes from a list of models, not by its name.' },
+  cli: {
+    may: [...below, ...above].filter((layer) => layer !== 'kernels'),
+    why: 'Commands run models, not kernels, and any that is listed.',
+  },
 };
 
 const layerRules = layers.map((layer, index) => {
@@ -20,10 +35,10 @@ const layerRules = layers.map((layer, index) => {
   };
   const forbidden = layers.filter((other) => other !== layer && !may.includes(other));
   return {
-    name: `${layer}-imports-only-${may.filter((other) => other !== layer).join('-') || 'nothing'}`,
+    name: `${layer}-imports-only-${may.filter((other) => other !== layer).join('-') || 'nothing'}`.replaceAll('|', '-'),
     severity: 'error',
     comment: why,
-    from: { path: `^src/${layer}/` },
+    from: { path: `^src/(${layer})/` },
     to: { path: `^src/(${forbidden.join('|')})/` },
   };
 });
@@ -36,7 +51,14 @@ module.exports = {
       severity: 'error',
       comment: 'src/index.ts and src/node.ts gather the layers for users; only commands may use them as users do.',
       from: { path: '^src/(?!cli/).+/' },
-      to: { path: '^src/[^/]+$' },
+      to: { path: '^src/(index|node)\\.ts$' },
+    },
+    {
+      name: 'the-machinery-knows-no-model-by-name',
+      severity: 'error',
+      comment: 'src/catalogue.ts lists the models that come along: whoever reads files is handed it, or another list.',
+      from: { path: `^src/(${layers.slice(0, -2).join('|')})/` },
+      to: { path: '^src/catalogue\\.ts$' },
     },
     {
       name: 'public-api-does-not-reach-commands',

@@ -6,7 +6,7 @@
 import { sizeOf } from '../src/core/tensor.ts';
 import { isOp, type Node } from '../src/graph/graph.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
-import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import type { Triple } from '../src/kernels/conv3d/problem.ts';
 import { operators } from '../src/ops/index.ts';
 import type { Operator } from '../src/ops/operator.ts';

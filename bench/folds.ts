@@ -10,7 +10,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../src/core/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
-import { clipCaches } from '../src/train/data/clip_caches.ts';
+import { clipCaches } from '../src/train/data/clip_cache.ts';
 import { readClipSet } from '../src/train/data/clip_set.ts';
 import type { Evaluation } from '../src/train/evaluate/evaluation.ts';
 import { readConfig } from '../src/train/run/config.ts';

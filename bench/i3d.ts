@@ -2,8 +2,8 @@
 
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../src/core/tensor.ts';
 import type { Graph } from '../src/graph/graph.ts';
-import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
-import { i3dGraph } from '../src/i3d/model.ts';
+import { i3dGraph } from '../src/i3d/i3d.ts';
+import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 
 export const CLASSES = 400;
 

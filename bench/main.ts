@@ -6,7 +6,7 @@ import { I3dError, InputError } from '../src/core/errors.ts';
 import type { Accuracy } from '../src/core/kernel.ts';
 import { type PresetName, presets } from '../src/flow/index.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { STREAM_CHANNELS, type Stream } from '../src/i3d/architecture.ts';
+import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 import { openGpu } from '../src/node.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Accuracy } from '../src/core/kernel.ts';
 import { floatTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { I3D_OUTPUTS } from '../src/i3d/model.ts';
+import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import { encodeNpy } from '../src/io/npy.ts';
 import { barChart } from './chart.ts';

@@ -11,8 +11,10 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { compile } from '../src/graph/compile.ts';
 import { DeviceParameters } from '../src/graph/parameters.ts';
 import type { PlanMemory, ProfiledRow } from '../src/graph/plan.ts';
-import { I3D_OUTPUTS, LOGITS_LAYER } from '../src/i3d/model.ts';
-import { networkOf } from '../src/i3d/spec.ts';
+import { LOGITS_LAYER } from '../src/i3d/graph.ts';
+import { I3D, I3D_OUTPUTS, I3D_TABLE } from '../src/i3d/i3d.ts';
+import { INCEPTION_4_TABLE } from '../src/i3d/inception4.ts';
+import { scaleTable } from '../src/i3d/layers.ts';
 import { encodeNpy } from '../src/io/npy.ts';
 import { type Contender, hold, type Score, typescript } from './contender.ts';
 import { median } from './measure.ts';
@@ -140,7 +142,8 @@ async function contest(shape: TrainingShape, repeats: number): Promise<Score[]> 
 
 /** What train_torch.py reads. */
 async function writeModel(folder: string, shape: TrainingShape): Promise<void> {
-  const { layers, headPool } = networkOf(trainingSpec(shape));
+  const spec = trainingSpec(shape);
+  const { layers, headPool } = scaleTable(spec.architecture === I3D ? I3D_TABLE : INCEPTION_4_TABLE, spec);
   const parameters = [...trainingParameters(shape)];
   let offset = 0;
   const entries = parameters.map(([name, { shape: extents, data }]) => {

@@ -1,16 +1,20 @@
 /** @file Training steps for the bench: a model, a batch and parameters that do not depend on any file. */
 
+import { MODELS } from '../src/catalogue.ts';
 import { type FloatTensor, floatTensor, type HostTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { GraphBuilder } from '../src/graph/builder.ts';
 import type { Graph } from '../src/graph/graph.ts';
-import type { ArchitectureId } from '../src/i3d/architecture.ts';
-import { addModel, initialParameters, type ModelSpec, modelSpec } from '../src/i3d/spec.ts';
+import type { ModelSpec } from '../src/models/definition.ts';
+import { addModel } from '../src/models/graph.ts';
+import { initialParameters } from '../src/models/parameters.ts';
+import { modelSpec } from '../src/models/spec.ts';
 import { TrainingStep } from '../src/train/run/step.ts';
 import { cheapNoise } from './i3d.ts';
 
 export interface TrainingShape {
-  readonly architecture: ArchitectureId;
+  /** An id of `MODELS`. */
+  readonly architecture: string;
   readonly width: number;
   readonly frames: number;
   /** Pixels on each side. */
@@ -25,11 +29,11 @@ export const trainingArguments = ({ architecture, width, frames, size, batch, cl
 
 export function trainingShape([architecture, ...numbers]: readonly string[]): TrainingShape {
   const [width, frames, size, batch, classes] = numbers.map(Number) as [number, number, number, number, number];
-  return { architecture: architecture as ArchitectureId, width, frames, size, batch, classes };
+  return { architecture: architecture!, width, frames, size, batch, classes };
 }
 
-export function trainingSpec({ batch: _, ...shape }: TrainingShape): ModelSpec {
-  return modelSpec({ ...shape, stream: 'rgb', shortSide: shape.size });
+export function trainingSpec({ batch: _, architecture, ...shape }: TrainingShape): ModelSpec {
+  return modelSpec({ ...shape, architecture: MODELS.get(architecture), stream: 'rgb', shortSide: shape.size });
 }
 
 /** Without dropout: other engines have other random numbers. */

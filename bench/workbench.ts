@@ -9,6 +9,7 @@ import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
 import { viewShape } from '../src/kernels/shared/layout.ts';
 import { denseView, vec4s } from '../src/kernels/shared/view.ts';
+import { bestFirst } from '../src/ops/estimate.ts';
 import {
   type Argument,
   type Candidate,
@@ -71,7 +72,8 @@ export class Workbench {
   /** The operator's own candidates, the best guess first. */
   candidates(): Candidate[] {
     const { node } = this.subject;
-    return node.operator.candidates(node.attributes, this.operands, this.gpu.profile);
+    const { profile } = this.gpu;
+    return bestFirst(node.operator.candidates(node.attributes, this.operands, profile), profile);
   }
 
   async run(candidate: Candidate, options: TimingOptions): Promise<Trial> {

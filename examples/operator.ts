@@ -62,6 +62,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: 
 /** Input: a clip N×T×H×W×C. */
 const reverse: Operator = defineOperator({
   type: 'reverse',
+  // Channels are padded to a multiple of 4, and x has zeros there, so y has them, too.
+  keepsPadding: true,
   infer: (_, [x]) => [x!],
   cost: (_, inputs, outputs) => pointwiseCost(0, inputs, outputs),
   candidates: (_, { inputs: [x], outputs: [y] }) => [

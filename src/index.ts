@@ -3,6 +3,8 @@
  * signatures, is docs/api.txt, which `npm run docs` writes and a test compares.
  */
 
+// The models that come along, and I3D's conveniences.
+export { MODELS } from './catalogue.ts';
 // Vocabulary.
 export { GraphError, I3dError, InputError } from './core/errors.ts';
 export type {
@@ -74,42 +76,9 @@ export {
   trainingGraph,
 } from './graph/training.ts';
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
-// I3D.
-export type { ArchitectureId, Stream } from './i3d/architecture.ts';
-export {
-  type I3dCheckpoint,
-  type I3dCheckpointOptions,
-  type NamingId,
-  readI3dCheckpoint,
-} from './i3d/checkpoint.ts';
-export {
-  type I3dResult,
-  type I3dRunOptions,
-  I3dStream,
-  type I3dStreamOptions,
-  type StreamNetwork,
-} from './i3d/classifier.ts';
-export { readImageModel } from './i3d/image_checkpoint.ts';
-export { inflateKernel, inflateModel } from './i3d/inflate.ts';
-export { type HeadOptions, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/model.ts';
-export {
-  type Model,
-  type ModelFileOptions,
-  modelFileContents,
-  parseModelFile,
-  type StoredModel,
-} from './i3d/model_file.ts';
-export {
-  addModel,
-  initialParameters,
-  type ModelSpec,
-  modelGraph,
-  modelSpec,
-  specMinimum,
-  specParameters,
-} from './i3d/spec.ts';
-export { type LayerDifference, type Verification, verifyInflation } from './i3d/verify.ts';
-export { type Window, type WindowRequest, windows } from './i3d/windows.ts';
+export { type NamingId, readI3dCheckpoint } from './i3d/checkpoint.ts';
+export { I3D, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/i3d.ts';
+export { INCEPTION_4 } from './i3d/inception4.ts';
 // Formats, from bytes.
 export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
@@ -119,8 +88,10 @@ export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators and kernels of one's own.
+export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
+export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
 export {
   constant,
@@ -135,8 +106,43 @@ export {
   struct,
   texels,
 } from './kernels/shared/wgsl.ts';
-export { type FrameOptions, FrameReducer, type I3dInput, preprocessGeometry } from './models/frames.ts';
+// Models.
+export {
+  type BuildOptions,
+  defineModel,
+  type Inflatable,
+  type ModelDefaults,
+  type ModelDefinition,
+  type ModelDescription,
+  type ModelEnds,
+  type ModelForm,
+  type ModelSpec,
+  type Preprocessing,
+  type Reduction,
+  type Stream,
+} from './models/definition.ts';
+export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
+export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
+export { inflateKernel, inflateModel } from './models/inflate.ts';
 export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export {
+  type Model,
+  type ModelFileOptions,
+  modelFileContents,
+  parseModelFile,
+  type StoredModel,
+} from './models/model_file.ts';
+export { channelsFirstShapes, channelsLastShapes, type Naming, PYTORCH_IGNORED } from './models/naming.ts';
+export { initialParameters, modelParameters } from './models/parameters.ts';
+export {
+  type Network,
+  Recogniser,
+  Recogniser as I3dStream,
+  type RecogniserOptions,
+  type RecogniserRunOptions,
+  type Recognition,
+} from './models/recogniser.ts';
+export { ModelRegistry } from './models/registry.ts';
 export {
   averageLogits,
   type FusionMode,
@@ -147,6 +153,10 @@ export {
   softmax,
   topK,
 } from './models/scores.ts';
+export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts';
+export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
+export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
+export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';
 export {
   type Argument,
   type Candidate,
@@ -169,4 +179,5 @@ export {
   type ValueRef,
 } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
+export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';

@@ -3,8 +3,8 @@
 import type { Accuracy } from '../../src/core/kernel.ts';
 import { compile, compileKernels } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
-import type { Stream } from '../../src/i3d/architecture.ts';
-import { I3D_OUTPUTS } from '../../src/i3d/model.ts';
+import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
+import type { Stream } from '../../src/models/definition.ts';
 import { openGpu } from '../../src/node.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from '../i3d.ts';
 import { serve } from './protocol.ts';

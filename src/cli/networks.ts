@@ -1,27 +1,18 @@
 /** @file Which networks `classify` runs, from its options, and how clips are brought to them. */
 
 import { InputError } from '../core/errors.ts';
-import type { PresetName } from '../flow/index.ts';
-import type { Stream } from '../i3d/architecture.ts';
-import type { StreamNetwork } from '../i3d/classifier.ts';
-import { LOGITS_LAYER } from '../i3d/model.ts';
-import { type ModelSpec, modelSpec, specMinimum } from '../i3d/spec.ts';
+import { type ModelSpec, STREAMS, type Stream } from '../models/definition.ts';
+import type { Network } from '../models/recogniser.ts';
 import { readModels } from '../train/run/model_files.ts';
-import { featuresOnly, loadStream } from './weights.ts';
+import { featuresOnly, openStream } from './weights.ts';
 
-/** What of a model decides how clips are read for it. Streams that are run together must agree in it. */
+/** Classes of a model that is looked at without weights: Kinetics-400's. Its head is too small for them to matter. */
+export const PUBLISHED_CLASSES = 400;
+
+/** What decides how clips are read for networks. Streams that are run together must agree in it. */
 export interface ClipRule {
-  /** Frames of the windows that cover a clip. */
-  readonly frames: number;
-  /** Fewest frames of a window. */
-  readonly minimum: number;
-  /** Side of what the network sees, and of the frame that it is cut from; pixels. */
-  readonly size: number;
-  readonly shortSide: number;
-  /** Frames per second; as decoders have it where left out. */
-  readonly fps?: number | 'native' | undefined;
-  readonly flowBound: number;
-  readonly flowPreset: PresetName;
+  /** What one of them takes; of two streams RGB, with what the other one says about flow. */
+  readonly spec: ModelSpec;
   /**
    * Whether the model was trained here. Then clips are brought to it as training does: whole frames are resized, flow is
    * computed between them, both are cut; and a clip shorter than a window is repeated. Other checkpoints get what their authors
@@ -30,11 +21,12 @@ export interface ClipRule {
   readonly trained: boolean;
 }
 
-/** The networks, read when they are asked for. */
+/** The networks, whose values are read when they are asked for. */
 export interface ChosenNetworks {
   readonly rule: ClipRule;
-  readonly streams: ReadonlySet<Stream>;
-  load(stream: Stream): Promise<StreamNetwork>;
+  /** By stream; at least one. */
+  readonly specs: ReadonlyMap<Stream, ModelSpec>;
+  load(stream: Stream): Network;
   /** Names of the classes, where a model says them. */
   readonly classes?: readonly string[];
   /** What the network of a stream was read from, for messages. */
@@ -48,16 +40,14 @@ export interface NetworkFlags {
   readonly stream?: Stream | 'both';
 }
 
-const STREAMS: readonly Stream[] = ['rgb', 'flow'];
-
 /**
- * Models are read at once, since they say what clips they take. Checkpoints are read later: mistakes in the clip are to show
- * before anything large is read.
- * @param warn Takes a sentence about each thing in a checkpoint that was passed over.
- * @throws InputError when there is nothing to run, or a stream was asked for that is not there.
+ * Files are read at once, since what is in them says what clips they take. Of weights only the names are looked at: mistakes in
+ * the clip are to show before anything slow begins.
+ * @param warn Takes a sentence about each thing in a file that was passed over.
+ * @throws InputError when there is nothing to run, a stream was asked for that is not there, or two do not take the same clips.
  */
 export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) => void): Promise<ChosenNetworks> {
-  if (flags.model === undefined) return chooseCheckpoints(flags, warn);
+  if (flags.model === undefined) return chooseWeights(flags, warn);
   const { model: path } = flags;
   if (flags.rgb !== undefined || flags.flow !== undefined) {
     throw new InputError('Give either --model, which may hold both streams, or --rgb and --flow.');
@@ -69,20 +59,19 @@ export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) =
     flags.stream,
     (name) => `--stream ${flags.stream} needs a model for ${name}, which ${path} does not have.`,
   );
-  const chosen = [...streams].map((name) => models[name]!);
-  if (chosen.some(({ spec }) => spec.classes === 0)) throw featuresOnly(path, LOGITS_LAYER);
-  const rules = chosen.map(({ spec }) => clipRule(spec, true));
-  checkAgreement(rules, path);
+  const chosen = streams.map((name) => models[name]!);
+  for (const { spec } of chosen) if (spec.classes === 0) throw featuresOnly(path, spec.architecture.head);
+  const specs = new Map(chosen.map(({ spec }) => [spec.stream, spec]));
   return {
-    rule: chosen.length > 1 ? flowRule(rules[0]!, rules[1]!) : rules[0]!,
-    streams,
-    load: async (stream) => models[stream]!,
+    rule: clipRule(specs, `The models in ${path}`, true),
+    specs,
+    load: (stream) => models[stream]!,
     classes: chosen[0]!.classes,
     source: () => path,
   };
 }
 
-function chooseCheckpoints(flags: NetworkFlags, warn: (text: string) => void): ChosenNetworks {
+async function chooseWeights(flags: NetworkFlags, warn: (text: string) => void): Promise<ChosenNetworks> {
   if (flags.rgb === undefined && flags.flow === undefined) {
     throw new InputError(
       'classify needs weights: give --model DIR, or --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.',
@@ -94,10 +83,13 @@ function chooseCheckpoints(flags: NetworkFlags, warn: (text: string) => void): C
     flags.stream,
     (name) => `--stream ${flags.stream} needs the weights of the ${name} stream: give --${name}.`,
   );
+  const opened = new Map<Stream, Awaited<ReturnType<typeof openStream>>>();
+  for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, warn));
+  const specs = new Map([...opened].map(([stream, { spec }]) => [stream, spec]));
   return {
-    rule: clipRule(modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 1 }), false),
-    streams,
-    load: (stream) => loadStream(flags[stream]!, stream, warn),
+    rule: clipRule(specs, `The weights ${streams.map((stream) => flags[stream]).join(' and ')}`, false),
+    specs,
+    load: (stream) => opened.get(stream)!.load(),
     source: (stream) => flags[stream]!,
   };
 }
@@ -106,29 +98,29 @@ function wantedStreams(
   given: readonly Stream[],
   asked: NetworkFlags['stream'],
   missing: (stream: Stream) => string,
-): Set<Stream> {
-  if (asked === undefined) return new Set(given);
+): readonly Stream[] {
+  if (asked === undefined) return given;
   const wanted = asked === 'both' ? STREAMS : [asked];
   const absent = wanted.find((name) => !given.includes(name));
   if (absent) throw new InputError(missing(absent));
-  return new Set(wanted);
+  return wanted;
 }
 
-export function clipRule(spec: ModelSpec, trained: boolean): ClipRule {
-  const { frames, size, shortSide, fps, flowBound, flowPreset } = spec;
-  return { frames, minimum: specMinimum(spec)[0], size, shortSide, fps, flowBound, flowPreset, trained };
-}
-
-/** Of two streams, flow is the one that says how flow is computed. */
-const flowRule = (rgb: ClipRule, { flowBound, flowPreset }: ClipRule): ClipRule => ({ ...rgb, flowBound, flowPreset });
-
-function checkAgreement([rgb, flow]: readonly ClipRule[], path: string): void {
-  if (!rgb || !flow) return;
+/**
+ * How clips are read for these networks.
+ * @param what Begins the sentence, as the subject of two.
+ * @throws InputError when two of them do not take the same clips.
+ */
+export function clipRule(specs: ReadonlyMap<Stream, ModelSpec>, what: string, trained: boolean): ClipRule {
+  const [first, second] = [...specs.values()] as [ModelSpec, ModelSpec?];
+  if (!second) return { spec: first, trained };
   for (const key of ['frames', 'size', 'shortSide', 'fps'] as const) {
-    if (rgb[key] !== flow[key]) {
+    if (first[key] !== second[key]) {
       throw new InputError(
-        `The models in ${path} do not take the same clips: ${key} is ${rgb[key]} for RGB and ${flow[key]} for flow; run them one by one with --stream.`,
+        `${what} do not take the same clips: ${key} is ${first[key]} for RGB and ${second[key]} for flow; run them one by one with --stream.`,
       );
     }
   }
+  const { flowBound, flowPreset } = second;
+  return { spec: { ...first, flowBound, flowPreset }, trained };
 }

@@ -1,47 +1,60 @@
 /** @file Weights and labels by path, checked for the stream that they are to serve. */
 
 import { readFile } from 'node:fs/promises';
+import { MODELS } from '../catalogue.ts';
 import { InputError } from '../core/errors.ts';
-import { STREAM_CHANNELS, type Stream } from '../i3d/architecture.ts';
-import { type I3dCheckpoint, logitsName, readI3dCheckpoint } from '../i3d/checkpoint.ts';
-import { isModelFile } from '../i3d/model_file.ts';
+import { listed } from '../core/words.ts';
 import { loadWeightsFile } from '../io/weights.ts';
+import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../models/definition.ts';
 import { labelsFor, parseLabels } from '../models/labels.ts';
+import { isModelFile } from '../models/model_file.ts';
+import type { Network } from '../models/recogniser.ts';
+import { readWeights, recogniseWeights } from '../models/weights.ts';
+
+/** A file whose model is known by the names in it; its values are not looked at yet. */
+export interface StreamWeights {
+  readonly spec: ModelSpec;
+  /** @throws InputError where a tensor holds what is no finite number, or a negative variance. */
+  load(): Network;
+}
 
 /**
  * @param warn Takes a sentence about each thing in the file that was passed over.
- * @throws InputError when the file holds no I3D weights, those of another stream, a model that says itself what it takes, or
- * weights without a logits layer.
+ * @throws InputError when the file holds the weights of no model that is known, those of another stream, a model that says itself
+ * what it takes, or weights without a layer for classes.
  */
-export async function loadStream(path: string, stream: Stream, warn: (text: string) => void): Promise<I3dCheckpoint> {
+export async function openStream(path: string, stream: Stream, warn: (text: string) => void): Promise<StreamWeights> {
   const { tensors, metadata, warnings } = await loadWeightsFile(path);
   if (isModelFile(metadata)) throw new InputError(`${path} is a model that was trained here; give it as --model.`);
-  const checkpoint = readI3dCheckpoint(tensors, path, { stream });
-  if (checkpoint.channels !== STREAM_CHANNELS[stream]) {
-    const other = checkpoint.stream && checkpoint.stream !== stream ? `; give them as --${checkpoint.stream}` : '';
+  const { spec, stream: found, match, head } = recogniseWeights(tensors, path, MODELS, { stream });
+  if (spec.channels !== STREAM_CHANNELS[stream]) {
+    const other = found && found !== stream ? `; give them as --${found}` : '';
     throw new InputError(
-      `${path} holds weights for ${checkpoint.channels} input channels where ${stream} has ${STREAM_CHANNELS[stream]}${other}.`,
+      `${path} holds weights for ${spec.channels} input channels where ${stream} has ${STREAM_CHANNELS[stream]}${other}.`,
     );
   }
-  if (checkpoint.classes === 0) throw featuresOnly(path, logitsName(checkpoint.naming));
-  for (const text of [...warnings, ...checkpoint.warnings]) warn(text);
-  return checkpoint;
+  if (spec.classes === 0) throw featuresOnly(path, head);
+  for (const text of [...warnings, ...match.warnings]) warn(text);
+  return { spec, load: () => readWeights(tensors, path, [spec.architecture], { stream }) };
 }
 
+/** The models that are known by the names of their tensors, for messages. */
+export const knownWeights = (): string => listed([...MODELS].flatMap(({ name, namings }) => (namings ? [name] : [])));
+
 /** A network that cannot tell classes apart. */
-export function featuresOnly(path: string, logits: string): InputError {
+export function featuresOnly(path: string, head: string): InputError {
   return new InputError(
-    `${path} has no logits layer (${logits}): it gives features, and no classes; give weights that have one.`,
+    `${path} has no logits layer (${head}): it gives features, and no classes; give weights that have one.`,
   );
 }
 
-/** The names of the classes: from a file where one is given, else the built-in ones. */
-export async function loadLabels(path: string | undefined, classes: number): Promise<readonly string[]> {
-  if (path === undefined) return labelsFor(classes);
+/** The names of the classes: from a file where one is given, else those that the model's weights are published for. */
+export async function loadLabels(path: string | undefined, spec: ModelSpec): Promise<readonly string[]> {
+  if (path === undefined) return labelsFor(spec.classes, spec.architecture.labels);
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     const reasons: Record<string, string> = { ENOENT: 'does not exist', EISDIR: 'is a folder' };
     const reason = reasons[cause.code ?? ''] ?? `cannot be read (${cause.message})`;
     throw new InputError(`${path} ${reason}; give a text file with one class name on each line.`, { cause });
   });
-  return parseLabels(text, classes, path);
+  return parseLabels(text, spec.classes, path);
 }

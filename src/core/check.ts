@@ -5,7 +5,7 @@
 
 import { InputError } from './errors.ts';
 import { ARRAY_TYPES, type DType, formatShape, type HostTensor, type Shape, sizeOf } from './tensor.ts';
-import { counted } from './words.ts';
+import { counted, listed } from './words.ts';
 
 /** Insertions, deletions, substitutions and swaps of neighbours that make `b` of `a`. */
 function editDistance(a: string, b: string): number {
@@ -85,8 +85,7 @@ export function checkOptionNames(what: string, options: object, known: readonly 
 export function checkChoice<T extends string>(what: string, value: unknown, known: readonly T[]): asserts value is T {
   if (known.includes(value as T)) return;
   const quoted = known.map((name) => `"${name}"`);
-  const list = quoted.length > 1 ? `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}` : quoted[0];
-  throw new InputError(`${what} must be ${list}, not ${describeValue(value)}.`);
+  throw new InputError(`${what} must be ${listed(quoted)}, not ${describeValue(value)}.`);
 }
 
 /**

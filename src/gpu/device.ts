@@ -7,6 +7,7 @@
 import { checkOptionNames, describeValue } from '../core/check.ts';
 import { I3dError, InputError } from '../core/errors.ts';
 import { type DeviceProfile, type SubgroupMatrices, TEXEL_COLUMNS, texelBytes } from '../core/kernel.ts';
+import { Serial } from '../core/serial.ts';
 import { AdapterError, DeviceLostError, DisposedError, GpuOutOfMemoryError, GpuValidationError } from './errors.ts';
 import { PipelineCache } from './pipelines.ts';
 import { type Resource, Texels, wholeBuffer } from './resource.ts';
@@ -75,7 +76,7 @@ export class Gpu {
   private readonly ended: Promise<never>;
   private disposed = false;
   private rejectEnded!: (reason: I3dError) => void;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly submissions = new Serial();
 
   private constructor(
     /** @internal Held only to be kept alive: Dawn's instance must outlive its devices. */
@@ -256,10 +257,7 @@ export class Gpu {
    * order.
    */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    // A failure is its caller's to handle; the next ones go on.
-    this.turn = result.catch(() => undefined);
-    return result;
+    return this.submissions.run(work);
   }
 
   /**

@@ -7,6 +7,7 @@ import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts'
 import { type Layout, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { completed } from '../ops/complete.ts';
+import { bestFirst } from '../ops/estimate.ts';
 import { type Candidate, type NodeOperands, type Operand, operand, type TensorType } from '../ops/operator.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
@@ -29,7 +30,7 @@ export interface ChoiceOptions {
   readonly tables?: readonly ShippedTable[];
 }
 
-/** A node that runs on the device, with all its ways of being computed. */
+/** A node that runs on the device, with all its ways of being computed, the best guess first. */
 export interface ChoiceNode {
   readonly node: Node;
   readonly operands: NodeOperands;
@@ -58,7 +59,8 @@ export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePr
 
 function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
   try {
-    return completed(node.operator.candidates(node.attributes, operands, profile), node.operator, operands);
+    const candidates = node.operator.candidates(node.attributes, operands, profile);
+    return bestFirst(completed(candidates, node.operator, operands), profile);
   } catch (error) {
     if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);
     throw error;

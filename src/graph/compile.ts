@@ -3,8 +3,8 @@
 import { checkOptionNames, describeValue } from '../core/check.ts';
 import { GraphError, InputError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import { Slices } from '../core/slices.ts';
 import { sizeOf } from '../core/tensor.ts';
-import { Slices } from '../core/turns.ts';
 import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';

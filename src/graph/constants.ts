@@ -4,8 +4,9 @@
  */
 
 import { texelBytes } from '../core/kernel.ts';
+import { Serial } from '../core/serial.ts';
+import { Slices } from '../core/slices.ts';
 import type { FloatTensor } from '../core/tensor.ts';
-import { Slices } from '../core/turns.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { Program } from '../gpu/program.ts';
@@ -38,7 +39,7 @@ interface Made {
 export class DeviceConstants {
   private readonly resources = new Map<string, Resource>();
   /** Plans that are compiled side by side share constants: the second asks once the first has all of its own, or has failed. */
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly compilations = new Serial();
   private disposed = false;
 
   constructor(private readonly gpu: Gpu) {}
@@ -54,9 +55,7 @@ export class DeviceConstants {
    * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */
   get(requests: readonly ConstantRequest[]): Promise<Resource[]> {
-    const turn = this.queue.then(() => this.make(requests));
-    this.queue = turn.catch(() => undefined);
-    return turn;
+    return this.compilations.run(() => this.make(requests));
   }
 
   dispose(): void {

@@ -5,11 +5,12 @@
  */
 
 import { type FloatTensor, floatTensor, sizeOf } from '../core/tensor.ts';
-import { STREAM_CHANNELS, type Stream } from './architecture.ts';
-import { checkpointShapes, type I3dCheckpoint, readI3dCheckpoint } from './checkpoint.ts';
+import { STREAM_CHANNELS, type Stream } from '../models/definition.ts';
+import type { ModelWeights } from '../models/weights.ts';
+import { checkpointShapes, readI3dCheckpoint } from './checkpoint.ts';
 
 /** An untrained network of the published size: its labels mean nothing. */
-export function formulaCheckpoint(stream: Stream, classes = 400): I3dCheckpoint {
+export function formulaCheckpoint(stream: Stream, classes = 400): ModelWeights {
   const tensors = new Map<string, FloatTensor>();
   // The formula counts in PyTorch's names and axes.
   for (const [name, shape] of checkpointShapes('pytorch', STREAM_CHANNELS[stream], classes)) {

@@ -38,7 +38,7 @@ export function orientationOf(matrix: Uint8Array | null): Orientation {
 }
 
 /** Turns H×W×3 pixels upright; returns the input itself when there is nothing to do. */
-export function turn(rgb: Uint8Array, width: number, height: number, o: Orientation): Uint8Array {
+export function upright(rgb: Uint8Array, width: number, height: number, o: Orientation): Uint8Array {
   if (o.xx === 1 && o.yy === 1) return rgb;
   const outWidth = swapsSides(o) ? height : width;
   const left = Math.min(0, o.xx * (width - 1)) + Math.min(0, o.xy * (height - 1));
@@ -190,7 +190,12 @@ export class RgbConverter {
       );
     }
     const bytes = this.#target.toBuffer();
-    return turn(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), this.width, this.height, orientation);
+    return upright(
+      new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      this.width,
+      this.height,
+      orientation,
+    );
   }
 
   close(): void {

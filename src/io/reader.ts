@@ -17,7 +17,7 @@ import {
 } from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
-import { readTiffPages, type TiffPages, turnToPage } from './tiff.ts';
+import { readTiffPages, selectPage, type TiffPages } from './tiff.ts';
 
 /** A decoded picture in FFmpeg's hands. It stays valid until the call of `next` after the next one. */
 export interface Picture {
@@ -267,11 +267,11 @@ export class VideoReader {
 
   async #decode(): Promise<Picture | undefined> {
     const picture = await this.#decodeNext();
-    return picture !== undefined || !(await this.#turnPage()) ? picture : this.#decode();
+    return picture !== undefined || !(await this.#nextPage()) ? picture : this.#decode();
   }
 
   /** Begins to decode the next page of a TIFF file with a decoder of its own; false where there is none. */
-  async #turnPage(): Promise<boolean> {
+  async #nextPage(): Promise<boolean> {
     if (this.#document === undefined || this.#pages.length === 0) return false;
     this.#codec.freeContext();
     this.#codec = new this.#av.CodecContext();
@@ -284,7 +284,7 @@ export class VideoReader {
   /** Gives the decoder a TIFF file whose first page is the next one. */
   async #sendPage(document: Buffer): Promise<void> {
     const place = this.#pages.shift();
-    if (place !== undefined) turnToPage(document, place);
+    if (place !== undefined) selectPage(document, place);
     const packet = this.#packet;
     packet.data = document;
     if ((await this.#codec.sendPacket(packet)) < 0) this.#badPackets++;

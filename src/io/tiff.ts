@@ -37,7 +37,7 @@ export async function readTiffPages(path: string): Promise<TiffPages> {
  * Makes the page that is described at `place` the first one, which is the one that decoders take.
  * @param bytes the whole file; its header is changed.
  */
-export function turnToPage(bytes: Uint8Array, place: number): void {
+export function selectPage(bytes: Uint8Array, place: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint32(4, place, view.getUint8(0) === 0x49);
 }

@@ -3,7 +3,7 @@
 import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
 import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
-import { type FloatTensor, floatTensor, formatShape, type HostTensor, type Shape } from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, formatShape, type HostTensor, type Shape, sizeOf } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
@@ -11,39 +11,37 @@ import { compile } from '../graph/compile.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
+import type { ModelSpec, Preprocessing } from './definition.ts';
+import type { Window } from './windows.ts';
 
 /**
  * T×H×W×3 decoded frames, uint8, which are resized, cropped and normalised on the device; or T×H×W×C float32 that is the
- * network's input already: RGB in −1 … 1, flow in −1 … 1 (±20 pixels).
+ * network's input already: RGB as its frames are normalised (−1 … 1 for most), flow in −1 … 1 of the bound that its spec says.
  */
-export type I3dInput = HostTensor<'u8'> | FloatTensor;
+export type ClipInput = HostTensor<'u8'> | FloatTensor;
 
-export interface FrameOptions {
-  /** Pixels that the shorter side is scaled to; 256 where left out. */
-  readonly shortSide?: number;
-  /** Pixels of the square that is kept of the middle; 224 where left out. */
-  readonly crop?: number;
+/** What is made of frames of any size. */
+export interface FrameOptions extends Omit<Preprocessing, 'geometry'> {
+  /** Pixels that the shorter side is scaled to. */
+  readonly shortSide: number;
+  /** Pixels of the square that is kept of the middle. */
+  readonly crop: number;
 }
 
-/** Side of the network's input, in pixels. */
-export const CROP = 224;
-/** What the shorter side of a frame is scaled to before the crop, in pixels. */
-export const SHORT_SIDE = 256;
-
 /**
- * What is done to frames of a size: the shorter side becomes 256 pixels (bilinear, the longer one in proportion, rounded
- * down), the middle 224×224 are kept, and 0 … 255 becomes −1 … 1. Frames that are 224×224 already are taken as they are:
- * clips of that size were cut out by the same rule before they were stored.
+ * What is done to frames of a size: the shorter side becomes `shortSide` pixels (bilinear, the longer one in proportion, rounded
+ * down), the middle `crop`×`crop` are kept, and 0 … 255 becomes −1 … 1, or what mean and deviation make of it. Frames that are
+ * as large as the crop already are taken as they are: clips of that size were cut out by the same rule before they were stored.
  * @throws InputError for sizes that are no whole numbers above 0, unknown options, or a crop that does not fit.
  */
-export function preprocessGeometry(height: number, width: number, options: FrameOptions = {}): PreprocessAttributes {
+export function preprocessGeometry(height: number, width: number, options: FrameOptions): PreprocessAttributes {
   checkWhole('The height of the frames', height, 1);
   checkWhole('The width of the frames', width, 1);
-  checkOptionNames('preprocessGeometry', options, ['shortSide', 'crop']);
-  const { shortSide = SHORT_SIDE, crop = CROP } = options;
+  checkOptionNames('preprocessGeometry', options, ['shortSide', 'crop', 'mean', 'deviation']);
+  const { shortSide, crop } = options;
   checkWhole('The option shortSide', shortSide, 1);
   checkWhole('The option crop', crop, 1);
-  const normalise = { scale: 2 / 255, shift: -1 };
+  const normalise = normalisation(options);
   if (height === crop && width === crop) {
     return { resized: { height, width }, crop: { top: 0, left: 0, height, width }, ...normalise };
   }
@@ -53,13 +51,39 @@ export function preprocessGeometry(height: number, width: number, options: Frame
   const short = Math.min(height, width);
   const scaled = (side: number): number => (side === short ? shortSide : Math.floor((shortSide * side) / short));
   const resized = { height: scaled(height), width: scaled(width) };
-  const middle = (side: number): number => Math.floor((side - crop) / 2);
-  return {
-    resized,
-    crop: { top: middle(resized.height), left: middle(resized.width), height: crop, width: crop },
-    ...normalise,
-  };
+  return { resized, crop: middleSquare(resized.height, resized.width, crop), ...normalise };
 }
+
+/** What a model makes of frames of a size. Throws as `preprocessGeometry` does. */
+export function specGeometry(spec: ModelSpec, height: number, width: number): PreprocessAttributes {
+  const { shortSide, size: crop, architecture } = spec;
+  const { geometry, ...values } = architecture.preprocessing ?? {};
+  if (geometry) return { ...geometry(height, width, spec), ...normalisation(values) };
+  return preprocessGeometry(height, width, { shortSide, crop, ...values });
+}
+
+/** Bytes · scale + shift are a network's input. */
+export function normalisation({ mean, deviation }: Preprocessing = {}): Normalisation {
+  if (!mean && !deviation) return { scale: 2 / 255, shift: -1 };
+  const [m, d] = [mean ?? HALVES, deviation ?? HALVES];
+  const each = (of: (axis: 0 | 1 | 2) => number) => [of(0), of(1), of(2)] as const;
+  return { scale: each((i) => 1 / (255 * d[i])), shift: each((i) => -m[i] / d[i]) };
+}
+
+/** Frames as bytes again: those that were normalised to a network's input are brought back. */
+export function frameBytes(
+  { shape, data }: ClipInput,
+  { mean = HALVES, deviation = HALVES }: Preprocessing = {},
+): HostTensor<'u8'> {
+  if (data instanceof Uint8Array) return { dtype: 'u8', shape, data };
+  const [scale, shift] = [deviation.map((d) => 255 * d), mean.map((m, i) => m / deviation[i]!)];
+  const bytes = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) bytes[i] = Math.round((data[i]! + shift[i % 3]!) * scale[i % 3]!);
+  return { dtype: 'u8', shape, data: bytes };
+}
+
+type Normalisation = Pick<PreprocessAttributes, 'scale' | 'shift'>;
+const HALVES = [0.5, 0.5, 0.5] as const;
 
 /** A part of a frame, in pixels. */
 export interface Region {
@@ -74,8 +98,22 @@ export function middleSquare(height: number, width: number, size: number): Regio
   return { top: Math.floor((height - size) / 2), left: Math.floor((width - size) / 2), height: size, width: size };
 }
 
+/**
+ * The frames of a window, without copying them.
+ * @throws InputError when the clip does not have them all.
+ */
+export function cutFrames<Clip extends ClipInput>(clip: Clip, { start, frames }: Window): Clip {
+  const [total = 0, ...rest] = clip.shape;
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(frames);
+  if (!whole || start < 0 || frames < 1 || start + frames > total) {
+    throw new InputError(`Frames ${start} to ${start + frames - 1} were asked for; the clip has ${total}.`);
+  }
+  const size = sizeOf(rest);
+  return { ...clip, shape: [frames, ...rest], data: clip.data.subarray(start * size, (start + frames) * size) };
+}
+
 /** A region of each frame of T×H×W×C; the tensor itself where there is none. */
-export function cutOut<Clip extends I3dInput>(clip: Clip, region: Region | undefined): Clip {
+export function cutOut<Clip extends ClipInput>(clip: Clip, region: Region | undefined): Clip {
   if (!region) return clip;
   const [frames, height, width, channels] = clip.shape as [number, number, number, number];
   const row = region.width * channels;
@@ -101,12 +139,12 @@ export class FrameReducer {
   private disposed = false;
 
   /**
-   * @param geometry What is done to frames of a size; where left out, what the network's input needs.
+   * @param geometry What is done to frames of a size, such as `specGeometry` of a model's spec.
    * @throws InputError when it is no function.
    */
   constructor(
     gpu: Gpu,
-    private readonly geometry: (height: number, width: number) => PreprocessAttributes = preprocessGeometry,
+    private readonly geometry: (height: number, width: number) => PreprocessAttributes,
   ) {
     if (typeof geometry !== 'function') {
       throw new InputError(
@@ -119,7 +157,7 @@ export class FrameReducer {
   /**
    * The frames are copied before the promise is returned, so a caller may refill them at once.
    * @param frames T×H×W×3
-   * @returns T×crop×3; without a geometry T×224×224×3 in −1 … 1, the values that the network would get.
+   * @returns T×crop×3, the values that the network would get.
    * @throws InputError for another type or shape; DisposedError after `dispose`, or when that comes before the result;
    *   GraphError, GpuOutOfMemoryError, DeviceLostError
    */

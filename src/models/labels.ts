@@ -1,8 +1,9 @@
-/** @file Names of classes: Kinetics-400 and Kinetics-600 are built in and chosen by the number of classes. */
+/** @file Names of classes: a model's own, those of the data sets that weights are published for, or numbers. */
 
 import { checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
+import type { ModelDefinition } from './definition.ts';
 import { KINETICS_400_NAMES } from './labels-kinetics400.ts';
 import { KINETICS_600_NAMES } from './labels-kinetics600.ts';
 
@@ -15,12 +16,16 @@ export const KINETICS_400: readonly string[] = split(KINETICS_400_NAMES);
 export const KINETICS_600: readonly string[] = split(KINETICS_600_NAMES);
 
 /**
- * Names for a number of classes: Kinetics where the number is 400 or 600, else `class 0`, `class 1` and so on.
+ * Names for a number of classes: those of the list that has so many, else `class 0`, `class 1` and so on.
+ * @param lists Those that a model's weights are published for; Kinetics-400 and -600 where left out.
  * @throws InputError
  */
-export function labelsFor(classes: number): readonly string[] {
-  checkWhole('The number of classes', classes, 1);
-  const known = [KINETICS_400, KINETICS_600].find((names) => names.length === classes);
+export function labelsFor(
+  classes: number,
+  lists = [KINETICS_400, KINETICS_600] as ModelDefinition['labels'],
+): readonly string[] {
+  checkWhole('The number of classes', classes, 0);
+  const known = lists?.find((names) => names.length === classes);
   return known ?? Array.from({ length: classes }, (_, i) => `class ${i}`);
 }
 

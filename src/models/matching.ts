@@ -3,28 +3,36 @@
 import { nearestNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../core/tensor.ts';
+import { listed } from '../core/words.ts';
 import { type Match, type NamedNetwork, type Naming, type ShapeDict, splitName } from './naming.ts';
 
+/** A network that was found in a file, and how. */
+export interface Found<Network extends NamedNetwork> {
+  readonly network: Network;
+  readonly match: Match;
+}
+
 /**
- * Finds out whose names the tensors have, whatever stands before all of them and lies beside them, and maps them onto the network.
+ * Finds out which of the networks the tensors are and whose names they have, whatever stands before all of them and lies beside
+ * them, and maps them onto it.
  * @param source The file's name, for messages.
  * @param channels Of several such networks in the file, the one with so many input channels is meant.
  * @throws InputError when a parameter is missing or of another shape, when a layer has a tensor that the network has no place for,
  * or when the names are none that are known. It says which names are nearest.
  */
-export function matchTensors<Id extends string>(
+export function matchTensors<Network extends NamedNetwork>(
   tensors: ShapeDict,
-  network: NamedNetwork<Id>,
+  networks: readonly Network[],
   source: string,
   channels?: number,
-): Match<Id> {
-  const candidates = findCandidates(tensors, network);
-  if (candidates.length === 0) throw unknownNames(tensors, network, source);
-  const complete: Match<Id>[] = [];
+): Found<Network> {
+  const candidates = networks.flatMap((network) => findCandidates(tensors, network)).sort(mostLikely);
+  if (candidates.length === 0) throw unknownNames(tensors, networks, source);
+  const complete: Found<Network>[] = [];
   let fault: InputError | undefined;
   for (const candidate of candidates) {
     try {
-      complete.push(match(tensors, network, candidate, candidates, source));
+      complete.push({ network: candidate.network, match: match(tensors, candidate, candidates, source) });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       fault ??= error;
@@ -32,20 +40,38 @@ export function matchTensors<Id extends string>(
   }
   const [first] = complete;
   if (!first) throw fault;
-  const meant = complete.filter((found) => found.channels === channels);
-  const taken = meant[0] ?? first;
-  const rivals = (meant.length > 0 ? meant : complete).map(({ prefix }) => prefix || 'no prefix');
-  if (rivals.length === 1) return taken;
-  const choice = `${source} holds ${network.name} ${rivals.length} times, under ${rivals.join(' and ')}; the one under ${rivals[0]} is taken.`;
-  return { ...taken, warnings: [choice, ...taken.warnings] };
+  const same = complete.filter(({ network }) => network === first.network);
+  const meant = same.filter((found) => found.match.channels === channels);
+  const { network, match: taken } = meant[0] ?? first;
+  const rivals = (meant.length > 0 ? meant : same).map(({ match: { prefix } }) => prefix || 'no prefix');
+  const choices: string[] = [];
+  if (rivals.length > 1) {
+    choices.push(
+      `${source} holds ${network.name} ${rivals.length} times, under ${rivals.join(' and ')}; the one under ${rivals[0]} is taken.`,
+    );
+  }
+  const twins = complete.filter((other) => other.network !== network && sameNames(other.match, taken));
+  if (twins.length > 0) {
+    const names = [network, ...twins.map((twin) => twin.network)].map(({ name }) => name);
+    choices.push(`${source} may hold ${names.join(' or ')}, whose tensors are the same; ${network.name} is taken.`);
+  }
+  return { network, match: { ...taken, warnings: [...choices, ...taken.warnings] } };
 }
 
-interface Candidate<Id extends string> {
-  readonly naming: Id;
+const sameNames = (a: Match, b: Match): boolean =>
+  a.prefix === b.prefix &&
+  a.names.size === b.names.size &&
+  [...a.names].every(([ours, name]) => b.names.get(ours) === name);
+
+interface Candidate<Network extends NamedNetwork> {
+  readonly network: Network;
+  readonly naming: string;
   /** Before most of the names. */
   readonly prefix: string;
   /** The file's name for each of theirs that it explains. */
   readonly stored: ReadonlyMap<string, string>;
+  /** The part of the network's names that it explains. */
+  readonly share: number;
 }
 
 /** What TensorFlow adds to a variable's name. */
@@ -55,19 +81,25 @@ const COPY = /ema|teacher|target|momentum|shadow|average/i;
 /** Fewer names than this share are a coincidence, unless the stem is among them. */
 const LEAST_SHARE = 0.1;
 
-/** Namings and prefixes that explain names of the file, the most explaining first, copies last. */
-function findCandidates<Id extends string>(tensors: ShapeDict, network: NamedNetwork<Id>): Candidate<Id>[] {
-  const candidates: Candidate<Id>[] = [];
-  for (const naming of Object.keys(network.namings) as Id[]) {
-    const { theirs } = network.namings[naming];
-    const known = new Set([...network.parameters(3, 1).keys()].flatMap((ours) => theirs(ours) ?? []));
+/** Namings and prefixes that explain names of the file. */
+function findCandidates<Network extends NamedNetwork>(tensors: ShapeDict, network: Network): Candidate<Network>[] {
+  const candidates: Candidate<Network>[] = [];
+  const parameters = [...network.parameters(3, 1).keys()];
+  for (const [naming, { theirs }] of Object.entries(network.namings)) {
+    const known = new Set(parameters.flatMap((ours) => theirs(ours) ?? []));
     for (const [prefix, stored] of namesByPrefix(tensors, known)) {
-      if (stored.size < LEAST_SHARE * known.size && !stored.has(theirs(network.stem)!)) continue;
-      candidates.push({ naming, prefix, stored });
+      const share = stored.size / known.size;
+      if (share < LEAST_SHARE && !stored.has(theirs(network.stem)!)) continue;
+      candidates.push({ network, naming, prefix, stored, share });
     }
   }
-  const copy = ({ prefix }: Candidate<Id>) => Number(COPY.test(prefix));
-  return candidates.sort((a, b) => copy(a) - copy(b) || b.stored.size - a.stored.size);
+  return candidates;
+}
+
+/** Those that explain most names come first, copies last; of two networks, the one of which most is there. */
+function mostLikely(a: Candidate<NamedNetwork>, b: Candidate<NamedNetwork>): number {
+  const copy = ({ prefix }: Candidate<NamedNetwork>) => Number(COPY.test(prefix));
+  return copy(a) - copy(b) || b.stored.size - a.stored.size || b.share - a.share;
 }
 
 /**
@@ -99,14 +131,13 @@ function wordStarts(name: string): number[] {
   return [0, ...Array.from(name.matchAll(/[^A-Za-z0-9_]/g), ({ index }) => index + 1)];
 }
 
-function match<Id extends string>(
+function match(
   tensors: ShapeDict,
-  network: NamedNetwork<Id>,
-  { naming: id, prefix, stored }: Candidate<Id>,
-  candidates: readonly Candidate<Id>[],
+  { network, naming: id, prefix, stored }: Candidate<NamedNetwork>,
+  candidates: readonly Candidate<NamedNetwork>[],
   source: string,
-): Match<Id> {
-  const naming = network.namings[id];
+): Match {
+  const naming = network.namings[id]!;
   const [logitsLayer] = splitName(network.logits);
   const find = (ours: string): string | undefined => stored.get(naming.theirs(ours) ?? '');
   const extent = (ours: string, first: number, last: number): number | undefined => {
@@ -131,7 +162,8 @@ function match<Id extends string>(
     checkShape(name, tensors.get(name)!.shape, naming.shapes(shape), network.name, source);
     left.delete(name);
   }
-  const rivals = new Set(candidates.flatMap((other) => (other.stored === stored ? [] : [...other.stored.values()])));
+  const others = candidates.filter((other) => other.network === network && other.stored !== stored);
+  const rivals = new Set(others.flatMap((other) => [...other.stored.values()]));
   const extra = [...left].filter((name) => {
     const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
     return !naming.ignored.test(canonical(bare)) && !rivals.has(name);
@@ -185,12 +217,17 @@ function extraWarning(extra: readonly string[], network: string, source: string)
   return [`${source} has ${what} that ${network} has no place for (${shown}); ${fate}.`];
 }
 
-function unknownNames<Id extends string>(tensors: ShapeDict, network: NamedNetwork<Id>, source: string): InputError {
-  const namings = Object.values<Naming>(network.namings);
-  const begins = namings.map(({ theirs, origin }) => `${theirs(network.stem)} (${origin})`);
-  const expected = namings.flatMap(({ theirs }) =>
-    [...network.parameters(3, 1).keys()].flatMap((ours) => theirs(ours) ?? []),
-  );
+function unknownNames(tensors: ShapeDict, networks: readonly NamedNetwork[], source: string): InputError {
+  const [only, ...more] = networks;
+  const begins = networks.flatMap(({ namings, stem }) => {
+    // Of many networks one naming each: the list is to show what is meant, not all that there is.
+    const shown = Object.values(namings).slice(...(more.length === 0 ? [0] : [-1]));
+    return shown.map(({ theirs, origin }) => `${theirs(stem)} (${origin})`);
+  });
+  const expected = networks.flatMap(({ namings, parameters }) => {
+    const ours = [...parameters(3, 1).keys()];
+    return Object.values(namings).flatMap(({ theirs }) => ours.flatMap((name) => theirs(name) ?? []));
+  });
   const first = [...tensors.keys()].slice(0, 4);
   const near = first.flatMap((name) =>
     nearestNames(name, expected).map((known) => `${name} is nearest to ${known}`),
@@ -198,7 +235,8 @@ function unknownNames<Id extends string>(tensors: ShapeDict, network: NamedNetwo
   const names = `${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''}`;
   const found =
     tensors.size === 1 ? `its only tensor (${names}) has no` : `none of its ${tensors.size} tensors (${names}) has a`;
+  const kinds = only === undefined ? 'known' : listed(networks.map(({ name }) => name));
   return new InputError(
-    `${source} does not hold ${network.name} weights: ${tensors.size === 0 ? 'it has no' : found} name such as ${begins.join(' or ')}${near === undefined ? '' : `; ${near}`}.`,
+    `${source} does not hold ${kinds} weights: ${tensors.size === 0 ? 'it has no' : found} name such as ${begins.join(' or ')}${near === undefined ? '' : `; ${near}`}.`,
   );
 }

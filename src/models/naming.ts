@@ -16,11 +16,33 @@ export interface Naming {
   readonly ignored: RegExp;
 }
 
+/** Statistics are stored as C, or as 1×1×1×1×C by some versions of TensorFlow. */
+const vectors = (shape: Shape): readonly Shape[] => [shape, [1, 1, 1, 1, ...shape]];
+
+/** Shapes of a naming that has our axes: kt×kh×kw×Cin×Cout, and C. */
+export const channelsLastShapes = (shape: Shape): readonly Shape[] => (shape.length === 1 ? vectors(shape) : [shape]);
+
+/** Shapes of a naming that has PyTorch's axes: Cout×Cin×kt×kh×kw, and C; of a linear layer Cout×Cin. */
+export const channelsFirstShapes = (shape: Shape): readonly Shape[] =>
+  shape.length === 1 ? vectors(shape) : [[...shape.slice(-2).reverse(), ...shape.slice(0, -2)]];
+
+/** PyTorch's counter of batches, and what the profiler thop leaves in every module. */
+export const PYTORCH_IGNORED = /(^|\.)(num_batches_tracked|total_ops|total_params)$/;
+
+/** Our own names and axes; what begins with `optimizer/` is training's own. */
+export const NATIVE_NAMING: Naming = {
+  origin: 'this project',
+  theirs: (ours) => ours,
+  shapes: channelsLastShapes,
+  channelsFirst: false,
+  ignored: /^optimizer\//,
+};
+
 /** A network whose parameters files may hold. */
-export interface NamedNetwork<Id extends string> {
+export interface NamedNetwork {
   /** For messages. */
   readonly name: string;
-  readonly namings: Readonly<Record<Id, Naming>>;
+  readonly namings: Readonly<Record<string, Naming>>;
   /** Names and shapes of its parameters in the order of the layers; with 0 classes it has no logits layer. */
   readonly parameters: (channels: number, classes: number) => ReadonlyMap<string, Shape>;
   /** Ours of the weights that tell channels and classes. */
@@ -32,8 +54,8 @@ export interface NamedNetwork<Id extends string> {
 export type ShapeDict = ReadonlyMap<string, { readonly shape: Shape }>;
 
 /** How a file's tensors are the parameters of a network. */
-export interface Match<Id extends string = string> {
-  readonly naming: Id;
+export interface Match {
+  readonly naming: string;
   /** Before every name, such as `backbone.`; mostly nothing. */
   readonly prefix: string;
   readonly channels: number;
@@ -62,13 +84,13 @@ export function storedShapes(naming: Naming, shapes: ReadonlyMap<string, Shape>)
 }
 
 /** The parameters that a match found in our names and axes; what is not stored (gamma) is 1. Throws as `parameterValues` does. */
-export function matchedParameters<Id extends string>(
+export function matchedParameters(
   tensors: StateDict,
-  network: NamedNetwork<Id>,
-  { naming, channels, classes, names }: Match<Id>,
+  network: NamedNetwork,
+  { naming, channels, classes, names }: Match,
   source: string,
 ): Map<string, FloatTensor> {
-  const { channelsFirst } = network.namings[naming];
+  const { channelsFirst } = network.namings[naming]!;
   const parameters = new Map<string, FloatTensor>();
   for (const [ours, shape] of network.parameters(channels, classes)) {
     const theirs = names.get(ours);
@@ -77,16 +99,19 @@ export function matchedParameters<Id extends string>(
       continue;
     }
     const tensor = parameterValues(ours, tensors.get(theirs)!, `${source}: ${theirs}`);
-    const data = channelsFirst && shape.length > 1 ? channelsLast(tensor) : tensor.data;
+    const data = channelsFirst && shape.length > 1 ? channelsLast(tensor.data, shape) : tensor.data;
     parameters.set(ours, floatTensor(shape, data));
   }
   return parameters;
 }
 
-/** Cout×Cin×… to …×Cin×Cout. */
-function channelsLast({ shape, data }: FloatTensor): Float32Array {
-  const [cout = 1, cin = 1, ...kernel] = shape;
-  const taps = sizeOf(kernel);
+/**
+ * Cout×Cin×… to …×Cin×Cout.
+ * @param shape Ours. A linear layer over what a flattened volume holds has the values of a convolution in the same order.
+ */
+function channelsLast(data: Float32Array, shape: Shape): Float32Array {
+  const [cin = 1, cout = 1] = shape.slice(-2);
+  const taps = sizeOf(shape.slice(0, -2));
   const moved = new Float32Array(data.length);
   for (let o = 0; o < cout; o++) {
     for (let c = 0; c < cin; c++) {

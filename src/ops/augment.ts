@@ -7,6 +7,7 @@ import {
   augmentClip as augmentClipKernel,
   GEOMETRY_VALUES,
 } from '../kernels/clip/augment_clip.ts';
+import { colours, type PerColour } from '../kernels/clip/colour.ts';
 import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
 
@@ -14,8 +15,8 @@ export interface AugmentClipAttributes {
   /** Side of the result in pixels. */
   readonly size: number;
   /** RGB: value = byte · scale + shift, such as 2/255 and −1. Flow: `scale` clips displacements, in pixels, and divides them. */
-  readonly scale: number;
-  readonly shift: number;
+  readonly scale: PerColour;
+  readonly shift: PerColour;
   /** Whether the clip is flow: N×T×H×W×2 float32, in pixels. */
   readonly flow: boolean;
 }
@@ -44,7 +45,7 @@ export const augmentClip = defineOperator<AugmentClipAttributes>({
       );
     }
     if (!Number.isSafeInteger(size) || size < 1) throw new GraphError(`its crop has ${size} pixels`);
-    if (!(scale > 0)) throw new GraphError(`its scale must be above 0, not ${scale}`);
+    if (!colours(scale).every((value) => value > 0)) throw new GraphError(`its scale must be above 0, not ${scale}`);
     return [f32([n!, t!, size, size, channels])];
   },
   cost: (_, inputs, outputs) => pointwiseCost(12, inputs, outputs),

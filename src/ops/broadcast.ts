@@ -15,6 +15,7 @@ export interface BroadcastAttributes {
   readonly shape: Shape;
 }
 
+/** Axes of x that have 1 element repeated, as NumPy broadcasts. */
 export const broadcast: Operator<BroadcastAttributes> = viewOperator<BroadcastAttributes>({
   type: 'broadcast',
   shape({ shape }, x) {

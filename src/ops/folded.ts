@@ -21,7 +21,7 @@ export const foldedWeights = defineOperator<BatchNormAttributes>({
   ...hostOnly,
 });
 
-/** Its bias. Inputs: gamma, beta, mean, variance, and the convolution's own bias where it has one. */
+/** Bias of a convolution with the batch norm behind it folded in. Inputs: gamma, beta, mean, variance, and the convolution's own bias where it has one. */
 export const foldedBias = defineOperator<BatchNormAttributes>({
   type: 'foldedBias',
   keepsPadding: true,

@@ -9,6 +9,7 @@ import type { Accuracy, DeviceProfile, Kernel } from '../core/kernel.ts';
 import { type FloatTensor, formatShape, type Shape, sizeOf } from '../core/tensor.ts';
 import { type Layout, layoutOf, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { type View, vec4Bytes, vec4s } from '../kernels/shared/view.ts';
+import type { Work } from '../kernels/shared/work.ts';
 
 /**
  * `f32` activations and parameters; `f16` activations between nodes of a plan (passes/half_activations.ts); `u8` frames as they come
@@ -108,6 +109,13 @@ export interface LoweredDispatch {
 export const constantsOf = (dispatches: readonly LoweredDispatch[]): ConstantArgument[] =>
   dispatches.flatMap(({ args }) => args).filter((argument) => argument.from === 'constant');
 
+/** What a candidate costs beside its own time, as a factor of it. */
+export interface Surcharge {
+  readonly factor: number;
+  /** In words that follow its name. */
+  readonly because: string;
+}
+
 /** One way of computing a node. */
 export interface Candidate {
   /** Names the kernel and its tile, such as `subgroup 24×32`; stable, since tuning results refer to it. */
@@ -117,6 +125,9 @@ export interface Candidate {
   readonly workspaces: readonly number[];
   /** Scratch memory for packed weights. Bytes. */
   readonly packs?: readonly number[];
+  /** What its dispatches do, for the estimate of its time (estimate.ts); may be missing where there is no other candidate. */
+  readonly work?: readonly Work[];
+  readonly surcharges?: readonly Surcharge[];
   lower(): LoweredDispatch[];
 }
 
@@ -154,7 +165,10 @@ export interface Operator<A extends object = object> {
   /** @throws GraphError in words that follow the node's name. */
   infer(attributes: A, inputs: readonly TensorType[]): TensorType[];
   cost(attributes: A, inputs: readonly TensorType[], outputs: readonly TensorType[]): Cost;
-  /** Ways of computing it on this device, the best guess first; none for operators that only rename memory. */
+  /**
+   * Ways of computing it on this device, in any order: they are tried by their estimates, of equal ones the first. None for operators
+   * that only rename memory.
+   */
   candidates(attributes: A, io: NodeOperands, profile: DeviceProfile): Candidate[];
   /** Gradients by the inputs, in their order; undefined where an input has none. Missing where nothing can be trained through it. */
   gradient?(context: GradientContext<A>): (ValueRef | undefined)[];

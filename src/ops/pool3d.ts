@@ -3,9 +3,10 @@
 import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
-import { type Pool3dProblem, pool3d as pool3dKernel } from '../kernels/pool/pool3d.ts';
-import { pool3dSweep, pool3dSweepFits } from '../kernels/pool/sweep.ts';
+import { type Pool3dProblem, pool3d as pool3dKernel, pool3dWork } from '../kernels/pool/pool3d.ts';
+import { pool3dSweep, pool3dSweepFits, pool3dSweepWork } from '../kernels/pool/sweep.ts';
 import { loopBound } from '../kernels/shared/wgsl.ts';
+import type { Work } from '../kernels/shared/work.ts';
 import { type Candidate, defineOperator, expectVolume, f32, storedBytes } from './operator.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './window.ts';
@@ -33,13 +34,18 @@ export const pool3d = defineOperator<Pool3dAttributes>({
       problem: { x: part.x, y: part.outputs[0]!, kernel, stride, padding: part.padding, mode },
       args: [part.input, ...part.outputArgs],
     }));
-    const candidate = (name: string, make: (problem: Pool3dProblem) => Kernel): Candidate => ({
+    const candidate = (
+      name: string,
+      make: (problem: Pool3dProblem) => Kernel,
+      work: (problem: Pool3dProblem) => Work,
+    ): Candidate => ({
       name,
       accuracy: 'exact',
       workspaces: [],
+      work: problems.map(({ problem }) => work(problem)),
       lower: () => problems.map(({ problem, args }) => ({ kernel: make(problem), args })),
     });
-    // A sweep over all frames reads least; GPUs need more threads than that leaves.
+    // A sweep over all frames loads least; GPUs need more threads than that leaves.
     const sweep = {
       columns: 2,
       span: profile.software ? Number.MAX_SAFE_INTEGER : 4,
@@ -48,9 +54,15 @@ export const pool3d = defineOperator<Pool3dAttributes>({
     };
     return [
       ...(problems.every(({ problem }) => pool3dSweepFits(problem))
-        ? [candidate('sweep', (problem) => pool3dSweep(problem, sweep))]
+        ? [
+            candidate(
+              'sweep',
+              (problem) => pool3dSweep(problem, sweep),
+              (problem) => pool3dSweepWork(problem, sweep),
+            ),
+          ]
         : []),
-      candidate('window', (problem) => pool3dKernel(problem)),
+      candidate('window', (problem) => pool3dKernel(problem), pool3dWork),
     ];
   },
   gradient({ name, attributes: { mode, ...geometry }, inputs, gradients, typeOf, add }) {

@@ -14,6 +14,8 @@ import {
   sweepBytes,
 } from '../kernels/pool/max_sweep_gradient.ts';
 import { type PoolWindow, windowRuns } from '../kernels/pool/pool_window.ts';
+import { pixelsOf, type View, vec4s, viewBytes } from '../kernels/shared/view.ts';
+import { streamWork } from '../kernels/shared/work.ts';
 import {
   type Argument,
   type Candidate,
@@ -63,10 +65,17 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
     const window = windowOf(geometry, [x.shape[1], x.shape[2], x.shape[3]]);
     const runs = windowRuns(profile);
     const [choices, planes] = [0, 1].map((index) => ({ from: 'workspace', index }) as const) as [Argument, Argument];
+    /** A dispatch over the positions of dy or dx that loads so many values for each. */
+    const pass = (view: View, loads: number, bytes: number) => {
+      const items = pixelsOf(view) * vec4s(view.shape[4]);
+      return streamWork(items, bytes, 4 * items * loads, 'window');
+    };
+    const [whole, all] = [sizeOf(geometry.kernel), viewBytes(x) + viewBytes(dy)];
     const gather: Candidate = {
       name: 'gather',
       accuracy: 'exact',
       workspaces: [choiceBytes(dy)],
+      work: [pass(dy, whole, all), pass(dx, whole, all)],
       lower: () => [
         { kernel: maxPool3dChoice(x, dy, window, runs), args: [input(0), choices] },
         { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, input(1), output(0)] },
@@ -79,6 +88,8 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
         name: 'sweep',
         accuracy: 'exact',
         workspaces: sweepBytes(dy),
+        // Three rows of three columns and a neighbour, then the choice and the gradient of each frame, then of each row.
+        work: [pass(dy, 9, all), pass(dy, 2, all), pass(dx, 2, all)],
         lower: () => [
           { kernel: maxPool3dSweepChoice(x, dy, sweep), args: [input(0), choices] },
           { kernel: maxPool3dSweepFrames(x, dy, sweep), args: [choices, input(1), planes] },

@@ -3,6 +3,7 @@
 import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
+import { colours, type PerColour } from '../kernels/clip/colour.ts';
 import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
 import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
 import { frameRange } from './window.ts';
@@ -12,9 +13,9 @@ export interface PreprocessAttributes {
   readonly resized: { readonly height: number; readonly width: number };
   /** The part that is kept, in pixels of the resized frames. */
   readonly crop: { readonly top: number; readonly left: number; readonly height: number; readonly width: number };
-  /** value · scale + shift, for values 0 … 255. */
-  readonly scale: number;
-  readonly shift: number;
+  /** value · scale + shift, for values 0 … 255; one for all colours, or one for each. */
+  readonly scale: PerColour;
+  readonly shift: PerColour;
 }
 
 /** Input: uint8 frames N×T×H×W×3. Output: float32 N×T×crop×3. */
@@ -27,7 +28,7 @@ export const preprocess = defineOperator<PreprocessAttributes>({
       const least = name === 'top' || name === 'left' ? 0 : 1;
       checkWhole(`its ${name}`, value, least);
     }
-    if (!Number.isFinite(scale) || !Number.isFinite(shift)) {
+    if (![...colours(scale), ...colours(shift)].every(Number.isFinite)) {
       throw new GraphError(`its scale and shift must be numbers, not ${scale} and ${shift}`);
     }
     const [n, t, h, w, c] = frames!.shape;

@@ -11,6 +11,7 @@ export interface TransposeAttributes {
   readonly order: readonly number[];
 }
 
+/** Axes in another order. */
 export const transpose: Operator<TransposeAttributes> = viewOperator<TransposeAttributes>({
   type: 'transpose',
   shape({ order }, x) {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { checkpointShapes } from '../../src/i3d/checkpoint.ts';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { testFolder } from '../folder.ts';
@@ -23,6 +24,10 @@ const clip = file('clip.npy', frames(12));
 const stem = { 'Conv3d_1a_7x7.conv3d.weight': [64, 3, 7, 7, 7], 'logits.conv3d.weight': [5, 1024, 1, 1, 1] };
 const incomplete = file('incomplete.pt', zeroCheckpoint(stem));
 const misshapen = file('misshapen.pt', zeroCheckpoint({ ...stem, 'Conv3d_1a_7x7.bn.weight': [65] }));
+/** Weights with nothing wrong about them: what they are of says which clips they take. */
+const zeros = (channels: number) => zeroCheckpoint(Object.fromEntries(checkpointShapes('pytorch', channels, 5)));
+const whole = file('whole.pt', zeros(3));
+const wholeFlow = file('whole-flow.pt', zeros(2));
 const hostile = file('hostile.pt', hostileCheckpoint());
 const rgb = shared('checkpoints/i3d_rgb_legacy.pt');
 const flow = shared('checkpoints/i3d_flow_zip.pt');
@@ -31,14 +36,14 @@ mkdirSync(join(folder, 'empty'));
 type Case = readonly [name: string, args: readonly string[], message: RegExp];
 
 const cases: Case[] = [
-  ['an empty file', ['classify', file('empty.mp4', ''), '--rgb', misshapen], /empty\.mp4 is empty/],
-  ['a text file named .mp4', ['classify', file('text.mp4', 'hello\n'), '--rgb', misshapen], /not a video/],
-  ['an empty folder', ['classify', join(folder, 'empty'), '--rgb', misshapen], /holds no images/],
-  ['a missing path', ['classify', join(folder, 'none.mp4'), '--rgb', misshapen], /none\.mp4 does not exist/],
-  ['a missing .npy', ['classify', join(folder, 'none.npy'), '--rgb', misshapen], /none\.npy does not exist/],
+  ['an empty file', ['classify', file('empty.mp4', ''), '--rgb', whole], /empty\.mp4 is empty/],
+  ['a text file named .mp4', ['classify', file('text.mp4', 'hello\n'), '--rgb', whole], /not a video/],
+  ['an empty folder', ['classify', join(folder, 'empty'), '--rgb', whole], /holds no images/],
+  ['a missing path', ['classify', join(folder, 'none.mp4'), '--rgb', whole], /none\.mp4 does not exist/],
+  ['a missing .npy', ['classify', join(folder, 'none.npy'), '--rgb', whole], /none\.npy does not exist/],
   [
     'an array that is no clip',
-    ['classify', file('flat.npy', encodeNpy({ dtype: 'f32', shape: [4], data: new Float32Array(4) })), '--rgb', clip],
+    ['classify', file('flat.npy', encodeNpy({ dtype: 'f32', shape: [4], data: new Float32Array(4) })), '--rgb', whole],
     /flat\.npy holds f32 4; a clip is T×H×W×3/,
   ],
   [
@@ -47,17 +52,17 @@ const cases: Case[] = [
       'classify',
       file('loud.npy', encodeNpy({ dtype: 'f32', shape: [9, 1, 1, 3], data: new Float32Array(27).fill(255) })),
       '--rgb',
-      clip,
+      whole,
     ],
     /loud\.npy holds values up to 255/,
   ],
-  ['--frames 0', ['classify', clip, '--rgb', misshapen, '--frames', '0'], /at least 9, .* not 0\.$/],
-  ['--frames 3', ['classify', clip, '--rgb', misshapen, '--frames', '3'], /at least 9, .* not 3\.$/],
-  ['--frames -1', ['classify', clip, '--rgb', misshapen, '--frames', '-1'], /at least 9, .* not -1\.$/],
+  ['--frames 0', ['classify', clip, '--rgb', whole, '--frames', '0'], /at least 9, .* not 0\.$/],
+  ['--frames 3', ['classify', clip, '--rgb', whole, '--frames', '3'], /at least 9, .* not 3\.$/],
+  ['--frames -1', ['classify', clip, '--rgb', whole, '--frames', '-1'], /at least 9, .* not -1\.$/],
   ['--frames 9.5', ['classify', clip, '--rgb', misshapen, '--frames', '9.5'], /whole number/],
-  ['--start beyond the end', ['classify', clip, '--rgb', misshapen, '--start', '12'], /none of them from frame 12 on/],
-  ['a clip shorter than asked', ['classify', clip, '--rgb', misshapen, '--frames', '13'], /but the clip has 12 frames/],
-  ['a clip too short', ['classify', file('eight.npy', frames(8)), '--rgb', misshapen], /at least 9 frames/],
+  ['--start beyond the end', ['classify', clip, '--rgb', whole, '--start', '12'], /none of them from frame 12 on/],
+  ['a clip shorter than asked', ['classify', clip, '--rgb', whole, '--frames', '13'], /but the clip has 12 frames/],
+  ['a clip too short', ['classify', file('eight.npy', frames(8)), '--rgb', whole], /at least 9 frames/],
   ['--fps 0', ['classify', clip, '--rgb', misshapen, '--fps', '0'], /positive number or "native"/],
   ['--top 0', ['classify', clip, '--rgb', misshapen, '--top', '0'], /at least 1/],
   ['no weights', ['classify', clip], /classify needs weights/],
@@ -81,13 +86,13 @@ const cases: Case[] = [
       'classify',
       clip,
       '--flow',
-      misshapen,
+      wholeFlow,
       '--flow-input',
       file('nan.npy', encodeNpy({ dtype: 'f32', shape: [9, 1, 1, 2], data: new Float32Array(18).fill(Number.NaN) })),
     ],
     /nan\.npy holds NaN, a value that is no finite number, at frame 0, row 0, column 0, channel 0\./,
   ],
-  ['a clip as flow', ['classify', clip, '--flow', misshapen, '--flow-input', clip], /flow is float32 T×H×W×2/],
+  ['a clip as flow', ['classify', clip, '--flow', wholeFlow, '--flow-input', clip], /flow is float32 T×H×W×2/],
   ['flow of one frame', ['flow', file('one.npy', frames(1, 16)), '--out', join(folder, 'x.npy')], /two frames or more/],
   ['flow of images of two sizes', ['flow', clip, file('two.npy', frames(1, 16)), '--out', 'x.npy'], /the same size/],
   ['flow without --out', ['flow', clip], /needs --out/],

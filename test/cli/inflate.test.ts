@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { floatTensor, sizeOf } from '../../src/core/tensor.ts';
-import { imageCheckpointShapes } from '../../src/i3d/image_checkpoint.ts';
+import { I3D } from '../../src/i3d/i3d.ts';
 import { encodePng } from '../../src/io/encode.ts';
 import { loadWeights, saveSafetensors } from '../../src/io/weights.ts';
+import { imageWeightShapes } from '../../src/models/weights.ts';
 import { readModelFile, saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 import { fill, uniform } from '../formula.ts';
@@ -15,7 +16,7 @@ const at = (name: string): string => join(folder, name);
 
 test('a 2D checkpoint is inflated, verified, and found out where a kernel is wrong', async () => {
   const tensors = new Map(
-    [...imageCheckpointShapes('torchvision', 3, 11)].map(([name, shape]) => {
+    [...imageWeightShapes(I3D, 'torchvision', 3, 11)].map(([name, shape]) => {
       const size = sizeOf(shape);
       const positive = /bn\.weight|running_var/.test(name);
       const data = positive

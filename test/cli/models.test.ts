@@ -3,11 +3,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Stream } from '../../src/i3d/architecture.ts';
-import type { Model } from '../../src/i3d/model_file.ts';
-import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { decodeNpy, encodeNpy, permuteAxes } from '../../src/io/npy.ts';
+import type { Stream } from '../../src/models/definition.ts';
+import type { Model } from '../../src/models/model_file.ts';
+import { modelParameters } from '../../src/models/parameters.ts';
 import { softmax } from '../../src/models/scores.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { ClipCache } from '../../src/train/data/clip_cache.ts';
 import { scoreClips } from '../../src/train/evaluate/evaluation.ts';
 import { readModelFile, saveModelFile } from '../../src/train/run/model_files.ts';
@@ -25,9 +27,9 @@ const classes = ['wave one hand', 'wave both', 'jump'];
 
 /** Parameters by the formula, so large that the classes differ. */
 function make(stream: Stream, change: Partial<Model['spec']> = {}): Model {
-  const spec = modelSpec({ architecture: 'inception-4', stream, classes: 3, width: 0.12, frames: 12, ...change });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream, classes: 3, width: 0.12, frames: 12, ...change });
   const parameters = new Map(
-    [...specParameters(spec)].map(([name, shape]) => {
+    [...modelParameters(spec)].map(([name, shape]) => {
       const { data } = formulaTensor(`${stream} ${name}`, shape);
       const scale = name.startsWith('Logits') ? 3 : Math.sqrt(6 / (data.length / shape.at(-1)!));
       const values = /variance|gamma/.test(name)

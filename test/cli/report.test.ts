@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeReport } from '../../src/cli/report/report.ts';
 import { Sampler } from '../../src/cli/report/samples.ts';
 import { type TrainingReport, trainingPage } from '../../src/cli/report/training-report.ts';
+import { i3dSpec } from '../../src/i3d/i3d.ts';
 import { topK } from '../../src/models/scores.ts';
 import type { MetricsLine } from '../../src/train/evaluate/metrics.ts';
 import { browserPath } from '../browser/page_runner.ts';
@@ -18,7 +19,7 @@ const labels = ['x'.repeat(80), 'playing '.repeat(10).trim(), 'wave', 'jump & ru
 
 async function classificationPage(): Promise<string> {
   const [frames, side] = [1, 16];
-  const sampler = new Sampler(20);
+  const sampler = new Sampler(i3dSpec(3, 400));
   const clip = {
     dtype: 'u8' as const,
     shape: [frames, side, side, 3],

@@ -6,8 +6,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Session, withSession } from '../../src/cli/session.ts';
 import { recognise } from '../../src/cli/streams/recognise.ts';
 import { Stopwatches } from '../../src/cli/terminal/stopwatches.ts';
-import { modelSpec, specParameters } from '../../src/i3d/spec.ts';
-import { clipCaches } from '../../src/train/data/clip_caches.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
+import { modelParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
+import { clipCaches } from '../../src/train/data/clip_cache.ts';
 import { parseConfig } from '../../src/train/run/config.ts';
 import { runTraining } from '../../src/train/run/run.ts';
 import { testFolder } from '../folder.ts';
@@ -17,7 +19,7 @@ import { SILENT, TINY, writeClips } from '../train/clips.ts';
 const folder = testFolder('i3d-session-');
 
 const spec = modelSpec({
-  architecture: 'inception-4',
+  architecture: INCEPTION_4,
   stream: 'rgb',
   classes: 3,
   width: 0.06,
@@ -26,7 +28,7 @@ const spec = modelSpec({
   shortSide: 32,
 });
 const parameters = new Map(
-  [...specParameters(spec)].map(([name, shape]) => {
+  [...modelParameters(spec)].map(([name, shape]) => {
     const tensor = formulaTensor(name, shape);
     return [name, { ...tensor, data: tensor.data.map((value) => (/variance/.test(name) ? 1 : value)) }] as const;
   }),

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { ahead, checkDamage, type Part } from '../../src/cli/streams/frame-stream.ts';
 import { slide } from '../../src/cli/streams/window-stream.ts';
-import { windows } from '../../src/i3d/windows.ts';
+import { windows } from '../../src/models/windows.ts';
+
+/** What I3D takes. */
+const RULE = { size: 64, minimum: 9, name: 'I3D' };
 
 /** Frames of one pixel that carry their number. */
 async function* numbered(start: number, end: number): AsyncGenerator<Part, void, undefined> {
@@ -10,12 +13,11 @@ async function* numbered(start: number, end: number): AsyncGenerator<Part, void,
 
 async function cut(total: number, request: { start?: number; frames?: number; extra?: number }) {
   const { start = 0, frames, extra = 0 } = request;
-  const size = frames ?? 64;
   const end = frames === undefined ? total : Math.min(total, start + frames + extra);
   const found: { start: number; frames: number; numbers: number[] }[] = [];
   for await (const { start: first, frames: count, clip } of slide(numbered(start, end), {
+    rule: RULE,
     start,
-    size,
     frames,
     extra,
   })) {
@@ -32,7 +34,7 @@ test.each([9, 40, 63, 64, 65, 66, 79, 127, 128, 129, 200])(
       if (n - start < 9) continue;
       for (const extra of [0, 1]) {
         const found = await cut(n, { start, extra });
-        expect(found.map(({ start, frames }) => ({ start, frames }))).toEqual(windows(n, { start }));
+        expect(found.map(({ start, frames }) => ({ start, frames }))).toEqual(windows(n, RULE, { start }));
         for (const { start: first, frames, numbers } of found) {
           const length = Math.min(frames + extra, n - first);
           expect(numbers).toEqual(Array.from({ length }, (_, i) => first + i));

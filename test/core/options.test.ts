@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ARCHITECTURES, scaleArchitecture } from '../../src/i3d/architecture.ts';
-import { mapCheckpoint } from '../../src/i3d/checkpoint.ts';
 import * as api from '../../src/node.ts';
 
 const NO_GPU = { assertUsable: () => undefined } as unknown as api.Gpu;
 const size = { frames: 16, height: 224, width: 224, classes: 400 };
-const SPEC = api.modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 2 });
-const preprocess = api.preprocessGeometry(224, 224);
+const SPEC = api.modelSpec({ architecture: api.INCEPTION_4, stream: 'rgb', classes: 2 });
+const FRAMES = { shortSide: 256, crop: 224 };
+const preprocess = api.preprocessGeometry(224, 224, FRAMES);
 
 /** What a call throws or rejects with. */
 const errorOf = (call: () => unknown): Promise<unknown> =>
@@ -24,10 +23,10 @@ const CALLS: Record<string, () => unknown> = {
   tune: () => api.tune(api.i3dGraph({ ...size, channels: 3 }), NO_GPU, new Map(), { repeat: 3 } as never),
   compileKernels: () =>
     api.compileKernels(api.i3dGraph({ ...size, channels: 3 }), NO_GPU, { acuracy: 'exact' } as never),
-  windows: () => api.windows(100, { lenght: 64 } as never),
+  windows: () => api.windows(100, { size: 64 }, { lenght: 64 } as never),
   i3dGraph: () => api.i3dGraph({ ...size, channels: 3, dropuot: 0.5 } as never),
   i3dGraphOnFrames: () => api.i3dGraphOnFrames({ ...size, channels: 3 } as never, preprocess),
-  preprocessGeometry: () => api.preprocessGeometry(240, 320, { side: 256 } as never),
+  preprocessGeometry: () => api.preprocessGeometry(240, 320, { ...FRAMES, side: 256 } as never),
   fuse: () => api.fuse({ rgb: [1, 2], flow: [1, 2] }, { weight: [1, 1] } as never),
   'fuse, of its streams,': () => api.fuse({ rgb: [1, 2], Flow: [1, 2] } as never),
   computeFlow: () =>
@@ -35,11 +34,12 @@ const CALLS: Record<string, () => unknown> = {
   flowToColor: () => api.flowToColor(api.floatTensor([8, 8, 2], new Float32Array(128)), { max: 1 } as never),
   openClip: () => api.openClip('clip.mp4', { frame: 16 } as never),
   readClipSet: () => api.readClipSet('.', { holdout: 0.2 } as never),
-  mapCheckpoint: () => mapCheckpoint(new Map(), 'x.pt', { steam: 'rgb' } as never),
+  readWeights: () => api.readWeights(new Map(), 'x.pt', api.MODELS, { steam: 'rgb' } as never),
   readI3dCheckpoint: () => api.readI3dCheckpoint(new Map(), 'x.pt', { channels: 3 } as never),
-  modelSpec: () => api.modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 2, length: 64 } as never),
+  modelSpec: () => api.modelSpec({ architecture: api.I3D, stream: 'rgb', classes: 2, length: 64 } as never),
   modelGraph: () => api.modelGraph(SPEC, { bach: 2 } as never),
-  scaleArchitecture: () => scaleArchitecture(ARCHITECTURES.i3d, { widht: 0.5 } as never),
+  frameGraph: () => api.frameGraph(SPEC, { bach: 2 } as never),
+  defineModel: () => api.defineModel({ lables: [] } as never),
   modelFileContents: () =>
     api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: new Map() }, { type: 'f16' } as never),
   writeVideo: () => api.writeVideo('clip.mp4', [], { width: 8, height: 8, fps: 25, codec: 'h264' } as never),
@@ -71,8 +71,13 @@ const MISTAKES: Record<string, () => unknown> = {
   'no device': () => api.compileKernels(new api.GraphBuilder().build(), undefined as never),
   'parameters that are no map': () => new api.DeviceParameters(NO_GPU, {} as never),
   'weights that are no map': () => api.readI3dCheckpoint({} as never, 'w.pt'),
-  'a model that is only its tensors': () => api.parseModelFile(new Map() as never, 'x'),
-  'a 2D model without metadata': () => api.readImageModel({ tensors: new Map() } as never, 'x'),
+  'a file without the models that it may hold': () =>
+    api.parseModelFile({ tensors: new Map(), metadata: { i3d: '{}' } }, 'x', undefined as never),
+  'weights without the models that they may be of': () => api.readWeights(new Map(), 'x', undefined as never),
+  'a registry of names': () => new api.ModelRegistry(['i3d'] as never),
+  'a model by its name': () => api.modelSpec({ architecture: 'i3d' as never, stream: 'rgb', classes: 2 }),
+  'a model that is only its tensors': () => api.parseModelFile(new Map() as never, 'x', api.MODELS),
+  'a 2D model without metadata': () => api.readImageModel({ tensors: new Map() } as never, 'x', api.MODELS),
   'an element type that files do not have': () =>
     api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: new Map() }, { dtype: 'bf16' as never }),
   'parameters in an object': () => api.modelFileContents({ spec: SPEC, classes: ['a', 'b'], parameters: {} as never }),

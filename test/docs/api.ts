@@ -3,14 +3,9 @@
  * sources leave to the compiler are the compiler's.
  */
 
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { declarationLines } from './declarations.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
-/** What users import, and the source behind it. The second has everything of the first. */
-const ENTRIES = { 'i3d-webgpu': 'src/index.ts', 'i3d-webgpu/node': 'src/node.ts' };
+import { ENTRIES, program, ROOT, resolved } from './program.ts';
 
 export interface Api {
   /** Of each entry, its lines: sorted by name, members indented below. What an earlier entry has is not said again. */
@@ -22,16 +17,11 @@ export interface Api {
 }
 
 export function publicApi(): Api {
-  const { config } = ts.readConfigFile(`${ROOT}tsconfig.json`, ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
   const files = Object.values(ENTRIES).map((path) => ROOT + path);
-  const program = ts.createProgram(files, options);
-  const checker = program.getTypeChecker();
-  const resolved = (symbol: ts.Symbol): ts.Symbol =>
-    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  const checker = program().getTypeChecker();
   const exportsOf = (file: string): Map<string, ts.Symbol> => {
-    const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
-    return new Map(checker.getExportsOfModule(module).map((symbol) => [symbol.name, resolved(symbol)]));
+    const module = checker.getSymbolAtLocation(program().getSourceFile(file)!)!;
+    return new Map(checker.getExportsOfModule(module).map((symbol) => [symbol.name, resolved(checker, symbol)]));
   };
   const [browser, node] = files.map(exportsOf) as [Map<string, ts.Symbol>, Map<string, ts.Symbol>];
   const exported = new Set(node.values());
@@ -39,7 +29,7 @@ export function publicApi(): Api {
 
   /** Remembers a type that users meet and cannot import. */
   const meet = (by: string, found: ts.Symbol): void => {
-    const symbol = resolved(found);
+    const symbol = resolved(checker, found);
     if (exported.has(symbol) || unnamed.has(symbol.name)) return;
     const ours = symbol.declarations?.some((declaration) => {
       const named = ts.isTypeAliasDeclaration(declaration) || ts.isInterfaceDeclaration(declaration);
@@ -53,7 +43,7 @@ export function publicApi(): Api {
       names.get(name)!.declarations!.flatMap((declaration) =>
         declarationLines(name, declaration, {
           checker,
-          isExported: (symbol) => exported.has(resolved(symbol)),
+          isExported: (symbol) => exported.has(resolved(checker, symbol)),
           onType: (symbol) => meet(name, symbol),
         }),
       ),

@@ -167,13 +167,19 @@ describe('pictures and comparisons of flow refuse', () => {
   });
 });
 
+const FRAMES = { shortSide: 256, crop: 224 };
+
 describe('preprocessGeometry refuses', () => {
   it.each<[string, () => unknown, RegExp]>([
-    ['sizes in parts', () => preprocessGeometry(10.5, 20), /height of the frames must be a whole number/],
-    ['no sizes', () => preprocessGeometry(0, 20), /of at least 1, not 0/],
-    ['a list of sizes', () => preprocessGeometry([10, 20] as never, undefined as never), /not a list of 2/],
+    ['sizes in parts', () => preprocessGeometry(10.5, 20, FRAMES), /height of the frames must be a whole number/],
+    ['no sizes', () => preprocessGeometry(0, 20, FRAMES), /of at least 1, not 0/],
+    ['a list of sizes', () => preprocessGeometry([10, 20] as never, undefined as never, FRAMES), /not a list of 2/],
     ['unknown options', () => preprocessGeometry(300, 300, { shortside: 256 } as never), /did you mean shortSide\?/],
-    ['a crop of NaN', () => preprocessGeometry(300, 300, { crop: Number.NaN }), /option crop must be .* not NaN/],
+    [
+      'a crop of NaN',
+      () => preprocessGeometry(300, 300, { ...FRAMES, crop: Number.NaN }),
+      /option crop must be .* not NaN/,
+    ],
   ])('%s', (_, run, message) => {
     expect(run).toThrow(InputError);
     expect(run).toThrow(message);

@@ -5,7 +5,7 @@ import { InputError } from '../../src/core/errors.ts';
 import { floatTensor, type HostTensor } from '../../src/core/tensor.ts';
 import { computeFlow, flowToStream, RgbFlow, Tvl1 } from '../../src/flow/index.ts';
 import { DisposedError } from '../../src/gpu/errors.ts';
-import { FrameReducer } from '../../src/models/frames.ts';
+import { FrameReducer, preprocessGeometry } from '../../src/models/frames.ts';
 import { openGpu } from '../../src/node.ts';
 import { testGpu } from '../harness.ts';
 
@@ -246,11 +246,12 @@ it('a device disposed of in mid-run ends all calls with one typed error', async 
   const tvl1 = await Tvl1.create(own, SIZE, SHORT);
   await tvl1.run(pair(1));
   const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [1, 224, 224, 3], data: new Uint8Array(224 * 224 * 3) };
+  const geometry = (h: number, w: number) => preprocessGeometry(h, w, { shortSide: 256, crop: 224 });
   const calls = [
     tvl1.run(pair(1)),
     computeFlow(own, rgb(2, 1), SHORT),
     flowToStream(own, floatTensor([1, 1, 2, 2], [1, 2, 3, 4])),
-    new FrameReducer(own).reduce(frames),
+    new FrameReducer(own, geometry).reduce(frames),
   ];
   own.dispose();
   for (const settled of await Promise.allSettled(calls)) {
@@ -260,6 +261,6 @@ it('a device disposed of in mid-run ends all calls with one typed error', async 
   await expect(tvl1.run(pair(1))).rejects.toThrow(DisposedError);
   await expect(computeFlow(own, rgb(2, 1), SHORT)).rejects.toThrow(DisposedError);
   await expect(flowToStream(own, floatTensor([1, 1, 2, 2], [1, 2, 3, 4]))).rejects.toThrow(DisposedError);
-  await expect(new FrameReducer(own).reduce(frames)).rejects.toThrow(DisposedError);
+  await expect(new FrameReducer(own, geometry).reduce(frames)).rejects.toThrow(DisposedError);
   expect(own.allocatedBytes).toBe(0);
 });

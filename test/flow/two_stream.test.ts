@@ -5,9 +5,9 @@ import { expect, it } from 'vitest';
 import type { HostTensor } from '../../src/core/tensor.ts';
 import { computeFlow, flowToStream, solverFor } from '../../src/flow/index.ts';
 import { readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
-import { I3dStream } from '../../src/i3d/classifier.ts';
 import { decodeNpy } from '../../src/io/npy.ts';
 import { loadWeights } from '../../src/io/weights.ts';
+import { Recogniser } from '../../src/models/recogniser.ts';
 import { testGpu } from '../harness.ts';
 import { describeWithShared } from '../shared.ts';
 
@@ -38,8 +38,8 @@ describeWithShared('two streams', files, (clip, golden, rgbWeights, flowWeights)
       };
     };
     const flow = await flowToStream(gpu(), await computeFlow(gpu(), first(FRAMES + 1)));
-    const logitsOf = async (weights: string, input: Parameters<I3dStream['logits']>[0]): Promise<Float32Array> => {
-      const stream = new I3dStream(gpu(), readI3dCheckpoint(await loadWeights(weights), weights));
+    const logitsOf = async (weights: string, input: Parameters<Recogniser['logits']>[0]): Promise<Float32Array> => {
+      const stream = new Recogniser(gpu(), readI3dCheckpoint(await loadWeights(weights), weights));
       try {
         return await stream.logits(input);
       } finally {

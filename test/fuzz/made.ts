@@ -5,11 +5,13 @@ import { dirname, join } from 'node:path';
 import { zipSync } from 'fflate';
 import { floatToHalf } from '../../src/core/half.ts';
 import { floatTensor, type HostTensor, type StateDict } from '../../src/core/tensor.ts';
-import type { Model } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { encodeFlo } from '../../src/io/flo.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { encodeSafetensors } from '../../src/io/safetensors.ts';
+import type { Model } from '../../src/models/model_file.ts';
+import { initialParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { saveCheckpoint } from '../../src/train/run/checkpoint.ts';
 import { encodeModelFile } from '../../src/train/run/model_files.ts';
 import { zeroCheckpoint } from '../cli/checkpoint.ts';
@@ -88,7 +90,7 @@ const tensors = (): StateDict =>
   ]);
 
 function model(): Model {
-  const spec = modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 2, width: 0.05, frames: 8, size: 16 });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 2, width: 0.05, frames: 8, size: 16 });
   return {
     spec,
     classes: ['wave', 'jump'],

@@ -1,10 +1,11 @@
 /** @file Everything of this package that reads files of its users, as one function of a path each. */
 
 import { readFile } from 'node:fs/promises';
+import { MODELS } from '../../src/catalogue.ts';
 import { inspectFile } from '../../src/cli/commands/inspect-file.ts';
-import { loadLabels, loadStream } from '../../src/cli/weights.ts';
+import { loadLabels, openStream } from '../../src/cli/weights.ts';
 import { InputError } from '../../src/core/errors.ts';
-import { readImageModel } from '../../src/i3d/image_checkpoint.ts';
+import { i3dSpec } from '../../src/i3d/i3d.ts';
 import { ArrayClip } from '../../src/io/array-clip.ts';
 import type { ArrayKind } from '../../src/io/array-layout.ts';
 import { decodeFlo } from '../../src/io/flo.ts';
@@ -12,6 +13,7 @@ import { decodeNpy } from '../../src/io/npy.ts';
 import { fileTuning } from '../../src/io/tuning_file.ts';
 import { decodeFrames, openClip } from '../../src/io/video.ts';
 import { loadWeightsFile } from '../../src/io/weights.ts';
+import { readImageModel } from '../../src/models/weights.ts';
 import { readClipSet } from '../../src/train/data/clip_set.ts';
 import { MetricsFile } from '../../src/train/evaluate/metrics.ts';
 import { readCheckpoint } from '../../src/train/run/checkpoint.ts';
@@ -53,8 +55,8 @@ async function also(reading: Promise<unknown>): Promise<void> {
 /** Checkpoints of any kind: read and listed, and offered to I3D and to inflation. */
 const weights: Reader = async (path) => {
   await inspectFile(path, true);
-  await also(loadStream(path, 'rgb', () => undefined));
-  await also(loadWeightsFile(path).then((contents) => readImageModel(contents, path)));
+  await also(openStream(path, 'rgb', () => undefined).then((weights) => void weights.load()));
+  await also(loadWeightsFile(path).then((contents) => readImageModel(contents, path, MODELS)));
 };
 
 /** By name; `video`, `gif` and `picture` differ in what they are fed with, and so do checkpoints. */
@@ -73,11 +75,11 @@ export const READERS = {
   safetensors: weights,
   pytorch: weights,
   tensorflow: weights,
-  model: readModels,
-  checkpoint: readCheckpoint,
+  model: (path) => readModels(path),
+  checkpoint: (path) => readCheckpoint(path),
   list: readClipSet,
-  config: readConfig,
-  labels: (path) => loadLabels(path, 5),
+  config: (path) => readConfig(path),
+  labels: (path) => loadLabels(path, i3dSpec(3, 5)),
   tuning: (path) => fileTuning(path).load(),
   metrics: (path) => MetricsFile.open(path, () => true),
 } satisfies Record<string, Reader>;

@@ -3,7 +3,7 @@
 import { type FloatTensor, floatTensor, sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
-import { inceptionModule } from '../../src/i3d/model.ts';
+import { inceptionModule } from '../../src/i3d/graph.ts';
 import { fill, uniform } from '../formula.ts';
 
 /** Values for every parameter of a graph, by the formula; variances and gammas positive. */

@@ -7,7 +7,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
-import { i3dGraph } from '../../src/i3d/model.ts';
+import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { operators } from '../../src/ops/index.ts';
 import { pool3d } from '../../src/ops/pool3d.ts';
 import { operand, runCandidate } from '../candidates.ts';

@@ -8,7 +8,7 @@ import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { mergeSiblings } from '../../src/graph/passes/merge_siblings.ts';
 import { prune } from '../../src/graph/rewrite.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
-import { i3dGraph } from '../../src/i3d/model.ts';
+import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { viewOf } from '../../src/kernels/shared/layout.ts';
 import { moduleGraph } from './graphs.ts';
 

@@ -7,7 +7,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { SHIPPED_TABLES } from '../../src/graph/tables/index.ts';
-import { i3dGraph } from '../../src/i3d/model.ts';
+import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { MADE_UP_GPU } from '../made_up_device.ts';
 
 const PROCESSOR: DeviceProfile = {

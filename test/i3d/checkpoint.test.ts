@@ -3,13 +3,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
-import { checkpointShapes, mapCheckpoint, modelParameters, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
+import { checkpointShapes, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
+import { I3D, i3dSpec } from '../../src/i3d/i3d.ts';
 import { decodeTensorFlowIndex, readTensorFlowCheckpoint } from '../../src/io/tensorflow.ts';
+import type { ShapeDict } from '../../src/models/naming.ts';
+import { modelParameters } from '../../src/models/parameters.ts';
+import { recogniseWeights, type WeightsOptions } from '../../src/models/weights.ts';
 import { fill } from '../formula.ts';
 import { encodeTensorFlowCheckpoint } from '../io/tensorflow_writer.ts';
 import { describeWithShared } from '../shared.ts';
 import { formulaStateDict } from './end_points.ts';
 
+const mapCheckpoint = (tensors: ShapeDict, source: string, options?: WeightsOptions) =>
+  recogniseWeights(tensors, source, [I3D], options).match;
 const classes = 7;
 
 /** A checkpoint as the authors' program writes it. */
@@ -34,7 +40,7 @@ describeWithShared(
       const { entries } = decodeTensorFlowIndex(readFileSync(path), path);
       const mapping = mapCheckpoint(new Map(entries.map((entry) => [entry.name, entry])), path);
       expect(mapping).toMatchObject({ naming: 'tensorflow', channels, classes: count });
-      expect([...mapping.names.keys()]).toEqual([...modelParameters(channels, count).keys()]);
+      expect([...mapping.names.keys()]).toEqual([...modelParameters(i3dSpec(channels, count)).keys()]);
       // Their batch norm has no gamma: 57 of them.
       expect([...mapping.names].filter(([, theirs]) => theirs === undefined)).toHaveLength(57);
       const used = new Set(mapping.names.values());

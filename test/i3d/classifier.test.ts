@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { FloatTensor, HostTensor } from '../../src/core/tensor.ts';
 import { readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
-import { I3dStream } from '../../src/i3d/classifier.ts';
+import { i3dSpec } from '../../src/i3d/i3d.ts';
 import { decodeNpy } from '../../src/io/npy.ts';
 import { loadWeights } from '../../src/io/weights.ts';
-import { FrameReducer } from '../../src/models/frames.ts';
+import { FrameReducer, specGeometry } from '../../src/models/frames.ts';
 import { KINETICS_400 } from '../../src/models/labels.ts';
+import { Recogniser } from '../../src/models/recogniser.ts';
 import { fuse, topK } from '../../src/models/scores.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
@@ -32,8 +33,8 @@ describeWithShared(
 
     test('agree with PyTorch, alone and together', async () => {
       const frames = array(framesPath) as HostTensor<'u8'>;
-      const rgb = new I3dStream(gpu(), await load(rgbWeights));
-      const flow = new I3dStream(gpu(), await load(flowWeights));
+      const rgb = new Recogniser(gpu(), await load(rgbWeights));
+      const flow = new Recogniser(gpu(), await load(flowWeights));
       try {
         const window = { start: 0, frames: 16 };
         const seen = await rgb.run(frames, window);
@@ -46,7 +47,7 @@ describeWithShared(
           shape: [16, 224, 224, 3],
           data: frames.data.subarray(0, 16 * 224 * 224 * 3),
         } as const;
-        const reducer = new FrameReducer(gpu());
+        const reducer = new FrameReducer(gpu(), geometry);
         const reduced = await reducer.reduce(part);
         reducer.dispose();
         expectClose(
@@ -87,10 +88,12 @@ describeWithShared(
   },
 );
 
+const geometry = (height: number, width: number) => specGeometry(i3dSpec(3, 400), height, width);
+
 test('large frames are reduced to what the network takes', async () => {
   const [height, width] = [300, 500];
   const data = Uint8Array.from(fill('frames', 2 * height * width * 3), (value) => Math.floor((value + 1) * 127.9));
-  const reducer = new FrameReducer(gpu());
+  const reducer = new FrameReducer(gpu(), geometry);
   const both = await reducer.reduce({ dtype: 'u8', shape: [2, height, width, 3], data });
   const second = await reducer.reduce({
     dtype: 'u8',

@@ -5,8 +5,9 @@ import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../../sr
 import type { Gpu } from '../../src/gpu/device.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
-import { checkpointShapes, type I3dCheckpoint } from '../../src/i3d/checkpoint.ts';
-import { I3D_OUTPUTS, i3dGraph } from '../../src/i3d/model.ts';
+import { checkpointShapes } from '../../src/i3d/checkpoint.ts';
+import { I3D_OUTPUTS, i3dGraph } from '../../src/i3d/i3d.ts';
+import type { ModelWeights } from '../../src/models/weights.ts';
 import { fill, uniform } from '../formula.ts';
 
 export interface EndPoint {
@@ -51,11 +52,11 @@ export function formulaClip(frames: number, channels: number, size = 224): Float
 /** Runs a network on a clip N T H W C and returns every end point. */
 export async function runEndPoints(
   gpu: Gpu,
-  checkpoint: I3dCheckpoint,
+  checkpoint: ModelWeights,
   clip: HostTensor<'f32'>,
 ): Promise<Record<string, FloatTensor>> {
   const [batch, frames, height, width, channels] = clip.shape as [number, number, number, number, number];
-  const graph = i3dGraph({ batch, frames, height, width, channels, classes: checkpoint.classes });
+  const graph = i3dGraph({ batch, frames, height, width, channels, classes: checkpoint.spec.classes });
   const parameters = new DeviceParameters(gpu, checkpoint.parameters);
   const plan = await compile(graph, parameters);
   try {

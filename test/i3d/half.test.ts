@@ -7,8 +7,11 @@ import { expect, it } from 'vitest';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { formulaCheckpoint } from '../../src/i3d/formula.ts';
-import { i3dGraph } from '../../src/i3d/model.ts';
-import { initialParameters, modelGraph, modelSpec } from '../../src/i3d/spec.ts';
+import { i3dGraph } from '../../src/i3d/i3d.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
+import { modelGraph } from '../../src/models/graph.ts';
+import { initialParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { FULL } from '../full.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { formulaClip } from './end_points.ts';
@@ -21,7 +24,7 @@ it('logits from f16 weights and tiles are those from f32 within 1e-3, and so are
   skip(!gpu().profile.shaderF16, 'this adapter has no f16');
   // The smallest clip that each takes; a software adapter needs a minute for the tiles of I3D.
   const [frames, size] = FULL ? [9, 193] : [4, 24];
-  const spec = modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 20, width: 0.25, frames, size });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 20, width: 0.25, frames, size });
   const parameters = new DeviceParameters(
     gpu(),
     FULL ? formulaCheckpoint('rgb').parameters : initialParameters(spec, 1),

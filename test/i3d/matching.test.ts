@@ -1,21 +1,23 @@
 /** @file Checkpoints as people have them: other names, prefixes, more or less than I3D; and what is refused, by which name. */
 
 import { describe, expect, it } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { floatToHalf } from '../../src/core/half.ts';
 import { floatTensor, type HostTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
-import {
-  checkpointShapes,
-  mapCheckpoint,
-  modelParameters,
-  type NamingId,
-  readI3dCheckpoint,
-} from '../../src/i3d/checkpoint.ts';
-import { I3dStream } from '../../src/i3d/classifier.ts';
-import { modelFileContents, parseModelFile } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
+import { checkpointShapes, type NamingId, readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
+import { I3D, i3dSpec } from '../../src/i3d/i3d.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
+import { modelFileContents, parseModelFile } from '../../src/models/model_file.ts';
+import type { ShapeDict } from '../../src/models/naming.ts';
+import { initialParameters, modelParameters } from '../../src/models/parameters.ts';
+import { Recogniser } from '../../src/models/recogniser.ts';
+import { modelSpec } from '../../src/models/spec.ts';
+import { recogniseWeights, type WeightsOptions } from '../../src/models/weights.ts';
 import { testGpu } from '../harness.ts';
 
+const mapCheckpoint = (tensors: ShapeDict, source: string, options?: WeightsOptions) =>
+  recogniseWeights(tensors, source, [I3D], options).match;
 const classes = 7;
 const nothing = new Float32Array(7 * 7 * 7 * 3 * 64 * 40);
 
@@ -50,7 +52,7 @@ describe('names', () => {
       const { names, warnings, ...mapping } = mapCheckpoint(state(naming, { prefix, channels: 2 }), 'x');
       expect(mapping).toEqual({ naming, prefix, channels: 2, classes });
       expect(warnings).toEqual([]);
-      expect([...names.keys()]).toEqual([...modelParameters(2, classes).keys()]);
+      expect([...names.keys()]).toEqual([...modelParameters(i3dSpec(2, classes)).keys()]);
       expect(names.get('Mixed_4c/Branch_3/Conv3d_0b_1x1/weights')).toMatch(/^.*mixed_4c.*(3|b).*$/i);
     }
   });
@@ -170,12 +172,12 @@ describe('without a logits layer', () => {
 
   const gpu = testGpu();
   it('a stream gives the features of the same network with one, and no logits', async () => {
-    const spec = modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 3, width: 0.05, frames: 4 });
+    const spec = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 3, width: 0.05, frames: 4 });
     const parameters = initialParameters(spec, 1);
     const headless = { ...spec, classes: 0 };
     const rest = new Map([...parameters].filter(([name]) => !name.startsWith('Logits')));
-    const model = parseModelFile(modelFileContents({ spec: headless, classes: [], parameters: rest }), 'x');
-    const streams = [{ spec, parameters }, model].map((network) => new I3dStream(gpu(), network));
+    const model = parseModelFile(modelFileContents({ spec: headless, classes: [], parameters: rest }), 'x', MODELS);
+    const streams = [{ spec, parameters }, model].map((network) => new Recogniser(gpu(), network));
     const shape = [4, spec.size, spec.size, 3];
     const data = Uint8Array.from({ length: sizeOf(shape) }, (_, i) => (i * 7919) % 251);
     try {

@@ -6,7 +6,7 @@ import { floatTensor } from '../../src/core/tensor.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { readI3dCheckpoint } from '../../src/i3d/checkpoint.ts';
-import { i3dGraph } from '../../src/i3d/model.ts';
+import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { decodeNpy } from '../../src/io/npy.ts';
 import { loadWeights } from '../../src/io/weights.ts';
 import { whenFull } from '../full.ts';

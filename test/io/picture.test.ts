@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitSize, orientationOf, turn } from '../../src/io/picture.ts';
+import { limitSize, orientationOf, upright } from '../../src/io/picture.ts';
 
 /** A display matrix as FFmpeg stores it. */
 function matrix(a: number, b: number, c: number, d: number): Uint8Array {
@@ -9,7 +9,7 @@ function matrix(a: number, b: number, c: number, d: number): Uint8Array {
 /** The first channel of a picture after turning; the input is 3 wide, 2 high, with pixels 1 2 3 / 4 5 6. */
 function turned(a: number, b: number, c: number, d: number): number[] {
   const rgb = Uint8Array.from([1, 2, 3, 4, 5, 6].flatMap((v) => [v, v + 10, v + 20]));
-  const out = turn(rgb, 3, 2, orientationOf(matrix(a, b, c, d)));
+  const out = upright(rgb, 3, 2, orientationOf(matrix(a, b, c, d)));
   for (let i = 0; i < out.length; i += 3) expect([out[i + 1], out[i + 2]]).toEqual([out[i]! + 10, out[i]! + 20]);
   return [...out].filter((_, i) => i % 3 === 0);
 }

@@ -81,7 +81,7 @@ const scenarios: Record<string, Scenario> = {
 
   async 'takes a clip before logits returns'(surroundings, gpu, problems) {
     const { api, model } = surroundings;
-    const network = api.parseModelFile(api.decodeSafetensors(model, 'rgb.safetensors'), 'rgb.safetensors');
+    const network = api.parseModelFile(api.decodeSafetensors(model, 'rgb.safetensors'), 'rgb.safetensors', api.MODELS);
     const stream = new api.I3dStream(gpu, network);
     const { frames = 16, size } = network.spec;
     const clip = { dtype: 'u8', shape: [frames, size, size, 3], data: bytes(frames * size * size * 3) } as const;
@@ -137,7 +137,7 @@ const scenarios: Record<string, Scenario> = {
     if (lost.length > 0) problems.push(`${lost.length} values of a convolution are wrong`);
     if (!same((await plan.run({ x })).y!.data, expected)) problems.push('another result after NaN');
 
-    const network = api.parseModelFile(api.decodeSafetensors(model, 'rgb.safetensors'), 'rgb.safetensors');
+    const network = api.parseModelFile(api.decodeSafetensors(model, 'rgb.safetensors'), 'rgb.safetensors', api.MODELS);
     const stream = new api.I3dStream(gpu, network);
     const { frames = 16, size } = network.spec;
     const shape = [frames, size, size, 3];
@@ -213,14 +213,14 @@ const scenarios: Record<string, Scenario> = {
     );
     await refuse(
       'a model',
-      () => api.parseModelFile({ ...file, tensors: broken }, 'm'),
+      () => api.parseModelFile({ ...file, tensors: broken }, 'm', api.MODELS),
       /^m: Conv3d_1a_7x7\/gamma holds .*NaN at 0/,
     );
 
     const zeros = new Float32Array(1 << 22);
     const weights = (ours: string, value: number) =>
       new Map(
-        [...api.specParameters(api.modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 4 }))].map(
+        [...api.modelParameters(api.modelSpec({ architecture: api.I3D, stream: 'rgb', classes: 4 }))].map(
           ([key, shape]) => {
             const size = api.sizeOf(shape);
             return [

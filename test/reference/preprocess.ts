@@ -1,12 +1,13 @@
 /** @file Bilinear resize with half-pixel centres, crop and normalisation, by their definitions. */
 
+import { colours, type PerColour } from '../../src/kernels/clip/colour.ts';
 import { eachPixel, type Shape5, type Volume, volume } from './volume.ts';
 
 export interface ReferencePreprocess {
   readonly resized: { readonly height: number; readonly width: number };
   readonly crop: { readonly top: number; readonly left: number };
-  readonly scale: number;
-  readonly shift: number;
+  readonly scale: PerColour;
+  readonly shift: PerColour;
 }
 
 /**
@@ -31,7 +32,7 @@ export function preprocess(
         for (const [column, b] of columns) {
           sum += a * b * frames[(((n * T + t) * height + row) * width + column) * 3 + c]!;
         }
-      y.data[pixel * 3 + c] = sum * scale + shift;
+      y.data[pixel * 3 + c] = sum * colours(scale)[c]! + colours(shift)[c]!;
     }
   });
   return y;

@@ -9,8 +9,8 @@ import { decodeNpy, encodeNpy } from '../../src/io/npy.ts';
 import type { ClipSet } from '../../src/train/data/clip.ts';
 import { ClipCache, type ClipCacheOptions } from '../../src/train/data/clip_cache.ts';
 import { decodeClip } from '../../src/train/data/decode.ts';
+import { flowFromFixedPoint, flowToFixedPoint } from '../../src/train/data/fixed_point_flow.ts';
 import { MemoryCache } from '../../src/train/data/memory_cache.ts';
-import { packFlow, unpackFlow } from '../../src/train/data/packed_flow.ts';
 import { prepareClips } from '../../src/train/data/prepare.ts';
 import { Resizer } from '../../src/train/data/resize.ts';
 import { testFolder } from '../folder.ts';
@@ -107,15 +107,14 @@ describe('decoding', () => {
 describe('packed flow', () => {
   it('is off by 1/1024 px at most, and repeats the last frame', () => {
     const values = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i * 7) * 20);
-    const packed = packFlow(values, [3, 2, 2, 2]);
-    const { data } = unpackFlow(packed);
+    const packed = flowToFixedPoint(values, [3, 2, 2, 2]);
+    const { data } = flowFromFixedPoint(packed);
     for (const [i, value] of values.entries()) expect(Math.abs(data[i]! - value)).toBeLessThanOrEqual(1 / 1024);
     expect(data.slice(16)).toEqual(data.slice(8, 16));
-    expect([...unpackFlow(packFlow(new Float32Array([1e6, -1e6]), [2, 1, 1, 2])).data.slice(0, 2)]).toEqual([
-      32767 / 512,
-      -64,
-    ]);
-    expect([...packFlow(new Float32Array(0), [1, 1, 1, 2]).data]).toEqual([0, 0]);
+    expect([
+      ...flowFromFixedPoint(flowToFixedPoint(new Float32Array([1e6, -1e6]), [2, 1, 1, 2])).data.slice(0, 2),
+    ]).toEqual([32767 / 512, -64]);
+    expect([...flowToFixedPoint(new Float32Array(0), [1, 1, 1, 2]).data]).toEqual([0, 0]);
   });
 });
 

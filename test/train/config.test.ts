@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { parseConfig, readConfig } from '../../src/train/run/config.ts';
 import { batchNormMode, planStages, totalSteps, trainsParameter } from '../../src/train/run/stages.ts';
 import { testFolder } from '../folder.ts';
@@ -15,7 +17,6 @@ test('everything but the data and the results has a default', () => {
     ...paths,
     streams: ['rgb', 'flow'],
     optimiser: { momentum: 0.9, weightDecay: 1e-4, decayAll: false, clip: 5 },
-    dropout: 0.5,
     batch: 8,
     evaluate: { every: 0 },
   });
@@ -121,10 +122,11 @@ describe('stages', () => {
   });
 
   test('say which parameters learn', () => {
+    const spec = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 2 });
     const [head, weights] = ['Logits/Conv3d_0c_1x1/bias', 'Mixed_4b/Branch_0/Conv3d_0a_1x1/weights'];
-    expect([head, weights].map((name) => trainsParameter({ trains: 'head' }, name!))).toEqual([true, false]);
-    expect([head, weights].map((name) => trainsParameter({ trains: 'all' }, name!))).toEqual([true, true]);
-    expect([head, weights].map((name) => trainsParameter({ trains: ['Mixed_'] }, name!))).toEqual([false, true]);
+    expect([head, weights].map((name) => trainsParameter({ trains: 'head' }, spec, name!))).toEqual([true, false]);
+    expect([head, weights].map((name) => trainsParameter({ trains: 'all' }, spec, name!))).toEqual([true, true]);
+    expect([head, weights].map((name) => trainsParameter({ trains: ['Mixed_'] }, spec, name!))).toEqual([false, true]);
   });
 
   test('small batches keep the stored statistics', () => {

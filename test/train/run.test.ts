@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { clipCaches } from '../../src/train/data/clip_caches.ts';
+import { clipCaches } from '../../src/train/data/clip_cache.ts';
 import { parseConfig, type TrainConfigInput } from '../../src/train/run/config.ts';
 import { MODEL_FILES, readModels } from '../../src/train/run/model_files.ts';
 import { type RunResult, runTraining } from '../../src/train/run/run.ts';

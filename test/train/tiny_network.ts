@@ -6,7 +6,7 @@
 import { type FloatTensor, floatTensor, sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
-import { inceptionModule, unit } from '../../src/i3d/model.ts';
+import { inceptionModule, unit } from '../../src/i3d/graph.ts';
 import { fill, uniform } from '../formula.ts';
 
 export const BATCH = 4;

@@ -4,15 +4,13 @@ import { type Command, Option } from 'commander';
 import { InputError } from '../../core/errors.ts';
 import { counted } from '../../core/words.ts';
 import { type PresetName, presets } from '../../flow/index.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { I3dStream } from '../../i3d/classifier.ts';
-import { modelSpec } from '../../i3d/spec.ts';
-import { checkWindowRequest, type WindowRequest, windows } from '../../i3d/windows.ts';
 import { checkWritable } from '../../io/atomic.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
-import { KINETICS_400 } from '../../models/labels.ts';
+import type { ModelSpec, Stream } from '../../models/definition.ts';
+import { Recogniser } from '../../models/recogniser.ts';
 import { checkFusionWeights, type FusionMode } from '../../models/scores.ts';
-import { type ChosenNetworks, type ClipRule, chooseNetworks, type NetworkFlags } from '../networks.ts';
+import { checkWindowRequest, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
+import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
@@ -25,7 +23,7 @@ import { writeReport } from '../report/report.ts';
 import { type Classification, printClassification } from '../report/result.ts';
 import { Sampler } from '../report/samples.ts';
 import { type Session, withSession } from '../session.ts';
-import { openClipReader } from '../streams/clip-reader.ts';
+import { type ClipReader, openClipReader } from '../streams/clip-reader.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from '../streams/flow-source.ts';
 import { type Networks, recognise, type WindowSource } from '../streams/recognise.ts';
 import type { ClipWindow } from '../streams/window-stream.ts';
@@ -101,24 +99,28 @@ export async function classify(
   flags: ClassifyFlags,
   session: Session,
 ): Promise<Classification> {
-  const chosen = await chooseNetworks(flags, (text) => session.warn(text));
-  const { rule, streams } = chosen;
-  checkWindowRequest(requestOf(flags, rule));
   const { weights, flowInput } = flags;
+  // What costs nothing to find out comes before anything is read.
   if (weights) checkFusionWeights(weights);
   if (flags.report !== undefined) await checkWritable(flags.report);
+  const chosen = await chooseNetworks(flags, (text) => session.warn(text));
+  const { rule, specs } = chosen;
+  const { spec } = rule;
+  checkWindowRequest(windowRule(spec), requestOf(flags));
   const stored =
-    streams.has('flow') && flowInput !== undefined
-      ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, rule, session)
+    specs.has('flow') && flowInput !== undefined
+      ? await StoredFlow.open(flowInput, flags.flowUnits, flags.flowQuantise ?? false, spec, session)
       : undefined;
-  let source: ClosableSource | undefined;
+  let source: ClipSource | undefined;
   try {
     source = await openSource(input, chosen, stored, flags, session);
     await session.gpu();
     session.progress.say('reading weights');
     const compiling = compileAhead(chosen, source, flags, session);
+    // Whoever awaits it sees the error; where reading fails, nobody does.
+    compiling.catch(() => undefined);
     const load = (stream: Stream) =>
-      streams.has(stream) ? session.time('prepare', () => chosen.load(stream)) : undefined;
+      specs.has(stream) ? session.time('prepare', async () => chosen.load(stream)) : undefined;
     const [rgb, flow] = [await load('rgb'), await load('flow')];
     await compiling;
     const { classes } = (rgb ?? flow)!.spec;
@@ -127,19 +129,18 @@ export async function classify(
         `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
-    const labels =
-      flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, classes);
-    const { preset = rule.flowPreset, flowQuantise } = flags;
+    const labels = flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, spec);
+    const { preset: flowPreset = spec.flowPreset, flowQuantise } = flags;
     const networks: Networks = {
       rgb,
       flow: flow && {
         network: flow,
-        source: stored ?? new ComputedFlow(session, preset, rule.flowBound, flowQuantise),
+        source: stored ?? new ComputedFlow(session, { ...spec, flowPreset }, flowQuantise),
       },
     };
-    const sampler = flags.report === undefined ? undefined : new Sampler(rule.flowBound);
-    const seesFrames = streams.has('rgb') || !stored;
-    const fill = rule.trained && flags.frames === undefined ? rule.frames : undefined;
+    const sampler = flags.report === undefined ? undefined : new Sampler(spec);
+    const seesFrames = specs.has('rgb') || !stored;
+    const fill = rule.trained && flags.frames === undefined ? spec.frames : undefined;
     const result = await recognise(
       input ?? flowInput!,
       source,
@@ -161,64 +162,49 @@ export async function classify(
   }
 }
 
-/**
- * Compiles the kernels of I3D while its weights are read; models are small and already there. What may be wrong with the clip or
- * the device shows where the clip is seen.
- */
+/** Compiles the kernels of a network while its values are read; models that were trained here are small and already there. */
 async function compileAhead(
-  { rule, streams }: ChosenNetworks,
-  { width, height }: WindowSource,
+  { rule, specs }: ChosenNetworks,
+  { seen }: ClipSource,
   flags: ClassifyFlags,
   session: Session,
 ): Promise<void> {
   if (rule.trained) return;
-  const stream = streams.has('rgb') ? 'rgb' : 'flow';
-  const spec = modelSpec({ architecture: 'i3d', stream, classes: KINETICS_400.length });
-  const frames = flags.frames ?? rule.frames;
+  const spec = specs.get('rgb') ?? rule.spec;
+  const frames = flags.frames ?? spec.frames;
   const input =
-    stream === 'rgb'
-      ? ({ dtype: 'u8', shape: [frames, height, width, 3] } as const)
-      : ({ dtype: 'f32', shape: [frames, rule.size, rule.size, 2] } as const);
-  try {
-    const { accuracy, kernel } = flags;
-    const settings = { accuracy, kernel, tuning: await session.tuning() };
-    const gpu = await session.gpu();
-    await session.time('compile', () => I3dStream.compileAhead(gpu, spec, input, settings));
-  } catch {
-    // It is only ahead of time.
-  }
+    spec.stream === 'rgb'
+      ? { dtype: seen.dtype, shape: [frames, ...seen.side, 3] }
+      : { dtype: 'f32' as const, shape: [frames, spec.size, spec.size, spec.channels] };
+  const { accuracy, kernel } = flags;
+  const settings = { accuracy, kernel, tuning: await session.tuning() };
+  await session.time('compile', () => session.onDevice((gpu) => Recogniser.compileAhead(gpu, spec, input, settings)));
 }
 
-const requestOf = ({ frames, start }: ClipFlags, { frames: size, minimum }: ClipRule): WindowRequest => ({
-  frames,
-  start,
-  size,
-  minimum,
-});
+const requestOf = ({ frames, start }: ClipFlags): WindowRequest => ({ frames, start });
 
-type ClosableSource = WindowSource & { close(): Promise<void> };
+type ClipSource = WindowSource & Pick<ClipReader, 'seen' | 'close'>;
 
 async function openSource(
   input: string | undefined,
-  { rule, streams }: ChosenNetworks,
+  { rule, specs }: ChosenNetworks,
   stored: StoredFlow | undefined,
   flags: ClassifyFlags,
   session: Session,
-): Promise<ClosableSource> {
-  if (!streams.has('rgb') && stored) {
-    return flowWindows(stored, requestOf(flags, rule));
-  }
+): Promise<ClipSource> {
+  if (!specs.has('rgb') && stored) return flowWindows(stored, rule.spec, requestOf(flags));
   if (input === undefined) throw new InputError('classify needs a clip: a video, a GIF, a folder of images or a .npy.');
-  return openClipReader(input, { ...flags, rule, following: streams.has('flow') && !stored }, session);
+  return openClipReader(input, { ...flags, rule, following: specs.has('flow') && !stored }, session);
 }
 
 /** Windows of stored flow alone: there are no frames to look at. */
-function flowWindows({ flow }: StoredFlow, request: WindowRequest): ClosableSource {
+function flowWindows({ flow }: StoredFlow, spec: ModelSpec, request: WindowRequest): ClipSource {
   const { height, width } = flow;
   async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
-    for (const { start, frames } of windows(flow.frames, request)) {
+    for (const { start, frames } of windows(flow.frames, windowRule(spec), request)) {
       yield { start, frames, clip: await flow.readFloats(start, frames) };
     }
   }
-  return { width, height, fps: DEFAULT_FPS, windows: all, close: async () => {} };
+  const seen = { dtype: 'f32', side: [height, width] } as const;
+  return { width, height, fps: DEFAULT_FPS, seen, windows: all, close: async () => {} };
 }

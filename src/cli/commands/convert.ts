@@ -2,20 +2,24 @@
 
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
+import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import { type StateDict, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
-import { mapCheckpoint, readI3dCheckpoint } from '../../i3d/checkpoint.ts';
-import { isModelFile, parseModelFile } from '../../i3d/model_file.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
+import { isModelFile, parseModelFile } from '../../models/model_file.ts';
+import { readWeights, recogniseWeights } from '../../models/weights.ts';
 import { saveModelFile } from '../../train/run/model_files.ts';
 import { print, say } from '../terminal/output.ts';
 import { classCount, quantity } from '../terminal/table.ts';
+import { knownWeights } from '../weights.ts';
 
 export function addConvert(program: Command): Command {
   return program
     .command('convert')
-    .description('Write a checkpoint as safetensors: I3D in this project’s names and axes, anything else as it is.')
+    .description(
+      'Write a checkpoint as safetensors: known models in this project’s names and axes, anything else as it is.',
+    )
     .argument('<in>', 'a PyTorch .pt, a TensorFlow checkpoint (.index) or a .safetensors file')
     .argument('<out>', 'the .safetensors file to write')
     .action(convert);
@@ -29,7 +33,7 @@ async function convert(input: string, output: string): Promise<void> {
   const { tensors } = file;
   for (const warning of file.warnings) say(warning);
   if (isModelFile(file.metadata)) {
-    const model = parseModelFile(file, input);
+    const model = parseModelFile(file, input, MODELS);
     await saveModelFile(output, model);
     await report(
       output,
@@ -42,7 +46,8 @@ async function convert(input: string, output: string): Promise<void> {
   const reason = strangeness(tensors, input);
   if (reason === undefined) {
     // Names and shapes are right; values that are not are no reason to write the file as it is.
-    const { stream, channels, classes, naming, parameters, warnings } = readI3dCheckpoint(tensors, input);
+    const { spec, stream, naming, parameters, warnings } = readWeights(tensors, input, MODELS);
+    const { channels, classes, architecture } = spec;
     for (const warning of warnings) say(warning);
     await saveSafetensors(output, new Map(parameters), {
       format: 'i3d-webgpu',
@@ -51,12 +56,16 @@ async function convert(input: string, output: string): Promise<void> {
       classes: String(classes),
       source: `${basename(input)} (${naming} names)`,
     });
-    await report(output, parameters, `I3D, ${stream ?? `${channels} channels`}, ${classCount({ classes })}`);
+    await report(
+      output,
+      parameters,
+      `${architecture.name}, ${stream ?? `${channels} channels`}, ${classCount({ classes })}`,
+    );
     return;
   }
   await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });
   say(`${reason} It was written as it is.`);
-  await report(output, tensors, 'not I3D');
+  await report(output, tensors, `not ${knownWeights()}`);
 }
 
 /** @throws InputError when there is nothing in a file but single numbers, such as a score. */
@@ -67,10 +76,10 @@ function checkWeights(tensors: StateDict, source: string): void {
   throw new InputError(`${source} holds no weights: there ${found} in it.`);
 }
 
-/** Why tensors are not those of I3D; undefined where they are. */
+/** Why tensors are not those of a model that is known; undefined where they are. */
 function strangeness(tensors: StateDict, source: string): string | undefined {
   try {
-    mapCheckpoint(tensors, source);
+    recogniseWeights(tensors, source, MODELS);
     return undefined;
   } catch (error) {
     if (error instanceof InputError) return error.message;

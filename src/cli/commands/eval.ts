@@ -3,8 +3,8 @@
 import { type Command, Option } from 'commander';
 import { InputError } from '../../core/errors.ts';
 import { counted } from '../../core/words.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { clipCaches } from '../../train/data/clip_caches.ts';
+import type { Stream } from '../../models/definition.ts';
+import { clipCaches } from '../../train/data/clip_cache.ts';
 import { readClipSet } from '../../train/data/clip_set.ts';
 import { evaluateModels } from '../../train/evaluate/evaluate_models.ts';
 import { overall } from '../../train/evaluate/evaluation.ts';

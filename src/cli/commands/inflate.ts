@@ -2,19 +2,19 @@
 
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
+import { MODELS } from '../../catalogue.ts';
 import { I3dError, InputError } from '../../core/errors.ts';
 import { Random } from '../../core/random.ts';
 import { type FloatTensor, floatTensor } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
-import { readI3dCheckpoint } from '../../i3d/checkpoint.ts';
-import type { StreamNetwork } from '../../i3d/classifier.ts';
-import { readImageModel } from '../../i3d/image_checkpoint.ts';
-import { inflateModel } from '../../i3d/inflate.ts';
-import { isModelFile, parseModelFile } from '../../i3d/model_file.ts';
-import { TOLERANCE, type Verification, verifyInflation } from '../../i3d/verify.ts';
 import { openFrames } from '../../io/video.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
-import { FrameReducer, preprocessGeometry } from '../../models/frames.ts';
+import { FrameReducer, specGeometry } from '../../models/frames.ts';
+import { inflateModel } from '../../models/inflate.ts';
+import { isModelFile, parseModelFile } from '../../models/model_file.ts';
+import type { Network } from '../../models/recogniser.ts';
+import { TOLERANCE, type Verification, verifyInflation } from '../../models/verify.ts';
+import { readImageModel, readWeights } from '../../models/weights.ts';
 import { saveModelFile } from '../../train/run/model_files.ts';
 import { type DeviceFlags, frameSide } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
@@ -40,7 +40,7 @@ async function inflate(input: string, output: string): Promise<void> {
     throw new InputError(`${output} must end in .safetensors, the format that is written.`);
   }
   const file = await loadWeightsFile(input);
-  const flat = readImageModel(file, input);
+  const flat = readImageModel(file, input, MODELS);
   for (const text of [...file.warnings, ...flat.warnings]) say(text);
   const model = inflateModel(flat);
   const command = `i3d inflate ${basename(input)} ${basename(output)}`;
@@ -62,7 +62,7 @@ export function addVerify(program: Command): Command {
     .command('verify')
     .description('Run a 2D network on an image and the inflated one on that image repeated, and compare every layer.')
     .argument('<2d>', 'the 2D network, as inflate takes it')
-    .argument('<3d>', 'the 3D network: a model, or a checkpoint of I3D')
+    .argument('<3d>', 'the 3D network: a model, or published weights')
     .option('--clip <path>', 'an image, or a clip whose first frame is taken (default: noise)')
     .option('--size <pixels>', 'side of the image; layers are compared at any size', frameSide, 64)
     .option('--adapter <name>', 'take the adapter whose name contains this')
@@ -74,7 +74,7 @@ export function addVerify(program: Command): Command {
 
 async function verify(flatPath: string, path: string, flags: VerifyFlags, session: Session): Promise<void> {
   const file = await loadWeightsFile(flatPath);
-  const flat = readImageModel(file, flatPath);
+  const flat = readImageModel(file, flatPath, MODELS);
   for (const text of [...file.warnings, ...flat.warnings]) session.warn(text);
   const inflated = await readVolumeNetwork(path);
   const image = await readImage(flat, flags, session);
@@ -95,13 +95,13 @@ async function verify(flatPath: string, path: string, flags: VerifyFlags, sessio
   );
 }
 
-async function readVolumeNetwork(path: string): Promise<StreamNetwork> {
+async function readVolumeNetwork(path: string): Promise<Network> {
   const file = await loadWeightsFile(path);
-  return isModelFile(file.metadata) ? parseModelFile(file, path) : readI3dCheckpoint(file.tensors, path);
+  return isModelFile(file.metadata) ? parseModelFile(file, path, MODELS) : readWeights(file.tensors, path, MODELS);
 }
 
 /** size×size×C, −1 … 1. */
-async function readImage({ spec }: StreamNetwork, { clip, size }: VerifyFlags, session: Session): Promise<FloatTensor> {
+async function readImage({ spec }: Network, { clip, size }: VerifyFlags, session: Session): Promise<FloatTensor> {
   const { channels } = spec;
   if (clip === undefined) {
     const random = new Random(1, 'verify');
@@ -119,7 +119,7 @@ async function readImage({ spec }: StreamNetwork, { clip, size }: VerifyFlags, s
     if (!frame) throw new InputError(`${clip} holds no frames.`);
     const { width, height, data } = frame;
     return await session.onDevice(async (gpu) => {
-      const reducer = new FrameReducer(gpu, (h, w) => preprocessGeometry(h, w, { shortSide: size, crop: size }));
+      const reducer = new FrameReducer(gpu, (h, w) => specGeometry({ ...spec, shortSide: size, size }, h, w));
       try {
         const { data: pixels } = await reducer.reduce({ dtype: 'u8', shape: [1, height, width, 3], data });
         return floatTensor([size, size, 3], pixels);

@@ -1,15 +1,16 @@
 /** @file What a checkpoint holds. */
 
 import { readFile } from 'node:fs/promises';
+import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import { formatShape, type HostTensor, type Shape, type StateDict, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
-import { STREAM_CHANNELS, type Stream } from '../../i3d/architecture.ts';
-import { type CheckpointMapping, mapCheckpoint, namingOrigin, readI3dCheckpoint } from '../../i3d/checkpoint.ts';
-import { isModelFile, type Model, parseModelFile } from '../../i3d/model_file.ts';
 import { decodeTensorFlowIndex } from '../../io/tensorflow.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
+import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
+import { type RecognisedWeights, readWeights, recogniseWeights } from '../../models/weights.ts';
 import { classCount, quantity, table } from '../terminal/table.ts';
+import { knownWeights } from '../weights.ts';
 
 interface Listed {
   readonly dtype: string;
@@ -19,17 +20,14 @@ interface Listed {
 /** @throws InputError when the file is no checkpoint. */
 export async function inspectFile(path: string, json: boolean): Promise<string> {
   const { tensors, note, model, warnings } = await list(path);
-  const { mapping, reason } = recognise(tensors, path);
-  if (!model) warnings.push(...(mapping?.warnings ?? []), ...faultsOf(mapping, tensors, path));
+  const { weights, reason } = recognise(tensors, path);
+  if (!model) warnings.push(...(weights?.match.warnings ?? []), ...faultsOf(weights, tensors, path));
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const stream = streamOf(mapping);
   if (json) {
     return JSON.stringify({
       file: path,
       ...(model ? { model: { spec: model.spec, classes: model.classes, notes: model.notes } } : {}),
-      i3d: mapping
-        ? { naming: mapping.naming, stream: stream ?? null, channels: mapping.channels, classes: mapping.classes }
-        : null,
+      weights: weights ? summary(weights) : null,
       warnings,
       parameters: values,
       tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
@@ -37,9 +35,9 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
   }
   const what = model
     ? describe(model)
-    : mapping
-      ? `I3D, ${stream ?? `${mapping.channels} input channels`}, ${classCount(mapping)}, names of ${namingOrigin(mapping.naming)}`
-      : `not I3D: ${reason}`;
+    : weights
+      ? `${weights.spec.architecture.name}, ${weights.stream ?? `${weights.spec.channels} input channels`}, ${classCount(weights.spec)}, names of ${weights.origin}`
+      : `not ${knownWeights()}: ${reason}`;
   const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
   return [
     `${path}: ${what}${note}`,
@@ -72,6 +70,11 @@ function facts({ spec, classes, notes = {} }: Model): string[] {
   return rows.map(([name, text]) => `${name}: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`);
 }
 
+function summary({ spec, stream, match }: RecognisedWeights) {
+  const { architecture, channels, classes } = spec;
+  return { model: architecture, naming: match.naming, stream: stream ?? null, channels, classes };
+}
+
 interface Listing {
   readonly tensors: ReadonlyMap<string, Listed | HostTensor>;
   readonly note: string;
@@ -87,7 +90,7 @@ async function list(path: string): Promise<Listing> {
       tensors,
       note: '',
       warnings: [...warnings],
-      ...(isModelFile(file.metadata) ? { model: parseModelFile(file, path) } : {}),
+      ...(isModelFile(file.metadata) ? { model: parseModelFile(file, path, MODELS) } : {}),
     };
   } catch (error) {
     // A TensorFlow index names and measures everything, even where the data are not at hand.
@@ -107,9 +110,9 @@ async function list(path: string): Promise<Listing> {
 function recognise(
   tensors: ReadonlyMap<string, Listed>,
   source: string,
-): { mapping?: CheckpointMapping; reason?: string } {
+): { weights?: RecognisedWeights; reason?: string } {
   try {
-    return { mapping: mapCheckpoint(tensors, source) };
+    return { weights: recogniseWeights(tensors, source, MODELS) };
   } catch (error) {
     if (error instanceof InputError) return { reason: error.message };
     throw error;
@@ -117,19 +120,14 @@ function recognise(
 }
 
 /** Values of a checkpoint that keep it from being used. */
-function faultsOf(mapping: CheckpointMapping | undefined, tensors: Listing['tensors'], source: string): string[] {
+function faultsOf(weights: RecognisedWeights | undefined, tensors: Listing['tensors'], source: string): string[] {
   const read = [...tensors.values()].every((tensor) => 'data' in tensor);
-  if (!mapping || !read) return [];
+  if (!weights || !read) return [];
   try {
-    readI3dCheckpoint(tensors as StateDict, source);
+    readWeights(tensors as StateDict, source, [weights.spec.architecture]);
     return [];
   } catch (error) {
     if (error instanceof InputError) return [error.message];
     throw error;
   }
-}
-
-function streamOf(mapping: CheckpointMapping | undefined): Stream | undefined {
-  const streams = Object.keys(STREAM_CHANNELS) as Stream[];
-  return streams.find((id) => STREAM_CHANNELS[id] === mapping?.channels);
 }

@@ -6,33 +6,33 @@ import type { Gpu } from '../../gpu/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
 import type { Plan, PlanRow, ProfiledRow } from '../../graph/plan.ts';
-import { STREAM_CHANNELS, type Stream } from '../../i3d/architecture.ts';
-import { zeroParameters } from '../../i3d/checkpoint.ts';
-import { I3D_OUTPUTS, i3dGraph } from '../../i3d/model.ts';
+import type { ModelSpec } from '../../models/definition.ts';
+import { modelGraph, OUTPUTS } from '../../models/graph.ts';
+import { zeroParameters } from '../../models/parameters.ts';
 import type { DeviceFlags } from '../options.ts';
 import type { Session } from '../session.ts';
 import { braces, type Column, quantity, table } from '../terminal/table.ts';
 
 /** How a model is inspected. */
 export interface InspectFlags extends DeviceFlags {
-  readonly frames: number;
-  readonly size: number;
+  readonly frames?: number;
+  readonly size?: number;
   readonly profile?: boolean;
   readonly json?: boolean;
 }
 
-const CLASSES = 400;
 /** Profiles of which the median is shown, after one to warm up. */
 const PROFILES = 3;
 
-export async function inspectModel(gpu: Gpu, stream: Stream, flags: InspectFlags, session: Session): Promise<string> {
-  const { frames, size, accuracy, kernel } = flags;
-  const channels = STREAM_CHANNELS[stream];
-  const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
-  const parameters = new DeviceParameters(gpu, zeroParameters(channels, CLASSES));
+/** @param spec The model; flags may ask for other clips than it takes. */
+export async function inspectModel(gpu: Gpu, spec: ModelSpec, flags: InspectFlags, session: Session): Promise<string> {
+  const { architecture, stream, channels, classes } = spec;
+  const { frames = spec.frames, size = spec.size, accuracy, kernel } = flags;
+  const graph = modelGraph(spec, { frames, height: size, width: size });
+  const parameters = new DeviceParameters(gpu, zeroParameters(spec));
   session.progress.say('compiling');
   const plan = await compile(graph, parameters, {
-    outputs: [I3D_OUTPUTS.logits],
+    outputs: [OUTPUTS.logits],
     tuning: await session.tuning(),
     ...(accuracy === undefined ? {} : { accuracy }),
     ...(kernel === undefined ? {} : { kernel }),
@@ -41,12 +41,12 @@ export async function inspectModel(gpu: Gpu, stream: Stream, flags: InspectFlags
     const rows = flags.profile ? await profile(plan, session) : plan.rows;
     session.progress.clear();
     const head = {
-      model: `i3d-${stream}`,
+      model: `${architecture}-${stream}`,
       frames,
       height: size,
       width: size,
       channels,
-      classes: CLASSES,
+      classes,
       adapter: gpu.profile.description,
     };
     return flags.json ? toJson(head, plan, rows) : toText(head, plan, rows);

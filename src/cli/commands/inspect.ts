@@ -1,29 +1,41 @@
 /** @file `i3d inspect`: what a checkpoint holds, or how a model runs on this device. */
 
 import type { Command } from 'commander';
-import type { Stream } from '../../i3d/architecture.ts';
+import { MODELS } from '../../catalogue.ts';
+import { listed } from '../../core/words.ts';
+import { type ModelSpec, STREAMS } from '../../models/definition.ts';
+import { modelSpec } from '../../models/spec.ts';
+import { PUBLISHED_CLASSES } from '../networks.ts';
 import { addDeviceOptions, frameSide, windowFrames } from '../options.ts';
 import { withSession } from '../session.ts';
 import { print } from '../terminal/output.ts';
 import { inspectFile } from './inspect-file.ts';
 import { type InspectFlags, inspectModel } from './inspect-model.ts';
 
-const MODELS: Readonly<Record<string, Stream>> = { 'i3d-rgb': 'rgb', 'i3d-flow': 'flow' };
+/** Each stream of each model, such as `i3d-rgb`. */
+const NETWORKS = new Map<string, ModelSpec>(
+  [...MODELS].flatMap((architecture) =>
+    STREAMS.map((stream) => {
+      const spec = modelSpec({ architecture, stream, classes: PUBLISHED_CLASSES });
+      return [`${architecture}-${stream}`, spec] as const;
+    }),
+  ),
+);
 
 export function addInspect(program: Command): Command {
   const command = program
     .command('inspect')
     .description('List the tensors of a checkpoint, or the plan of a model on this device.')
-    .argument('<what>', `a checkpoint, or ${Object.keys(MODELS).join(' or ')}`)
-    .option('--frames <n>', 'frames of a clip, for a model', windowFrames, 64)
-    .option('--size <pixels>', 'height and width of its frames', frameSide, 224)
+    .argument('<what>', `a checkpoint, or ${listed([...NETWORKS.keys()])}`)
+    .option('--frames <n>', 'frames of a clip, for a model (default: what it takes)', windowFrames)
+    .option('--size <pixels>', 'height and width of its frames (default: what it takes)', frameSide)
     .option('--profile', 'run the model and time every node')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);
   return command.action(async (what: string, flags: InspectFlags) => {
-    const stream = Object.hasOwn(MODELS, what) ? MODELS[what] : undefined;
-    const text = stream
-      ? await withSession(flags, (session) => session.onDevice((gpu) => inspectModel(gpu, stream, flags, session)))
+    const spec = NETWORKS.get(what);
+    const text = spec
+      ? await withSession(flags, (session) => session.onDevice((gpu) => inspectModel(gpu, spec, flags, session)))
       : await inspectFile(what, flags.json ?? false);
     await print(`${text}\n`);
   });

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { counted } from '../../core/words.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { clipCaches } from '../../train/data/clip_caches.ts';
+import type { Stream } from '../../models/definition.ts';
+import { clipCaches } from '../../train/data/clip_cache.ts';
 import { overall } from '../../train/evaluate/evaluation.ts';
 import { readConfig, type TrainConfig } from '../../train/run/config.ts';
 import { MODEL_FILES } from '../../train/run/model_files.ts';

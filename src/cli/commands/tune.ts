@@ -1,13 +1,16 @@
 /** @file `i3d tune`: times every kernel that could compute a layer, on this device, and remembers the fastest. */
 
 import { type Command, Option } from 'commander';
+import { MODELS } from '../../catalogue.ts';
 import type { TuningTable, TuningTimes } from '../../core/tuning.ts';
 import { counted } from '../../core/words.ts';
 import { type TuneProgress, tune } from '../../graph/tuner.ts';
-import { STREAM_CHANNELS, type Stream } from '../../i3d/architecture.ts';
-import { zeroParameters } from '../../i3d/checkpoint.ts';
-import { I3D_OUTPUTS, i3dGraph } from '../../i3d/model.ts';
 import { defaultTuningPath, fileTuning, unfinishedTuning } from '../../io/tuning_file.ts';
+import type { Stream } from '../../models/definition.ts';
+import { modelGraph, OUTPUTS } from '../../models/graph.ts';
+import { zeroParameters } from '../../models/parameters.ts';
+import { modelSpec } from '../../models/spec.ts';
+import { PUBLISHED_CLASSES } from '../networks.ts';
 import { addDeviceOptions, type DeviceFlags, frameSide, positiveNumber, windowFrames } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
 import { sentence } from '../terminal/errors.ts';
@@ -15,22 +18,21 @@ import { print } from '../terminal/output.ts';
 import { type Column, table } from '../terminal/table.ts';
 
 interface TuneFlags extends DeviceFlags {
-  readonly frames: number;
-  readonly size: number;
+  readonly model: string;
+  readonly frames?: number;
+  readonly size?: number;
   readonly stream: Stream | 'both';
   readonly budget: number;
   readonly json?: boolean;
 }
 
-/** The head's layer depends on it, and it is too small to matter. */
-const CLASSES = 400;
-
 export function addTune(program: Command): Command {
   const command = program
     .command('tune')
     .description('Time the kernels that could compute each layer on this device and remember the fastest.')
-    .option('--frames <n>', 'frames of a window', windowFrames, 64)
-    .option('--size <pixels>', 'height and width of its frames', frameSide, 224)
+    .addOption(new Option('--model <id>', 'the layers of which model').choices([...MODELS.ids]).default(MODELS.ids[0]))
+    .option('--frames <n>', 'frames of a window (default: what the model takes)', windowFrames)
+    .option('--size <pixels>', 'height and width of its frames (default: what the model takes)', frameSide)
     .addOption(
       new Option('--stream <name>', 'they differ in the first layer').choices(['rgb', 'flow', 'both']).default('rgb'),
     )
@@ -72,14 +74,16 @@ async function run(flags: TuneFlags, session: Session): Promise<void> {
 /** @returns How many problems were not finished. */
 async function tuneStream(
   stream: Stream,
-  { frames, size, accuracy }: TuneFlags,
+  flags: TuneFlags,
   deadline: number,
   results: Results,
   session: Session,
 ): Promise<number> {
-  const channels = STREAM_CHANNELS[stream];
-  const graph = i3dGraph({ frames, height: size, width: size, channels, classes: CLASSES });
-  const parameters = zeroParameters(channels, CLASSES);
+  const { accuracy } = flags;
+  const spec = modelSpec({ architecture: MODELS.get(flags.model), stream, classes: PUBLISHED_CLASSES });
+  const { frames = spec.frames, size = spec.size } = flags;
+  const graph = modelGraph(spec, { frames, height: size, width: size });
+  const parameters = zeroParameters(spec);
   let last: TuneProgress | undefined;
   /** What a device was lost over. */
   const fatal = new Set<string>();
@@ -89,7 +93,7 @@ async function tuneStream(
       session.warn(`${last.candidate} for ${layer(last)} was being timed, and is left out.`);
     }
     await tune(graph, gpu, parameters, {
-      outputs: [I3D_OUTPUTS.logits],
+      outputs: [OUTPUTS.logits],
       tuning: results.known,
       times: results.times,
       budget: Math.max(0, deadline - performance.now()),

@@ -6,6 +6,7 @@ import { flowToColor } from '../../flow/index.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { compile } from '../../graph/compile.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
+import { frameBytes, normalisation } from '../../models/frames.ts';
 import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES, SEGMENT_FRAMES } from '../../train/data/augmentation.ts';
 import { type BatchSize, gather, type Sample, type Stream } from '../../train/data/batch.ts';
@@ -21,7 +22,7 @@ type PictureSizes = Pick<BatchSize, 'frames' | 'size' | 'shortSide'>;
 /** Where the flow stream clips displacements, in pixels. */
 const FLOW_BOUND = 20;
 
-const VALUES = { rgb: { scale: 2 / 255, shift: -1, flow: false }, flow: { scale: FLOW_BOUND, shift: 0, flow: true } };
+const VALUES = { rgb: { ...normalisation(), flow: false }, flow: { scale: FLOW_BOUND, shift: 0, flow: true } };
 
 /**
  * The first frame of each segment of every row, or its flow in colour.
@@ -37,12 +38,7 @@ export async function drawRows(
   const [count = 0] = clip.shape;
   const rgb = samplesOf(rows, 'rgb', { path: 'the clip', load: async () => clip }, (frame) => frame);
   session.progress.say('cropping and scaling');
-  const strips = await show(rgb, 'rgb', count, sizes, session, ({ data }) =>
-    cut(
-      new Uint8Array(data.length).map((_, i) => Math.round((data[i]! + 1) * 127.5)),
-      sizes,
-    ),
-  );
+  const strips = await show(rgb, 'rgb', count, sizes, session, (row) => cut(frameBytes(row).data, sizes));
   if (rows.length === rgb.length) return strips;
 
   // Only of the pairs that are shown; the last frame has the flow of the one before it.

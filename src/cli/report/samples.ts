@@ -3,7 +3,8 @@
 import type { FloatTensor } from '../../core/tensor.ts';
 import { flowToColor } from '../../flow/index.ts';
 import { encodePng } from '../../io/encode.ts';
-import { cutOut } from '../../models/frames.ts';
+import type { ModelSpec } from '../../models/definition.ts';
+import { cutFrames, cutOut, frameBytes } from '../../models/frames.ts';
 import type { ClipWindow } from '../streams/window-stream.ts';
 
 /** A picture, H×W×3, and its flow, H×W×2 in −1 … 1. */
@@ -30,8 +31,8 @@ export class Sampler {
   private samples: Sample[] = [];
   private stride = 1;
 
-  /** @param flowBound Pixels that a flow of 1 stands for. */
-  constructor(private readonly flowBound: number) {}
+  /** @param spec How many pixels a flow of 1 stands for, and how frames may have been normalised. */
+  constructor(private readonly spec: Pick<ModelSpec, 'architecture' | 'flowBound'>) {}
 
   /** Takes what it needs of a window; the window's memory may be used again afterwards. */
   add(window: ClipWindow, flow: FloatTensor | undefined, withFrames: boolean): void {
@@ -45,7 +46,7 @@ export class Sampler {
         frame,
         width: region?.width ?? width,
         height: region?.height ?? height,
-        rgb: withFrames ? pixels(window, i) : undefined,
+        rgb: withFrames ? pixels(window, i, this.spec) : undefined,
         flow: flow && frameOf(flow, i),
       });
       if (this.samples.length >= HELD) {
@@ -63,22 +64,23 @@ export class Sampler {
       { length: count },
       (_, i) => this.samples[Math.floor((i * this.samples.length) / count)]!,
     );
-    const maxLength = Math.max(1, ...chosen.map(({ flow }) => (flow ? this.flowBound * longest(flow.data) : 0)));
+    const maxLength = Math.max(1, ...chosen.map(({ flow }) => (flow ? this.spec.flowBound * longest(flow.data) : 0)));
     const pictures = chosen.map(async ({ frame, rgb, width, height, flow }) => ({
       frame,
       rgb: rgb && (await dataUrl(rgb, width, height)),
-      flow: flow && (await dataUrl(colors(flow, this.flowBound, maxLength), flow.width, flow.height)),
+      flow: flow && (await dataUrl(colors(flow, this.spec.flowBound, maxLength), flow.width, flow.height)),
     }));
     return { pictures: await Promise.all(pictures), maxLength };
   }
 }
 
-function pixels({ clip, region }: ClipWindow, index: number): Uint8Array {
-  const size = clip.data.length / clip.shape[0]!;
-  const data = clip.data.subarray(index * size, (index + 1) * size);
-  const one = { ...clip, shape: [1, ...clip.shape.slice(1)], data } as ClipWindow['clip'];
-  const cut = cutOut(one, region).data;
-  return cut instanceof Uint8Array ? cut.slice() : Uint8Array.from(cut, (value) => Math.round((value + 1) * 127.5));
+function pixels(
+  { clip, region }: ClipWindow,
+  index: number,
+  { architecture }: Pick<ModelSpec, 'architecture'>,
+): Uint8Array {
+  const frame = cutOut(cutFrames(clip, { start: index, frames: 1 }), region);
+  return frameBytes(frame, architecture.preprocessing).data.slice();
 }
 
 function frameOf({ shape, data }: FloatTensor, index: number): NonNullable<Sample['flow']> {

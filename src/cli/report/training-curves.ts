@@ -1,6 +1,6 @@
 /** @file Curves of training as SVG, coloured by the page that they are on. */
 
-import type { Stream } from '../../i3d/architecture.ts';
+import type { Stream } from '../../models/definition.ts';
 import { escaped } from './report.ts';
 
 export interface Curve {

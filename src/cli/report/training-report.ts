@@ -2,8 +2,8 @@
 
 import { basename, resolve } from 'node:path';
 import { counted } from '../../core/words.ts';
-import type { Stream } from '../../i3d/architecture.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
+import type { Stream } from '../../models/definition.ts';
 import { type ClassificationMetrics, overall } from '../../train/evaluate/evaluation.ts';
 import type { MetricsLine } from '../../train/evaluate/metrics.ts';
 import type { TrainConfig } from '../../train/run/config.ts';

@@ -2,15 +2,15 @@
  * @file The windows of a clip, one after the other: a long video is decoded as it is needed and never held as a whole.
  */
 
-import { modelSpec } from '../../i3d/spec.ts';
-import { checkWindowRequest, type Window, type WindowRequest, windows } from '../../i3d/windows.ts';
 import { ArrayClip, isArrayPath } from '../../io/array-clip.ts';
 import { arrayFrames } from '../../io/array-source.ts';
 import { type ClipFrame, DEFAULT_FPS, type FrameSource } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
-import { middleSquare, preprocessGeometry } from '../../models/frames.ts';
+import type { ModelSpec } from '../../models/definition.ts';
+import { middleSquare, specGeometry } from '../../models/frames.ts';
+import { checkWindowRequest, type Window, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
 import { fitShortSide } from '../../train/data/decode.ts';
-import { type ClipRule, clipRule } from '../networks.ts';
+import type { ClipRule } from '../networks.ts';
 import type { ClipFlags } from '../options.ts';
 import type { Session } from '../session.ts';
 import {
@@ -27,12 +27,14 @@ import {
 import { type ClipWindow, type Cutting, slide } from './window-stream.ts';
 
 /** What is known of an input once it is open. */
-interface ClipReader {
+export interface ClipReader {
   /** Pixels of the frames as they are stored. */
   readonly width: number;
   readonly height: number;
   /** Frames per second (Hz), as they are taken. */
   readonly fps: number;
+  /** What the network gets of a frame. */
+  readonly seen: SeenFrame;
   /** @throws InputError when the clip is too short or damaged; only now is that known. */
   windows(): AsyncGenerator<ClipWindow, void, undefined>;
   close(): Promise<void>;
@@ -41,33 +43,33 @@ interface ClipReader {
 interface ReaderOptions extends ClipFlags {
   /** For flow: add the frame after each window where there is one, since the flow of a window's last frame leads there. */
   readonly following?: boolean;
-  /** What the networks take; I3D's as published where left out. */
-  readonly rule?: ClipRule;
+  /** What the networks take. */
+  readonly rule: ClipRule;
 }
-
-const I3D = clipRule(modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 1 }), false);
 
 /** @throws InputError when the input is no clip or the request makes no sense. */
 export async function openClipReader(path: string, options: ReaderOptions, session: Session): Promise<ClipReader> {
-  const { frames, start = 0, videoStream: stream, following = false, keepGoing = false, rule = I3D } = options;
-  const { fps = rule.fps } = options;
-  const request: WindowRequest = { frames, start, size: rule.frames, minimum: rule.minimum };
-  checkWindowRequest(request);
-  const array = isArrayPath(path) ? await openArrayClip(path, request, session) : undefined;
+  const { frames, start = 0, videoStream: stream, following = false, keepGoing = false, rule } = options;
+  const { spec, trained } = rule;
+  const { fps = spec.fps } = options;
+  const request: WindowRequest = { frames, start };
+  const clipWindows = (total: number) => windows(total, windowRule(spec), request);
+  checkWindowRequest(windowRule(spec), request);
+  const array = isArrayPath(path) ? await openArrayClip(path, clipWindows, session) : undefined;
   // A model that was trained here sees arrays as training did: as bytes, resized.
-  if (array?.isFloat && !rule.trained) return arrayReader(array, request, following, session);
+  if (array?.isFloat && !trained) return arrayReader(array, clipWindows(array.frames), following, session);
   const extra = following ? 1 : 0;
   const limit = frames === undefined ? undefined : frames + extra;
   const onProgress = (done: number) => session.progress.count('decoding frame', done);
-  const maxShortSide = rule.trained ? rule.shortSide : undefined;
+  const maxShortSide = trained ? spec.shortSide : undefined;
   const source = array
     ? arrayFrames(array, { start, frames: limit })
     : await session.time('decode', () =>
         openFrames(path, { start, frames: limit, fps, stream, maxShortSide, onProgress }),
       );
   const { width, height } = source;
-  const framing = rule.trained ? wholeFraming(source, rule) : cutFraming(source, rule, following, session);
-  const cutting: Cutting = { start, size: frames ?? rule.frames, frames, extra, ...framing, minimum: rule.minimum };
+  const framing = trained ? wholeFraming(source, spec) : cutFraming(source, spec, following, session);
+  const cutting: Cutting = { rule: windowRule(spec), start, frames, extra, region: framing.region };
   const check = (ended: boolean) => keepGoing || checkDamage(source.warnings(), ended);
 
   async function* decoded(): AsyncGenerator<ClipWindow, void, undefined> {
@@ -85,6 +87,7 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
     width,
     height,
     fps: source.fps,
+    seen: framing.seen,
     windows: () => ahead(decoded()),
     async close() {
       framing.dispose?.();
@@ -93,32 +96,46 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   };
 }
 
+/** Height and width in pixels; bytes are not normalised yet. */
+export interface SeenFrame {
+  readonly dtype: 'u8' | 'f32';
+  readonly side: readonly [height: number, width: number];
+}
+
 /** How frames become what windows hold, and the part of it that the network gets. */
 interface Framing {
+  readonly seen: SeenFrame;
   readonly region?: Cutting['region'];
   parts(frames: AsyncIterable<ClipFrame>): AsyncGenerator<Part, void, undefined>;
   dispose?(): void;
 }
 
 /** Whole frames with the short side that the model was trained at, so that flow sees what is around the network's square. */
-function wholeFraming({ width, height }: FrameSource, { shortSide, size }: ClipRule): Framing {
+function wholeFraming({ width, height }: FrameSource, { shortSide, size }: ModelSpec): Framing {
   const fit = fitShortSide(width, height, shortSide);
-  return { region: middleSquare(fit.height, fit.width, size), parts: (frames) => resizedFrames(frames, fit) };
+  return {
+    seen: { dtype: 'u8', side: [size, size] },
+    region: middleSquare(fit.height, fit.width, size),
+    parts: (frames) => resizedFrames(frames, fit),
+  };
 }
 
 /**
  * Frames as they are, which the network's plan resizes; or a square that is cut out of each on the device, where a window of
  * them would be too large, and for flow, which wants to see a little more than the network does.
  */
-function cutFraming(source: FrameSource, rule: ClipRule, following: boolean, session: Session): Framing {
+function cutFraming(source: FrameSource, spec: ModelSpec, following: boolean, session: Session): Framing {
   const { width, height } = source;
-  const { frames, size, shortSide } = rule;
+  const { frames, size, shortSide } = spec;
   const small = frames * width * height * 3 <= GROUP_BYTES;
   const ready = width === size && height === size;
-  if (ready || (small && !following)) return { parts: wholeFrames };
+  if (ready || (small && !following)) {
+    return { seen: { dtype: 'u8', side: [height, width] }, parts: wholeFrames };
+  }
   const crop = following ? shortSide : size;
-  const reducer = new LateReducer(session, (h, w) => preprocessGeometry(h, w, { crop }));
+  const reducer = new LateReducer(session, (h, w) => specGeometry({ ...spec, size: crop }, h, w));
   return {
+    seen: { dtype: 'f32', side: [size, size] },
     region: crop === size ? undefined : middleSquare(crop, crop, size),
     parts: (all) => reducedFrames(all, reducer),
     dispose: () => reducer.dispose(),
@@ -126,10 +143,14 @@ function cutFraming(source: FrameSource, rule: ClipRule, following: boolean, ses
 }
 
 /** @throws InputError when it is no array of frames, or too short: their number is known, so that can be said right away. */
-async function openArrayClip(path: string, request: WindowRequest, session: Session): Promise<ArrayClip> {
+async function openArrayClip(
+  path: string,
+  clipWindows: (total: number) => Window[],
+  session: Session,
+): Promise<ArrayClip> {
   const array = await session.time('decode', () => ArrayClip.open(path, 'frames'));
   try {
-    windows(array.frames, request);
+    clipWindows(array.frames);
     return array;
   } catch (error) {
     await array.close();
@@ -140,11 +161,11 @@ async function openArrayClip(path: string, request: WindowRequest, session: Sess
 /** Windows of an array that holds what the network takes. */
 async function arrayReader(
   array: ArrayClip,
-  request: WindowRequest,
+  all: readonly Window[],
   following: boolean,
   session: Session,
 ): Promise<ClipReader> {
-  const [first, ...others] = windows(array.frames, request) as [Window, ...Window[]];
+  const [first, ...others] = all as [Window, ...Window[]];
   const read = async ({ start, frames }: Window): Promise<ClipWindow> => {
     const count = Math.min(array.frames - start, frames + (following ? 1 : 0));
     return { start, frames, clip: await session.time('decode', () => array.readFloats(start, count)) };
@@ -157,11 +178,12 @@ async function arrayReader(
     await array.close();
     throw error;
   }
-  async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
+  async function* opened(): AsyncGenerator<ClipWindow, void, undefined> {
     yield opening;
     for (const window of others) yield await read(window);
     for (const text of array.warnings()) session.warn(text);
   }
   const { width, height } = array;
-  return { width, height, fps: DEFAULT_FPS, windows: all, close: () => array.close() };
+  const seen = { dtype: 'f32', side: [height, width] } as const;
+  return { width, height, fps: DEFAULT_FPS, seen, windows: opened, close: () => array.close() };
 }

@@ -2,10 +2,10 @@
 
 import { InputError } from '../../core/errors.ts';
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../../core/tensor.ts';
-import { computeFlow, flowToStream, type PresetName } from '../../flow/index.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
+import { computeFlow, flowToStream } from '../../flow/index.ts';
 import { ArrayClip } from '../../io/array-clip.ts';
-import { cutOut, type I3dInput, preprocessGeometry } from '../../models/frames.ts';
+import type { ModelSpec } from '../../models/definition.ts';
+import { type ClipInput, cutFrames, cutOut, frameBytes, preprocessGeometry } from '../../models/frames.ts';
 import type { Session } from '../session.ts';
 import type { ClipWindow } from './window-stream.ts';
 
@@ -22,11 +22,10 @@ export class ComputedFlow implements FlowSource {
   /** Flow of single frames that the next window may need again, by the number of the frame. */
   private known = new Map<number, Float32Array>();
 
-  /** @param bound Displacements are clipped to as many pixels and divided by them. */
+  /** @param spec How flow is computed, in which units the network gets it, and how frames may have been normalised. */
   constructor(
     private readonly session: Session,
-    private readonly preset: PresetName,
-    private readonly bound: number,
+    private readonly spec: Pick<ModelSpec, 'architecture' | 'flowPreset' | 'flowBound'>,
     private readonly quantise = false,
   ) {}
 
@@ -49,17 +48,17 @@ export class ComputedFlow implements FlowSource {
     return repeatLast(parts, frames, shape);
   }
 
-  private async compute(clip: I3dInput, first: number, region: ClipWindow['region']): Promise<FloatTensor> {
-    const [total = 0, ...rest] = clip.shape;
-    const part = clip.data.subarray(first * sizeOf(rest));
-    const frames: HostTensor<'u8'> = { dtype: 'u8', shape: [total - first, ...rest], data: toBytes(part) };
+  private async compute(clip: ClipInput, first: number, region: ClipWindow['region']): Promise<FloatTensor> {
+    const [total = 0] = clip.shape;
+    const { architecture, flowPreset: preset, flowBound: bound } = this.spec;
+    const frames = frameBytes(cutFrames(clip, { start: first, frames: total - first }), architecture.preprocessing);
     const onProgress = (done: number, all: number) => this.session.progress.count('flow', done, all);
-    const settings = { preset: this.preset, onProgress };
+    const settings = { preset, onProgress };
     const flow =
       total - first > 1
         ? await this.session.time('flow', () => this.session.onDevice((gpu) => computeFlow(gpu, frames, settings)))
         : still(frames.shape);
-    const units = { bound: this.bound, quantise: this.quantise };
+    const units = { bound, quantise: this.quantise };
     return this.session.onDevice((gpu) => flowToStream(gpu, cutOut(flow, region), units));
   }
 }
@@ -67,14 +66,6 @@ export class ComputedFlow implements FlowSource {
 /** The flow of one frame that nothing follows. */
 function still([, height = 0, width = 0]: HostTensor['shape']): FloatTensor {
   return floatTensor([1, height, width, 2], new Float32Array(height * width * 2));
-}
-
-/** Values in −1 … 1 are bytes that were normalised. */
-function toBytes(values: Uint8Array | Float32Array): Uint8Array {
-  if (values instanceof Uint8Array) return values;
-  const bytes = new Uint8Array(values.length);
-  for (let i = 0; i < values.length; i++) bytes[i] = Math.round((values[i]! + 1) * 127.5);
-  return bytes;
 }
 
 export type FlowUnits = 'pixels' | 'scaled';

@@ -2,9 +2,9 @@
 
 import { type FloatTensor, sizeOf } from '../../core/tensor.ts';
 import { Recoverable } from '../../gpu/recover.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { I3dStream, type StreamNetwork } from '../../i3d/classifier.ts';
-import { cutOut, type I3dInput } from '../../models/frames.ts';
+import type { Stream } from '../../models/definition.ts';
+import { type ClipInput, cutFrames, cutOut } from '../../models/frames.ts';
+import { type Network, Recogniser } from '../../models/recogniser.ts';
 import { averageLogits, type FusionMode, finiteLogits, fuse, topK } from '../../models/scores.ts';
 import type { DeviceFlags } from '../options.ts';
 import type { Classification } from '../report/result.ts';
@@ -24,8 +24,8 @@ export interface WindowSource {
 }
 
 export interface Networks {
-  readonly rgb?: StreamNetwork | undefined;
-  readonly flow?: { readonly network: StreamNetwork; readonly source: FlowSource } | undefined;
+  readonly rgb?: Network | undefined;
+  readonly flow?: { readonly network: Network; readonly source: FlowSource } | undefined;
 }
 
 interface RecogniseOptions extends DeviceFlags {
@@ -50,12 +50,12 @@ export async function recognise(
   const settings = { accuracy, kernel, tuning: await session.tuning() };
   // Before the clip is decoded beside it.
   await session.gpu();
-  const open = (network: StreamNetwork) => new Recoverable(session.gpu, (gpu) => new I3dStream(gpu, network, settings));
+  const open = (network: Network) => new Recoverable(session.gpu, (gpu) => new Recogniser(gpu, network, settings));
   const streams = {
     rgb: networks.rgb && open(networks.rgb),
     flow: networks.flow && open(networks.flow.network),
   };
-  const look = (name: Stream, clip: I3dInput): Promise<Float32Array> | undefined =>
+  const look = (name: Stream, clip: ClipInput): Promise<Float32Array> | undefined =>
     streams[name]?.use(async (stream) => {
       await session.time('compile', () => stream.plan(clip));
       return session.time('run', () => stream.logits(clip, undefined, { borrow: true }));
@@ -72,7 +72,7 @@ export async function recognise(
       const motion = flow ? await flow.source.of(window) : undefined;
       await ahead.next(async () => {
         const seen = [
-          rgb && look('rgb', filled(cut(cutOut(clip, region), frames), options.fill)),
+          rgb && look('rgb', filled(cutFrames(cutOut(clip, region), { start: 0, frames }), options.fill)),
           motion && look('flow', filled(motion, options.fill)),
         ];
         session.progress.say(`${[rgb && 'RGB', flow && 'flow'].filter(Boolean).join(' and ')}, ${what}`);
@@ -108,20 +108,14 @@ export async function recognise(
   }
 }
 
-/** The first frames of a clip. */
-function cut(clip: I3dInput, frames: number): I3dInput {
-  const size = sizeOf(clip.shape.slice(1));
-  return { ...clip, shape: [frames, ...clip.shape.slice(1)], data: clip.data.subarray(0, frames * size) } as I3dInput;
-}
-
 /** A clip that goes on from its start until it has so many frames. */
-function filled(clip: I3dInput, frames = 0): I3dInput {
+function filled(clip: ClipInput, frames = 0): ClipInput {
   const [count = 0, ...rest] = clip.shape;
   if (count >= frames) return clip;
   const length = frames * sizeOf(rest);
   const data = clip.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
   for (let at = 0; at < length; at += clip.data.length) data.set(clip.data.subarray(0, length - at), at);
-  return { ...clip, shape: [frames, ...rest], data } as I3dInput;
+  return { ...clip, shape: [frames, ...rest], data } as ClipInput;
 }
 
 /** Frames that were looked at; those that two windows share count once. */

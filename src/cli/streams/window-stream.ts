@@ -1,8 +1,8 @@
 /** @file Frames that come one after the other, joined to windows. */
 
 import { InputError } from '../../core/errors.ts';
-import { windows } from '../../i3d/windows.ts';
-import type { I3dInput, Region } from '../../models/frames.ts';
+import type { ClipInput, Region } from '../../models/frames.ts';
+import { type WindowRule, windows } from '../../models/windows.ts';
 import type { Part } from './frame-stream.ts';
 
 /** Frames of a window. */
@@ -11,25 +11,23 @@ export interface ClipWindow {
   /** How many frames the window has. */
   readonly frames: number;
   /** T×H×W×3. Where the following frame was asked for, T is one more than `frames` if the clip goes on. */
-  readonly clip: I3dInput;
+  readonly clip: ClipInput;
   /** What of each frame the network gets; the rest is there for flow only. All of it where left out. */
   readonly region?: Region | undefined;
 }
 
 /** How a clip is cut into windows. */
 export interface Cutting {
+  /** What the network takes. */
+  readonly rule: WindowRule;
   /** The first frame that `parts` has. */
   readonly start: number;
-  /** Frames of a window. */
-  readonly size: number;
-  /** As many as `size` where only one window is wanted. */
-  readonly frames: number | undefined;
+  /** Where only one window is wanted, its frames. */
+  readonly frames?: number | undefined;
   /** Frames after a window that come with it where the clip goes on. */
   readonly extra: number;
   /** See `ClipWindow`. */
   readonly region?: Region | undefined;
-  /** See `WindowRequest`. */
-  readonly minimum?: number | undefined;
 }
 
 /**
@@ -39,9 +37,10 @@ export interface Cutting {
  */
 export async function* slide(
   parts: AsyncIterable<Part>,
-  { start, size, frames, extra, region, minimum }: Cutting,
+  { rule, start, frames, extra, region }: Cutting,
   atEnd: () => void = () => {},
 ): AsyncGenerator<ClipWindow, void, undefined> {
+  const size = frames ?? rule.size;
   let held: Part[] = [];
   let total = start;
   let covered = start;
@@ -62,12 +61,12 @@ export async function* slide(
   if (total < covered + size) atEnd();
   if (total === start && start > 0) throw new InputError(`The clip ends before frame ${start}.`);
   // What is left is the end of the same windows that a clip of this length has; it also says what is wrong with it.
-  for (const window of windows(total, { frames, start, size, minimum })) {
+  for (const window of windows(total, rule, { frames, start })) {
     if (window.start + window.frames > covered) yield cut(window.start, window.frames);
   }
 }
 
-function join(parts: readonly Part[]): I3dInput {
+function join(parts: readonly Part[]): ClipInput {
   const [first] = parts;
   const shape = [parts.length, ...first!.shape];
   const length = parts.reduce((sum, { data }) => sum + data.length, 0);

@@ -1,7 +1,7 @@
 /** @file How far training has come: a line on a terminal, or now and then one in a log. */
 
 import { counted } from '../../core/words.ts';
-import type { Stream } from '../../i3d/architecture.ts';
+import type { Stream } from '../../models/definition.ts';
 import type { StepReport } from '../../train/run/step_runner.ts';
 import type { RunObserver, StreamPlan } from '../../train/run/stream_run.ts';
 import type { Session } from '../session.ts';

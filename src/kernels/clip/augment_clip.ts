@@ -18,6 +18,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { bounded } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { colours, type PerColour } from './colour.ts';
 
 /** Values that describe a sample: top, left, height, width, flip, brightness (flow: speed), contrast, saturation. */
 export const GEOMETRY_VALUES = 8;
@@ -33,8 +34,8 @@ export interface AugmentClipProblem {
   readonly firstFrame: number;
   readonly framesPerSample: number;
   /** RGB: value = byte · scale + shift. Flow: pixels at which it is clipped, and by which it is divided; no shift. */
-  readonly scale: number;
-  readonly shift: number;
+  readonly scale: PerColour;
+  readonly shift: PerColour;
 }
 
 const Params = struct('AugmentClip', {
@@ -50,8 +51,13 @@ const Params = struct('AugmentClip', {
   clip_stride: 'u32',
   first_frame: 'u32',
   frames: 'u32',
-  scale: 'f32',
-  shift: 'f32',
+  /** Of flow, the first one. */
+  scale_r: 'f32',
+  scale_g: 'f32',
+  scale_b: 'f32',
+  shift_r: 'f32',
+  shift_g: 'f32',
+  shift_b: 'f32',
 });
 
 const WORKGROUP = 64;
@@ -75,22 +81,26 @@ fn finish(value: vec3f, sample: Sample) -> vec4f {
     rgb = 127.5 + (1.0 + sample.color.y) * (rgb - 127.5) + 127.5 * sample.color.x;
     rgb = clamp(rgb, vec3f(0), vec3f(255));
   }
-  return vec4f(rgb * p.scale + p.shift, 0.0);
+  let scale = vec3f(p.scale_r, p.scale_g, p.scale_b);
+  let shift = vec3f(p.shift_r, p.shift_g, p.shift_b);
+  return vec4f(rgb * scale + shift, 0.0);
 }`;
 
 const FLOW = /* wgsl */ `
 fn tap(row: u32, column: u32, sample: Sample) -> vec3f {
   let flow = clip[p.clip_base + (row * p.width + column) * p.clip_stride].xy * sample.unit * (1.0 + sample.color.x);
-  return vec3f(${bounded('flow', '-p.scale', 'p.scale', 2)}, 0.0);
+  return vec3f(${bounded('flow', '-p.scale_r', 'p.scale_r', 2)}, 0.0);
 }
 
 fn finish(value: vec3f, sample: Sample) -> vec4f {
-  return vec4f(value.xy / p.scale, 0.0, 0.0);
+  return vec4f(value.xy / p.scale_r, 0.0, 0.0);
 }`;
 
 /** Bindings: clip (`array<u32>` for RGB, `array<vec4f>` for flow), geometry (two vec4 per sample), y. */
 export function augmentClip(problem: AugmentClipProblem): Kernel {
   const { clip, y } = problem;
+  const [scale_r, scale_g, scale_b] = colours(problem.scale);
+  const [shift_r, shift_g, shift_b] = colours(problem.shift);
   const [, , height, width] = clip.kind === 'flow' ? clip.view.shape : ([1, 1, clip.height, clip.width, 3] as const);
   return kernel({
     name: `augment_clip_${clip.kind}`,
@@ -106,8 +116,12 @@ export function augmentClip(problem: AugmentClipProblem): Kernel {
       clip_stride: clip.kind === 'flow' ? clip.view.stride : 0,
       first_frame: problem.firstFrame,
       frames: problem.framesPerSample,
-      scale: problem.scale,
-      shift: problem.shift,
+      scale_r,
+      scale_g,
+      scale_b,
+      shift_r,
+      shift_g,
+      shift_b,
     },
     storage: [storage('clip', clip.kind === 'flow' ? 'array<vec4f>' : 'array<u32>'), storage('geometry'), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(y), WORKGROUP)),

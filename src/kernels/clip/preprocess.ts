@@ -10,6 +10,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { colours, type PerColour } from './colour.ts';
 
 export interface PreprocessProblem {
   /** N×T×height×width×3 bytes, rows without padding. */
@@ -23,8 +24,8 @@ export interface PreprocessProblem {
   /** Top left corner of the crop in the resized frame. */
   readonly crop: { readonly top: number; readonly left: number };
   /** Value = byte · scale + shift, such as 2/255 and −1. */
-  readonly scale: number;
-  readonly shift: number;
+  readonly scale: PerColour;
+  readonly shift: PerColour;
 }
 
 const Params = struct('Preprocess', {
@@ -40,13 +41,19 @@ const Params = struct('Preprocess', {
   left: 'u32',
   ratio_h: 'f32',
   ratio_w: 'f32',
-  scale: 'f32',
-  shift: 'f32',
+  scale_r: 'f32',
+  scale_g: 'f32',
+  scale_b: 'f32',
+  shift_r: 'f32',
+  shift_g: 'f32',
+  shift_b: 'f32',
 });
 
 /** Bindings: frames (`array<u32>`, four bytes in each), y. */
 export function preprocess(problem: PreprocessProblem, workgroupSize = 64): Kernel {
   const { frames, y, resized, crop } = problem;
+  const [scale_r, scale_g, scale_b] = colours(problem.scale);
+  const [shift_r, shift_g, shift_b] = colours(problem.shift);
   return kernel({
     name: 'preprocess',
     params: Params,
@@ -63,8 +70,12 @@ export function preprocess(problem: PreprocessProblem, workgroupSize = 64): Kern
       left: crop.left,
       ratio_h: frames.height / resized.height,
       ratio_w: frames.width / resized.width,
-      scale: problem.scale,
-      shift: problem.shift,
+      scale_r,
+      scale_g,
+      scale_b,
+      shift_r,
+      shift_g,
+      shift_b,
     },
     storage: [storage('frames', 'array<u32>'), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(y), workgroupSize)),
@@ -92,7 +103,9 @@ ${entryPoint(workgroupSize)} {
   let above = rgb(frame_row + near.x, near.y) * (1.0 - weight.y) + rgb(frame_row + near.x, far.y) * weight.y;
   let below = rgb(frame_row + far.x, near.y) * (1.0 - weight.y) + rgb(frame_row + far.x, far.y) * weight.y;
   let value = above * (1.0 - weight.x) + below * weight.x;
-  y[p.y_base + pixel * p.y_stride] = vec4f(value * p.scale + p.shift, 0.0);
+  let scale = vec3f(p.scale_r, p.scale_g, p.scale_b);
+  let shift = vec3f(p.shift_r, p.shift_g, p.shift_b);
+  y[p.y_base + pixel * p.y_stride] = vec4f(value * scale + shift, 0.0);
 }`,
   });
 }

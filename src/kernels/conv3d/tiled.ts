@@ -87,6 +87,9 @@ function layoutOf({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
   return layout;
 }
 
+/** Threads of a workgroup. */
+export const tiledThreads = (tile: Conv3dTiledTile): number => layoutOf(tile).threads;
+
 /** Whether the tile's threads, workgroup memory and elements are within what the device offers. */
 export function conv3dTiledFits(profile: DeviceProfile, tile: Conv3dTiledTile): boolean {
   const { threads, xTile, wTile } = layoutOf(tile);

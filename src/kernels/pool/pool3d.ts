@@ -10,8 +10,9 @@ import type { Kernel } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
-import { pixelsOf, type View, vec4s } from '../shared/view.ts';
+import { pixelsOf, type View, vec4s, viewBytes } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, struct } from '../shared/wgsl.ts';
+import { streamWork, type Work } from '../shared/work.ts';
 
 export interface Pool3dProblem {
   readonly x: View;
@@ -51,6 +52,12 @@ const Params = struct('Pool3d', {
   pad_h: 'i32',
   pad_w: 'i32',
 });
+
+/** A load for each place of the window. */
+export function pool3dWork({ x, y, kernel: [t, h, w] }: Pool3dProblem): Work {
+  const items = pixelsOf(y) * vec4s(y.shape[4]);
+  return streamWork(items, viewBytes(x) + viewBytes(y), 4 * items * t * h * w, 'window');
+}
 
 /** A window that lies in the padding altogether gives 0. */
 export function pool3d(problem: Pool3dProblem, workgroupSize = 64): Kernel {

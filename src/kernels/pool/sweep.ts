@@ -16,8 +16,9 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
-import { vec4s } from '../shared/view.ts';
+import { vec4s, viewBytes } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, struct } from '../shared/wgsl.ts';
+import { streamWork, type Work } from '../shared/work.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 
 const Params = struct('Pool3dSweep', {
@@ -58,13 +59,26 @@ export function pool3dSweepFits({ x, y, kernel: window, stride, padding, mode }:
   return mode === 'max' && window.every((k) => k === 3) && stride.every((s) => s === 1) && [0, 1, 2].every(reaches);
 }
 
+const threadsOf = ({ y }: Pool3dProblem, { columns, span }: Pick<Pool3dSweepTile, 'columns' | 'span'>): number => {
+  const [samples, frames, rows, width, channels] = y.shape;
+  return samples * divideUp(frames, span) * rows * divideUp(width, columns) * vec4s(channels);
+};
+
+/** Three rows of each frame, and of two frames more than it writes, for each thread's columns and one on either side. */
+export function pool3dSweepWork(problem: Pool3dProblem, tile: Pick<Pool3dSweepTile, 'columns' | 'span'>): Work {
+  const { x, y } = problem;
+  const threads = threadsOf(problem, tile);
+  const loads = threads * (Math.min(tile.span, y.shape[1]) + 2) * 3 * (tile.columns + 2);
+  return streamWork(threads, viewBytes(x) + viewBytes(y), 4 * loads, 'window');
+}
+
 export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSize, loop }: Pool3dSweepTile): Kernel {
   const { x, y, padding } = problem;
-  const [samples, frames, rows, width] = y.shape;
+  const [, frames, rows, width] = y.shape;
   const c4 = vec4s(y.shape[4]);
   const groups = divideUp(width, columns);
   const spans = divideUp(frames, span);
-  const threads = samples * spans * rows * groups * c4;
+  const threads = threadsOf(problem, { columns, span });
   return kernel({
     name: `pool3d max sweep ${columns}`,
     params: Params,

@@ -7,15 +7,12 @@
 import { type Shape, sizeOf } from '../../core/tensor.ts';
 import { type View, vec4s } from './view.ts';
 
-/** From the first index of an axis that lies in memory to the one after the last; what is outside is zero. */
-export type Extent = readonly [from: number, to: number];
-
 export interface Axis {
   readonly size: number;
   /** From one element to the next, in values; 0 where they are all the same one. */
   readonly stride: number;
-  /** All of the axis where left out. */
-  readonly inside?: Extent;
+  /** Which indices lie in memory, from the first to the one after the last; what is outside is zero. All where left out. */
+  readonly inside?: readonly [from: number, to: number];
 }
 
 export interface Layout {
@@ -83,7 +80,7 @@ export function cut(layout: Layout, at: number, offset: number, size: number): L
   const inside = [
     Math.min(Math.max(from - offset, 0), size),
     Math.min(Math.max(to - offset, 0), size),
-  ] as const satisfies Extent;
+  ] as const satisfies Axis['inside'];
   const whole = inside[0] === 0 && inside[1] === size;
   const cutAxis: Axis = { size, stride: axis.stride, ...(whole ? {} : { inside }) };
   const isLast = at === layout.axes.length - 1;

@@ -18,15 +18,6 @@ export function fixedNarrowSubgroup(profile: DeviceProfile): number | undefined 
 export type WeightsIn = 'buffer' | 'panels';
 
 /**
- * The order in which the two are tried. Panels are 1.35 times as fast on llvmpipe and 0.8 times on SwiftShader; other drivers
- * for processors have not been measured.
- */
-export const weightsOrder = ({ vendor, texels: readable }: DeviceProfile): readonly WeightsIn[] => {
-  if (!readable) return ['buffer'];
-  return vendor === 'mesa' ? ['panels', 'buffer'] : ['buffer', 'panels'];
-};
-
-/**
  * The weights of a workgroup whose lane l has the output channels 4·oc4 … 4·oc4 + 3, oc4 = workgroup.y·lanes + l. Lanes past
  * the last channel read the last one's.
  */

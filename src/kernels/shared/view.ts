@@ -25,6 +25,9 @@ export const vec4s = (channels: number): number => Math.ceil(channels / 4);
 /** N·T·H·W. */
 export const pixelsOf = ({ shape: [n, t, h, w] }: Pick<View, 'shape'>): number => n * t * h * w;
 
+/** Bytes of what a view covers, without what lies between its pixels. */
+export const viewBytes = (view: View): number => pixelsOf(view) * vec4s(view.shape[4]) * vec4Bytes(view);
+
 /** A view of a tensor that fills its own buffer. */
 export function denseView(shape: View['shape']): View {
   return { shape, stride: vec4s(shape[4]), base: 0 };

@@ -177,6 +177,13 @@ export interface WinogradShape {
   readonly stride: Triple;
 }
 
+/**
+ * Of each value of a transformed tile, about: two or three terms of a short sum along each axis. Weights have no borders and no
+ * tiles to look for.
+ */
+export const TRANSFORM_FLOPS = 6;
+export const WEIGHT_TRANSFORM_FLOPS = 3;
+
 /** Values of a transformed tile. */
 export const winogradBatches = (tile: WinogradTile): number =>
   transformsOf(tile).reduce((product, transform) => product * (transform?.input.length ?? 1), 1);

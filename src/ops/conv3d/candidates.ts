@@ -1,4 +1,4 @@
-/** @file All ways of computing a convolution and which of them comes first on which adapter. */
+/** @file All ways of computing a convolution. Which of them is taken where follows from what they do (estimate.ts). */
 
 import type { DeviceProfile } from '../../core/kernel.ts';
 import type { Candidate, NodeOperands } from '../operator.ts';
@@ -8,12 +8,8 @@ import { packedCandidates } from './packed.ts';
 import { splitKCandidates } from './split_k.ts';
 import { winogradCandidates } from './winograd.ts';
 
-/** The best guess first. Callers take the first one that is accurate enough for them. */
 export function conv3dCandidates(node: ConvolutionNode, io: NodeOperands, profile: DeviceProfile): Candidate[] {
   const conv = convolution(node, io, profile);
   const groups = [memberCandidates, packedCandidates, winogradCandidates, splitKCandidates];
-  return groups
-    .flatMap((candidates) => candidates(conv))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ candidate }) => candidate);
+  return groups.flatMap((candidates) => candidates(conv));
 }

@@ -1,14 +1,22 @@
-/** @file What the groups of convolution candidates share: the node at hand, its packed weights, and how candidates are ranked. */
+/** @file What the groups of convolution candidates share: the node at hand, its packed weights, and what a member of the family does. */
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
-import { type Conv3dProblem, packChannels } from '../../kernels/conv3d/problem.ts';
+import { type Conv3dProblem, outputChannels, packChannels } from '../../kernels/conv3d/problem.ts';
 import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
-import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
+import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { type ProductTile, productWork, type Work } from '../../kernels/shared/work.ts';
+import type { Argument, NodeOperands, Operand, Surcharge } from '../operator.ts';
 import type { Part, WindowGeometry } from '../window.ts';
-import { halfWeights } from './half.ts';
-import { type ConvolutionWeights, forwardWeights, type PackedWeights, panelWeights, turnedWeights } from './weights.ts';
+import {
+  type ConvolutionWeights,
+  forwardWeights,
+  halfWeights,
+  type PackedWeights,
+  panelWeights,
+  turnedWeights,
+} from './weights.ts';
 
 export interface ConvolutionNode {
   readonly geometry: WindowGeometry;
@@ -100,11 +108,27 @@ export function memberWeights(
 export const takes = ({ halves = false }: Pick<Member, 'halves'>, activations: readonly Operand[]): boolean =>
   halves || activations.every(({ view }) => !view.half);
 
-/** Candidates are tried in the order of their ranks, lowest first. */
-export interface RankedCandidate {
-  readonly rank: number;
-  readonly candidate: Candidate;
+/** What a workgroup of a member computes at a time, and how it walks K. */
+export interface MemberTile extends ProductTile {
+  /** It walks K as one run, in steps of so many; tap by tap, 4 channels at a time, where left out. */
+  readonly bk?: number;
 }
+
+/** The step to the next tap (an address and a test for each pixel) takes as long as this many input channels. */
+const CHANNELS_PER_TAP = 1.5;
+
+/** The dispatch of a member for this problem. */
+export function memberWork(problem: Conv3dProblem, tile: MemberTile, { weights }: Pick<Member, 'weights'>): Work {
+  const { x, outputs, kernel, groups } = problem;
+  const [taps, channels] = [sizeOf(kernel), 4 * vec4s(x.shape[4] / groups)];
+  const k = tile.bk === undefined ? taps * (channels + CHANNELS_PER_TAP) : roundUp(taps * channels, tile.bk);
+  const n = outputChannels(problem);
+  const weightBytes = taps * channels * n * (weights === 'half' ? 2 : 4);
+  const bytes = viewBytes(x) + weightBytes + outputs.reduce((sum, view) => sum + viewBytes(view), 0);
+  return productWork({ m: pixelsOf(outputs[0]!), n, k }, tile, bytes);
+}
+
+const roundUp = (size: number, step: number): number => Math.ceil(size / step) * step;
 
 /** A kernel that computes any convolution within its conditions by itself. */
 export interface Member {
@@ -115,9 +139,12 @@ export interface Member {
   readonly halves?: boolean;
   /** Outputs that its kernel has, whatever the node has; as many as the node where left out. See `spareOutputs`. */
   readonly outputs?: number;
+  /** Worth a try on what packing leaves (packed.ts). */
+  readonly takesPacked?: boolean;
   applies(groups: number, profile: DeviceProfile): boolean;
-  /** @param cout Output channels. */
-  rank(profile: DeviceProfile, cout: number): number;
+  /** Where `applies`. */
+  tile(profile: DeviceProfile): MemberTile;
+  surcharges?(profile: DeviceProfile): readonly Surcharge[];
   kernel(problem: Conv3dProblem, profile: DeviceProfile): Kernel;
 }
 

@@ -1,4 +1,7 @@
-/** @file The kernels that compute a convolution in one dispatch. To add one: write it in `src/kernels/`, list it here, measure it. */
+/**
+ * @file The kernels that compute a convolution in one dispatch. To add one: write it in `src/kernels/`, list it here, measure it.
+ * What a tile's `share` says is how it compares with the others of its arithmetic, all of their tiles full.
+ */
 
 import type { DeviceProfile } from '../../core/kernel.ts';
 import { conv3dDirect } from '../../kernels/conv3d/direct.ts';
@@ -7,155 +10,172 @@ import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { conv3dNarrow } from '../../kernels/conv3d/processor/narrow.ts';
 import { conv3dRegister } from '../../kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../kernels/conv3d/processor/subgroup.ts';
-import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits, tileLabel } from '../../kernels/conv3d/tiled.ts';
-import { fixedNarrowSubgroup, type WeightsIn, weightsOrder } from '../../kernels/shared/subgroup.ts';
+import {
+  type Conv3dTiledTile,
+  conv3dTiled,
+  conv3dTiledFits,
+  tiledThreads,
+  tileLabel,
+} from '../../kernels/conv3d/tiled.ts';
+import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
 import { MATRIX_DIALECTS } from '../../kernels/shared/subgroup_matrix.ts';
+import { anotherShader, LAST_RESORT } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../window.ts';
-import {
-  type Convolution,
-  type Member,
-  memberWeights,
-  problemOf,
-  type RankedCandidate,
-  spareOutputs,
-  takes,
-} from './family.ts';
-import { halfRank } from './half.ts';
+import { type Convolution, type Member, memberWeights, memberWork, problemOf, spareOutputs, takes } from './family.ts';
 
-/** GFLOP/s on a software adapter where all channels of a tile are used, which is what the order of these kernels rests on. */
-const SUBGROUP_RATE = { panels: 60, buffer: 45 };
-
-/** Three tiles each, one kind after the other. */
-const subgroupRank = (profile: DeviceProfile, weightsIn: WeightsIn): number =>
-  3 * (weightsOrder(profile).indexOf(weightsIn) - 1);
-
-/** @param place Its place among the members of its kind. */
-const subgroupMember = (pixelsPerLane: number, place: number, weightsIn: WeightsIn): Member => ({
+const subgroupMember = (
+  pixelsPerLane: number,
+  weightsIn: WeightsIn,
+  share: number,
+  more: Partial<Member> = {},
+): Member => ({
   name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixelsPerLane}`,
   ...(weightsIn === 'panels' ? { weights: 'panels' } : {}),
   applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
-  rank: (profile) => (profile.software ? 0 : 50) + subgroupRank(profile, weightsIn) + place,
+  tile(profile) {
+    const lanes = fixedNarrowSubgroup(profile)!;
+    return { bm: lanes * pixelsPerLane, bn: 4 * lanes, threads: lanes, arithmetic: weightsIn, share };
+  },
   // One shader for one and for three outputs: it is compiled in the driver's one thread, at the first run.
   outputs: MAX_OUTPUTS,
   kernel: (problem, profile) =>
     conv3dSubgroup(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane, outputs: MAX_OUTPUTS, weightsIn }),
+  ...more,
 });
+
+/** Its two tiles are within 20 % of each other: all that the other one could gain is on layers of a few pixels. */
+const spare: Partial<Member> = { surcharges: (profile) => anotherShader(profile, 'one') };
 
 /** Best where `vectors` vec4 divide the output channels and the tile of `subgroup` would be half empty. */
-const narrowMember = (vectors: number, rate: number): Member => {
-  const used = (cout: number, tile: number): number => cout / (Math.ceil(cout / tile) * tile);
-  return {
-    name: `narrow ${4 * vectors}×3`,
-    applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
-    rank(profile, cout) {
-      const lanes = fixedNarrowSubgroup(profile)!;
-      const own = rate * used(cout, 4 * vectors);
-      const gain = (weightsIn: WeightsIn): number => own / (SUBGROUP_RATE[weightsIn] * used(cout, 4 * lanes));
-      const beaten = weightsOrder(profile).find((weightsIn) => gain(weightsIn) > 1.1);
-      return (
-        (profile.software ? 0 : 50) + (beaten ? subgroupRank(profile, beaten) + 1 / gain(beaten) - 1 : 5 + vectors)
-      );
-    },
-    kernel: (problem, profile) =>
-      conv3dNarrow(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane: 3, vectors }),
-  };
-};
-
-const tiledMember = (rank: number, tile: Conv3dTiledTile): Member => ({
-  name: `tiled ${tileLabel(tile)}`,
-  halves: true,
-  applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
-  rank: (profile) => (profile.software ? 50 + rank : rank),
-  kernel: (problem) => conv3dTiled(problem, tile),
+const narrowMember = (vectors: number, share: number, more: Partial<Member> = {}): Member => ({
+  name: `narrow ${4 * vectors}×3`,
+  applies: (groups, profile) => groups === 1 && fixedNarrowSubgroup(profile) !== undefined,
+  tile(profile) {
+    const lanes = fixedNarrowSubgroup(profile)!;
+    return { bm: 3 * lanes, bn: 4 * vectors, threads: lanes, arithmetic: 'narrow', share };
+  },
+  surcharges: (profile) => anotherShader(profile, 'several'),
+  kernel: (problem, profile) =>
+    conv3dNarrow(problem, { lanes: fixedNarrowSubgroup(profile)!, pixelsPerLane: 3, vectors }),
+  ...more,
 });
 
-const halfTiledMember = (rank: number, tile: Conv3dTiledTile): Member => {
-  const member = tiledMember(rank, { ...tile, half: true });
-  return {
-    ...member,
-    name: `half ${member.name}`,
-    weights: 'half',
-    rank: (profile, cout) => halfRank(profile, member.rank(profile, cout)),
-  };
-};
+const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member> = {}): Member => ({
+  name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}`,
+  ...(tile.half ? { weights: 'half' } : {}),
+  halves: true,
+  applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
+  tile: () => ({ ...tile, threads: tiledThreads(tile), arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
+  kernel: (problem) => conv3dTiled(problem, tile),
+  ...more,
+});
 
-/**
- * Before the tiled kernels of either class; behind Winograd in f32, which has a quarter of the products, and behind split-K,
- * which fills a GPU. All of that is a guess.
- */
-const matrixMember = (rank: number, tile: Conv3dMatrixTile): Member => ({
+const matrixMember = (share: number, tile: Conv3dMatrixTile): Member => ({
   name: `${tile.half ? 'half ' : ''}matrix ${matrixTileLabel(tile)}`,
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
   applies: (groups, profile) => groups === 1 && !profile.software && conv3dMatrixFits(profile, tile),
-  rank: () => rank,
+  tile: ({ subgroupMaxSize }) => ({
+    ...tile,
+    threads: tile.rows * tile.columns * subgroupMaxSize,
+    arithmetic: tile.half ? 'matrixHalf' : 'matrix',
+    share,
+  }),
   kernel: (problem, { subgroupMaxSize, subgroupMatrix }) =>
     conv3dMatrix(problem, tile, { lanes: subgroupMaxSize, dialect: MATRIX_DIALECTS[subgroupMatrix!.dialect] }),
 });
 
 /** Shapes of f16 that are added up in f32: NVIDIA's and AMD's, and Intel's. */
-const HALF_16 = { M: 16, N: 16, K: 16, half: true } as const;
-const HALF_8 = { M: 8, N: 16, K: 16, half: true } as const;
+const HALF_16 = { M: 16, N: 16, K: 16, rows: 2, columns: 2, half: true } as const;
+const HALF_8 = { M: 8, N: 16, K: 16, rows: 2, columns: 2, half: true } as const;
 /** Apple's; in f16 its units add up in f16, too. */
 const SINGLE_8 = { M: 8, N: 8, K: 8 } as const;
 
-const registerMember = (pixelsPerLane: number, vectorsPerLane: number, rank: number): Member => ({
+const registerMember = (pixelsPerLane: number, vectorsPerLane: number, more: Partial<Member> = {}): Member => ({
   name: `register ${pixelsPerLane}×${4 * vectorsPerLane}`,
   applies: (groups) => groups === 1,
-  rank: (profile) => (profile.software ? 10 + rank : 60 + rank),
+  tile: () => ({ bm: 8 * pixelsPerLane, bn: 4 * vectorsPerLane, threads: 8, arithmetic: 'register' }),
   kernel: (problem) => conv3dRegister(problem, { lanes: 8, pixelsPerLane, vectorsPerLane }),
+  ...more,
 });
 
+/** One thread per pixel and vec4 of channels. */
+const DIRECT: Member = {
+  name: 'direct',
+  halves: true,
+  applies: () => true,
+  tile: () => ({ bm: 1, bn: 4, threads: 1, arithmetic: 'plain' }),
+  surcharges: () => [LAST_RESORT],
+  kernel: (problem) => conv3dDirect(problem),
+};
+
+const packs: Partial<Member> = { takesPacked: true };
+
+/** Of equal estimates, the first. */
 export const MEMBERS: readonly Member[] = [
-  subgroupMember(3, 0, 'panels'),
-  subgroupMember(2, 1, 'panels'),
-  subgroupMember(3, 0, 'buffer'),
-  subgroupMember(2, 1, 'buffer'),
-  subgroupMember(4, 2, 'buffer'),
-  narrowMember(1, 20),
-  narrowMember(2, 27),
-  narrowMember(4, 37),
-  narrowMember(6, 38),
-  tiledMember(0, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
-  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }),
-  tiledMember(2, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }),
-  tiledMember(3, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }),
-  halfTiledMember(0, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }),
-  halfTiledMember(1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 }),
-  halfTiledMember(2, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4 }),
-  matrixMember(-9, { bm: 64, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_16 }),
-  matrixMember(-8, { bm: 128, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_16 }),
-  matrixMember(-7, { bm: 32, bn: 32, bk: 32, rows: 2, columns: 2, ...HALF_16 }),
-  matrixMember(-9, { bm: 64, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_8 }),
-  matrixMember(-7, { bm: 32, bn: 64, bk: 32, rows: 2, columns: 2, ...HALF_8 }),
-  matrixMember(-6, { bm: 64, bn: 64, bk: 16, rows: 2, columns: 2, ...SINGLE_8 }),
-  matrixMember(-5, { bm: 32, bn: 32, bk: 16, rows: 1, columns: 2, ...SINGLE_8 }),
-  registerMember(4, 2, 0),
-  { name: 'direct', halves: true, applies: () => true, rank: () => 100, kernel: (problem) => conv3dDirect(problem) },
+  subgroupMember(3, 'panels', 1, packs),
+  subgroupMember(2, 'panels', 0.95, { ...packs, ...spare }),
+  subgroupMember(3, 'buffer', 1, packs),
+  subgroupMember(2, 'buffer', 0.95, { ...packs, ...spare }),
+  subgroupMember(4, 'buffer', 0.9, spare),
+  narrowMember(1, 20 / 38),
+  narrowMember(2, 27 / 38, packs),
+  narrowMember(4, 37 / 38, packs),
+  narrowMember(6, 1, packs),
+  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
+  tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, packs),
+  tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }),
+  tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }),
+  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
+  tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }),
+  tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }),
+  matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_16 }),
+  matrixMember(1.15, { bm: 128, bn: 64, bk: 32, ...HALF_16 }),
+  matrixMember(0.55, { bm: 32, bn: 32, bk: 32, ...HALF_16 }),
+  matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_8 }),
+  matrixMember(0.7, { bm: 32, bn: 64, bk: 32, ...HALF_8 }),
+  matrixMember(1, { bm: 64, bn: 64, bk: 16, rows: 2, columns: 2, ...SINGLE_8 }),
+  matrixMember(0.6, { bm: 32, bn: 32, bk: 16, rows: 1, columns: 2, ...SINGLE_8 }),
+  registerMember(4, 2, packs),
+  DIRECT,
 ];
 
-export function memberCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups, x, outputs, profile } = conv;
+/** Those that compute any convolution of so many groups on this device and take activations and weights as they are. */
+export function membersFor(
+  { groups, profile }: Convolution,
+  activations: Parameters<typeof takes>[1],
+): readonly Member[] {
+  return MEMBERS.filter((member) => member.applies(groups, profile) && takes(member, activations));
+}
+
+export function memberCandidates(conv: Convolution): Candidate[] {
+  const { geometry, x, outputs, profile } = conv;
   const parts = splitWindows(geometry, x, outputs, profile);
-  const members = MEMBERS.filter((member) => member.applies(groups, profile) && takes(member, [x, ...outputs]));
-  return members.flatMap((member): RankedCandidate[] => {
+  return membersFor(conv, [x, ...outputs]).flatMap((member): Candidate[] => {
     const weights = memberWeights(member, conv, conv.packedWeights);
     if (!weights) return [];
-    const spare = spareOutputs(member, outputs);
-    const candidate: Candidate = {
-      name: member.name,
-      accuracy: member.weights === 'half' ? 'half' : 'exact',
-      workspaces: spare.workspaces,
-      packs: weights.packs,
-      lower: () => [
-        ...weights.prepare(),
-        ...parts.map((part) => ({
-          kernel: member.kernel(problemOf(conv, part), profile),
-          args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs, ...spare.args],
-        })),
-      ],
-    };
-    return [{ rank: member.rank(profile, conv.cout), candidate }];
+    const spareMemory = spareOutputs(member, outputs);
+    const problems = parts.map((part) => problemOf(conv, part));
+    const tile = member.tile(profile);
+    return [
+      {
+        name: member.name,
+        accuracy: member.weights === 'half' ? 'half' : 'exact',
+        workspaces: spareMemory.workspaces,
+        packs: weights.packs,
+        work: [...weights.work, ...problems.map((problem) => memberWork(problem, tile, member))],
+        surcharges: surchargesOf(member, profile),
+        lower: () => [
+          ...weights.prepare(),
+          ...parts.map((part, i) => ({
+            kernel: member.kernel(problems[i]!, profile),
+            args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs, ...spareMemory.args],
+          })),
+        ],
+      },
+    ];
   });
 }
+
+export const surchargesOf = (member: Member, profile: DeviceProfile) => member.surcharges?.(profile) ?? [];

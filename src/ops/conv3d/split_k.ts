@@ -2,62 +2,92 @@
 
 import { sizeOf } from '../../core/tensor.ts';
 import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../../kernels/conv3d/split_k.ts';
-import { type Conv3dTiledTile, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
-import { pixelsOf, vec4s } from '../../kernels/shared/view.ts';
+import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads } from '../../kernels/conv3d/tiled.ts';
+import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { streamWork } from '../../kernels/shared/work.ts';
+import { deviceRates, workgroupsToFill } from '../device_rates.ts';
+import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../window.ts';
-import { type Convolution, problemOf, type RankedCandidate } from './family.ts';
-import { halfRank } from './half.ts';
+import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
 import type { PackedWeights } from './weights.ts';
 
-const TILE: Conv3dTiledTile = { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 };
+/** With their shares of the rate of tiles, and what their names end in. */
+const TILES: readonly { readonly tile: Conv3dTiledTile; readonly share: number; readonly label: string }[] = [
+  { tile: { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, share: 1, label: '' },
+  { tile: { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, share: 0.55, label: ' 32×32' },
+];
 
-/** Workgroups that fill a GPU: two for each of 60 to 80 multiprocessors. */
-const FILLED = 140;
 const MOST_PARTS = 16;
 /** Steps of K that a part should have, so that its prologue and its store stay small. */
-const FEWEST_STEPS = 16;
+const FEWEST_STEPS = 8;
 
-/** How many parts fill a GPU; 1 where the layer does so by itself or K is too short. */
-export function splitKParts(pixels: number, cout: number, k: number): number {
-  const tiles = Math.ceil(pixels / TILE.bm) * Math.ceil(cout / TILE.bn);
-  return Math.max(1, Math.min(Math.floor(FILLED / tiles), Math.floor(k / TILE.bk / FEWEST_STEPS), MOST_PARTS));
+/**
+ * How many parts fill a device; 1 where the layer does so by itself or K is too short.
+ * @param filled Workgroups that it takes.
+ */
+export function splitKParts(
+  { bm, bn, bk }: Pick<Conv3dTiledTile, 'bm' | 'bn' | 'bk'>,
+  { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
+  filled: number,
+): number {
+  const tiles = Math.ceil(pixels / bm) * Math.ceil(cout / bn);
+  return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / bk / FEWEST_STEPS), MOST_PARTS));
 }
 
-export function splitKCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups, x, outputs, profile, cin, cout } = conv;
-  const k = sizeOf(geometry.kernel) * 4 * vec4s(cin);
-  const parts = splitKParts(pixelsOf(outputs[0]!.view), cout, k);
-  if (groups !== 1 || parts < 2) return [];
+export function splitKCandidates(conv: Convolution): Candidate[] {
+  if (conv.groups !== 1) return [];
+  return TILES.flatMap(({ tile, share, label }) => [
+    ...candidatesOf(conv, tile, share, label, conv.packedWeights),
+    ...candidatesOf(conv, { ...tile, half: true }, share, label, conv.halfWeights),
+  ]);
+}
+
+/** One or none. */
+function candidatesOf(
+  conv: Convolution,
+  tile: Conv3dTiledTile,
+  share: number,
+  label: string,
+  weights: PackedWeights | undefined,
+): Candidate[] {
+  const { geometry, x, outputs, profile, cin, cout } = conv;
+  if (!weights || !conv3dTiledFits(profile, tile)) return [];
+  const [half, threads] = [tile.half ?? false, tiledThreads(tile)];
+  const size = { pixels: pixelsOf(outputs[0]!.view), cout, k: sizeOf(geometry.kernel) * 4 * vec4s(cin) };
+  const parts = splitKParts(tile, size, workgroupsToFill(deviceRates(profile), threads));
+  if (parts < 2) return [];
   const pieces = splitWindows(geometry, x, outputs, profile);
-  const bytes = Math.max(...pieces.map((part) => splitKBytes(problemOf(conv, part), parts)));
+  const problems = pieces.map((part) => problemOf(conv, part));
+  const bytes = Math.max(...problems.map((problem) => splitKBytes(problem, parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;
-  const candidates = (weights: PackedWeights | undefined, half: boolean): RankedCandidate[] => {
-    const tile = { ...TILE, half };
-    if (!weights || !conv3dTiledFits(profile, tile)) return [];
-    // On a processor a few tiles are enough for all cores.
-    const rank = profile.software ? 70 : -10;
+  const whole: MemberTile = { ...tile, threads, arithmetic: half ? 'tiledHalf' : 'tiled', share };
+  const work = problems.flatMap((problem) => {
+    const product = memberWork(problem, whole, half ? { weights: 'half' } : {});
+    const sumsBytes = splitKBytes(problem, parts);
+    const written = problem.outputs.reduce((sum, view) => sum + viewBytes(view), 0);
     return [
-      {
-        rank: half ? halfRank(profile, rank) : rank,
-        candidate: {
-          name: `${half ? 'half ' : ''}split-k ${parts}`,
-          accuracy: half ? 'half' : 'exact',
-          workspaces: [bytes],
-          packs: weights.packs,
-          lower: () => [
-            ...weights.prepare(),
-            ...pieces.flatMap((part) => {
-              const problem = problemOf(conv, part);
-              return [
-                { kernel: conv3dSplitK(problem, parts, tile), args: [part.input, weights.argument, sums] },
-                { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
-              ];
-            }),
-          ],
-        },
-      },
+      { ...product, workgroups: parts * product.workgroups, bytes: product.bytes - written + sumsBytes },
+      streamWork(sumsBytes / parts / 16, sumsBytes + written),
     ];
-  };
-  return [...candidates(conv.packedWeights, false), ...candidates(conv.halfWeights, true)];
+  });
+  return [
+    {
+      name: `${half ? 'half ' : ''}split-k ${parts}${label}`,
+      accuracy: half ? 'half' : 'exact',
+      workspaces: [bytes],
+      packs: weights.packs,
+      work: [...weights.work, ...work],
+      lower: () => [
+        ...weights.prepare(),
+        ...pieces.flatMap((part, i) => {
+          const problem = problems[i]!;
+          return [
+            { kernel: conv3dSplitK(problem, parts, tile), args: [part.input, weights.argument, sums] },
+            { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
+          ];
+        }),
+      ],
+    },
+  ];
 }

@@ -5,16 +5,13 @@
 
 import { GraphError } from '../../core/errors.ts';
 import type { DeviceProfile } from '../../core/kernel.ts';
-import {
-  type Conv3dWeightGradientProblem,
-  weightGradientPartBytes,
-} from '../../kernels/conv3d_backward/weight_gradient.ts';
+import type { Conv3dWeightGradientProblem } from '../../kernels/conv3d_backward/weight_gradient.ts';
 import { conv3dWeightGradientSum } from '../../kernels/conv3d_backward/weight_gradient_sum.ts';
-import { pixelsOf, type View } from '../../kernels/shared/view.ts';
+import { pixelsOf, type View, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { streamWork } from '../../kernels/shared/work.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
 import { splitWindows } from '../window.ts';
-import type { RankedCandidate } from './family.ts';
-import { partsOf, type WeightGradientNode, weightGradientKinds } from './weight_gradient_kinds.ts';
+import { kindWork, partsOf, sumsBytes, type WeightGradientNode, weightGradientKinds } from './weight_gradient_kinds.ts';
 import { winogradWeightGradientCandidates } from './weight_gradient_winograd.ts';
 
 /** Inputs of the node: x, dy. Output: dW. */
@@ -33,29 +30,31 @@ export function weightGradientCandidates(
     return inLongRows({ x: piece.x, dy: piece.outputs[0]!, ...rest });
   });
   const sums: Argument = { from: 'workspace', index: 0 };
-  const exact = weightGradientKinds(whole[0]!, profile).map((kind): RankedCandidate => {
+  const exact = weightGradientKinds(whole[0]!, profile).map((kind): Candidate => {
     const parts = partsOf(kind, whole[0]!, profile);
+    const problems = whole.map((problem, i) => ({ ...problem, parts, accumulate: i > 0 }));
     const addUp = () => conv3dWeightGradientSum({ dw, cin: x.view.shape[4] / groups, parts: parts * kind.sums });
+    const scratch = sumsBytes(kind, problems[0]!);
     return {
-      rank: kind.rank,
-      candidate: {
-        name: kind.name,
-        accuracy: 'exact',
-        workspaces: [parts * kind.sums * weightGradientPartBytes(whole[0]!)],
-        lower: () => [
-          ...whole.map((problem, i) => {
-            const { input, outputArgs } = pieces[i]!;
-            const gradient = { ...outputArgs[0]!, from: 'input', index: 1 } as Argument;
-            return { kernel: kind.kernel({ ...problem, parts, accumulate: i > 0 }), args: [input, gradient, sums] };
-          }),
-          { kernel: addUp(), args: [sums, { from: 'output', index: 0 }] },
-        ],
-      },
+      name: kind.name,
+      accuracy: 'exact',
+      workspaces: [scratch],
+      work: [
+        ...problems.map((problem) => kindWork(kind, problem)),
+        streamWork(pixelsOf(dw) * vec4s(dw.shape[4]), scratch + viewBytes(dw)),
+      ],
+      surcharges: kind.surcharges ?? [],
+      lower: () => [
+        ...problems.map((problem, i) => {
+          const { input, outputArgs } = pieces[i]!;
+          const gradient = { ...outputArgs[0]!, from: 'input', index: 1 } as Argument;
+          return { kernel: kind.kernel(problem), args: [input, gradient, sums] };
+        }),
+        { kernel: addUp(), args: [sums, { from: 'output', index: 0 }] },
+      ],
     };
   });
-  return [...exact, ...winogradWeightGradientCandidates({ geometry, groups }, { inputs, outputs }, profile)]
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ candidate }) => candidate);
+  return [...exact, ...winogradWeightGradientCandidates({ geometry, groups }, { inputs, outputs }, profile)];
 }
 
 /** Longest row of pixels, where rows can be chosen. */

@@ -5,13 +5,13 @@
 
 import type { DeviceProfile } from '../../core/kernel.ts';
 import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
-import {
-  type Conv3dWeightGradientProblem,
-  weightGradientPartBytes,
-} from '../../kernels/conv3d_backward/weight_gradient.ts';
-import { denseView, pixelsOf, type View } from '../../kernels/shared/view.ts';
+import type { Conv3dWeightGradientProblem } from '../../kernels/conv3d_backward/weight_gradient.ts';
+import { denseView, pixelsOf, type View, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
+import { streamWork } from '../../kernels/shared/work.ts';
 import {
+  TRANSFORM_FLOPS,
+  WEIGHT_TRANSFORM_FLOPS,
   type WinogradLayout,
   type WinogradTile,
   winogradApplies,
@@ -19,11 +19,15 @@ import {
 } from '../../kernels/winograd/math.ts';
 import { conv3dWinogradInput, conv3dWinogradOutputGradient } from '../../kernels/winograd/transforms.ts';
 import { conv3dWinogradWeightGradient } from '../../kernels/winograd/weight_gradient.ts';
-import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
+import { bestFirst } from '../estimate.ts';
+import type { Argument, Candidate, NodeOperands, Operand, Surcharge } from '../operator.ts';
 import { type Part, splitForScratch, type WindowGeometry } from '../window.ts';
-import { type RankedCandidate, WORKSPACE_BUDGET } from './family.ts';
+import { WORKSPACE_BUDGET } from './family.ts';
 import {
+  isDirect,
+  kindWork,
   partsOf,
+  sumsBytes,
   type WeightGradientKind,
   type WeightGradientNode,
   weightGradientKinds,
@@ -38,11 +42,14 @@ const TILES: readonly WinogradTile[] = [
 /** Ways of computing the products that are worth a try. */
 const PRODUCTS = 2;
 
+/** Values of a transformed tile for each that it is made of, about: tiles overlap. */
+const REPEATED = 2.25;
+
 export function winogradWeightGradientCandidates(
   node: WeightGradientNode,
   io: NodeOperands,
   profile: DeviceProfile,
-): RankedCandidate[] {
+): Candidate[] {
   const { geometry, groups } = node;
   if (groups !== 1) return [];
   return TILES.filter((tile) => winogradApplies(geometry.kernel, geometry.stride, tile)).flatMap((tile) =>
@@ -55,7 +62,7 @@ function candidatesOf(
   { inputs, outputs }: NodeOperands,
   profile: DeviceProfile,
   tile: WinogradTile,
-): RankedCandidate[] {
+): Candidate[] {
   const [x, dy] = inputs as readonly [Operand, Operand];
   const { kernel, stride } = geometry;
   const [cin, cout] = [x.view.shape[4], dy.view.shape[4]];
@@ -74,9 +81,15 @@ function candidatesOf(
     Argument,
     Argument,
   ];
+  const surcharges = fewChannels(geometry, cin, cout, profile);
+  const transform = (view: View) => {
+    const bytes = batches * viewBytes(view);
+    return streamWork(bytes / 4 / batches, (1 + 1 / REPEATED) * bytes, (TRANSFORM_FLOPS * bytes) / 4);
+  };
   const candidate = (kind: WeightGradientKind): Candidate[] => {
     const parts = partsOf(kind, first, profile, batches);
-    const bytes = batches * parts * kind.sums * weightGradientPartBytes(first);
+    const problems = products.map((problem, i) => ({ ...problem, parts, accumulate: i > 0 }));
+    const bytes = sumsBytes(kind, problems[0]!);
     if (bytes > profile.maxStorageBinding) return [];
     const back = { dw: outputs[0]!.view, kernel, stride, cin, parts: parts * kind.sums };
     return [
@@ -84,13 +97,22 @@ function candidatesOf(
         name: `winograd 1×${tile.hw}×${tile.hw} ${kind.name}`,
         accuracy: 'fast',
         workspaces: [...split.workspaces, bytes],
+        work: [
+          ...problems.flatMap((problem) => [transform(problem.x), transform(problem.dy), kindWork(kind, problem)]),
+          streamWork(
+            pixelsOf(back.dw) * vec4s(cout),
+            bytes + viewBytes(back.dw),
+            (WEIGHT_TRANSFORM_FLOPS * bytes) / 4 / back.parts,
+          ),
+        ],
+        surcharges,
         lower: () => [
           ...split.parts.flatMap((part, i) => {
             const gradient = { ...part.outputArgs[0]!, from: 'input', index: 1 } as Argument;
             return [
               { kernel: conv3dWinogradInput(frameByFrame(geometry, part), tile, loop), args: [part.input, v] },
               { kernel: conv3dWinogradOutputGradient(part.outputs[0]!, tile, loop), args: [gradient, d] },
-              { kernel: kind.kernel({ ...products[i]!, parts, accumulate: i > 0 }), args: [v, d, sums] },
+              { kernel: kind.kernel(problems[i]!), args: [v, d, sums] },
             ];
           }),
           { kernel: conv3dWinogradWeightGradient(back, tile, loop), args: [sums, { from: 'output', index: 0 }] },
@@ -98,12 +120,8 @@ function candidatesOf(
       },
     ];
   };
-  const rank = rankOf(geometry, cin, cout, profile);
-  return weightGradientKinds(first, profile)
-    .filter(({ name }) => name !== 'direct')
-    .slice(0, PRODUCTS)
-    .flatMap(candidate)
-    .map((found, i) => ({ rank: rank + i, candidate: found }));
+  const kinds = weightGradientKinds(first, profile).filter((kind) => !isDirect(kind));
+  return bestFirst(kinds.flatMap(candidate), profile).slice(0, PRODUCTS);
 }
 
 /** Sizes of both transforms, which leave the frames alone: the taps over time belong to the product. */
@@ -162,10 +180,14 @@ function productOf(geometry: WindowGeometry, tile: WinogradTile, part: Part): Co
   };
 }
 
-/** Before all exact kernels where the transforms cost less than they save, behind them elsewhere. */
-function rankOf({ kernel, stride }: WindowGeometry, cin: number, cout: number, { software }: DeviceProfile): number {
-  const inner = cin * stride[1] ** 2;
+/** Processors only, measured: on fewer channels the transforms cost more than they save. GPUs go by the estimate. */
+function fewChannels(
+  { kernel, stride }: WindowGeometry,
+  cin: number,
+  cout: number,
+  { software }: DeviceProfile,
+): readonly Surcharge[] {
   const few = stride[1] > 1 || kernel[1] > 4 ? 12 : 16;
-  const pays = software ? inner >= few && cout >= few : inner >= 32 && cout >= 32;
-  return pays ? -10_000 : 10_000;
+  if (!software || (cin * stride[1] ** 2 >= few && cout >= few)) return [];
+  return [{ factor: 8, because: 'has too few channels for its transforms on a processor' }];
 }

@@ -4,14 +4,20 @@
  */
 
 import { GraphError } from '../../core/errors.ts';
-import type { DeviceProfile } from '../../core/kernel.ts';
+import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
 import { conv3dTurn, turnWeights } from '../../kernels/conv3d/flip_weights.ts';
 import { conv3dPack, packedWeightsBytes } from '../../kernels/conv3d/pack_weights.ts';
-import { packChannels, packPanels, packWeights } from '../../kernels/conv3d/problem.ts';
+import { packChannels, packHalves, packPanels, packWeights } from '../../kernels/conv3d/problem.ts';
 import { vec4s } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
-import { type WinogradTile, winogradBatches, winogradWeights } from '../../kernels/winograd/math.ts';
+import { streamWork, type Work } from '../../kernels/shared/work.ts';
+import {
+  WEIGHT_TRANSFORM_FLOPS,
+  type WinogradTile,
+  winogradBatches,
+  winogradWeights,
+} from '../../kernels/winograd/math.ts';
 import {
   conv3dWinogradWeights,
   type WinogradWeightsProblem,
@@ -24,9 +30,13 @@ export interface PackedWeights {
   readonly argument: Argument;
   /** `packs` of the candidate. */
   readonly packs: readonly number[];
-  /** Dispatches that come before the candidate's own. */
+  /** Dispatches that come before the candidate's own, and what they do. */
   readonly prepare: () => readonly LoweredDispatch[];
+  readonly work: readonly Work[];
 }
+
+/** What is there when a run begins needs nothing. */
+const READY = { packs: [], prepare: () => [], work: [] } as const;
 
 /** Weights that are known on the host in another layout; undefined for states, which are packed on the device, if at all. */
 export function repacked(
@@ -43,10 +53,16 @@ export function repacked(
       texels,
       make: (parameters) => repack(argument.make(parameters) as Float32Array),
     },
-    packs: [],
-    prepare: () => [],
+    ...READY,
   };
 }
+
+/**
+ * The same weights in 16 bits. None for states: what is being trained lies on the device in f32, and rounding it in every run
+ * would cost what it saves.
+ */
+export const halfWeights = (weights: PackedWeights): PackedWeights | undefined =>
+  repacked(weights, 'half', (values) => packHalves(values));
 
 /** The same weights cut into panels for subgroups of `lanes` lanes, in a texture. None for states. */
 export const panelWeights = (weights: PackedWeights, cout: number, lanes: number): PackedWeights | undefined =>
@@ -87,13 +103,9 @@ export function forwardWeights(weights: Operand, profile: DeviceProfile): Convol
     winograd: (sizes, tile) => winogradOfState({ ...sizes, turned: false }, tile, profile),
     winogradPanels: () => undefined,
     packed(groups, rows) {
-      if (rows % 4 === 0) return { argument: INPUT, packs: [], prepare: () => [] };
+      if (rows % 4 === 0) return { argument: INPUT, ...READY };
       const problem = { groups, rows, cout };
-      return {
-        argument: PACKED,
-        packs: [packedWeightsBytes(problem)],
-        prepare: () => [{ kernel: conv3dPack(problem), args: [INPUT, PACKED] }],
-      };
+      return packedAs(packedWeightsBytes(problem), () => conv3dPack(problem));
     },
   };
 }
@@ -110,21 +122,24 @@ export function turnedWeights(weights: Operand, profile: DeviceProfile): Convolu
     trained: true,
     winograd: (sizes, tile) => winogradOfState({ ...sizes, turned: true }, tile, profile),
     winogradPanels: () => undefined,
-    packed: (groups, rows) => ({
-      argument: PACKED,
-      packs: [packedWeightsBytes({ groups, rows, cout: cin })],
-      prepare: () => [{ kernel: conv3dTurn({ taps, cin, cout, rows }), args: [INPUT, PACKED] }],
-    }),
+    packed: (groups, rows) =>
+      packedAs(packedWeightsBytes({ groups, rows, cout: cin }), () => conv3dTurn({ taps, cin, cout, rows })),
+  };
+}
+
+/** A state that a kernel packs into so many bytes in every run. @param flops Of each value that it writes. */
+function packedAs(bytes: number, kernel: () => Kernel, flops = 0): PackedWeights {
+  return {
+    argument: PACKED,
+    packs: [bytes],
+    prepare: () => [{ kernel: kernel(), args: [INPUT, PACKED] }],
+    work: [streamWork(bytes / 4, 2 * bytes, (flops * bytes) / 4)],
   };
 }
 
 function winogradOfState(problem: WinogradWeightsProblem, tile: WinogradTile, profile: DeviceProfile): PackedWeights {
   const kernel = () => conv3dWinogradWeights(problem, tile, { loop: loopBound(profile) });
-  return {
-    argument: PACKED,
-    packs: [winogradWeightsBytes(problem, tile)],
-    prepare: () => [{ kernel: kernel(), args: [INPUT, PACKED] }],
-  };
+  return packedAs(winogradWeightsBytes(problem, tile), kernel, WEIGHT_TRANSFORM_FLOPS);
 }
 
 /** Below so many bytes the host has transformed weights before a device could begin, and there is no kernel to compile. */
@@ -149,8 +164,7 @@ function hostWeights(
       make: ([values]) => make(natural(values!.data)),
       ...more,
     },
-    packs: [],
-    prepare: () => [],
+    ...READY,
   });
   const winograd = (sizes: WinogradSizes, tile: WinogradTile, panels?: number): PackedWeights => {
     const plain = `winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${sizes.stride[1]}`;

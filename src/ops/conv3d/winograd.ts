@@ -4,10 +4,14 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { type Conv3dTiledTile, conv3dTiledFits, tileLabel } from '../../kernels/conv3d/tiled.ts';
-import { fixedNarrowSubgroup, weightsOrder } from '../../kernels/shared/subgroup.ts';
+import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
+import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads, tileLabel } from '../../kernels/conv3d/tiled.ts';
+import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
+import { viewBytes } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
+import { type ProductTile, productWork, streamWork, type Work } from '../../kernels/shared/work.ts';
 import {
+  TRANSFORM_FLOPS,
   type WinogradLayout,
   type WinogradTile,
   winogradApplies,
@@ -17,116 +21,126 @@ import {
 import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
+import { anotherShader } from '../estimate.ts';
+import type { Candidate, Surcharge } from '../operator.ts';
 import { splitForScratch } from '../window.ts';
-import { type Convolution, problemOf, type RankedCandidate, WORKSPACE_BUDGET } from './family.ts';
+import { type Convolution, problemOf, WORKSPACE_BUDGET } from './family.ts';
 import type { PackedWeights } from './weights.ts';
 
 /** A way of computing the matrix products. */
 interface Gemm {
   readonly name: string;
-  readonly rank: number;
   readonly weights: PackedWeights;
+  readonly tile: ProductTile;
   kernel(layout: WinogradLayout): Kernel;
 }
 
-const GPU_TILES: readonly Conv3dTiledTile[] = [
-  { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 },
-  { bm: 32, bn: 64, bk: 16, tm: 4, tn: 8 },
+const GPU_TILES: readonly (Conv3dTiledTile & { readonly share: number })[] = [
+  { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1 },
+  { bm: 32, bn: 64, bk: 16, tm: 4, tn: 8, share: 0.75 },
+  { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, share: 0.55 },
 ];
 
-/** What the subgroup kernel does per step of K: 4 weight loads, then a load and its products for each of a lane's rows. */
-const gemmWork = (rows: number, lanes: number, rowsPerLane: number): number =>
-  Math.ceil(rows / (lanes * rowsPerLane)) * (2 + rowsPerLane);
+/**
+ * What the subgroup kernel does per step of K: 4 weight loads, then a load and its products for each of a lane's rows. As a share
+ * of the rate of three rows.
+ */
+const gemmShare = (rowsPerLane: number): number => (rowsPerLane * 5) / (3 * (2 + rowsPerLane));
 
-/** Best first for products of so many rows. */
-function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: WinogradTile, rows: number): Gemm[] {
+function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: WinogradTile): Gemm[] {
   const sizes = { kernel: geometry.kernel, stride: geometry.stride, cin, cout };
   const rowsOfChannels = weights.winograd(sizes, tile);
   const lanes = fixedNarrowSubgroup(profile);
-  const found: Gemm[] = [];
-  if (lanes) {
-    const byWork = [3, 2, 1].sort((a, b) => gemmWork(rows, lanes, a) - gemmWork(rows, lanes, b));
-    const panels = weights.winogradPanels(sizes, tile, lanes);
-    for (const [order, weightsIn] of weightsOrder(profile).entries()) {
-      if (weightsIn === 'panels' && !panels) continue;
-      for (const [i, rowsPerLane] of byWork.entries()) {
-        found.push({
-          name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${rowsPerLane}`,
-          rank: (profile.software ? 0 : 50) + byWork.length * (order - 1) + i,
-          weights: weightsIn === 'panels' ? panels! : rowsOfChannels,
-          kernel: (layout) => conv3dWinogradGemm(layout, { lanes, rowsPerLane, weightsIn }),
-        });
-      }
-    }
-  }
-  for (const [i, gpuTile] of GPU_TILES.entries()) {
-    if (!conv3dTiledFits(profile, gpuTile)) continue;
-    found.push({
-      name: `tiled ${tileLabel(gpuTile)}`,
-      rank: (profile.software ? 100 : 0) + i,
-      weights: rowsOfChannels,
-      kernel: (layout) => conv3dWinogradTiled(layout, gpuTile),
-    });
-  }
-  return found;
+  const subgroup = (width: number, weightsIn: WeightsIn, rowsPerLane: number, packed: PackedWeights): Gemm => ({
+    name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${rowsPerLane}`,
+    weights: packed,
+    tile: {
+      bm: width * rowsPerLane,
+      bn: 4 * width,
+      threads: width,
+      arithmetic: weightsIn,
+      share: gemmShare(rowsPerLane),
+    },
+    kernel: (layout) => conv3dWinogradGemm(layout, { lanes: width, rowsPerLane, weightsIn }),
+  });
+  const panels = lanes && profile.texels ? weights.winogradPanels(sizes, tile, lanes) : undefined;
+  return [
+    ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
+    ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
+    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).map(
+      (gpuTile): Gemm => ({
+        name: `tiled ${tileLabel(gpuTile)}`,
+        weights: rowsOfChannels,
+        tile: { ...gpuTile, threads: tiledThreads(gpuTile), arithmetic: 'tiled' },
+        kernel: (layout) => conv3dWinogradTiled(layout, gpuTile),
+      }),
+    ),
+  ];
 }
 
-const TILES: readonly { readonly tile: WinogradTile; readonly rank: number }[] = [
-  { tile: { t: 1, hw: 4, taps: 3 }, rank: -30 },
-  { tile: { t: 1, hw: 2, taps: 3 }, rank: -25 },
-  { tile: { t: 2, hw: 2, taps: 3 }, rank: -20 },
-  { tile: { t: 1, hw: 4, taps: 4 }, rank: -30 },
-  { tile: { t: 1, hw: 3, taps: 4 }, rank: -25 },
-  { tile: { t: 1, hw: 2, taps: 5 }, rank: -30 },
+/** For each number of taps, the tile that most layers share its shaders with comes first. */
+const TILES: readonly WinogradTile[] = [
+  { t: 1, hw: 4, taps: 3 },
+  { t: 1, hw: 2, taps: 3 },
+  { t: 2, hw: 2, taps: 3 },
+  { t: 1, hw: 4, taps: 4 },
+  { t: 1, hw: 3, taps: 4 },
+  { t: 1, hw: 2, taps: 5 },
 ];
 
 /**
- * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 2 × 2 need 1.8 times
- * the memory of the weights, those of 4 × 4 four times, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the
- * transforms are most of the time. On software adapters even tiles of 2 × 2 are not worth it: they save 2 % of I3D's time and
- * cost 0.6 s of compilation at the first run. Weights that are being trained are transformed in every run anyway, in memory that
- * all layers share, and runs are many: there tiles of 4 × 4 take half of the time.
+ * Processors only, measured: fewer channels than these make the transforms dearer than what they save, and up to 16 output
+ * channels of a window of stride 1 are as fast by the exact kernels. GPUs go by the estimate.
  */
+function fewChannels({ profile, geometry, cin: inner, cout }: Convolution): readonly Surcharge[] {
+  if (!profile.software) return [];
+  const cin = inner * geometry.stride[1] ** 2;
+  const pays = geometry.stride[1] > 1 ? cin >= 12 && cout >= 12 : cin >= (geometry.kernel[1] > 4 ? 8 : 12) && cout > 16;
+  return pays ? [] : [{ factor: 8, because: 'has too few channels for its transforms on a processor' }];
+}
+
+/**
+ * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 4 × 4 need four times the
+ * memory of the weights, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the transforms are most of the time.
+ * On processors, where memory is the host's, even tiles of 2 × 2 are not worth it: they save 2 % of I3D's time and cost 0.6 s
+ * of compilation at the first run. Weights that are being trained are transformed in every run anyway, in memory that all layers
+ * share, and runs are many: there tiles of 4 × 4 take half of the time.
+ */
+function smallFrames({ profile, weights, geometry, cin, outputs }: Convolution): readonly Surcharge[] {
+  if (!profile.software || weights.trained) return [];
+  if (!winogradApplies(geometry.kernel, geometry.stride, TILES[0]!)) return [];
+  const [, , height, width] = outputs[0]!.view.shape;
+  const limit = cin <= FEW_CHANNELS ? FEW_CHANNELS_FRAME : SMALL_FRAME;
+  return height * width <= limit ? [{ factor: 8, because: 'has more weights than its small frames are worth' }] : [];
+}
+
 const SMALL_FRAME = 64;
 const FEW_CHANNELS = 32;
 const FEW_CHANNELS_FRAME = 256;
-const SMALL_PENALTY = 10;
 
-/** Behind all exact kernels. */
-const LAST_RANK = 150;
-
-const tilesOfTwo = ({ geometry: { kernel, stride } }: Convolution): boolean =>
-  winogradApplies(kernel, stride, { t: 1, hw: 2, taps: 3 });
-
-/**
- * Fewer channels than these make the transforms dearer than what they save. On a software adapter, up to 16 output channels of
- * a window of stride 1 are as fast by the exact kernels.
- */
-function pays({ profile, geometry, cin: inner, cout }: Convolution): boolean {
-  const cin = inner * geometry.stride[1] ** 2;
-  if (!profile.software) return cin >= 32 && cout >= 32;
-  if (geometry.stride[1] > 1) return cin >= 12 && cout >= 12;
-  return cin >= (geometry.kernel[1] > 4 ? 8 : 12) && cout > 16;
-}
-
-export function winogradCandidates(conv: Convolution): RankedCandidate[] {
-  const { geometry, groups } = conv;
+export function winogradCandidates(conv: Convolution): Candidate[] {
+  const { geometry, groups, profile } = conv;
   if (groups !== 1) return [];
-  const last = pays(conv) ? 0 : LAST_RANK;
-  const [, , height, width] = conv.outputs[0]!.view.shape;
-  const limit = conv.cin <= FEW_CHANNELS ? FEW_CHANNELS_FRAME : SMALL_FRAME;
-  const small = height * width <= limit && tilesOfTwo(conv);
-  const penalty = ({ hw }: WinogradTile): number => {
-    if (!small) return 0;
-    if (conv.profile.software) return conv.weights.trained ? 0 : LAST_RANK;
-    return hw === 4 ? SMALL_PENALTY : 0;
-  };
-  return TILES.filter(({ tile }) => winogradApplies(geometry.kernel, geometry.stride, tile)).flatMap(({ tile, rank }) =>
-    candidatesOf(conv, tile, rank + last + penalty(tile)),
+  const surcharges = [...fewChannels(conv), ...smallFrames(conv)];
+  const tiles = TILES.filter((tile) => winogradApplies(geometry.kernel, geometry.stride, tile));
+  return tiles.flatMap((tile, i) =>
+    candidatesOf(conv, tile, i === 0 ? surcharges : [...surcharges, ...anotherShader(profile, 'one')]),
   );
 }
 
-function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): RankedCandidate[] {
+/** Both transforms around the product: bound by memory on a GPU, by their short sums on a processor. */
+function workOf(problem: Conv3dProblem, layout: WinogradLayout, product: ProductTile): Work[] {
+  const { inputRows, outputRows, cin4, cout4, inputBytes, outputBytes, batches, taps } = layout;
+  const written = problem.outputs.reduce((sum, view) => sum + viewBytes(view), 0);
+  const [m, n, k] = [outputRows, 4 * cout4, 4 * cin4 * taps];
+  return [
+    streamWork(4 * cin4 * inputRows, viewBytes(problem.x) + inputBytes, (TRANSFORM_FLOPS * inputBytes) / 4),
+    productWork({ m, n, k, batches }, product, inputBytes + outputBytes + 4 * batches * k * n),
+    streamWork(4 * cout4 * outputRows, outputBytes + written, (TRANSFORM_FLOPS * outputBytes) / 4),
+  ];
+}
+
+function candidatesOf(conv: Convolution, tile: WinogradTile, surcharges: readonly Surcharge[]): Candidate[] {
   const { geometry, x, outputs, profile, cout } = conv;
   const { kernel, stride } = geometry;
   const workspaces = (samples: number, inputFrames: number, outputFrames: number): number[] => {
@@ -142,25 +156,25 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, rank: number): Rank
   if (!split) return [];
   const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
   const loop = loopBound(profile);
-  const { outputRows } = winogradLayoutOf(problemOf(conv, split.parts[0]!), tile);
-  return gemms(conv, tile, outputRows).map(({ name, rank: ownRank, weights, kernel: product }) => ({
-    rank: rank + ownRank,
-    candidate: {
-      name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${name}`,
-      accuracy: 'fast',
-      workspaces: split.workspaces,
-      packs: weights.packs,
-      lower: () => [
-        ...weights.prepare(),
-        ...split.parts.flatMap((part) => {
-          const problem = problemOf(conv, part);
-          return [
-            { kernel: conv3dWinogradInput(problem, tile, loop), args: [part.input, v!] },
-            { kernel: product(winogradLayoutOf(problem, tile)), args: [v!, weights.argument, u!] },
-            { kernel: conv3dWinogradOutput(problem, tile, loop), args: [u!, conv.biasArgument, ...part.outputArgs] },
-          ];
-        }),
-      ],
-    },
+  const problems = split.parts.map((part) => problemOf(conv, part));
+  const layouts = problems.map((problem) => winogradLayoutOf(problem, tile));
+  return gemms(conv, tile).map(({ name, weights, tile: product, kernel: multiply }) => ({
+    name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${name}`,
+    accuracy: 'fast',
+    workspaces: split.workspaces,
+    packs: weights.packs,
+    work: [...weights.work, ...problems.flatMap((problem, i) => workOf(problem, layouts[i]!, product))],
+    surcharges,
+    lower: () => [
+      ...weights.prepare(),
+      ...split.parts.flatMap((part, i) => {
+        const problem = problems[i]!;
+        return [
+          { kernel: conv3dWinogradInput(problem, tile, loop), args: [part.input, v!] },
+          { kernel: multiply(layouts[i]!), args: [v!, weights.argument, u!] },
+          { kernel: conv3dWinogradOutput(problem, tile, loop), args: [u!, conv.biasArgument, ...part.outputArgs] },
+        ];
+      }),
+    ],
   }));
 }

@@ -4,7 +4,7 @@ import { type FloatTensor, floatTensor, type HostTensor } from '../../core/tenso
 import { type ClipPlan, GEOMETRY_VALUES } from './augmentation.ts';
 import type { ClipSource } from './clip.ts';
 import type { ClipCache } from './clip_cache.ts';
-import { FLOW_UNIT } from './packed_flow.ts';
+import { FLOW_UNIT } from './fixed_point_flow.ts';
 
 export type Stream = 'rgb' | 'flow';
 
@@ -61,7 +61,7 @@ export async function gather(
     geometry.set(own, row * GEOMETRY_VALUES);
   }
   const fill = async ({ source, plan, label }: Sample, row: number): Promise<void> => {
-    const clip = await (stream === 'flow' ? cache.packedFlow(source) : cache.frames(source));
+    const clip = await (stream === 'flow' ? cache.fixedPointFlow(source) : cache.frames(source));
     cut(clip, plan, shortSide, values.subarray(row * each, (row + 1) * each), stream === 'flow' ? FLOW_UNIT : 1);
     targets[row * classes + label] = 1;
   };

@@ -4,17 +4,19 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError } from '../../core/errors.ts';
+import { Serial } from '../../core/serial.ts';
 import { type FloatTensor, type HostTensor, sameShape, sizeOf } from '../../core/tensor.ts';
 import { computeFlow, type PresetName, resolveOptions } from '../../flow/index.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { onDevice } from '../../gpu/recover.ts';
 import { readContents } from '../../io/images.ts';
 import { decodeNpy, encodeNpy } from '../../io/npy.ts';
+import type { ModelSpec } from '../../models/definition.ts';
 import type { ClipSource } from './clip.ts';
 import { type DecodeOptions, decodeClip, resizeClip } from './decode.ts';
 import { DiskCache, defaultClipCache } from './disk_cache.ts';
+import { flowFromFixedPoint, flowToFixedPoint } from './fixed_point_flow.ts';
 import { MemoryCache } from './memory_cache.ts';
-import { packFlow, unpackFlow } from './packed_flow.ts';
 
 export interface ClipCacheOptions extends Omit<DecodeOptions, 'maxFrames'> {
   /** At most so many frames of a clip are used, its first ones; 300 where left out, 12 s at 25 Hz. */
@@ -50,7 +52,7 @@ export class ClipCache {
   readonly #disk: DiskCache | undefined;
   readonly #memory: MemoryCache;
   /** One solve at a time: a clip fills a device, and memory is bounded for one. */
-  #solving: Promise<unknown> = Promise.resolve();
+  readonly #solving = new Serial();
   readonly #onWarning: (message: string) => void;
   #remarks = 0;
 
@@ -96,14 +98,14 @@ export class ClipCache {
 
   /** Flow from each frame to the next in pixels of the frames, T×H×W×2; that of the last frame is the one before it. */
   async flow(source: ClipSource): Promise<FloatTensor> {
-    return unpackFlow(await this.packedFlow(source));
+    return flowFromFixedPoint(await this.fixedPointFlow(source));
   }
 
   /**
    * The same in units of `FLOW_UNIT` pixels, as it is kept; shared with others that ask: read only.
    * @throws InputError when the clip cannot be decoded.
    */
-  packedFlow(source: ClipSource): Promise<HostTensor<'i16'>> {
+  fixedPointFlow(source: ClipSource): Promise<HostTensor<'i16'>> {
     return this.#memory.get(`flow ${source.path}`, async () => {
       const frames = await this.frames(source);
       const identity = (await identityOf(source)) ?? contentsOf(frames);
@@ -112,7 +114,7 @@ export class ClipCache {
       const fits = (tensor: HostTensor): tensor is HostTensor<'i16'> =>
         tensor.dtype === 'i16' && sameShape(tensor.shape, shape);
       return this.#kept(digest('flow', identity, this.settings, options), fits, async () =>
-        packFlow(await this.#solve(frames), shape),
+        flowToFixedPoint(await this.#solve(frames), shape),
       );
     });
   }
@@ -145,12 +147,30 @@ export class ClipCache {
     if (frames.shape[0] === 1) return new Float32Array(0);
     const open = this.#gpu;
     if (!open) throw new Error('A cache without a device cannot compute flow.');
-    const turn = this.#solving.then(
-      async () => (await onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }))).data,
-    );
-    this.#solving = turn.catch(() => undefined);
-    return turn;
+    const solve = () => onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }));
+    return (await this.#solving.run(solve)).data;
   }
+}
+
+export interface ClipCachesOptions {
+  /** The user's cache folder where left out. */
+  readonly folder?: string | undefined;
+  gpu(): Promise<Gpu>;
+  onWarning(message: string): void;
+}
+
+/** The cache of the clips that a model takes. */
+export type ClipCaches = (spec: ModelSpec) => ClipCache;
+
+/** One cache for all models that look at clips in the same way. */
+export function clipCaches(options: ClipCachesOptions): ClipCaches {
+  const caches = new Map<string, ClipCache>();
+  return ({ shortSide, fps, flowPreset }) => {
+    const key = JSON.stringify([shortSide, fps, flowPreset]);
+    const cache = caches.get(key) ?? new ClipCache({ ...options, shortSide, fps, preset: flowPreset });
+    caches.set(key, cache);
+    return cache;
+  };
 }
 
 function digest(...parts: unknown[]): string {

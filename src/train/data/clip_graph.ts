@@ -2,12 +2,11 @@
 
 import { GraphBuilder } from '../../graph/builder.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { addModel, type ModelSpec } from '../../i3d/spec.ts';
+import type { ModelSpec } from '../../models/definition.ts';
+import { normalisation } from '../../models/frames.ts';
+import { addModel } from '../../models/graph.ts';
 import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES } from './augmentation.ts';
-
-/** Bytes 0 … 255 to −1 … 1. */
-const RGB = { scale: 2 / 255, shift: -1 } as const;
 
 /**
  * A graph with the inputs `clip` (uint8 N×T×R×R×3, or float32 flow N×T×R×R×2 in pixels, where R is the short side) and
@@ -20,7 +19,7 @@ export function clipGraph(spec: ModelSpec, batch: number, dropout: number): Grap
   const builder = new GraphBuilder();
   const clip = builder.input('clip', [batch, frames, shortSide, shortSide, channels], flow ? 'f32' : 'u8');
   const geometry = builder.input('geometry', [batch, GEOMETRY_VALUES]);
-  const values = flow ? { scale: flowBound, shift: 0 } : RGB;
+  const values = flow ? { scale: flowBound, shift: 0 } : normalisation(spec.architecture.preprocessing);
   const [x] = builder.add(augmentClip, 'Augment', { size, flow, ...values }, [clip, geometry]);
   addModel(builder, spec, x!, { dropout });
   return builder.build();

@@ -72,7 +72,8 @@ export async function prepareClips(set: ClipSet, cache: ClipCache, options: Prep
 
 async function prepare(clip: LabelledClip, cache: ClipCache, stream: Stream): Promise<PreparedClip | SkippedClip> {
   try {
-    const [frames = 0, height = 0, width = 0] = (await cache[stream === 'flow' ? 'packedFlow' : 'frames'](clip)).shape;
+    const [frames = 0, height = 0, width = 0] = (await cache[stream === 'flow' ? 'fixedPointFlow' : 'frames'](clip))
+      .shape;
     return { ...clip, frames, height, width };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

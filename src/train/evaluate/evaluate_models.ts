@@ -3,9 +3,9 @@
 import { InputError } from '../../core/errors.ts';
 import type { TuningTable } from '../../core/tuning.ts';
 import type { Gpu } from '../../gpu/device.ts';
-import type { Stream } from '../../i3d/architecture.ts';
+import type { Stream } from '../../models/definition.ts';
 import type { ClipSet, Split } from '../data/clip.ts';
-import type { ClipCaches } from '../data/clip_caches.ts';
+import type { ClipCaches } from '../data/clip_cache.ts';
 import { prepareClips, type SkippedClip } from '../data/prepare.ts';
 import type { Models } from '../run/model_files.ts';
 import { type Evaluation, evaluate, type ScoredClip, scoreClips } from './evaluation.ts';

@@ -1,8 +1,8 @@
 /** @file `metrics.jsonl`: one line of JSON for every step and every evaluation, to be read while training runs. Node only. */
 
 import { appendFile, readFile } from 'node:fs/promises';
-import type { Stream } from '../../i3d/architecture.ts';
 import { explainWriteError, writeFileAtomic } from '../../io/atomic.ts';
+import type { Stream } from '../../models/definition.ts';
 import type { StepReport } from '../run/step_runner.ts';
 
 export interface StepLine extends StepReport {

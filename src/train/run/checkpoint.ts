@@ -5,15 +5,15 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MODELS } from '../../catalogue.ts';
 import { isObject } from '../../core/check.ts';
 import { InputError } from '../../core/errors.ts';
 import { toFloat32 } from '../../core/half.ts';
 import type { StateDict } from '../../core/tensor.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../i3d/model_file.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
-import { type ClipRecord, clipChanges } from '../data/clip_record.ts';
+import type { ModelSpec, Stream } from '../../models/definition.ts';
+import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../models/model_file.ts';
+import { type ClipManifest, clipChanges } from '../data/clip_manifest.ts';
 import type { Position } from './loop.ts';
 import type { State } from './step_runner.ts';
 
@@ -44,10 +44,10 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
  * The checkpoint in a file, or undefined where there is none.
  * @throws InputError when it is damaged or no checkpoint.
  */
-export async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+export async function readCheckpoint(path: string, models = MODELS): Promise<Checkpoint | undefined> {
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const contents = await loadWeightsFile(path);
-  const { spec, classes, parameters, notes } = parseModelFile(contents, path);
+  const { spec, classes, parameters, notes } = parseModelFile(contents, path, models);
   const optimizer = [...contents.tensors].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX));
   const state = new Map([
     ...parameters,
@@ -66,7 +66,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
  * @throws InputError that says which clips have changed, or names the first setting that differs.
  */
 export function checkSameRecipe(path: string, before: Checkpoint['recipe'], now: Checkpoint['recipe']): void {
-  const changes = isRecord(before.clips) && isRecord(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
+  const changes = isManifest(before.clips) && isManifest(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
   if (changes !== undefined) {
     throw new InputError(
       `${path} was left by a run on other clips: ${changes}; put them back as they were, or start anew with another --out.`,
@@ -95,7 +95,7 @@ function difference(before: unknown, now: unknown, place: string): Difference | 
   return undefined;
 }
 
-const isRecord = (value: unknown): value is ClipRecord =>
+const isManifest = (value: unknown): value is ClipManifest =>
   isObject(value) && typeof value.digest === 'string' && isObject(value.files);
 
 function shown(value: unknown): string {

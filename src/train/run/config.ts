@@ -3,13 +3,25 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import * as v from 'valibot';
+import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
+import {
+  flag,
+  listOf,
+  notNegative,
+  object,
+  oneOf,
+  parse,
+  positive,
+  range,
+  share,
+  text,
+  whole,
+} from '../../core/schema.ts';
 import { type PresetName, presets } from '../../flow/options.ts';
-import { ARCHITECTURES, type ArchitectureId } from '../../i3d/architecture.ts';
 import { fileError } from '../../io/bytes.ts';
 import { DEFAULT_AUGMENTATION } from '../data/augmentation.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
-import { flag, listOf, notNegative, object, oneOf, parse, positive, range, share, text, whole } from './schema.ts';
 
 const stage = object({
   name: text,
@@ -34,7 +46,8 @@ const stage = object({
 });
 
 const model = object({
-  architecture: v.exactOptional(oneOf(Object.keys(ARCHITECTURES) as ArchitectureId[])),
+  /** Its id. */
+  architecture: v.exactOptional(text),
   width: v.exactOptional(positive),
   frames: v.exactOptional(whole(1)),
   size: v.exactOptional(whole(1)),
@@ -88,7 +101,8 @@ const configuration = object({
     }),
     {},
   ),
-  dropout: v.optional(share, 0.5),
+  /** Probability with which a channel is dropped before the classes; the architecture's where left out. */
+  dropout: v.exactOptional(share),
   /** Statistics of the batch, or the stored ones; `auto` takes the stored ones for batches of fewer than 8 clips. */
   batchNorm: v.optional(oneOf(['auto', 'batch', 'frozen']), 'auto'),
   /** Share of a batch in the running statistics. */
@@ -124,25 +138,29 @@ export type Stage = v.InferOutput<typeof stage>;
  * @param path A JSON configuration, whose paths are relative to it, or the data set itself. Results go to `<name>-model` in
  *   the current folder where nothing else is said.
  * @param overrides What the command line says; it comes before the file.
+ * @param models Those that may be trained; those that come with the package where left out.
  * @throws InputError that names the field, what is wrong and what would be right.
  */
 export async function readConfig(
   path: string,
   overrides: { readonly [Key in keyof TrainConfigInput]?: TrainConfigInput[Key] | undefined } = {},
+  models = MODELS,
 ): Promise<TrainConfig> {
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
   const out = `${basename(path, extname(path))}-model`;
-  if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, out, ...given }, path);
+  if (extname(path).toLowerCase() !== '.json') return parseConfig({ data: path, out, ...given }, path, models);
   const written = await readJson(path);
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     throw new InputError(`${path} must hold a JSON object such as {"data": "clips"}.`);
   }
-  return parseConfig({ out, ...fromFolder(written, dirname(path)), ...given }, path);
+  return parseConfig({ out, ...fromFolder(written, dirname(path)), ...given }, path, models);
 }
 
 /** @throws InputError as `readConfig` does. */
-export function parseConfig(value: unknown, source: string): TrainConfig {
+export function parseConfig(value: unknown, source: string, models = MODELS): TrainConfig {
   const config = parse(configuration, value, source);
+  const { architecture } = config.model;
+  if (architecture !== undefined) models.get(architecture, `${source}, model`);
   for (const { name, epochs, steps } of config.stages ?? []) {
     if ((epochs === undefined) === (steps === undefined)) {
       throw new InputError(`${source}: stage "${name}" needs epochs or steps, one of the two.`);

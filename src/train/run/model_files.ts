@@ -3,12 +3,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from '../../i3d/model_file.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
 import { encodeSafetensors } from '../../io/safetensors.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
+import { STREAMS, type Stream } from '../../models/definition.ts';
+import { type Model, type ModelFileOptions, modelFileContents, parseModelFile } from '../../models/model_file.ts';
 
 /** Models by stream; at least one. */
 export type Models = Partial<Record<Stream, Model>>;
@@ -19,37 +20,41 @@ export const MODEL_FILES: Readonly<Record<Stream, string>> = { rgb: 'rgb.safeten
 /** The folder of the models that come with the package. */
 export const SHIPPED_MODELS = fileURLToPath(new URL('../../../models/', import.meta.url));
 
-/** @throws InputError when there is no such file, or it is no model file. */
-export async function readModelFile(path: string): Promise<Model> {
-  return parseModelFile(await loadWeightsFile(path), path);
+/**
+ * @param models Those that the file may hold; those that come with the package where left out.
+ * @throws InputError when there is no such file, or it is no model file.
+ */
+export async function readModelFile(path: string, models = MODELS): Promise<Model> {
+  return parseModelFile(await loadWeightsFile(path), path, models);
 }
 
 /**
  * The models of a folder (`rgb.safetensors`, `flow.safetensors` or both), or the one in a file.
+ * @param models As for `readModelFile`.
  * @throws InputError when there is none, one cannot be read, or two do not belong together.
  */
-export async function readModels(path: string): Promise<Models> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found?.isDirectory()) {
-    const model = await readModelFile(path);
+export async function readModels(path: string, models = MODELS): Promise<Models> {
+  const entry = await stat(path).catch(() => undefined);
+  if (!entry?.isDirectory()) {
+    const model = await readModelFile(path, models);
     return { [model.spec.stream]: model };
   }
-  const models: Models = {};
-  for (const stream of Object.keys(MODEL_FILES) as Stream[]) {
+  const found: Models = {};
+  for (const stream of STREAMS) {
     const file = join(path, MODEL_FILES[stream]);
     if (!(await stat(file).catch(() => undefined))) continue;
-    const model = await readModelFile(file);
+    const model = await readModelFile(file, models);
     if (model.spec.stream !== stream)
       throw new InputError(`${file} holds a model for ${model.spec.stream}, not ${stream}.`);
-    models[stream] = model;
+    found[stream] = model;
   }
-  if (!models.rgb && !models.flow) {
+  if (!found.rgb && !found.flow) {
     throw new InputError(
       `The folder ${path} holds no model: it should have ${MODEL_FILES.rgb} or ${MODEL_FILES.flow}, as i3d train leaves them.`,
     );
   }
-  checkTogether(models, path);
-  return models;
+  checkTogether(found, path);
+  return found;
 }
 
 /** The bytes of a model's file. Throws as `modelFileContents` does. */

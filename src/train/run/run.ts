@@ -1,9 +1,11 @@
 /** @file A whole run: trains each stream, writes the models and says how good they are. Node only. */
 
 import { join } from 'node:path';
+import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
-import type { Stream } from '../../i3d/architecture.ts';
 import { makeFolder } from '../../io/atomic.ts';
+import type { Stream } from '../../models/definition.ts';
+import type { ModelRegistry } from '../../models/registry.ts';
 import { type ClipSet, checkTrainable, readClipSet } from '../data/clip_set.ts';
 import type { SkippedClip } from '../data/prepare.ts';
 import { evaluateModels, type ModelsEvaluation } from '../evaluate/evaluate_models.ts';
@@ -17,6 +19,8 @@ import { type RunContext, type RunObserver, type StreamPlan, trainStream } from 
 export interface RunOptions extends Omit<RunContext, 'metrics'> {
   /** Go on where an earlier run of the same configuration was left. */
   readonly resume: boolean;
+  /** The models that may be trained; those that come with the package where left out. */
+  readonly models?: ModelRegistry | undefined;
 }
 
 export interface RunResult {
@@ -34,7 +38,7 @@ export interface RunResult {
 const MOST_TRAINING_CLIPS = 200;
 
 /** @throws InputError for what is wrong with the configuration, the clips or the folder; I3dError when training diverges. */
-export async function runTraining({ resume, ...options }: RunOptions): Promise<RunResult> {
+export async function runTraining({ resume, models: known = MODELS, ...options }: RunOptions): Promise<RunResult> {
   const { config, observer, signal } = options;
   const skipped = new Map<string, SkippedClip>();
   const onSkip = (clip: SkippedClip) => {
@@ -49,8 +53,8 @@ export async function runTraining({ resume, ...options }: RunOptions): Promise<R
   const streams = [...new Set(config.streams)];
   const starts = new Map<Stream, Start>();
   const warn = (message: string) => observer.onWarning(message);
-  for (const stream of streams) starts.set(stream, await startOf(config, stream, set.classes, warn));
-  const checkpoints = await findCheckpoints(config, streams, resume);
+  for (const stream of streams) starts.set(stream, await startOf(config, stream, set.classes, warn, known));
+  const checkpoints = await findCheckpoints(config, streams, resume, known);
   const metrics = await openMetrics(config, streams, checkpoints);
   const context: RunContext = { ...options, metrics, observer: { ...observer, onSkip } };
 
@@ -79,7 +83,9 @@ export async function runTraining({ resume, ...options }: RunOptions): Promise<R
   }
   // As they were written: rounded, where that was asked for.
   const models = Object.fromEntries(
-    await Promise.all(streams.map(async (name) => [name, await readModelFile(join(config.out, MODEL_FILES[name]))])),
+    await Promise.all(
+      streams.map(async (name) => [name, await readModelFile(join(config.out, MODEL_FILES[name]), known)]),
+    ),
   );
   return { ...outcome(), ...(await evaluateRun(models, set, options, onSkip, plans)) };
 }
@@ -109,12 +115,13 @@ async function findCheckpoints(
   { out }: TrainConfig,
   streams: readonly Stream[],
   resume: boolean,
+  models: ModelRegistry,
 ): Promise<Map<Stream, Checkpoint>> {
   await makeFolder(out);
   const found = new Map<Stream, Checkpoint>();
   for (const stream of streams) {
     const path = checkpointPath(out, stream);
-    const checkpoint = await readCheckpoint(path);
+    const checkpoint = await readCheckpoint(path, models);
     if (!checkpoint) continue;
     if (!resume)
       throw new InputError(`${path} is there already: go on with that run by --resume, or use another --out.`);

@@ -1,6 +1,7 @@
 /** @file The stages of a run: which parameters learn, for how many steps. */
 
-import { LOGITS_LAYER } from '../../i3d/model.ts';
+import type { ModelSpec } from '../../models/definition.ts';
+import { isHeadParameter } from '../../models/parameters.ts';
 import type { Stage, TrainConfig } from './config.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
 
@@ -59,10 +60,10 @@ function clipsSeen({ epochs = 0, atLeast = 0, atMost = Number.POSITIVE_INFINITY 
 export const totalSteps = (stages: readonly PlannedStage[]): number =>
   stages.reduce((sum, { length }) => sum + length, 0);
 
-/** Whether a parameter learns in a stage. */
-export function trainsParameter({ trains }: Pick<Stage, 'trains'>, name: string): boolean {
+/** Whether a parameter of a model learns in a stage. */
+export function trainsParameter({ trains }: Pick<Stage, 'trains'>, spec: ModelSpec, name: string): boolean {
   if (trains === 'all') return true;
-  return (trains === 'head' ? [LOGITS_LAYER] : trains).some((start) => name.startsWith(start));
+  return trains === 'head' ? isHeadParameter(spec, name) : trains.some((start) => name.startsWith(start));
 }
 
 /** Which statistics batch norm uses where it learns. */

@@ -2,19 +2,19 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MODELS, SMALL_MODEL } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import type { FloatTensor } from '../../core/tensor.ts';
-import { STREAM_CHANNELS, type Stream } from '../../i3d/architecture.ts';
-import { readI3dCheckpoint } from '../../i3d/checkpoint.ts';
-import { LOGITS_LAYER } from '../../i3d/model.ts';
-import { isModelFile, type Model, parseModelFile } from '../../i3d/model_file.ts';
-import { initialParameters, type ModelSpec, modelSpec } from '../../i3d/spec.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
+import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../../models/definition.ts';
+import { labelsFor } from '../../models/labels.ts';
+import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
+import { initialParameters, isHeadParameter } from '../../models/parameters.ts';
+import type { ModelRegistry } from '../../models/registry.ts';
+import { modelSpec } from '../../models/spec.ts';
+import { readWeights } from '../../models/weights.ts';
 import type { TrainConfig } from './config.ts';
 import { MODEL_FILES, SHIPPED_MODELS } from './model_files.ts';
-
-/** As the models that come along: enough for tens of classes, and trained on a processor in minutes. */
-const SMALL = { architecture: 'inception-4', width: 0.25 } as const;
 
 export interface Start {
   readonly spec: ModelSpec;
@@ -26,6 +26,7 @@ export interface Start {
 /**
  * @param classes Those of the data set. A model of just these keeps its head.
  * @param warn Takes a sentence about each thing in a checkpoint that was passed over.
+ * @param models Those that are known.
  * @throws InputError when the model cannot be read or is not what the configuration asks for.
  */
 export async function startOf(
@@ -33,27 +34,27 @@ export async function startOf(
   stream: Stream,
   classes: readonly string[],
   warn: (message: string) => void,
+  models = MODELS,
 ): Promise<Start> {
+  const { architecture: _, ...rest } = model;
   const path = await modelPath(from, stream);
   if (path === undefined) {
-    const width = model.architecture === 'i3d' ? 1 : SMALL.width;
-    const spec = modelSpec({ ...SMALL, width, ...model, stream, classes: classes.length });
+    const spec = modelSpec({ ...freshModel(model.architecture, models), ...rest, stream, classes: classes.length });
     return { spec, parameters: initialParameters(spec, seed), from: undefined };
   }
-  const given = await readStart(path, stream, warn);
+  const given = await readStart(path, stream, warn, models);
+  const fixed = { architecture: given.spec.architecture.id, width: given.spec.width };
   for (const key of ['architecture', 'width'] as const) {
     const wanted = model[key];
-    if (wanted === undefined || wanted === given.spec[key]) continue;
+    if (wanted === undefined || wanted === fixed[key]) continue;
     const advice = 'leave it out, or start from random numbers with from "none"';
-    throw new InputError(
-      `${path} has the ${key} ${given.spec[key]}, and the configuration asks for ${wanted}; ${advice}.`,
-    );
+    throw new InputError(`${path} has the ${key} ${fixed[key]}, and the configuration asks for ${wanted}; ${advice}.`);
   }
-  const spec = modelSpec({ ...given.spec, ...model, classes: classes.length });
+  const spec = modelSpec({ ...given.spec, ...rest, classes: classes.length });
   const keepsHead = given.classes.length === classes.length && given.classes.every((name, i) => name === classes[i]);
   const parameters = initialParameters(spec, seed);
   for (const name of parameters.keys()) {
-    if (keepsHead || !name.startsWith(LOGITS_LAYER)) parameters.set(name, given.parameters.get(name)!);
+    if (keepsHead || !isHeadParameter(spec, name)) parameters.set(name, given.parameters.get(name)!);
   }
   return { spec, parameters, from: path };
 }
@@ -72,19 +73,34 @@ async function modelPath(from: string | undefined, stream: Stream): Promise<stri
   );
 }
 
-/** A model that `train` left, or weights of I3D as others publish them. */
-async function readStart(path: string, stream: Stream, warn: (message: string) => void): Promise<Model> {
+/** A model without a file to start from: the one that was asked for, or the small one. */
+function freshModel(
+  architecture: string | undefined,
+  models: ModelRegistry,
+): Pick<ModelSpec, 'architecture'> & Partial<ModelSpec> {
+  if (architecture === undefined || architecture === SMALL_MODEL.architecture.id) return SMALL_MODEL;
+  return { architecture: models.get(architecture) };
+}
+
+/** A model that `train` left, or weights of a model that is known, as others publish them. */
+async function readStart(
+  path: string,
+  stream: Stream,
+  warn: (message: string) => void,
+  models: ModelRegistry,
+): Promise<Model> {
   const contents = await loadWeightsFile(path);
   if (isModelFile(contents.metadata)) {
-    const model = parseModelFile(contents, path);
+    const model = parseModelFile(contents, path, models);
     if (model.spec.stream === stream) return model;
     throw new InputError(`${path} is a model for ${model.spec.stream}; the ${stream} stream cannot start from it.`);
   }
-  const { channels, parameters, classes, warnings } = readI3dCheckpoint(contents.tensors, path, { stream });
-  if (channels !== STREAM_CHANNELS[stream]) {
-    throw new InputError(`${path} takes clips with ${channels} channels; the ${stream} stream cannot start from it.`);
+  const { spec, parameters, warnings } = readWeights(contents.tensors, path, models, { stream });
+  if (spec.channels !== STREAM_CHANNELS[stream]) {
+    throw new InputError(
+      `${path} takes clips with ${spec.channels} channels; the ${stream} stream cannot start from it.`,
+    );
   }
   for (const text of [...contents.warnings, ...warnings]) warn(text);
-  const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
-  return { spec: modelSpec({ architecture: 'i3d', stream, classes }), classes: names, parameters };
+  return { spec, classes: labelsFor(spec.classes, []), parameters };
 }

@@ -3,13 +3,12 @@
 import type { TuningTable } from '../../core/tuning.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { GpuOutOfMemoryError } from '../../gpu/errors.ts';
-import type { Stream } from '../../i3d/architecture.ts';
-import type { ModelSpec } from '../../i3d/spec.ts';
+import type { ModelSpec, Stream } from '../../models/definition.ts';
+import { dropoutOf } from '../../models/spec.ts';
 import type { ClipSet } from '../data/clip.ts';
-import type { ClipCache } from '../data/clip_cache.ts';
-import type { ClipCaches } from '../data/clip_caches.ts';
+import type { ClipCache, ClipCaches } from '../data/clip_cache.ts';
 import { clipGraph } from '../data/clip_graph.ts';
-import { recordClips } from '../data/clip_record.ts';
+import { clipManifest } from '../data/clip_manifest.ts';
 import { mirroredClasses } from '../data/mirror.ts';
 import { type PreparedSet, prepareClips, type SkippedClip } from '../data/prepare.ts';
 import { Sampler } from '../data/sampler.ts';
@@ -86,8 +85,15 @@ export async function trainStream(
   const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
   const stages = planStages(config, sampler.epoch, start.from !== undefined);
   const path = checkpointPath(config.out, stream);
-  const clips = await recordClips(prepared, cache);
-  const recipe = { ...settingsOf(config), classes: set.classes, model: spec, stages, clips };
+  const clips = await clipManifest(prepared, cache);
+  const recipe = {
+    ...settingsOf(config),
+    dropout: rateOf(config, spec),
+    classes: set.classes,
+    model: spec,
+    stages,
+    clips,
+  };
   if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
   const from: Position = checkpoint ?? { step: 0, state: start.parameters };
   const plan = describe(start, stages, from.step, prepared);
@@ -147,11 +153,13 @@ async function openStep(
   }
 }
 
+const rateOf = ({ dropout }: TrainConfig, spec: ModelSpec): number => dropout ?? dropoutOf(spec);
+
 /** What a stage's `TrainingStep` is made from. */
 function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, { config, tuning }: RunContext) {
-  const { batch, dropout, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
+  const { batch, optimiser, accumulate, recompute, seed, statisticsMomentum } = config;
   const options: TrainingStepOptions = {
-    trainable: (name: string) => trainsParameter(stage, name),
+    trainable: (name: string) => trainsParameter(stage, spec, name),
     batchNorm: batchNormMode(config),
     statisticsMomentum,
     recompute: recompute === true,
@@ -164,7 +172,7 @@ function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, 
     accumulate,
     ...(tuning ? { tuning } : {}),
   };
-  return [clipGraph(spec, batch, dropout), state, options] as const;
+  return [clipGraph(spec, batch, rateOf(config, spec)), state, options] as const;
 }
 
 async function evaluateNow(

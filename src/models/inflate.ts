@@ -7,8 +7,10 @@
 import { checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
+import type { ModelSpec } from './definition.ts';
 import type { Model } from './model_file.ts';
-import { checkSpec, type ModelSpec, modelSpec, specParameters } from './spec.ts';
+import { modelParameters } from './parameters.ts';
+import { checkSpec, modelSpec } from './spec.ts';
 
 /**
  * The kernel of any 2D convolution for clips.
@@ -48,7 +50,7 @@ export function inflateModel({ spec, classes, parameters, notes = {} }: Model): 
     throw new InputError('Only a 2D model can be inflated; this one is 3D.');
   }
   const inflated = inflatedSpec(spec);
-  const volumes = [...specParameters(inflated)].map(([name, shape]) => {
+  const volumes = [...modelParameters(inflated)].map(([name, shape]) => {
     const flat = parameters.get(name)!;
     if (shape.length === 1) return [name, flat] as const;
     return [name, inflateKernel(floatTensor(flat.shape.slice(1), flat.data), shape[0]!)] as const;

@@ -1,7 +1,7 @@
-/** @file Parts of a configuration's schema whose complaints are sentences: valibot checks, these words explain. */
+/** @file Parts of schemas whose complaints are sentences: valibot checks, these words explain. */
 
 import * as v from 'valibot';
-import { InputError } from '../../core/errors.ts';
+import { InputError } from './errors.ts';
 
 /** An object with these entries and no others. */
 export function object<const Entries extends v.ObjectEntries>(entries: Entries) {
@@ -9,6 +9,15 @@ export function object<const Entries extends v.ObjectEntries>(entries: Entries) 
   return v.strictObject(entries, ({ expected }) => {
     if (expected === 'Object') return 'must be an object';
     return expected === 'never' ? `is not known here; known are ${known}` : 'must be given';
+  });
+}
+
+/** An object with these entries, whatever else it has. */
+export function record<const Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.object(entries, ({ expected }) => {
+    if (expected === 'Object') return 'must be an object';
+    const { message } = entries[JSON.parse(expected ?? '""')] as { readonly message?: unknown };
+    return typeof message === 'string' ? `must be given and ${message}` : 'must be given';
   });
 }
 
@@ -33,12 +42,14 @@ export const listOf = <Item extends v.GenericSchema>(item: Item, words: string) 
 /**
  * What a schema makes of a value.
  * @param source Names the value, such as a file.
+ * @param whole What the value as a whole is called.
  * @throws InputError about the first thing that is wrong, by its place: `x.json: stages[0].epochs must be …, not "ten".`
  */
 export function parse<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
   source: string,
+  whole = 'the configuration',
 ): v.InferOutput<Schema> {
   const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
   if (success) return output;
@@ -48,7 +59,7 @@ export function parse<Schema extends v.GenericSchema>(
     '',
   );
   const found = /^(is|must be given|must not)/.test(issue.message) ? '' : `, not ${shown(issue.input)}`;
-  throw new InputError(`${source}: ${place?.replace(/^\./, '') || 'the configuration'} ${issue.message}${found}.`);
+  throw new InputError(`${source}: ${place?.replace(/^\./, '') || whole} ${issue.message}${found}.`);
 }
 
 function shown(value: unknown): string {

@@ -22,10 +22,10 @@ import { conv3d } from '../ops/conv3d/conv3d.ts';
 import { relu } from '../ops/pointwise.ts';
 import { pool3d } from '../ops/pool3d.ts';
 import { resolvePadding } from '../ops/window.ts';
-import { type Architecture, totalStride } from './architecture.ts';
-import type { StreamNetwork } from './classifier.ts';
-import { addNetwork, I3D_OUTPUTS } from './model.ts';
-import { checkSpec, type ModelSpec, networkOf } from './spec.ts';
+import type { ModelSpec } from './definition.ts';
+import { addModel, OUTPUTS } from './graph.ts';
+import type { Network } from './recogniser.ts';
+import { checkSpec, reductionOf, specMinimum } from './spec.ts';
 
 /** The largest relative difference that rounding explains, in float32 and over all layers. */
 export const TOLERANCE = 1e-4;
@@ -57,8 +57,8 @@ export interface Verification {
  */
 export async function verifyInflation(
   gpu: Gpu,
-  flat: StreamNetwork,
-  inflated: StreamNetwork,
+  flat: Network,
+  inflated: Network,
   image: FloatTensor,
 ): Promise<Verification> {
   checkPair(checkSpec(flat.spec, 'The 2D network'), checkSpec(inflated.spec, 'The 3D network'));
@@ -94,14 +94,13 @@ function checkPair(flat: ModelSpec, inflated: ModelSpec): void {
   }
 }
 
-/** The layers, with a head that fits any image: its average pool covers what is left of it. All layers are named. */
+/** The network with a head that fits any image. All layers are named. */
 function verificationGraph(spec: ModelSpec, frames: number, size: number): Graph {
-  const network = networkOf(spec);
-  const [, rows, columns] = totalStride(network);
-  const headPool: Triple = [network.headPool?.[0] ?? 1, Math.ceil(size / rows), Math.ceil(size / columns)];
-  const fitted: Architecture = { ...network, headPool };
   const builder = new GraphBuilder();
-  addNetwork(builder, fitted, builder.input('clip', [1, frames, size, size, spec.channels]), { classes: spec.classes });
+  addModel(builder, spec, builder.input('clip', [1, frames, size, size, spec.channels]), {
+    dropout: 0,
+    overTime: true,
+  });
   const graph = builder.build();
   const units = graph.nodes.flatMap((node) =>
     isOp(node, relu) ? [[node.name.replace(/\/relu$/, ''), node.outputs[0]!] as const] : [],
@@ -111,16 +110,16 @@ function verificationGraph(spec: ModelSpec, frames: number, size: number): Graph
 
 /** What is compared: everything before time is averaged, in the order of computation. */
 function layerNames({ names }: Graph): string[] {
-  const after = [I3D_OUTPUTS.features, I3D_OUTPUTS.logits, I3D_OUTPUTS.probabilities] as readonly string[];
+  const after = Object.values(OUTPUTS) as readonly string[];
   const layers = [...names].filter(([name]) => !after.includes(name));
   return layers.sort(([, a], [, b]) => a - b).map(([name]) => name);
 }
 
 /** The shortest clip in which every layer has a frame that no padding has reached. */
 export function freeClipLength(spec: ModelSpec, size: number): number {
-  const [step] = totalStride(networkOf(spec));
-  for (let frames = step; ; frames += step) {
-    if (frames < (networkOf(spec).headPool?.[0] ?? 1) * step) continue;
+  const step = reductionOf(spec).stride[0];
+  const steps = Math.ceil(specMinimum(spec)[0] / step);
+  for (let frames = steps * step; ; frames += step) {
     const graph = verificationGraph(spec, frames, size);
     const free = freeFrames(graph);
     if (layerNames(graph).every((name) => free.get(graph.names.get(name)!)!.some(Boolean))) return frames;
@@ -169,7 +168,7 @@ function windowOf(graph: Graph, node: Node) {
   return undefined;
 }
 
-async function run(gpu: Gpu, { spec, parameters }: StreamNetwork, clip: FloatTensor) {
+async function run(gpu: Gpu, { spec, parameters }: Network, clip: FloatTensor) {
   const [, frames = 0, size = 0] = clip.shape;
   const graph = verificationGraph(spec, frames, size);
   const device = new DeviceParameters(gpu, parameters);

@@ -10,7 +10,7 @@ import type { PreparedSet } from './prepare.ts';
 type ClipFacts = readonly [split: string, className: string, frames: number, contents: string];
 
 /** JSON. */
-export interface ClipRecord {
+export interface ClipManifest {
   /** Of all of it: batches depend upon the order of clips, too. */
   readonly digest: string;
   /** By path, relative to the data set, so that a set may be moved. */
@@ -18,7 +18,7 @@ export interface ClipRecord {
 }
 
 /** @throws InputError when a clip can no longer be read. */
-export async function recordClips(set: PreparedSet, cache: ClipCache): Promise<ClipRecord> {
+export async function clipManifest(set: PreparedSet, cache: ClipCache): Promise<ClipManifest> {
   const entries: [string, ClipFacts][] = [];
   for (const clip of set.clips) {
     const { data } = await cache.frames(clip);
@@ -31,7 +31,7 @@ export async function recordClips(set: PreparedSet, cache: ClipCache): Promise<C
 const hash = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
 
 /** What has changed, as a clause; undefined where nothing has. */
-export function clipChanges(before: ClipRecord, now: ClipRecord): string | undefined {
+export function clipChanges(before: ClipManifest, now: ClipManifest): string | undefined {
   if (before.digest === now.digest) return undefined;
   const gone: string[] = [];
   const moved: string[] = [];

@@ -1,4 +1,4 @@
-/** @file Flow as 16-bit integers, half the memory of float32. */
+/** @file Flow as 16-bit fixed-point numbers, half the memory of float32. */
 
 import { type FloatTensor, floatTensor, type HostTensor, type Shape, sizeOf } from '../../core/tensor.ts';
 
@@ -12,7 +12,7 @@ export const FLOW_UNIT = 1 / 512;
  * @param flow (T − 1)×H×W×2, pixels.
  * @param shape T×H×W×2, of the result: the last frame repeats the flow of the one before it, or is still where it is alone.
  */
-export function packFlow(flow: Float32Array, shape: Shape): HostTensor<'i16'> {
+export function flowToFixedPoint(flow: Float32Array, shape: Shape): HostTensor<'i16'> {
   const data = new Int16Array(sizeOf(shape));
   for (let i = 0; i < flow.length; i++) {
     data[i] = Math.max(-32768, Math.min(32767, Math.round(flow[i]! / FLOW_UNIT)));
@@ -22,7 +22,7 @@ export function packFlow(flow: Float32Array, shape: Shape): HostTensor<'i16'> {
   return { dtype: 'i16', shape, data };
 }
 
-export function unpackFlow({ shape, data }: HostTensor<'i16'>): FloatTensor {
+export function flowFromFixedPoint({ shape, data }: HostTensor<'i16'>): FloatTensor {
   return floatTensor(
     shape,
     Float32Array.from(data, (units) => units * FLOW_UNIT),

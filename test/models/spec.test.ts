@@ -1,32 +1,28 @@
 import { expect, test } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
 import { sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
-import { modelParameters } from '../../src/i3d/checkpoint.ts';
-import {
-  addModel,
-  checkSpec,
-  initialParameters,
-  type ModelSpec,
-  modelGraph,
-  modelSpec,
-  specMinimum,
-  specParameters,
-} from '../../src/i3d/spec.ts';
+import { I3D, i3dSpec } from '../../src/i3d/i3d.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
+import type { ModelSpec } from '../../src/models/definition.ts';
+import { addModel, modelGraph } from '../../src/models/graph.ts';
+import { initialParameters, modelParameters } from '../../src/models/parameters.ts';
+import { checkSpec, modelSpec, parseSpec, specMinimum } from '../../src/models/spec.ts';
 import { operators } from '../../src/ops/index.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
 
 const gpu = testGpu();
-const small = modelSpec({ architecture: 'inception-4', stream: 'rgb', classes: 6, width: 0.25 });
+const small = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 6, width: 0.25 });
 const shapesOf = (spec: ModelSpec) => {
   const { names, values } = modelGraph(spec);
   return Object.fromEntries([...names].map(([name, id]) => [name, values[id]!.type.shape.join('×')]));
 };
 
 test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a global pool', () => {
-  const spec = modelSpec({ architecture: 'inception-4', stream: 'flow', classes: 6 });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream: 'flow', classes: 6 });
   expect(spec).toMatchObject({
     channels: 2,
     width: 1,
@@ -47,7 +43,7 @@ test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a glo
     features: '1×512',
     logits: '1×6',
   });
-  const shapes = specParameters(spec);
+  const shapes = modelParameters(spec);
   expect(shapes.get('Conv3d_1a_7x7/weights')).toEqual([7, 7, 7, 2, 64]);
   expect(shapes.get('Mixed_3b/Branch_1/Conv3d_0b_3x3/weights')).toEqual([3, 3, 3, 96, 128]);
   expect(shapes.get('Mixed_3b/Branch_2/Conv3d_0b_5x5/weights')).toEqual([5, 5, 5, 16, 32]);
@@ -55,27 +51,27 @@ test('Inception-4 is the table: a stem, a pool, four modules with 5×5×5, a glo
 });
 
 test('a width scales every channel count to a multiple of 4', () => {
-  const shapes = specParameters(small);
+  const shapes = modelParameters(small);
   expect(shapes.get('Conv3d_1a_7x7/weights')).toEqual([7, 7, 7, 3, 16]);
   // 16 · ¼ = 4; 24 · ¼ = 6, of whose neighbours 4 and 8 the larger is taken.
   expect(shapes.get('Mixed_3b/Branch_2/Conv3d_0a_1x1/weights')).toEqual([1, 1, 1, 16, 4]);
   expect(shapes.get('Mixed_4c/Branch_2/Conv3d_0a_1x1/weights')).toEqual([1, 1, 1, 128, 8]);
-  const tiny = specParameters({ ...small, width: 0.01 });
+  const tiny = modelParameters({ ...small, width: 0.01 });
   expect(
     [...tiny.values()].filter((shape) => shape.length === 5).every((shape) => shape[4] === 4 || shape[4] === 6),
   ).toBe(true);
 });
 
 test('I3D as a spec has the parameters of the published one; in 2D, no extent along time', () => {
-  const spec = modelSpec({ architecture: 'i3d', stream: 'rgb', classes: 400 });
+  const spec = modelSpec({ architecture: I3D, stream: 'rgb', classes: 400 });
   expect(spec).toMatchObject({ frames: 64, size: 224, shortSide: 256, flowBound: 20 });
-  expect([...specParameters(spec)]).toEqual([...modelParameters(3, 400)]);
+  expect([...modelParameters(spec)]).toEqual([...modelParameters(i3dSpec(3, 400))]);
   expect(specMinimum(spec)).toEqual([9, 193, 193]);
   const flat = modelSpec({ ...spec, dimensions: 2 });
   expect(specMinimum(flat)).toEqual([1, 193, 193]);
   expect(shapesOf(flat)).toMatchObject({ Conv3d_1a_7x7: '1×1×112×112×64', Mixed_5c: '1×1×7×7×1024', logits: '1×400' });
-  expect([...specParameters(flat).values()].every((shape) => shape.length === 1 || shape[0] === 1)).toBe(true);
-  expect([...specParameters(flat).keys()]).toEqual([...specParameters(spec).keys()]);
+  expect([...modelParameters(flat).values()].every((shape) => shape.length === 1 || shape[0] === 1)).toBe(true);
+  expect([...modelParameters(flat).keys()]).toEqual([...modelParameters(spec).keys()]);
 });
 
 test('first parameters depend on the seed and the name alone, and have the right spread', () => {
@@ -113,16 +109,34 @@ test('runs: fresh logits are small, and probabilities sum to 1', async () => {
   expect(probabilities!.data.reduce((a, b) => a + b, 0)).toBeCloseTo(2, 5);
 });
 
-test.each([
-  [{ architecture: 'i4d' }, 'architecture is "i4d"; it must be one of i3d, inception-4.'],
-  [{ frames: 0 }, 'frames is 0; it must be a whole number of at least 1.'],
-  [{ architecture: 'i3d', frames: 8 }, 'frames is 8; it must be a whole number of at least 9.'],
-  [{ width: -1 }, 'width is -1; it must be a number above 0.'],
-  [{ shortSide: 40 }, 'shortSide is 40; it must be at least its size of 56 pixels'],
-  [{ stream: undefined }, 'stream is missing; it must be one of rgb, flow.'],
-  [{ flowPreset: 'slow' }, 'flowPreset is "slow"; it must be one of opencv, accurate, fast.'],
-  [{ fps: 0 }, 'fps is 0; it must be a number above 0.'],
-  [{ dimensions: 2 }, 'frames is 16; it must be 1, since it takes images.'],
-])('refuses %o', (change, message) => {
+test.each<[string, object]>([
+  ['architecture must be a model that defineModel made, not "i4d".', { architecture: 'i4d' }],
+  ['frames must be a whole number of at least 1, not 0.', { frames: 0 }],
+  ['frames must be a whole number of at least 9, not 8.', { architecture: I3D, frames: 8 }],
+  ['width must be a number above 0, not -1.', { width: -1 }],
+  ['shortSide must be at least its size of 56 pixels, which is cut out of it, not 40.', { shortSide: 40 }],
+  ['stream must be one of rgb, flow, not nothing.', { stream: undefined }],
+  ['flowPreset must be one of opencv, accurate, fast, not "slow".', { flowPreset: 'slow' }],
+  ['fps must be a number above 0 or "native", not 0.', { fps: 0 }],
+  ['frames must be 1, since it takes images, not 16.', { dimensions: 2 }],
+  ['dimensions must be 2 or 3, not 4.', { dimensions: 4 }],
+])('refuses a spec whose %s', (message, change) => {
   expect(() => checkSpec({ ...small, ...change }, 'x.safetensors')).toThrow(`x.safetensors: ${message}`);
+});
+
+test('a spec in JSON names its model by the id, as files do', () => {
+  const json = JSON.parse(JSON.stringify(small));
+  expect(json.architecture).toBe('inception-4');
+  expect(Object.keys(json)).toEqual(
+    'architecture stream channels classes width frames size shortSide dimensions flowBound flowPreset fps'.split(' '),
+  );
+  expect(parseSpec(json, 'x', MODELS)).toEqual(small);
+  const { frames: _, ...short } = json;
+  expect(() => parseSpec(short, 'x', MODELS)).toThrow(
+    'x: frames must be given and must be a whole number of at least 1.',
+  );
+  expect(() => parseSpec({ ...json, architecture: 'inception-5' }, 'x', MODELS)).toThrow(
+    'x: architecture must be one of i3d, inception-4, not "inception-5"; did you mean inception-4?',
+  );
+  expect(() => parseSpec('i3d', 'x', MODELS)).toThrow('x: architecture must be one of i3d, inception-4.');
 });

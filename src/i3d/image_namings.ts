@@ -8,14 +8,9 @@
  * its pixels lie up to one further up and left.
  */
 
-import { InputError } from '../core/errors.ts';
 import type { Shape } from '../core/tensor.ts';
-import { labelsFor } from '../models/labels.ts';
-import { matchTensors } from '../models/matching.ts';
-import { matchedParameters, type NamedNetwork, splitName, storedShapes } from '../models/naming.ts';
-import { LOGITS_LAYER } from './model.ts';
-import { checkStored, isModelFile, type Model, parseModelFile, type StoredModel } from './model_file.ts';
-import { type ModelSpec, modelSpec, specParameters } from './spec.ts';
+import { type Naming, splitName } from '../models/naming.ts';
+import { LOGITS_LAYER } from './graph.ts';
 
 const TORCHVISION_MODULES: Readonly<Record<string, string>> = {
   Mixed_3b: 'inception3a',
@@ -65,14 +60,8 @@ function asTorchvision(shape: Shape): readonly Shape[] {
   return height * width === 1 ? [full, [cout, cin]] : [full];
 }
 
-const NAMINGS = {
-  native: {
-    origin: 'this project',
-    theirs: (ours) => ours,
-    shapes: spatial,
-    channelsFirst: false,
-    ignored: /^optimizer\//,
-  },
+/** By what names 2D Inception-v1 is published. */
+export const IMAGE_NAMINGS = {
   torchvision: {
     origin: 'torchvision’s googlenet',
     theirs: (ours) => {
@@ -103,47 +92,4 @@ const NAMINGS = {
     channelsFirst: false,
     ignored: /\/(Momentum|RMSProp(_1)?|ExponentialMovingAverage)(_\d+)?$|^global_step$|(^|\/)AuxLogits\//,
   },
-} as const satisfies NamedNetwork<string>['namings'];
-
-type ImageNamingId = keyof typeof NAMINGS;
-
-const INCEPTION_V1: NamedNetwork<ImageNamingId> = {
-  name: '2D Inception-v1',
-  namings: NAMINGS,
-  parameters: (channels, classes) => specParameters(imageSpec(channels, classes)),
-  stem: 'Conv3d_1a_7x7/weights',
-  logits: `${LOGITS_LAYER}/weights`,
-};
-
-function imageSpec(channels: number, classes: number): ModelSpec {
-  const stream = channels === 2 ? 'flow' : 'rgb';
-  return modelSpec({ architecture: 'i3d', stream, channels, classes, dimensions: 2 });
-}
-
-/**
- * A 2D model: a model file with `dimensions: 2`, or Inception-v1 with the names of torchvision's `googlenet`, of TensorFlow-Slim,
- * or of the model here, under any prefix and beside other tensors.
- * @param source The file's name, for messages.
- * @returns The model, with a sentence about each thing in the file that was passed over and may have been meant.
- * @throws InputError when it is none of these, or something is missing, of another shape, or no finite number.
- */
-export function readImageModel(
-  { tensors, metadata }: StoredModel,
-  source = 'The checkpoint',
-): Model & { readonly warnings: readonly string[] } {
-  checkStored(tensors, metadata);
-  if (isModelFile(metadata)) {
-    const model = parseModelFile({ tensors, metadata }, source);
-    if (model.spec.dimensions === 2) return { ...model, warnings: [] };
-    throw new InputError(`${source} holds a 3D model; what is inflated is a 2D one.`);
-  }
-  const match = matchTensors(tensors, INCEPTION_V1, source);
-  const { channels, classes, warnings } = match;
-  const parameters = matchedParameters(tensors, INCEPTION_V1, match, source);
-  return { spec: imageSpec(channels, classes), classes: labelsFor(classes), parameters, warnings };
-}
-
-/** Names and shapes of 2D Inception-v1 in one of the namings. */
-export function imageCheckpointShapes(naming: ImageNamingId, channels: number, classes: number): Map<string, Shape> {
-  return storedShapes(NAMINGS[naming], INCEPTION_V1.parameters(channels, classes));
-}
+} as const satisfies Readonly<Record<string, Naming>>;

@@ -1,4 +1,4 @@
-/** @file One stream of I3D on a device, ready for clips of any size. */
+/** @file A network of any model on a device, ready for clips of any size. */
 
 import { checkOptionNames, checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
@@ -12,12 +12,12 @@ import { type CompileOptions, compile, compileKernels } from '../graph/compile.t
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
-import { type I3dInput, preprocessGeometry } from '../models/frames.ts';
-import { I3D_OUTPUTS, networkGraph, networkGraphOnFrames } from './model.ts';
-import { type ModelSpec, networkOf } from './spec.ts';
-import type { Window } from './windows.ts';
+import type { ModelSpec } from './definition.ts';
+import { type ClipInput, cutFrames } from './frames.ts';
+import { frameGraph, modelGraph, OUTPUTS } from './graph.ts';
+import { type Window, type WindowRequest, windowRule, windows } from './windows.ts';
 
-export interface I3dStreamOptions {
+export interface RecogniserOptions {
   /** How far kernels may trade accuracy for speed; `fast` where left out. */
   readonly accuracy?: Accuracy | undefined;
   /** Takes the first kernel whose name starts with this, where a layer has one: for research. */
@@ -26,27 +26,27 @@ export interface I3dStreamOptions {
   readonly tuning?: TuningTable | undefined;
 }
 
-/** A network with its parameters: a checkpoint (`readI3dCheckpoint`) or a model from a file (`parseModelFile`). */
-export interface StreamNetwork {
+/** A network with its parameters: published weights (`readWeights`) or a model from a file (`parseModelFile`). */
+export interface Network {
   readonly spec: ModelSpec;
   /** By the names of the graph's parameters. */
   readonly parameters: ReadonlyMap<string, FloatTensor>;
 }
 
-export interface I3dRunOptions {
+export interface RecogniserRunOptions {
   /** The caller leaves the clip's array as it is until the result is there, and it is not copied aside. Off where left out. */
   readonly borrow?: boolean;
 }
 
-export interface I3dResult {
+export interface Recognition {
   /** One per class; none of a network without a logits layer. */
   readonly logits: Float32Array;
-  /** The mean of the last layer before the classes; of I3D 1024 values. */
+  /** The mean of the last layer before the classes, such as I3D's 1024 values. */
   readonly features: Float32Array;
 }
 
-const compileOptions = ({ classes }: ModelSpec, { accuracy, kernel, tuning }: I3dStreamOptions): CompileOptions => ({
-  outputs: classes === 0 ? [I3D_OUTPUTS.features] : [I3D_OUTPUTS.logits, I3D_OUTPUTS.features],
+const compileOptions = ({ classes }: ModelSpec, { accuracy, kernel, tuning }: RecogniserOptions): CompileOptions => ({
+  outputs: classes === 0 ? [OUTPUTS.features] : [OUTPUTS.logits, OUTPUTS.features],
   ...(accuracy === undefined ? {} : { accuracy }),
   ...(kernel === undefined ? {} : { kernel }),
   ...(tuning === undefined ? {} : { tuning }),
@@ -56,11 +56,11 @@ const compileOptions = ({ classes }: ModelSpec, { accuracy, kernel, tuning }: I3
 const KEPT_PLANS = 2;
 
 /**
- * The weights of one stream on a device. Plans are compiled for the sizes that come and kept for the next clip; all of
+ * The weights of one network on a device. Plans are compiled for the sizes that come and kept for the next clip; all of
  * them share the weights. Calls start in their order; the next clip is uploaded while the device computes the one before, so
  * a caller who prepares clips meanwhile keeps it busy.
  */
-export class I3dStream {
+export class Recogniser {
   /** Milliseconds so far in which it compiled and in which at least one run was under way. */
   readonly spent = { compile: 0, run: 0 };
   private running = 0;
@@ -76,10 +76,10 @@ export class I3dStream {
   /** @throws InputError for an option that is not known or is no choice. */
   constructor(
     readonly gpu: Gpu,
-    readonly network: StreamNetwork,
-    options: I3dStreamOptions = {},
+    readonly network: Network,
+    options: RecogniserOptions = {},
   ) {
-    checkOptionNames('I3dStream', options, ['accuracy', 'kernel', 'tuning']);
+    checkOptionNames('Recogniser', options, ['accuracy', 'kernel', 'tuning']);
     this.parameters = new DeviceParameters(gpu, network.parameters);
     this.compileOptions = compileOptions(network.spec, options);
   }
@@ -92,18 +92,18 @@ export class I3dStream {
   static async compileAhead(
     gpu: Gpu,
     spec: ModelSpec,
-    input: Pick<I3dInput, 'dtype' | 'shape'>,
-    options: I3dStreamOptions = {},
+    input: Pick<ClipInput, 'dtype' | 'shape'>,
+    options: RecogniserOptions = {},
   ): Promise<void> {
-    await compileKernels(streamGraph(spec, input), gpu, compileOptions(spec, options));
+    await compileKernels(clipGraph(spec, input), gpu, compileOptions(spec, options));
   }
 
   /**
    * Logits of a clip, or of a window of it. The frames are taken before it returns: their array may be filled anew at once.
    * @throws InputError when the clip does not suit the network, or the network has no logits layer; GraphError, GpuOutOfMemoryError, DeviceLostError; DisposedError when
-   *   the stream or its device is disposed before the result is there.
+   *   the recogniser or its device is disposed before the result is there.
    */
-  async logits(clip: I3dInput, window?: Window, options?: I3dRunOptions): Promise<Float32Array> {
+  async logits(clip: ClipInput, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
     if (this.network.spec.classes === 0) {
       throw new InputError('These weights have no logits layer: they give features() and no logits.');
     }
@@ -111,16 +111,16 @@ export class I3dStream {
   }
 
   /** Features of a clip, or of a window of it. As `logits`. */
-  async features(clip: I3dInput, window?: Window, options?: I3dRunOptions): Promise<Float32Array> {
+  async features(clip: ClipInput, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
     return (await this.run(clip, window, options)).features;
   }
 
   /** Both at once. As `logits`. */
-  async run(clip: I3dInput, window?: Window, options: I3dRunOptions = {}): Promise<I3dResult> {
+  async run(clip: ClipInput, window?: Window, options: RecogniserRunOptions = {}): Promise<Recognition> {
     this.assertUsable();
-    checkOptionNames('I3dStream.run', options, ['borrow']);
+    checkOptionNames('Recogniser.run', options, ['borrow']);
     checkTensor('The clip', clip, ['u8', 'f32']);
-    const input = window ? cut(clip, window) : clip;
+    const input = window ? cutFrames(clip, window) : clip;
     const taken = options.borrow ? undefined : this.snapshots.copy(input);
     const turn = this.queue.then(() => this.start(taken?.tensor ?? input));
     this.queue = turn.catch(() => undefined);
@@ -134,15 +134,20 @@ export class I3dStream {
     }
   }
 
+  /** The windows of a clip of so many frames that this network takes. Throws as `windows` does. */
+  windows(total: number, request?: WindowRequest): Window[] {
+    return windows(total, windowRule(this.network.spec), request);
+  }
+
   /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
-  async plan(input: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+  async plan(input: Pick<ClipInput, 'dtype' | 'shape'>): Promise<Plan> {
     this.assertUsable();
     const turn = this.queue.then(() => this.planFor(input));
     this.queue = turn.catch(() => undefined);
     return turn;
   }
 
-  /** Frees what is the stream's own. Calls that are under way reject with DisposedError. */
+  /** Frees what is the recogniser's own. Calls that are under way reject with DisposedError. */
   dispose(): void {
     this.disposed = true;
     for (const plan of this.plans.values()) plan.dispose();
@@ -152,36 +157,36 @@ export class I3dStream {
 
   private assertUsable(): void {
     this.gpu.assertUsable();
-    if (this.disposed) throw new DisposedError('The stream was disposed; make another one of its weights.');
+    if (this.disposed) throw new DisposedError('The recogniser was disposed; make another one of its weights.');
   }
 
   /** Hands a clip to its plan; the object around the result keeps a caller's turn from lasting until it is there. */
-  private async start(input: I3dInput): Promise<{ readonly result: Promise<I3dResult> }> {
+  private async start(input: ClipInput): Promise<{ readonly result: Promise<Recognition> }> {
     const plan = await this.planFor(input);
     const result = this.execute(plan, input);
     result.catch(() => undefined);
     return { result };
   }
 
-  private async execute(plan: Plan, input: I3dInput): Promise<I3dResult> {
+  private async execute(plan: Plan, input: ClipInput): Promise<Recognition> {
     if (this.running++ === 0) this.busySince = performance.now();
     try {
       const batch = { ...input, shape: [1, ...input.shape] };
       const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch }, { borrow: true });
-      const logits = results[I3D_OUTPUTS.logits]?.data ?? new Float32Array(0);
-      return { logits, features: results[I3D_OUTPUTS.features]!.data };
+      const logits = results[OUTPUTS.logits]?.data ?? new Float32Array(0);
+      return { logits, features: results[OUTPUTS.features]!.data };
     } finally {
       if (--this.running === 0) this.spent.run += performance.now() - this.busySince;
     }
   }
 
-  private async planFor({ dtype, shape }: Pick<I3dInput, 'dtype' | 'shape'>): Promise<Plan> {
+  private async planFor({ dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>): Promise<Plan> {
     this.assertUsable();
     const key = `${dtype} ${formatShape(shape)}`;
     let plan = this.plans.get(key);
     if (plan) this.plans.delete(key);
     else {
-      const graph = streamGraph(this.network.spec, { dtype, shape });
+      const graph = clipGraph(this.network.spec, { dtype, shape });
       const start = performance.now();
       // Before the new one takes its memory.
       for (const [oldest, displaced] of this.plans) {
@@ -201,8 +206,8 @@ export class I3dStream {
 }
 
 /** @throws InputError when clips like this do not suit the network. */
-function streamGraph(spec: ModelSpec, { dtype, shape }: Pick<I3dInput, 'dtype' | 'shape'>): Graph {
-  const { channels, classes, shortSide, size: crop } = spec;
+function clipGraph(spec: ModelSpec, { dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>): Graph {
+  const { channels } = spec;
   const [frames = 0, height = 0, width = 0, depth] = shape;
   const wanted = dtype === 'u8' ? 3 : channels;
   if (shape.length !== 4 || depth !== wanted || channels !== wanted) {
@@ -210,23 +215,5 @@ function streamGraph(spec: ModelSpec, { dtype, shape }: Pick<I3dInput, 'dtype' |
       `These weights take clips T×H×W×${channels}${channels === 3 ? '' : ' (float32)'}; this one is ${dtype} ${formatShape(shape)}.`,
     );
   }
-  const size = { frames, height, width };
-  return dtype === 'u8'
-    ? networkGraphOnFrames(
-        networkOf(spec),
-        { ...size, classes },
-        preprocessGeometry(height, width, { shortSide, crop }),
-      )
-    : networkGraph(networkOf(spec), { ...size, channels, classes });
-}
-
-/** The frames of a window, without copying them. */
-function cut<Clip extends I3dInput>(clip: Clip, { start, frames }: Window): Clip {
-  const [total = 0, ...rest] = clip.shape;
-  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(frames);
-  if (!whole || start < 0 || frames < 1 || start + frames > total) {
-    throw new InputError(`Frames ${start} to ${start + frames - 1} were asked for; the clip has ${total}.`);
-  }
-  const size = rest.reduce((product, extent) => product * extent, 1);
-  return { ...clip, shape: [frames, ...rest], data: clip.data.subarray(start * size, (start + frames) * size) };
+  return (dtype === 'u8' ? frameGraph : modelGraph)(spec, { frames, height, width });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nextTurn, Slices } from '../../src/core/turns.ts';
+import { nextTurn, Slices } from '../../src/core/slices.ts';
 
 describe('Slices', () => {
   it('let the event loop turn once a slice of work is done, and not before', async () => {

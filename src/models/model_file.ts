@@ -18,8 +18,11 @@ import {
   sameShape,
 } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
-import { parameterValues } from '../models/values.ts';
-import { checkSpec, type ModelSpec, specParameters } from './spec.ts';
+import type { ModelSpec } from './definition.ts';
+import { modelParameters } from './parameters.ts';
+import type { ModelRegistry } from './registry.ts';
+import { checkSpec, parseSpec } from './spec.ts';
+import { parameterValues } from './values.ts';
 
 export interface Model {
   readonly spec: ModelSpec;
@@ -66,9 +69,10 @@ export function isModelFile(metadata: Readonly<Record<string, string>>): boolean
 /**
  * The model in a file.
  * @param source The file's name, for messages.
+ * @param models Those that the file may hold.
  * @throws InputError that names what is missing, left over, of another shape or no spec.
  */
-export function parseModelFile({ tensors, metadata }: StoredModel, source = 'The file'): Model {
+export function parseModelFile({ tensors, metadata }: StoredModel, source: string, models: ModelRegistry): Model {
   checkStored(tensors, metadata);
   const { [SPEC_KEY]: specText, [CLASSES_KEY]: classesText, ...notes } = metadata;
   if (specText === undefined) {
@@ -76,9 +80,9 @@ export function parseModelFile({ tensors, metadata }: StoredModel, source = 'The
       `${source} does not say which model it holds: its metadata have no ${SPEC_KEY}; give a file that i3d train wrote.`,
     );
   }
-  const spec = checkSpec(parseJson(specText, SPEC_KEY, source), source);
+  const spec = parseSpec(parseJson(specText, SPEC_KEY, source), source, models);
   const classes = checkClasses(parseJson(classesText ?? '', CLASSES_KEY, source), spec, source);
-  return { spec, classes, parameters: checkParameters(tensors, specParameters(spec), source), notes };
+  return { spec, classes, parameters: checkParameters(tensors, modelParameters(spec), source), notes };
 }
 
 /**
@@ -96,7 +100,7 @@ export function modelFileContents(
   const checked = checkSpec(spec, 'The model');
   checkClasses(classes, checked, 'The model');
   const tensors: StateDict = new Map();
-  for (const [name, tensor] of checkParameters(parameters, specParameters(checked), 'The model')) {
+  for (const [name, tensor] of checkParameters(parameters, modelParameters(checked), 'The model')) {
     tensors.set(name, dtype === 'f16' && tensor.shape.length > 1 ? toHalf(tensor, name) : tensor);
   }
   return {

@@ -1,11 +1,16 @@
 import { describe, expect, it, test } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
 import { type FloatTensor, floatTensor, type StateDict, sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
-import { imageCheckpointShapes, readImageModel } from '../../src/i3d/image_checkpoint.ts';
-import { inflateKernel, inflateModel } from '../../src/i3d/inflate.ts';
-import { type Model, modelFileContents } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
-import { freeClipLength, freeFrames, TOLERANCE, verifyInflation } from '../../src/i3d/verify.ts';
+import { I3D } from '../../src/i3d/i3d.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
+import type { ModelDefinition } from '../../src/models/definition.ts';
+import { inflateKernel, inflateModel } from '../../src/models/inflate.ts';
+import { type Model, modelFileContents } from '../../src/models/model_file.ts';
+import { initialParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
+import { freeClipLength, freeFrames, TOLERANCE, verifyInflation } from '../../src/models/verify.ts';
+import { imageWeightShapes, readImageModel } from '../../src/models/weights.ts';
 import { fill } from '../formula.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
@@ -34,7 +39,7 @@ describe('inflateKernel', () => {
 /** A checkpoint in one of the namings, by the formula. */
 function checkpoint(naming: 'native' | 'torchvision' | 'slim', classes: number): Map<string, FloatTensor> {
   return new Map(
-    [...imageCheckpointShapes(naming, 3, classes)].map(([name, shape]) => {
+    [...imageWeightShapes(I3D, naming, 3, classes)].map(([name, shape]) => {
       const values = fill(name, sizeOf(shape));
       return [name, floatTensor(shape, /var/.test(name) ? values.map(Math.abs) : values)];
     }),
@@ -52,8 +57,8 @@ describe('readImageModel', () => {
     tensors.set('conv1.bn.num_batches_tracked', { dtype: 'i64', shape: [], data: new BigInt64Array(1) });
     tensors.set('aux1.fc2.weight', floatTensor([1], [0]));
     tensors.set('projection.weight', floatTensor([2], [0, 1]));
-    const { spec, parameters, classes, warnings } = readImageModel(bare(tensors), 'googlenet.pt');
-    expect(spec).toMatchObject({ architecture: 'i3d', dimensions: 2, channels: 3, classes: 1000, frames: 1 });
+    const { spec, parameters, classes, warnings } = readImageModel(bare(tensors), 'googlenet.pt', MODELS);
+    expect(spec).toMatchObject({ architecture: I3D, dimensions: 2, channels: 3, classes: 1000, frames: 1 });
     expect(classes[3]).toBe('class 3');
     expect(warnings).toEqual([
       'googlenet.pt has a tensor that 2D Inception-v1 has no place for (projection.weight); it is left out.',
@@ -73,7 +78,7 @@ describe('readImageModel', () => {
     tensors.set('global_step', { dtype: 'i64', shape: [], data: new BigInt64Array(1) });
     const stem = tensors.get('InceptionV1/InceptionV1/Conv2d_1a_7x7/weights')!;
     expect(stem.shape).toEqual([7, 7, 3, 64]);
-    const { spec, parameters } = readImageModel(bare(tensors), 'inception_v1.ckpt');
+    const { spec, parameters } = readImageModel(bare(tensors), 'inception_v1.ckpt', MODELS);
     expect(spec.classes).toBe(1001);
     expect(parameters.get('Conv3d_1a_7x7/weights')!.data).toEqual(stem.data);
     expect(parameters.get('Mixed_5b/Branch_2/Conv3d_0b_3x3/weights')!.data).toEqual(
@@ -84,7 +89,7 @@ describe('readImageModel', () => {
 
   it('reads its own names, with four axes or five, and model files', () => {
     const tensors = checkpoint('native', 5);
-    const five = readImageModel(bare(tensors), 'x');
+    const five = readImageModel(bare(tensors), 'x', MODELS);
     const flat = new Map(
       [...tensors].map(([name, { shape, data }]) => [
         name,
@@ -93,24 +98,24 @@ describe('readImageModel', () => {
     );
     const same = ({ spec, parameters }: Model) =>
       spec.classes === 5 && [...five.parameters].every(([name, { data }]) => parameters.get(name)!.data === data);
-    expect(same(readImageModel(bare(flat), 'x'))).toBe(true);
-    expect(same(readImageModel(modelFileContents(five), 'x'))).toBe(true);
-    expect(() => readImageModel(modelFileContents(inflateModel(five)), 'x.safetensors')).toThrow(
+    expect(same(readImageModel(bare(flat), 'x', MODELS))).toBe(true);
+    expect(same(readImageModel(modelFileContents(five), 'x', MODELS))).toBe(true);
+    expect(() => readImageModel(modelFileContents(inflateModel(five)), 'x.safetensors', MODELS)).toThrow(
       'x.safetensors holds a 3D model; what is inflated is a 2D one.',
     );
   });
 
   it('says what is wrong', () => {
     const tensors: StateDict = checkpoint('torchvision', 5);
-    expect(() => readImageModel(bare(new Map()), 'x.pt')).toThrow(
+    expect(() => readImageModel(bare(new Map()), 'x.pt', MODELS)).toThrow(
       'x.pt does not hold 2D Inception-v1 weights: it has no name such as',
     );
     tensors.set('inception3a.branch3.1.conv.weight', floatTensor([32, 16, 5, 5], new Float32Array(12800)));
-    expect(() => readImageModel(bare(tensors), 'x.pt')).toThrow(
+    expect(() => readImageModel(bare(tensors), 'x.pt', MODELS)).toThrow(
       'inception3a.branch3.1.conv.weight has shape 32×16×5×5; 2D Inception-v1 wants 32×16×3×3.',
     );
     tensors.delete('inception3a.branch3.1.conv.weight');
-    expect(() => readImageModel(bare(tensors), 'x.pt')).toThrow(
+    expect(() => readImageModel(bare(tensors), 'x.pt', MODELS)).toThrow(
       /has no tensor inception3a\.branch3\.1\.conv\.weight, which/,
     );
   });
@@ -141,7 +146,7 @@ test('the frames that no padding has reached', () => {
 });
 
 /** A 2D model whose batch norms do something. */
-function imageModel(architecture: 'i3d' | 'inception-4', width: number): Model {
+function imageModel(architecture: ModelDefinition, width: number): Model {
   const spec = modelSpec({ architecture, stream: 'rgb', classes: 7, width, dimensions: 2 });
   const parameters = new Map(initialParameters(spec, 3));
   for (const [name, { shape }] of parameters) {
@@ -156,8 +161,8 @@ describe('verifyInflation', () => {
   const image = formulaTensor('image', [40, 40, 3]);
 
   it.each([
-    ['i3d', 0.25, 112],
-    ['inception-4', 0.25, 40],
+    [I3D, 0.25, 112],
+    [INCEPTION_4, 0.25, 40],
   ] as const)('%s: every layer agrees where no padding has reached', async (architecture, width, frames) => {
     const flat = imageModel(architecture, width);
     const inflated = inflateModel(flat);
@@ -171,7 +176,7 @@ describe('verifyInflation', () => {
   });
 
   it('finds the first layer with a kernel of a wrong scale, or not the same at every frame, or NaN', async () => {
-    const flat = imageModel('inception-4', 0.1);
+    const flat = imageModel(INCEPTION_4, 0.1);
     const inflated = inflateModel(flat);
     const layer = 'Mixed_3c/Branch_1/Conv3d_0b_3x3';
     const { shape, data } = inflated.parameters.get(`${layer}/weights`)!;
@@ -192,9 +197,9 @@ describe('verifyInflation', () => {
   });
 
   it('refuses networks that do not belong together', async () => {
-    const flat = imageModel('inception-4', 0.1);
+    const flat = imageModel(INCEPTION_4, 0.1);
     const inflated = inflateModel(flat);
-    const other = inflateModel(imageModel('inception-4', 0.25));
+    const other = inflateModel(imageModel(INCEPTION_4, 0.25));
     await expect(verifyInflation(gpu(), flat, other, image)).rejects.toThrow('width is 0.1 in 2D and 0.25 in 3D');
     await expect(verifyInflation(gpu(), inflated, flat, image)).rejects.toThrow('takes a 2D network and the 3D one');
     expect(() => inflateModel(inflated)).toThrow('Only a 2D model can be inflated');

@@ -1,11 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
 import { halfToFloat } from '../../src/core/half.ts';
 import { floatTensor, type StateDict } from '../../src/core/tensor.ts';
-import { type Model, modelFileContents, parseModelFile } from '../../src/i3d/model_file.ts';
-import { initialParameters, modelSpec } from '../../src/i3d/spec.ts';
+import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { saveSafetensors } from '../../src/io/weights.ts';
+import { type Model, modelFileContents, parseModelFile } from '../../src/models/model_file.ts';
+import { initialParameters } from '../../src/models/parameters.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import { encodeModelFile, readModelFile, readModels, saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 
@@ -13,7 +16,7 @@ const folder = testFolder('i3d-models-');
 const at = (name: string): string => join(folder, name);
 
 const make = (stream: 'rgb' | 'flow', classes: readonly string[] = ['jump', 'run']): Model => {
-  const spec = modelSpec({ architecture: 'inception-4', stream, classes: classes.length, width: 0.1 });
+  const spec = modelSpec({ architecture: INCEPTION_4, stream, classes: classes.length, width: 0.1 });
   return { spec, classes, parameters: initialParameters(spec, 1), notes: { command: 'i3d train' } };
 };
 
@@ -31,7 +34,7 @@ test('float16 halves the weights and keeps the vectors', async () => {
   const stored = tensors.get('Conv3d_1a_7x7/weights')!;
   expect(stored.dtype).toBe('f16');
   expect(tensors.get('Conv3d_1a_7x7/gamma')!.dtype).toBe('f32');
-  const { parameters } = parseModelFile({ tensors, metadata }, 'x');
+  const { parameters } = parseModelFile({ tensors, metadata }, 'x', MODELS);
   expect(parameters.get('Conv3d_1a_7x7/weights')!.data[5]).toBe(halfToFloat(stored.data[5] as number));
 });
 
@@ -55,7 +58,7 @@ describe('refuses', () => {
   const broken = (change: (tensors: StateDict, metadata: Record<string, string>) => void) => () => {
     const { tensors, metadata } = modelFileContents(make('rgb'));
     change(tensors, metadata);
-    parseModelFile({ tensors, metadata }, 'x.safetensors');
+    parseModelFile({ tensors, metadata }, 'x.safetensors', MODELS);
   };
   test.each<[string, (tensors: StateDict, metadata: Record<string, string>) => void, RegExp]>([
     ['no spec', (_, m) => delete m.i3d, /^x\.safetensors does not say which model it holds/],

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { windows } from '../../src/i3d/windows.ts';
 import { preprocessGeometry } from '../../src/models/frames.ts';
+import { type WindowRequest, type WindowRule, windows } from '../../src/models/windows.ts';
 
-const spans = (...args: Parameters<typeof windows>) => windows(...args).map(({ start, frames }) => [start, frames]);
+/** What I3D takes. */
+const RULE = { size: 64, minimum: 9, name: 'I3D' };
+const FRAMES = { shortSide: 256, crop: 224 };
+const spans = (total: number, request?: WindowRequest, rule: WindowRule = RULE) =>
+  windows(total, rule, request).map(({ start, frames }) => [start, frames]);
 
 describe('windows', () => {
   test('cover the clip; the last one is aligned to the end', () => {
@@ -20,7 +24,7 @@ describe('windows', () => {
       [74, 64],
       [136, 64],
     ]);
-    expect(spans(40, { size: 16 })).toEqual([
+    expect(spans(40, {}, { size: 16 })).toEqual([
       [0, 16],
       [16, 16],
       [24, 16],
@@ -38,7 +42,7 @@ describe('windows', () => {
   });
 
   test.each([
-    [79, { frames: 0 }, 'at least 9, the shortest clip that fits'],
+    [79, { frames: 0 }, 'at least 9, the shortest clip that I3D takes, not 0.'],
     [79, { frames: 3 }, 'not 3.'],
     [79, { frames: -16 }, 'not -16.'],
     [79, { frames: 16.5 }, 'not 16.5.'],
@@ -52,7 +56,7 @@ describe('windows', () => {
     [79, { frames: 64, start: 20 }, 'A window of 64 frames was asked for, but the clip has 79 frames, 59 of them'],
     [10, { frames: 16 }, 'A window of 16 frames was asked for, but the clip has 10 frames.'],
   ])('of %i frames, %o: a clear error', (total, request, message) => {
-    expect(() => windows(total, request)).toThrow(message);
+    expect(() => windows(total, RULE, request)).toThrow(message);
   });
 });
 
@@ -64,7 +68,7 @@ describe('preprocessGeometry', () => {
     [64, 64, { height: 256, width: 256 }, { top: 16, left: 16 }],
     [224, 320, { height: 256, width: 365 }, { top: 16, left: 70 }],
   ])('%i×%i: shorter side 256, middle 224', (height, width, resized, corner) => {
-    expect(preprocessGeometry(height, width)).toEqual({
+    expect(preprocessGeometry(height, width, FRAMES)).toEqual({
       resized,
       crop: { ...corner, height: 224, width: 224 },
       scale: 2 / 255,
@@ -73,13 +77,15 @@ describe('preprocessGeometry', () => {
   });
 
   test('224×224 stays as it is', () => {
-    expect(preprocessGeometry(224, 224)).toMatchObject({
+    expect(preprocessGeometry(224, 224, FRAMES)).toMatchObject({
       resized: { height: 224, width: 224 },
       crop: { top: 0, left: 0, height: 224, width: 224 },
     });
   });
 
   test('a crop that does not fit', () => {
-    expect(() => preprocessGeometry(300, 300, { shortSide: 200 })).toThrow('A crop of 224 pixels does not fit');
+    expect(() => preprocessGeometry(300, 300, { ...FRAMES, shortSide: 200 })).toThrow(
+      'A crop of 224 pixels does not fit',
+    );
   });
 });

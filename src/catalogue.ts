@@ -1,0 +1,14 @@
+/** @file The models that come with the package: one line each. */
+
+import { I3D } from './i3d/i3d.ts';
+import { INCEPTION_4 } from './i3d/inception4.ts';
+import type { ModelSpec } from './models/definition.ts';
+import { ModelRegistry } from './models/registry.ts';
+
+export const MODELS = new ModelRegistry([
+  I3D, //
+  INCEPTION_4,
+]);
+
+/** What training begins with where nothing is asked for: enough for tens of classes, and trained on a processor in minutes. */
+export const SMALL_MODEL = { architecture: INCEPTION_4, width: 0.25 } as const satisfies Partial<ModelSpec>;

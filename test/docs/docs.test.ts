@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { publicApi } from './api.ts';
+import { GENERATED } from './generated.ts';
+import { operatorRows } from './operators.ts';
+import { ROOT } from './program.ts';
+
+describe('what npm run docs writes', () => {
+  it.each(Object.keys(GENERATED).map((path) => relative(ROOT, path)))('%s is up to date', (path) => {
+    const advice = `${path} is out of date. If the change was meant: npm run docs, and a line in CHANGELOG.md where users see it`;
+    expect(GENERATED[ROOT + path]!(), advice).toBe(readFileSync(ROOT + path, 'utf8'));
+  });
+});
+
+describe('the public API', () => {
+  it('of i3d-webgpu is also to be had from i3d-webgpu/node', () => {
+    expect(publicApi().missing, 'missing in src/node.ts, or something else there').toEqual([]);
+  });
+
+  it('names no type that users cannot import', () => {
+    expect(Object.fromEntries(publicApi().unnamed), 'types, with an export that names each').toEqual({});
+  });
+});
+
+describe('an operator', () => {
+  it('says above its definition what it takes and computes', () => {
+    const silent = operatorRows().filter(({ description }) => description === '');
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+});
