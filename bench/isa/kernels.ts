@@ -9,7 +9,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { trainingGraph } from '../../src/graph/training.ts';
-import { I3D_OUTPUTS } from '../../src/i3d/model.ts';
+import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
 import { modelGraph } from '../i3d.ts';
 
 /** One dispatch of a kernel. */
