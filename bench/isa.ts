@@ -4,6 +4,7 @@
  */
 
 import { type CompiledKernel, compileKernels } from './isa/compile.ts';
+import { estimateDispatch, fmaPeak, GPUS, type Limit } from './isa/estimate.ts';
 import { digits, percent, print, table, writeJson } from './report.ts';
 
 export interface IsaOptions {
@@ -40,17 +41,68 @@ export interface IsaRow {
   readonly dispatches: number;
 }
 
+/** A dispatch, by the model of isa/estimate.ts. */
+export interface IsaLayer {
+  readonly where: string;
+  readonly node: string;
+  readonly kernel: string;
+  readonly family: string;
+  readonly us: number;
+  readonly limit: Limit;
+  /** Of the node, as the direct algorithm counts; the first of its dispatches has all of them. */
+  readonly flops: number;
+}
+
 /** @throws InputError where the adapter is none of RADV's, or no kernel is called so. */
 export async function benchIsa({ families, kernel, json, experimental }: IsaOptions): Promise<IsaRow[]> {
   const rows: IsaRow[] = [];
+  const layers: IsaLayer[] = [];
   for (const wanted of families.length > 0 ? families : [undefined]) {
     const { family, kernels } = await compileKernels(kernel, wanted, experimental ? ['--experimental'] : []);
     rows.push(...kernels.map((entry) => rowOf(entry, family)));
+    layers.push(...kernels.flatMap((entry) => layersOf(entry, family)));
   }
   print(report(rows));
-  await writeJson(json, rows);
+  if (layers.length > 0) print(`\n${networks(layers)}`);
+  await writeJson(json, { kernels: rows, layers });
   return rows;
 }
+
+function layersOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaLayer[] {
+  const gpu = GPUS[family];
+  if (!gpu) return [];
+  return uses.flatMap(({ work, where, node, flops }) =>
+    work ? [{ where, node, kernel, family, flops, ...estimateDispatch(shader, kernel, work, gpu) }] : [],
+  );
+}
+
+/** A line for each network: its time, the share of the multiply-adds' peak, and how much of the time is bound by what. */
+function networks(layers: readonly IsaLayer[]): string {
+  const groups = new Map<string, IsaLayer[]>();
+  for (const layer of layers) {
+    const key = `${layer.family}\t${layer.where}`;
+    groups.set(key, [...(groups.get(key) ?? []), layer]);
+  }
+  const lines = [...groups].map(([key, group]) => {
+    const [family, where] = key.split('\t') as [string, string];
+    const [us, flops] = [total(group, 'us'), total(group, 'flops')];
+    const bound = (limit: Limit): string =>
+      percent(
+        total(
+          group.filter((layer) => layer.limit === limit),
+          'us',
+        ) / us,
+      );
+    const share = flops / us / 1000 / fmaPeak(GPUS[family]!);
+    return [where, GPUS[family]!.name, digits(us / 1000), percent(share), ...LIMITS.map(bound)];
+  });
+  return table(['estimated', 'GPU', 'ms', 'of FMA', ...LIMITS], lines, 2);
+}
+
+const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few workgroups'];
+
+const total = (layers: readonly IsaLayer[], key: 'us' | 'flops'): number =>
+  layers.reduce((sum, layer) => sum + layer[key], 0);
 
 function rowOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaRow {
   const { statistics, hot, lanes } = shader;

@@ -10,6 +10,7 @@ import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { trainingGraph } from '../../src/graph/training.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
+import type { Work } from '../../src/kernels/shared/work.ts';
 import { modelGraph } from '../i3d.ts';
 
 /** One dispatch of a kernel. */
@@ -20,7 +21,9 @@ export interface Use {
   /** The candidate that the dispatch belongs to. */
   readonly candidate: string;
   readonly workgroups: Workgroups;
-  /** Of the node, as the direct algorithm counts; 0 where nobody counts. */
+  /** Missing where nobody counts. */
+  readonly work?: Work;
+  /** Of the node, as the direct algorithm counts, said once for all its dispatches. */
   readonly flops: number;
 }
 
@@ -52,8 +55,11 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
       const { node } = entry;
       const types = (values: readonly number[]) => values.map((value) => prepared.values[value]!.type);
       const { flops } = node.operator.cost(node.attributes, types(node.inputs), types(node.outputs));
-      for (const { kernel } of candidate.lower())
-        add(kernel, { where, node: node.name, candidate: candidate.name, flops });
+      candidate.lower().forEach(({ kernel }, i) => {
+        const work = candidate.work?.[i];
+        const use = { where, node: node.name, candidate: candidate.name, flops: i === 0 ? flops : 0 };
+        add(kernel, work ? { ...use, work } : use);
+      });
     }
   };
   for (const frames of FRAMES) {

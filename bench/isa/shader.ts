@@ -133,11 +133,14 @@ const within = ({ from, to }: Loop, at: number): boolean => from <= at && at < t
 const tightest = (loops: readonly Loop[]): Loop | undefined =>
   [...loops].sort((a, b) => a.to - a.from - (b.to - b.from))[0];
 
+/** A loop with fewer is no product. */
+const FEW_FMAS = 16;
+
 function hottest(code: readonly Instruction[], loops: readonly Loop[]): Loop | undefined {
   const fmas = (loop: Loop): number => mixOf(code.slice(loop.from, loop.to)).fma;
   const innermost = loops.filter((loop) => !loops.some((other) => other !== loop && contains(loop, other)));
   const best = innermost.map((loop) => ({ loop, fma: fmas(loop) })).sort((a, b) => b.fma - a.fma)[0];
-  return best && best.fma > 0 ? best.loop : undefined;
+  return best && best.fma >= FEW_FMAS ? best.loop : undefined;
 }
 
 const ZERO: InstructionMix = {
