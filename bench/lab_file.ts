@@ -58,7 +58,7 @@ export function parseLabFile(text: string, path: string): LabVariant[] {
           ...(enable ? { enable } : {}),
           body: [
             PIXEL_FUNCTIONS,
-            storeFunction(problem.outputs),
+            storeFunction(problem),
             ...entries.map(([name, value]) => `const ${name} = ${value}u;`),
             text,
           ].join('\n'),

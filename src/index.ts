@@ -61,6 +61,7 @@ export {
 } from './gpu/errors.ts';
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
+export type { ChosenBy } from './graph/choose.ts';
 export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
@@ -68,13 +69,6 @@ export { DeviceParameters } from './graph/parameters.ts';
 export type { Activations } from './graph/passes/half_activations.ts';
 export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
 export { DeviceState } from './graph/state.ts';
-export {
-  type OptimiserOptions,
-  TRAINING_INPUTS,
-  TRAINING_OUTPUTS,
-  type TrainingOptions,
-  trainingGraph,
-} from './graph/training.ts';
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
 export { type NamingId, readI3dCheckpoint } from './i3d/checkpoint.ts';
 export { I3D, I3D_OUTPUTS, type I3dOptions, i3dGraph, i3dGraphOnFrames } from './i3d/i3d.ts';
@@ -90,6 +84,7 @@ export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 // Operators and kernels of one's own.
 export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
+export type { BinaryName, UnaryName } from './kernels/pointwise/functions.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
 export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
@@ -106,6 +101,14 @@ export {
   struct,
   texels,
 } from './kernels/shared/wgsl.ts';
+export {
+  type Arithmetic,
+  type Product,
+  type ProductTile,
+  productWork,
+  streamWork,
+  type Work,
+} from './kernels/shared/work.ts';
 // Models.
 export {
   type BuildOptions,
@@ -157,6 +160,7 @@ export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts'
 export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
 export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
 export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';
+export type { ConsideredKernel } from './ops/estimate.ts';
 export {
   type Argument,
   type Candidate,
@@ -173,6 +177,7 @@ export {
   output as fromOutput,
   type Preparation,
   pointwiseCost,
+  type Surcharge,
   single as singleDispatch,
   storedBytes,
   type TensorType,
@@ -181,3 +186,10 @@ export {
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/window.ts';
+export {
+  type OptimiserOptions,
+  TRAINING_INPUTS,
+  TRAINING_OUTPUTS,
+  type TrainingOptions,
+  trainingGraph,
+} from './train/run/step_graph.ts';

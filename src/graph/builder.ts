@@ -4,20 +4,22 @@ import { checkChoice, checkOptionNames, checkShape, describeValue } from '../cor
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
+import type { BinaryName, UnaryName } from '../kernels/pointwise/functions.ts';
 import { batchNorm } from '../ops/batch_norm.ts';
+import { binary } from '../ops/binary.ts';
 import { broadcast } from '../ops/broadcast.ts';
 import { concat } from '../ops/concat.ts';
 import { conv3d } from '../ops/conv3d/conv3d.ts';
 import { dropout, saltOf } from '../ops/dropout.ts';
 import { linear } from '../ops/linear.ts';
 import { expectOperator, f32, type Operator, type TensorType } from '../ops/operator.ts';
-import { add, relu } from '../ops/pointwise.ts';
 import { pool3d } from '../ops/pool3d.ts';
 import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
 import { reshape } from '../ops/reshape.ts';
 import { type PadAttributes, pad, type ShiftAttributes, type SliceAttributes, shift, slice } from '../ops/slice.ts';
 import { softmax } from '../ops/softmax.ts';
 import { transpose } from '../ops/transpose.ts';
+import { unary } from '../ops/unary.ts';
 import type { Padding } from '../ops/window.ts';
 import { type Graph, graphChecked, type Node, type Value, type ValueId } from './graph.ts';
 
@@ -112,12 +114,40 @@ export class GraphBuilder {
     return this.add(batchNorm, name, { epsilon, activation: 'none' }, [x, gamma, beta, mean, variance])[0]!;
   }
 
+  /** A function of each element, such as `swish`: a row of the table in src/kernels/pointwise/functions.ts. */
+  unary(name: string, fn: UnaryName, x: ValueId): ValueId {
+    return this.add(unary, name, { fn }, [x])[0]!;
+  }
+
+  /** A function of two elements at a time, such as `mul`. Axes match from the last one on, as in NumPy; those of 1 are repeated. */
+  binary(name: string, fn: BinaryName, a: ValueId, b: ValueId): ValueId {
+    return this.add(binary, name, { fn, activation: 'none' }, [a, b])[0]!;
+  }
+
   relu(name: string, x: ValueId): ValueId {
-    return this.add(relu, name, {}, [x])[0]!;
+    return this.unary(name, 'relu', x);
+  }
+
+  sigmoid(name: string, x: ValueId): ValueId {
+    return this.unary(name, 'sigmoid', x);
+  }
+
+  /** x · sigmoid(x), which PyTorch calls SiLU. */
+  swish(name: string, x: ValueId): ValueId {
+    return this.unary(name, 'swish', x);
+  }
+
+  /** x times the share of a normal distribution below x: PyTorch's default. */
+  gelu(name: string, x: ValueId): ValueId {
+    return this.unary(name, 'gelu', x);
   }
 
   sum(name: string, a: ValueId, b: ValueId): ValueId {
-    return this.add(add, name, { activation: 'none' }, [a, b])[0]!;
+    return this.binary(name, 'add', a, b);
+  }
+
+  mul(name: string, a: ValueId, b: ValueId): ValueId {
+    return this.binary(name, 'mul', a, b);
   }
 
   /** x …×Cin, weights Cin×Cout. */

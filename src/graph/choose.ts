@@ -99,19 +99,36 @@ export function allowedCandidates({ candidates }: ChoiceNode, accuracy: Accuracy
   return candidates.filter((candidate) => ACCURACY_ORDER.indexOf(candidate.accuracy) <= limit);
 }
 
+/**
+ * Why a candidate was taken: it was asked for by `name` (the option `kernel`); it was the fastest when `tuning` on this device, in so
+ * many milliseconds; a `table` that comes with the package has it, measured on what it says; or it has the best `estimate`.
+ */
+export type ChosenBy =
+  | { readonly by: 'name' }
+  | { readonly by: 'tuning'; readonly ms: number }
+  | { readonly by: 'table'; readonly measured: string }
+  | { readonly by: 'estimate' };
+
+export interface Choice {
+  readonly candidate: Candidate;
+  readonly chosenBy: ChosenBy;
+}
+
 /** Forced, else tuned here, else tuned elsewhere, else the best guess. */
-export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, options: ChoiceOptions): Candidate {
+export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, options: ChoiceOptions): Choice {
   const { accuracy = 'fast', kernel, tuning, tables = SHIPPED_TABLES } = options;
   const allowed = allowedCandidates(entry, accuracy);
   const forced = kernel === undefined ? undefined : entry.candidates.find(({ name }) => name.startsWith(kernel));
-  if (forced) return forced;
+  if (forced) return { candidate: forced, chosenBy: { by: 'name' } };
   if (tuning && allowed.length > 1) {
     const record = tuning[tuningKey(entry, allowed, profile)];
     const tuned = record && allowed.find(({ name }) => name === record.candidate);
-    if (tuned) return tuned;
+    if (tuned) return { candidate: tuned, chosenBy: { by: 'tuning', ms: record.ms } };
   }
-  const shipped = tables.find((table) => isAbout(table, profile))?.choices[accuracy]?.[tableKey(entry)];
-  return allowed.find(({ name }) => name === shipped) ?? allowed[0]!;
+  const table = tables.find((one) => isAbout(one, profile));
+  const shipped = allowed.find(({ name }) => name === table?.choices[accuracy]?.[tableKey(entry)]);
+  if (table && shipped) return { candidate: shipped, chosenBy: { by: 'table', measured: table.measured } };
+  return { candidate: allowed[0]!, chosenBy: { by: 'estimate' } };
 }
 
 /** What a node computes, the same on any device: the key of a shipped table. */

@@ -9,10 +9,13 @@ import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
 import type { Resource } from '../gpu/resource.ts';
 import { warmUp } from '../gpu/warmup.ts';
-import { type Argument, type Candidate, constantsOf, type LoweredDispatch } from '../ops/operator.ts';
+import { type ConsideredKernel, consideredKernels } from '../ops/estimate.ts';
+import { type Argument, constantsOf, type LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
 import {
   activationsOf,
+  allowedCandidates,
+  type Choice,
   type ChoiceNode,
   type ChoiceOptions,
   checkKernel,
@@ -31,8 +34,8 @@ export interface CompileOptions extends ChoiceOptions, Omit<PassOptions, 'activa
   readonly state?: DeviceState;
 }
 
-interface LoweredNode extends ChoiceNode {
-  readonly candidate: Candidate;
+interface LoweredNode extends ChoiceNode, Choice {
+  readonly considered: readonly ConsideredKernel[];
   readonly dispatches: readonly LoweredDispatch[];
 }
 
@@ -140,8 +143,9 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
   checkKernel(entries, options.kernel);
   const lowered: LoweredNode[] = [];
   for (const entry of entries) {
-    const candidate = chooseCandidate(entry, profile, options);
-    lowered.push({ ...entry, candidate, dispatches: candidate.lower() });
+    const choice = chooseCandidate(entry, profile, options);
+    const considered = consideredKernels(allowedCandidates(entry, options.accuracy), profile);
+    lowered.push({ ...entry, ...choice, considered, dispatches: choice.candidate.lower() });
     await slices.pause();
   }
   return { prepared, storage, lowered };
@@ -169,7 +173,7 @@ function checkStates(graph: Graph, state: DeviceState | undefined): void {
 function describe(
   graph: Graph,
   known: ReadonlySet<ValueId>,
-  { node, candidate, dispatches, operands }: LoweredNode,
+  { node, candidate, chosenBy, considered, dispatches, operands }: LoweredNode,
   firstDispatch: number,
 ): PlanRow {
   const types = (values: readonly ValueId[]) => values.map((value) => graph.values[value]!.type);
@@ -177,6 +181,8 @@ function describe(
     node: node.name,
     op: node.operator.type,
     kernel: candidate.name,
+    chosenBy,
+    considered,
     firstDispatch,
     dispatches: dispatches.length,
     workgroups: dispatches.map(({ kernel }) => kernel.workgroups),

@@ -16,8 +16,10 @@ import { BufferUsage } from '../gpu/usage.ts';
 import { viewOf } from '../kernels/shared/layout.ts';
 import { padInto, unpad } from '../kernels/shared/stored.ts';
 import type { View } from '../kernels/shared/view.ts';
+import type { ConsideredKernel } from '../ops/estimate.ts';
 import { storedBytes, type TensorType } from '../ops/operator.ts';
 import type { PlanBuffers } from './buffers.ts';
+import type { ChosenBy } from './choose.ts';
 import { type Graph, graphChecked } from './graph.ts';
 import type { DeviceParameters } from './parameters.ts';
 import type { StorageMap } from './storage.ts';
@@ -28,6 +30,9 @@ export interface PlanRow {
   readonly op: string;
   /** The candidate that was chosen. */
   readonly kernel: string;
+  readonly chosenBy: ChosenBy;
+  /** What else was within the accuracy class, and itself: best estimate first. */
+  readonly considered: readonly ConsideredKernel[];
   readonly firstDispatch: number;
   readonly dispatches: number;
   readonly workgroups: readonly Workgroups[];

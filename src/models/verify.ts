@@ -19,8 +19,8 @@ import { type Graph, isOp, type Node, type ValueId } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { conv3d } from '../ops/conv3d/conv3d.ts';
-import { relu } from '../ops/pointwise.ts';
 import { pool3d } from '../ops/pool3d.ts';
+import { unary } from '../ops/unary.ts';
 import { resolvePadding } from '../ops/window.ts';
 import type { ModelSpec } from './definition.ts';
 import { addModel, OUTPUTS } from './graph.ts';
@@ -103,7 +103,9 @@ function verificationGraph(spec: ModelSpec, frames: number, size: number): Graph
   });
   const graph = builder.build();
   const units = graph.nodes.flatMap((node) =>
-    isOp(node, relu) ? [[node.name.replace(/\/relu$/, ''), node.outputs[0]!] as const] : [],
+    isOp(node, unary) && node.attributes.fn === 'relu'
+      ? [[node.name.replace(/\/relu$/, ''), node.outputs[0]!] as const]
+      : [],
   );
   return { ...graph, names: new Map([...units, ...graph.names]) };
 }

@@ -3,7 +3,7 @@
  * of this kind are (device_rates.ts). Nothing else decides: no ranks, no names.
  */
 
-import type { DeviceProfile } from '../core/kernel.ts';
+import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import type { Work } from '../kernels/shared/work.ts';
 import { type DeviceRates, deviceRates } from './device_rates.ts';
 import type { Candidate, Surcharge } from './operator.ts';
@@ -59,4 +59,26 @@ export const LAST_RESORT: Surcharge = { factor: 1000, because: 'only where nothi
 export function anotherShader(profile: DeviceProfile, sharedBy: 'several' | 'one'): Surcharge[] {
   const factor = deviceRates(profile).shader[sharedBy];
   return factor === 1 ? [] : [{ factor, because: 'has a shader that few layers share' }];
+}
+
+/** A way of computing a node that could have been taken. */
+export interface ConsideredKernel {
+  /** The candidate's name. */
+  readonly kernel: string;
+  readonly accuracy: Accuracy;
+  /** Microseconds that it is expected to take on a device of this kind; missing where nobody says, for want of another. */
+  readonly estimate?: number;
+  /** What counts against it beside its own time, in words that follow its name. */
+  readonly against: readonly string[];
+}
+
+/** Candidates in words, in the same order. */
+export function consideredKernels(candidates: readonly Candidate[], profile: DeviceProfile): ConsideredKernel[] {
+  const rates = deviceRates(profile);
+  return candidates.map((candidate) => ({
+    kernel: candidate.name,
+    accuracy: candidate.accuracy,
+    ...(candidate.work && { estimate: estimate(candidate, rates) }),
+    against: (candidate.surcharges ?? []).map(({ because }) => because),
+  }));
 }

@@ -7,6 +7,7 @@ import { accumulate, zero } from './accumulate.ts';
 import { augmentClip } from './augment.ts';
 import { batchNorm } from './batch_norm.ts';
 import { batchStatistics } from './batch_statistics.ts';
+import { binary, binaryGradient } from './binary.ts';
 import { broadcast } from './broadcast.ts';
 import { channelSum } from './channel_sum.ts';
 import { concat } from './concat.ts';
@@ -19,7 +20,6 @@ import { gradientNorm } from './gradient_norm.ts';
 import { linear } from './linear.ts';
 import { normalize, normalizeGradient } from './normalize.ts';
 import { joinedParameters } from './parameters.ts';
-import { add, relu, reluGradient } from './pointwise.ts';
 import { pool3d } from './pool3d.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { preprocess } from './preprocess.ts';
@@ -28,15 +28,17 @@ import { sgdUpdate } from './sgd_update.ts';
 import { pad, shift, slice } from './slice.ts';
 import { softmax } from './softmax.ts';
 import { transpose } from './transpose.ts';
+import { unary, unaryGradient } from './unary.ts';
 import { updateStatistics } from './update_statistics.ts';
 
 export const operators = {
   accumulate,
-  add,
   augmentClip,
   averagePool3dGradient,
   batchNorm,
   batchStatistics,
+  binary,
+  binaryGradient,
   broadcast,
   channelSum,
   concat,
@@ -57,14 +59,14 @@ export const operators = {
   pad,
   pool3d,
   preprocess,
-  relu,
-  reluGradient,
   reshape,
   sgdUpdate,
   shift,
   slice,
   softmax,
   transpose,
+  unary,
+  unaryGradient,
   updateStatistics,
   zero,
 } as const;

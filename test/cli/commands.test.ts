@@ -75,6 +75,20 @@ describe('inspect', () => {
     expect(plan.nodes[0]).toMatchObject({ node: 'Conv3d_1a_7x7', shapes: [[1, 5, 112, 112, 64]] });
     expect(plan.flops).toBeGreaterThan(2e10);
     expect(plan.memory.arena).toBeGreaterThanOrEqual(plan.memory.lowerBound);
+    for (const { kernel, chosenBy, considered } of plan.nodes) {
+      expect(chosenBy).toEqual({ by: 'estimate' });
+      expect(considered[0].kernel).toBe(kernel);
+      const estimates = considered.map(({ estimate }: { estimate?: number }) => estimate ?? Number.POSITIVE_INFINITY);
+      expect(estimates).toEqual([...estimates].sort((a, b) => a - b));
+    }
+  });
+
+  test('says which kernels were considered for each node, and why one was taken', async () => {
+    const text = await run('inspect', 'i3d-flow', '--frames', '9', '--choices', '--kernel', 'direct');
+    expect(text).toMatch(/\nnode +kernel +estimated ms +why\n/);
+    expect(text).toMatch(/\nConv3d_1a_7x7 +▸ +direct +[\d.e+]+ +asked for by name\n/);
+    expect(text).toMatch(/\nMaxPool3d_2a_3x3 +▸ +window +[\d.]+ +there is no other\n/);
+    expect(text).toMatch(/\n +and \d+ more\n/);
   });
 
   test('lists the tensors of a checkpoint of any kind', async () => {

@@ -41,7 +41,7 @@ export function operatorsText(rows: readonly OperatorRow[]): string {
   return `# Operators
 
 Written by \`npm run docs\` from \`src/ops/\`. Graphs are made of these and of anyone's own: see \`defineOperator\` and
-[examples/operator.ts](../examples/operator.ts).
+[examples/custom_operator.ts](../examples/custom_operator.ts).
 
 - **forward**: \`device\` has kernels; \`a view\` is another layout of the same memory, copied only where a reader cannot take it;
   \`host\` is computed once, from parameters alone.

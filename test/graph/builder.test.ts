@@ -108,7 +108,7 @@ describe('GraphBuilder', () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', [1, 4, 8, 8, 4]);
     const frames = builder.input('frames', [1, 4, 8, 8, 3], 'u8');
-    expect(() => builder.relu('r', 7)).toThrow('Input 0 of r (relu) is no value of this graph: 7.');
+    expect(() => builder.relu('r', 7)).toThrow('Input 0 of r (unary) is no value of this graph: 7.');
     expect(() => builder.relu('', x)).toThrow('A node needs a name');
     expect(() => builder.relu('r', frames)).toThrow(
       'its input 0 must be float32; preprocess turns uint8 frames into it.',

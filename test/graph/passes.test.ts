@@ -29,10 +29,10 @@ function unitGraph(readTwice: boolean): Graph {
 
 describe('foldBatchNorm', () => {
   it('leaves one convolution with folded parameters', () => {
-    expect(ops(foldBatchNorm(unitGraph(false)))).toEqual(['foldedWeights', 'foldedBias', 'conv3d', 'relu']);
+    expect(ops(foldBatchNorm(unitGraph(false)))).toEqual(['foldedWeights', 'foldedBias', 'conv3d', 'unary']);
   });
   it('keeps the batch norm where somebody else reads the convolution', () => {
-    expect(ops(foldBatchNorm(unitGraph(true)))).toEqual(['conv3d', 'batchNorm', 'relu']);
+    expect(ops(foldBatchNorm(unitGraph(true)))).toEqual(['conv3d', 'batchNorm', 'unary']);
   });
 });
 
@@ -41,6 +41,24 @@ describe('fuseActivation', () => {
     const graph = fuseActivation(foldBatchNorm(unitGraph(false)));
     expect(ops(graph)).toEqual(['foldedWeights', 'foldedBias', 'conv3d']);
     expect(graph.nodes.at(-1)!.attributes).toMatchObject({ activation: 'relu' });
+  });
+
+  it('leaves in training what has a gradient by its argument alone', () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 2, 4, 4, 4]);
+    const conv = builder.conv3d('conv', x, builder.parameter('w', [1, 1, 1, 4, 8]));
+    builder.name('y', builder.sigmoid('y', builder.sum('sum', builder.swish('swish', conv), conv)));
+    builder.name('z', builder.swish('z', builder.sum('other', x, x)));
+    const graph = builder.build();
+    const attributes = (training: boolean) => fuseActivation(graph, training).nodes.map((node) => node.attributes);
+    expect(attributes(false)).toMatchObject([{}, { fn: 'swish' }, { activation: 'sigmoid' }, { activation: 'swish' }]);
+    expect(attributes(true)).toMatchObject([
+      {},
+      {},
+      { activation: 'sigmoid' },
+      { activation: 'none' },
+      { fn: 'swish' },
+    ]);
   });
 });
 
@@ -105,7 +123,7 @@ describe('inferencePasses', () => {
     // 57 units and the logits layer; of each of the nine modules three become one.
     expect(count(graph, 'conv3d')).toBe(58);
     expect(count(logits, 'conv3d')).toBe(58 - 18);
-    expect(count(logits, 'batchNorm') + count(logits, 'relu')).toBe(0);
+    expect(count(logits, 'batchNorm') + count(logits, 'unary')).toBe(0);
     expect(
       logits.nodes
         .filter((n) => n.operator.type === 'concat')

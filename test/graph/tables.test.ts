@@ -35,7 +35,7 @@ describe('a table for a kind of adapter', () => {
     choices: { exact: { [tableKey(entry!)]: choice } },
   });
   const chosen = (tables: readonly ShippedTable[], more: Parameters<typeof chooseCandidate>[2] = {}) =>
-    chooseCandidate(entry!, PROCESSOR, { accuracy: 'exact', tables, ...more }).name;
+    chooseCandidate(entry!, PROCESSOR, { accuracy: 'exact', tables, ...more }).candidate.name;
 
   it('is stronger than the best guess and weaker than what was measured on the device, or forced', () => {
     const guess = allowedCandidates(entry!, 'exact')[0]!.name;

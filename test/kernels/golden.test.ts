@@ -8,7 +8,7 @@ import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled } from '../../src/kernels/conv3d/tiled.ts';
 import { softmax } from '../../src/kernels/loss/softmax.ts';
 import { affine } from '../../src/kernels/norm/affine.ts';
-import { relu } from '../../src/kernels/pointwise/relu.ts';
+import { input as bound, unary } from '../../src/kernels/pointwise/unary.ts';
 import { pool3d } from '../../src/kernels/pool/pool3d.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 import { channelsLast, type GoldenCase, input, volumeShape } from '../golden.ts';
@@ -107,7 +107,9 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
     const shape = volumeShape(test.inputs.x!);
     const views = { x: denseView(shape), y: denseView(shape) };
     const [kernel, output] =
-      test.op === 'relu' ? [relu(views), test.outputs.y!] : [softmax(views), test.outputs.softmax!];
+      test.op === 'relu'
+        ? [unary({ fn: 'relu', x: bound('x', views.x), y: views.y }), test.outputs.y!]
+        : [softmax(views), test.outputs.softmax!];
     const result = await runKernel(gpu(), kernel, {
       inputs: { x: { view: views.x, data: channelsLast(input(test, 'x'), shape) } },
       outputs: { y: views.y },

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { augmentClip } from '../../src/kernels/clip/augment_clip.ts';
 import { affine as affineKernel } from '../../src/kernels/norm/affine.ts';
+import { BINARY_NAMES, UNARY, UNARY_NAMES } from '../../src/kernels/pointwise/functions.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 import { flowStream } from '../../src/kernels/tvl1/stream.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
@@ -19,6 +20,7 @@ import { runKernel } from '../harness.ts';
 import { expectNaNs, withValues } from '../nan.ts';
 import { type OperatorRun, runOperator, type Tensor } from '../operator.ts';
 import { conv3d } from '../reference/conv3d.ts';
+import { BINARY_REFERENCE } from '../reference/functions.ts';
 import { add, affine, relu, softmax } from '../reference/pointwise.ts';
 import { pool3d } from '../reference/pool3d.ts';
 import {
@@ -111,10 +113,20 @@ function rows(): Row[] {
     data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(Number.NaN),
   });
   return [
-    operator('relu', operators.relu, {}, [x], () => [relu(x).data]),
-    operator('add', operators.add, { activation: 'none' }, [x, y], () => [add(x, y).data]),
-    operator('add with ReLU', operators.add, { activation: 'relu' }, [x, y], () => [relu(add(x, y)).data]),
-    operator('the gradient of ReLU', operators.reluGradient, {}, [zeroed, dy], () => [
+    ...UNARY_NAMES.map((fn) =>
+      operator(fn, operators.unary, { fn }, [x], () => [
+        Array.from(x.data, (value) => Math.fround(UNARY[fn].value(value))),
+      ]),
+    ),
+    ...BINARY_NAMES.map((fn) =>
+      operator(fn, operators.binary, { fn, activation: 'none' }, [x, y], () => [
+        Array.from(x.data, (value, i) => BINARY_REFERENCE[fn](value, y.data[i]!)),
+      ]),
+    ),
+    operator('add with ReLU', operators.binary, { fn: 'add', activation: 'relu' }, [x, y], () => [
+      relu(add(x, y)).data,
+    ]),
+    operator('the gradient of ReLU', operators.unaryGradient, { fn: 'relu' }, [zeroed, dy], () => [
       dy.data.map((value, i) => (zeroed.data[i]! <= 0 ? 0 : value)),
     ]),
     operator('softmax', operators.softmax, {}, [rowsOf(7, classes, logits)], () => [

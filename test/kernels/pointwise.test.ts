@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { packChannels } from '../../src/kernels/conv3d/problem.ts';
 import { softmax as softmaxKernel } from '../../src/kernels/loss/softmax.ts';
 import { affine as affineKernel } from '../../src/kernels/norm/affine.ts';
-import { add as addKernel } from '../../src/kernels/pointwise/add.ts';
+import { binary } from '../../src/kernels/pointwise/binary.ts';
 import { copyChannels } from '../../src/kernels/pointwise/copy_channels.ts';
-import { relu as reluKernel } from '../../src/kernels/pointwise/relu.ts';
+import { input, unary } from '../../src/kernels/pointwise/unary.ts';
 import { channelSweep, ONE_EACH } from '../../src/kernels/shared/channel_sweep.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { fill } from '../formula.ts';
@@ -50,7 +50,7 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
     async (sweep) => {
       const x = random('x', shape);
       const views = { x: sliced(shape, 2), y: sliced(shape, 1) };
-      const { y } = await runKernel(gpu(), reluKernel(views, sweep), {
+      const { y } = await runKernel(gpu(), unary({ fn: 'relu', x: input('x', views.x), y: views.y }, sweep), {
         inputs: { x: { view: views.x, data: x.data } },
         outputs: { y: views.y },
       });
@@ -62,7 +62,14 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
     const [a, b] = [random('a', shape), random('b', shape)];
     const views = { a: sliced(shape, 1), b: sliced(shape, 3), y: denseView(shape) };
     for (const withRelu of [false, true]) {
-      const { y } = await runKernel(gpu(), addKernel({ ...views, activation: withRelu ? 'relu' : 'none' }), {
+      const problem = {
+        fn: 'add',
+        a: input('a', views.a),
+        b: input('b', views.b),
+        y: views.y,
+        activation: withRelu ? 'relu' : 'none',
+      } as const;
+      const { y } = await runKernel(gpu(), binary(problem), {
         inputs: { a: { view: views.a, data: a.data }, b: { view: views.b, data: b.data } },
         outputs: { y: views.y },
       });
@@ -130,7 +137,10 @@ it('softmax of 400 classes, more than a workgroup takes at once', async () => {
 it('folds grids of more than 65535 workgroups', async () => {
   const shape: Shape5 = [1, 1, 1, 70_001, 1];
   const x = random('fold', shape);
-  const kernel = reluKernel({ x: denseView(shape), y: denseView(shape) }, { ...ONE_EACH, workgroupSize: 1 });
+  const kernel = unary(
+    { fn: 'relu', x: input('x', denseView(shape)), y: denseView(shape) },
+    { ...ONE_EACH, workgroupSize: 1 },
+  );
   expect(kernel.workgroups).toEqual([35_001, 1, 2]);
   const { y } = await runKernel(gpu(), kernel, {
     inputs: { x: { view: denseView(shape), data: x.data } },

@@ -28,8 +28,8 @@ it.each(
   const dy = tensor('dy', shape);
   const [dx] = await runOperator(
     gpu(),
-    operators.reluGradient,
-    {},
+    operators.unaryGradient,
+    { fn: 'relu' },
     [
       { ...y, slice: 1 },
       { ...dy, slice: 2 },

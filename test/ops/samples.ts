@@ -9,8 +9,10 @@ import { nodesToRun } from '../../src/graph/choose.ts';
 import type { Graph, ValueId } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
+import { BINARY_NAMES, UNARY_NAMES } from '../../src/kernels/pointwise/functions.ts';
 import { operators } from '../../src/ops/index.ts';
-import { defineOperator, type NoAttributes, type Operator } from '../../src/ops/operator.ts';
+import { defineOperator, type Operator } from '../../src/ops/operator.ts';
+import type { UnaryAttributes } from '../../src/ops/unary.ts';
 import { moduleGraph } from '../graph/graphs.ts';
 
 interface Nodes {
@@ -95,7 +97,7 @@ const normalisation = sample(({ add, input }) => {
   add(operators.channelSum, {}, x);
   add(operators.batchStatistics, {}, x);
   add(operators.updateStatistics, { momentum: 0.1, count: 9 }, mean, variance, gamma, beta);
-  for (const activation of ['none', 'relu'] as const) {
+  for (const activation of ['none', 'relu', 'sigmoid', 'gelu'] as const) {
     const attributes = { epsilon: 1e-3, activation, batch: true };
     add(operators.normalize, attributes, x, mean, variance, gamma, beta);
     add(operators.normalizeGradient, attributes, x, mean, variance, gamma, beta, x);
@@ -118,18 +120,26 @@ const folded = sample(({ add, input, builder }) => {
   builder.name('joined', builder.conv3d('joined', input(1, 2, 5, 5, 4), joined!));
 });
 
-const { keepsPadding: _, gradient: __, ...withoutPadding } = { ...operators.relu, type: 'x + 1' };
+const { keepsPadding: _, gradient: __, ...withoutPadding } = { ...operators.unary, type: 'x + 1' };
 /** Without a word about its padding lanes, which the plan has to clear then. */
-const shifted = defineOperator<NoAttributes>(withoutPadding);
+const shifted = defineOperator<UnaryAttributes>(withoutPadding);
 
 const pointwise = sample(({ add, input }) => {
   const [a, b] = [input(2, 4, 6, 6, 9), input(2, 4, 6, 6, 9)];
-  for (const activation of ['none', 'relu'] as const) add(operators.add, { activation }, a, b);
-  add(operators.relu, {}, a);
-  add(operators.reluGradient, {}, a, b);
+  for (const fn of UNARY_NAMES) {
+    add(operators.unary, { fn }, a);
+    add(operators.unaryGradient, { fn }, a, b);
+  }
+  for (const fn of BINARY_NAMES) {
+    for (const other of [a, b, input(2, 1, 1, 1, 9), input(6, 1)]) {
+      for (const activation of ['none', 'relu', 'sigmoid'] as const)
+        add(operators.binary, { fn, activation }, a, other);
+      for (const of of ['a', 'b'] as const) add(operators.binaryGradient, { fn, of }, a, other, b);
+    }
+  }
   add(operators.dropout, { rate: 0.5, salt: 1 }, a, input(4));
   add(operators.concat, { inPlace: false }, a, b);
-  add(shifted, {}, a);
+  add(shifted, { fn: 'neg' }, a);
 });
 
 /** Read by an operator that takes no layout but the usual one, so that each leaves something to do. */
@@ -143,7 +153,7 @@ const layouts = sample(({ add, input }) => {
     add(operators.transpose, { order: [0, 1, 2, 4, 3] }, x),
     add(operators.broadcast, { shape: [2, 3, 6, 9] }, input(2, 1, 6, 9)),
   ];
-  for (const view of views) add(operators.relu, {}, view);
+  for (const view of views) add(operators.unary, { fn: 'relu' }, view);
 });
 
 const head = sample(({ add, input, builder }) => {

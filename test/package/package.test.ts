@@ -124,12 +124,12 @@ describe('the examples, as programs that have the package installed', () => {
     ]);
   });
 
-  it("operator: one of one's own, with its kernel and its gradient", async () => {
-    expect(await run('operator')).toBe('y: 4 3 0 1\ndx: 40 0 20 10\n');
+  it("custom_operator: one of one's own, with its kernel and its gradient", async () => {
+    expect(await run('custom_operator')).toBe('y: 4 3 0 1\ndx: 40 0 20 10\n');
   });
 
   it('are all run here', async () => {
     const examples = (await readdir(join(ROOT, 'examples'))).filter((name) => name.endsWith('.ts'));
-    expect(examples).toEqual(['classify.ts', 'flow.ts', 'graph.ts', 'operator.ts']);
+    expect(examples).toEqual(['classify.ts', 'custom_operator.ts', 'flow.ts', 'graph.ts']);
   });
 });

@@ -12,12 +12,14 @@ import { zeroParameters } from '../../models/parameters.ts';
 import type { DeviceFlags } from '../options.ts';
 import type { Session } from '../session.ts';
 import { braces, type Column, quantity, table } from '../terminal/table.ts';
+import { choicesTable } from './inspect-choices.ts';
 
 /** How a model is inspected. */
 export interface InspectFlags extends DeviceFlags {
   readonly frames?: number;
   readonly size?: number;
   readonly profile?: boolean;
+  readonly choices?: boolean;
   readonly json?: boolean;
 }
 
@@ -49,7 +51,8 @@ export async function inspectModel(gpu: Gpu, spec: ModelSpec, flags: InspectFlag
       classes,
       adapter: gpu.profile.description,
     };
-    return flags.json ? toJson(head, plan, rows) : toText(head, plan, rows);
+    if (flags.json) return toJson(head, plan, rows);
+    return flags.choices ? `${titleOf(head)}\n\n${choicesTable(rows, timeOf)}` : toText(head, plan, rows);
   } finally {
     plan.dispose();
     parameters.dispose();
@@ -58,6 +61,9 @@ export async function inspectModel(gpu: Gpu, spec: ModelSpec, flags: InspectFlag
 
 type Head = Readonly<Record<'model' | 'adapter', string>> &
   Readonly<Record<'frames' | 'height' | 'width' | 'channels' | 'classes', number>>;
+
+const titleOf = ({ model, frames, height, width, channels, adapter }: Head): string =>
+  `${model}, ${frames}×${height}×${width}×${channels}, on ${adapter}`;
 
 async function profile(plan: Plan, session: Session): Promise<ProfiledRow[]> {
   session.progress.say('warming up');
@@ -103,7 +109,7 @@ function toText(head: Head, plan: Plan, rows: readonly PlanRow[]): string {
   body.push(['total', '', '', ...numbers(sums[0]!, sums[1]!, sums[2]!, total)]);
   const { arena, lowerBound, parameters } = plan.memory;
   return [
-    `${head.model}, ${head.frames}×${head.height}×${head.width}×${head.channels}, on ${head.adapter}`,
+    titleOf(head),
     '',
     table(columns, body),
     '',
@@ -114,8 +120,8 @@ function toText(head: Head, plan: Plan, rows: readonly PlanRow[]): string {
 
 function toJson(head: Head, plan: Plan, rows: readonly PlanRow[]): string {
   const nodes = rows.map((row) => {
-    const { node, op, kernel, dispatches, workgroups, shapes, parameters, flops, bytes } = row;
-    return { node, op, kernel, dispatches, workgroups, shapes, parameters, flops, bytes, ms: timeOf(row) };
+    const { firstDispatch: _, ...rest } = row;
+    return { ...rest, ms: timeOf(row) };
   });
   return JSON.stringify({
     ...head,

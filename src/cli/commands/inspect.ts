@@ -30,6 +30,7 @@ export function addInspect(program: Command): Command {
     .option('--frames <n>', 'frames of a clip, for a model (default: what it takes)', windowFrames)
     .option('--size <pixels>', 'height and width of its frames (default: what it takes)', frameSide)
     .option('--profile', 'run the model and time every node')
+    .option('--choices', 'say which kernels were considered for every node, and why one was taken')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);
   return command.action(async (what: string, flags: InspectFlags) => {

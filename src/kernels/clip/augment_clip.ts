@@ -19,6 +19,7 @@ import { bounded } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { colours, type PerColour } from './colour.ts';
+import { NEIGHBOURS } from './resized_crop.ts';
 
 /** Values that describe a sample: top, left, height, width, flip, brightness (flow: speed), contrast, saturation. */
 export const GEOMETRY_VALUES = 8;
@@ -149,11 +150,9 @@ ${entryPoint(WORKGROUP)} {
 
   let column = pixel % p.size;
   let at = vec2u(pixel / p.size % p.size, select(column, p.size - 1u - column, flip));
-  let last = vec2u(p.height, p.width) - 1u;
-  let source = clamp((vec2f(at) + 0.5) * ratio + region.xy - 0.5, vec2f(0), vec2f(last));
-  let near = min(vec2u(source), last);
-  let far = min(near + 1u, last);
-  let weight = source - vec2f(near);
+  let edge = vec2f(vec2u(p.height, p.width) - 1u);
+  let source = clamp((vec2f(at) + 0.5) * ratio + region.xy - 0.5, vec2f(0), edge);
+  ${NEIGHBOURS}
   let first = frame * p.height;
   let above = tap(first + near.x, near.y, sample) * (1.0 - weight.y) + tap(first + near.x, far.y, sample) * weight.y;
   let below = tap(first + far.x, near.y, sample) * (1.0 - weight.y) + tap(first + far.x, far.y, sample) * weight.y;

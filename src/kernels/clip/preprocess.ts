@@ -1,46 +1,27 @@
 /**
  * @file From video frames to a network's input: uint8 RGB, resized, cropped and scaled. One thread per output pixel, which
  * becomes (r, g, b, 0).
- *
- * The resize is bilinear with half-pixel centres, clamped at the edges and without antialiasing, as PyTorch's
- * `interpolate(mode='bilinear', align_corners=False)`. Without a change of size the weights are exactly 1 and 0, so bytes
- * arrive as they are. Only the cropped part is computed.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { pixelsOf, type View } from '../shared/view.ts';
+import { pixelsOf } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { colours, type PerColour } from './colour.ts';
+import { CROP_FIELDS, cropValues, type ResizedCrop, SOURCE_OF_PIXEL } from './resized_crop.ts';
 
-export interface PreprocessProblem {
+export interface PreprocessProblem extends ResizedCrop {
   /** N×T×height×width×3 bytes, rows without padding. */
   readonly frames: { readonly height: number; readonly width: number };
   /** Where the first frame starts in the binding. Bytes; 0 where left out. */
   readonly firstByte?: number;
-  /** N×T×H×W×3; H×W is the size of the crop. */
-  readonly y: View;
-  /** Size of the whole frame after the resize. */
-  readonly resized: { readonly height: number; readonly width: number };
-  /** Top left corner of the crop in the resized frame. */
-  readonly crop: { readonly top: number; readonly left: number };
   /** Value = byte · scale + shift, such as 2/255 and −1. */
   readonly scale: PerColour;
   readonly shift: PerColour;
 }
 
 const Params = struct('Preprocess', {
-  pixels: 'u32',
-  y_base: 'u32',
-  y_stride: 'u32',
-  y_h: 'u32',
-  y_w: 'u32',
-  height: 'u32',
-  width: 'u32',
+  ...CROP_FIELDS,
   first_byte: 'u32',
-  top: 'u32',
-  left: 'u32',
-  ratio_h: 'f32',
-  ratio_w: 'f32',
   scale_r: 'f32',
   scale_g: 'f32',
   scale_b: 'f32',
@@ -51,25 +32,15 @@ const Params = struct('Preprocess', {
 
 /** Bindings: frames (`array<u32>`, four bytes in each), y. */
 export function preprocess(problem: PreprocessProblem, workgroupSize = 64): Kernel {
-  const { frames, y, resized, crop } = problem;
+  const { frames, y, firstByte = 0 } = problem;
   const [scale_r, scale_g, scale_b] = colours(problem.scale);
   const [shift_r, shift_g, shift_b] = colours(problem.shift);
   return kernel({
     name: 'preprocess',
     params: Params,
     values: {
-      pixels: pixelsOf(y),
-      y_base: y.base,
-      y_stride: y.stride,
-      y_h: y.shape[2],
-      y_w: y.shape[3],
-      height: frames.height,
-      width: frames.width,
-      first_byte: problem.firstByte ?? 0,
-      top: crop.top,
-      left: crop.left,
-      ratio_h: frames.height / resized.height,
-      ratio_w: frames.width / resized.width,
+      ...cropValues(problem, frames),
+      first_byte: firstByte,
       scale_r,
       scale_g,
       scale_b,
@@ -92,14 +63,7 @@ fn rgb(row: u32, column: u32) -> vec3f {
 ${entryPoint(workgroupSize)} {
   let pixel = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   if (pixel >= p.pixels) { return; }
-  let at = vec2u(pixel / p.y_w % p.y_h + p.top, pixel % p.y_w + p.left);
-  // Rows are counted over all frames.
-  let frame_row = pixel / (p.y_w * p.y_h) * p.height;
-  let source = max((vec2f(at) + 0.5) * vec2f(p.ratio_h, p.ratio_w) - 0.5, vec2f(0));
-  let last = vec2u(p.height, p.width) - 1u;
-  let near = min(vec2u(source), last);
-  let far = min(near + 1u, last);
-  let weight = source - vec2f(near);
+  ${SOURCE_OF_PIXEL}
   let above = rgb(frame_row + near.x, near.y) * (1.0 - weight.y) + rgb(frame_row + near.x, far.y) * weight.y;
   let below = rgb(frame_row + far.x, near.y) * (1.0 - weight.y) + rgb(frame_row + far.x, far.y) * weight.y;
   let value = above * (1.0 - weight.x) + below * weight.x;

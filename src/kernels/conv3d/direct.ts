@@ -38,7 +38,7 @@ export function conv3dDirect(problem: Conv3dProblem): Kernel {
     workgroups: foldGrid(divideUp(threads, WORKGROUP)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 ${entryPoint(WORKGROUP)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;

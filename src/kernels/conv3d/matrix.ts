@@ -178,7 +178,7 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
     enable: matrices.enable,
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 ${stagingFunctions(tileOf, problem.x)}
 
 var<workgroup> drawn: array<atomic<u32>, ${COUNTER}>;

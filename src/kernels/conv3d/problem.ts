@@ -12,7 +12,7 @@
 
 import { floatToHalf, HALF_MAX } from '../../core/half.ts';
 import type { Binding } from '../../core/kernel.ts';
-import { type Activation, activated, activationLimit } from '../pointwise/activation.ts';
+import { type Activation, epilogue, epilogueFunctions, epilogueUniform } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { constant, repeat, struct } from '../shared/wgsl.ts';
@@ -88,7 +88,7 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
     pixels: pixelsOf(y),
     cin4: vec4s(x.shape[4]),
     cout4: vec4s(outputChannels(problem)),
-    relu: activationLimit(problem.activation),
+    relu: epilogueUniform(problem.activation, outputChannels(problem)),
     x_t: x.shape[1],
     x_h: x.shape[2],
     x_w: x.shape[3],
@@ -136,7 +136,8 @@ export const outputBindings = (outputs: readonly View[]): Binding[] =>
  * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
  * `store_inside(pixel, oc4, value, bias)`.
  */
-export function storeFunction(outputs: readonly View[]): string {
+export function storeFunction({ outputs, activation }: Pick<Conv3dProblem, 'outputs' | 'activation'>): string {
+  const end = epilogue(activation);
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
     return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = ${elementOf(outputs[i]!).narrow('v')};`;
@@ -146,14 +147,14 @@ export function storeFunction(outputs: readonly View[]): string {
     (i) => (i < outputs.length - 1 ? `if (oc4 < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`),
     '',
   );
-  return /* wgsl */ `
+  return /* wgsl */ `${epilogueFunctions(end)}
 fn bias_of(oc4: u32) -> vec4f {
   return bias[min(oc4, p.cout4 - 1u)];
 }
 
 fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
   let sum = value + bias;
-  let v = ${activated('sum')};
+  let v = ${end.stored('sum', '4u * oc4')};
   ${chain}
 }
 

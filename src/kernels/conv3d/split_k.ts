@@ -111,7 +111,7 @@ export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroup
     storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
     workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
     body: /* wgsl */ `
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 ${entryPoint(workgroupSize, 'thread')} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + thread;

@@ -126,7 +126,7 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
     workgroups: foldGrid(tiles),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 ${stagingFunctions(tileOf, problem.x)}
 
 var<workgroup> x_tile: array<${tileOf.vec4}, ${xTile}>;

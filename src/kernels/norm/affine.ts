@@ -3,6 +3,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import type { Activation } from '../pointwise/activation.ts';
 import { elementwise } from '../pointwise/elementwise.ts';
+import { input } from '../pointwise/unary.ts';
 import { ONE_EACH } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import { constant } from '../shared/wgsl.ts';
@@ -17,7 +18,7 @@ export interface AffineProblem {
 export function affine({ x, y, activation }: AffineProblem, sweep = ONE_EACH): Kernel {
   return elementwise({
     name: 'affine',
-    inputs: [{ binding: 'x', view: x }],
+    inputs: [input('x', x)],
     constants: [constant('scale'), constant('shift')],
     y,
     activation,

@@ -4,7 +4,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { type Activation, activated, activationLimit } from '../pointwise/activation.ts';
+import { type Activation, epilogue, epilogueFunctions, epilogueUniform } from '../pointwise/activation.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
@@ -28,6 +28,7 @@ const Params = struct('Normalize', {
 
 /** Bindings: x, mean, variance, gamma, beta (vectors, zeros in the padding lanes), y. */
 export function normalize({ x, y, epsilon, activation }: NormalizeProblem, sweep: ChannelSweep): Kernel {
+  const end = epilogue(activation);
   return kernel({
     name: 'normalize',
     params: Params,
@@ -38,16 +39,16 @@ export function normalize({ x, y, epsilon, activation }: NormalizeProblem, sweep
       y_base: y.base,
       y_stride: y.stride,
       epsilon,
-      relu: activationLimit(activation),
+      relu: epilogueUniform(activation, y.shape[4]),
     },
     storage: ['x', 'mean', 'variance', 'gamma', 'beta', 'y'].map((name) => storage(name)),
     workgroups: sweepGrid(y, sweep),
-    body: sweepMain(sweep, {
+    body: `${epilogueFunctions(end)}${sweepMain(sweep, {
       setup: /* wgsl */ `let center = mean[c];
   let scale = gamma[c] / sqrt(variance[c] + p.epsilon);
   let shift = beta[c];`,
       each: /* wgsl */ `let value = (x[p.x_base + pixel * p.x_stride + c] - center) * scale + shift;
-    y[p.y_base + pixel * p.y_stride + c] = ${activated('value')};`,
-    }),
+    y[p.y_base + pixel * p.y_stride + c] = ${end.stored('value', '4u * c')};`,
+    })}`,
   });
 }

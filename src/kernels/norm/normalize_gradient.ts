@@ -1,20 +1,19 @@
 /**
  * @file The gradient of normalize.ts, in three dispatches: sums per channel in two stages (shared/channel_reduction.ts), then dx.
  *
- * With r = 1/√(variance + ε), x̂ = (x − mean)·r, g = dy where y > 0 (everywhere without ReLU) and M pixels:
+ * With r = 1/√(variance + ε), x̂ = (x − mean)·r, g the gradient before the activation (dy without one) and M pixels:
  *
  *   dbeta = Σ g        dgamma = Σ g·x̂        dx = gamma·r · (g − dbeta/M − x̂·dgamma/M)
  *
  * where mean and variance are those of x itself; dx = gamma·r·g where they are given. The second stage writes per channel the
- * coefficients that turn this into dx = g·scale + (x − mean)·slope + offset. y is not read: its sign is computed again by the
- * expression of normalize.ts. Every value of x and dy is loaded twice, dx is written once.
+ * coefficients that turn this into dx = g·scale + (x − mean)·slope + offset. y is not read: what went into the activation is computed
+ * again by the expression of normalize.ts. Every value of x and dy is loaded twice, dx is written once.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import type { Activation } from '../pointwise/activation.ts';
+import { type Activation, epilogueGradient } from '../pointwise/activation.ts';
 import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
-import { positiveOrNaN } from '../shared/float_bits.ts';
 import { type View, vec4s } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 
@@ -33,11 +32,11 @@ const REDUCTION = { name: 'normalize_gradient', quantities: 2 } as const;
 /** Of a kernel's name. */
 const suffix = (activation: Activation): string => (activation === 'none' ? '' : ` ${activation}`);
 
-/** WGSL of a statement: `g` is dy, but 0 where y is neither positive nor NaN. */
-const masked = (activation: Activation, dy: string): string =>
-  activation === 'relu'
-    ? `let y = d * scale + shift; let g = select(vec4f(0), ${dy}, ${positiveOrNaN('y')});`
-    : `let g = ${dy};`;
+/** WGSL of statements: `g` is the gradient before the activation. */
+function masked(activation: Activation, dy: string): string {
+  if (activation === 'none') return `let g = ${dy};`;
+  return `let y = d * scale + shift; let g = ${epilogueGradient(activation).through('y', dy)};`;
+}
 
 /** Bindings: x, dy, mean, variance, gamma, beta, partials. */
 export function normalizeGradientPartials(problem: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
@@ -47,6 +46,7 @@ export function normalizeGradientPartials(problem: NormalizeGradientProblem, swe
     name: `${REDUCTION.name}${suffix(activation)}`,
     sweep,
     epsilon,
+    functions: epilogueGradient(activation).functions,
     inputs: [
       { binding: 'x', view: x },
       { binding: 'dy', view: dy },
@@ -120,7 +120,7 @@ export function normalizeGradient({ x, dy, dx, activation }: NormalizeGradientPr
     },
     storage: ['x', 'dy', 'coefficients', 'dx'].map((name) => storage(name)),
     workgroups: sweepGrid(dx, sweep),
-    body: sweepMain(sweep, {
+    body: `${epilogueGradient(activation).functions}${sweepMain(sweep, {
       setup: /* wgsl */ `let center = coefficients[c];
   let scale = coefficients[p.c4 + c];
   let shift = coefficients[2u * p.c4 + c];
@@ -129,6 +129,6 @@ export function normalizeGradient({ x, dy, dx, activation }: NormalizeGradientPr
       each: /* wgsl */ `let d = x[p.x_base + pixel * p.x_stride + c] - center;
     ${masked(activation, 'dy[p.dy_base + pixel * p.dy_stride + c]')}
     dx[p.dx_base + pixel * p.dx_stride + c] = g * scale + (d * slope + offset);`,
-    }),
+    })}`,
   });
 }

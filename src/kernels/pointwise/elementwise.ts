@@ -1,68 +1,108 @@
 /**
- * @file What affine, relu, its gradient and add share: y = f(inputs), vec4 by vec4, in a channel sweep: on a processor the
- * divisions that say where a thread is cost more than its loads, so there a thread has many pixels. Every operand is a view
- * with a stride and a base of its own. Bound by memory.
+ * @file What all pointwise kernels share: y = f(inputs), vec4 by vec4, in a channel sweep: on a processor the divisions that say
+ * where a thread is cost more than its loads, so there a thread has many pixels. Every operand is a view with a stride and a base of
+ * its own; operands may be repeated along axes, and their one channel along the channels (shared/broadcast.ts). Bound by memory.
  */
 
 import type { Binding, Kernel } from '../../core/kernel.ts';
-import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
+import { axesOf, type Broadcast } from '../shared/broadcast.ts';
+import { type ChannelSweep, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { type Activation, activated, activationLimit } from './activation.ts';
+import { type Activation, epilogue, epilogueUniform } from './activation.ts';
+import { shaderFunctions } from './functions.ts';
 
-const Params = struct('Elementwise', {
-  ...SWEEP_FIELDS,
-  relu: 'i32',
-  y_base: 'u32',
-  y_stride: 'u32',
-  in0_base: 'u32',
-  in0_stride: 'u32',
-  in1_base: 'u32',
-  in1_stride: 'u32',
-});
+export interface ElementwiseInput {
+  /** Inputs that lie in one buffer name one binding: WebGPU allows no two writable bindings of a range. */
+  readonly binding: Binding;
+  readonly view: View;
+}
+
+/** Of operands that do not all have the pixels of y. */
+export interface BroadcastInputs extends Broadcast {
+  /** By input: whether `steps` say where its pixels lie; the others have those of y. */
+  readonly repeated: readonly boolean[];
+  /** Number of y's first pixel in the tensor that the axes are those of. */
+  readonly first: number;
+}
 
 interface Elementwise {
   readonly name: string;
-  /** One or two. Inputs that lie in one buffer name one binding: WebGPU allows no two writable bindings of a range. */
-  readonly inputs: readonly { readonly binding: string; readonly view: View }[];
+  /** One to three. */
+  readonly inputs: readonly ElementwiseInput[];
+  readonly broadcast?: BroadcastInputs | undefined;
   /** Per-channel vectors. */
   readonly constants?: readonly Binding[];
+  /** WGSL of a function that the expression calls; those of the table in functions.ts are known. */
+  readonly source?: string;
   /** WGSL once per thread, from the constants and `c`, the channel in vec4. */
   readonly setup?: string;
   readonly y: View;
   readonly activation: Activation;
   /**
-   * WGSL for a vec4 of y, from `in0` and `in1` (the inputs' values) and what `setup` declares. It must give 0 in the padding
-   * lanes, where the inputs hold 0.
+   * WGSL for a vec4 of y, from `in0`, `in1`, `in2` (the inputs' values) and what `setup` declares. It gives 0 in the padding lanes,
+   * where the inputs hold 0, unless `masked`.
    */
   readonly expression: string;
+  /** The lanes beyond the channels are set to 0. */
+  readonly masked?: boolean;
   readonly sweep: ChannelSweep;
 }
 
 export function elementwise(source: Elementwise): Kernel {
-  const { y, inputs, sweep } = source;
-  const [in0, in1] = [inputs[0]!.view, inputs.at(-1)!.view];
-  const bindings = [...new Set(inputs.map(({ binding }) => binding))];
+  const { y, inputs, sweep, activation, broadcast, masked = false } = source;
+  // A struct of two operands serves one as well, which then counts twice.
+  const operands = inputs.length > 1 ? inputs : [inputs[0]!, inputs[0]!];
+  const bindings = new Map(inputs.map(({ binding }) => [binding.name, binding]));
+  const end = epilogue(activation);
+  const values: Record<string, number> = {
+    ...sweepValues(y, sweep),
+    relu: epilogueUniform(activation, y.shape[4]),
+    y_base: y.base,
+    y_stride: y.stride,
+    ...numbered(operands, ({ view }, i) => ({ [`in${i}_base`]: view.base, [`in${i}_stride`]: view.stride })),
+    ...(masked ? { channels: y.shape[4] } : {}),
+    ...(broadcast ? broadcastValues(broadcast) : {}),
+  };
+  const fields = Object.keys(values).map((name) => [name, name === 'relu' ? 'i32' : 'u32'] as const);
+  const expression = masked
+    ? `select(vec4f(0), ${source.expression}, 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels))`
+    : source.expression;
   return kernel({
     name: source.name,
-    params: Params,
-    values: {
-      ...sweepValues(y, sweep),
-      relu: activationLimit(source.activation),
-      y_base: y.base,
-      y_stride: y.stride,
-      in0_base: in0.base,
-      in0_stride: in0.stride,
-      in1_base: in1.base,
-      in1_stride: in1.stride,
-    },
-    storage: [...bindings.map((name) => storage(name)), ...(source.constants ?? []), storage('y')],
+    params: struct('Elementwise', Object.fromEntries(fields)),
+    values,
+    storage: [...bindings.values(), ...(source.constants ?? []), storage('y')],
     workgroups: sweepGrid(y, sweep),
-    body: sweepMain(sweep, {
+    body: `${shaderFunctions([source.source ?? '', end.source], expression)}${sweepMain(sweep, {
       setup: source.setup ?? '',
-      each: /* wgsl */ `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n    ')}
-    let value = ${source.expression};
-    y[p.y_base + pixel * p.y_stride + c] = ${activated('value')};`,
-    }),
+      each: /* wgsl */ `${broadcast && broadcast.sizes.length > 0 ? `${axesOf('pixel + p.first', broadcast.sizes.length)}\n    ` : ''}${repeat(inputs.length, (i) => `let in${i} = ${loaded(inputs[i]!, i, broadcast)};`, '\n    ')}
+    let value = ${expression};
+    y[p.y_base + pixel * p.y_stride + c] = ${end.stored('value', '4u * c')};`,
+    })}`,
   });
+}
+
+const numbered = <T>(
+  list: readonly T[],
+  values: (item: T, i: number) => Record<string, number>,
+): Record<string, number> => Object.assign({}, ...list.map(values));
+
+function broadcastValues({ sizes, steps, repeated, first }: BroadcastInputs): Record<string, number> {
+  return {
+    first,
+    ...numbered(sizes, (size, axis) => ({ [`size${axis}`]: size })),
+    ...numbered(steps, (list, i) =>
+      repeated[i] ? numbered(list, (step, axis) => ({ [`in${i}_step${axis}`]: step })) : {},
+    ),
+  };
+}
+
+/** WGSL: the vec4 of an input for `pixel` and `c`. */
+function loaded({ binding: { name } }: ElementwiseInput, i: number, broadcast: BroadcastInputs | undefined): string {
+  const { repeated, sizes, splat } = broadcast ?? { repeated: [], sizes: [], splat: [] };
+  const own = sizes.map((_, axis) => `axis${axis} * p.in${i}_step${axis}`).join(' + ') || '0u';
+  const pixel = repeated[i] ? `(${own})` : 'pixel';
+  const start = `p.in${i}_base + ${pixel} * p.in${i}_stride`;
+  return splat[i] ? `vec4f(${name}[${start}].x)` : `${name}[${start} + c]`;
 }

@@ -41,6 +41,8 @@ interface Partials extends Reduction {
   readonly inputs: readonly { readonly binding: string; readonly view: View }[];
   /** Bindings of per-channel vectors. */
   readonly vectors?: readonly string[];
+  /** WGSL at the shader's beginning: functions that `each` calls. */
+  readonly functions?: string;
   /** WGSL before the first pixel; knows `c`. */
   readonly setup?: string;
   /** WGSL for a pixel: adds `in0` and `in1` to `s0` and `s1`. */
@@ -77,14 +79,14 @@ export function channelPartials(source: Partials): Kernel {
       storage('partials'),
     ],
     workgroups: sweepGrid(in0, sweep),
-    body: sweepMain(sweep, {
+    body: `${source.functions ?? ''}${sweepMain(sweep, {
       setup: `${repeat(quantities, (i) => `var s${i} = vec4f(0);`, ' ')}\n  ${source.setup ?? ''}`,
       each: `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n    ')}
     ${source.each}`,
       finish: `let count = f32((end - begin + p.slot_step - 1u) / p.slot_step);
   ${source.finish ?? ''}
   ${repeat(quantities, (i) => `partials[(${i}u * p.slots + slot) * p.c4 + c] = s${i};`, '\n  ')}`,
-    }),
+    })}`,
   });
 }
 

@@ -72,6 +72,12 @@ export interface Tvl1State {
   readonly slot: number;
 }
 
+/** Uniforms by which a kernel finds its data, where buffers are read as vec4 or as single floats. */
+export function stateValues({ extent, pairs, pitch, half, slot }: Tvl1State, element: 'vec4' | 'f32') {
+  const floats = element === 'vec4' ? 1 : 4;
+  return { ...extent, pitch: pitch * 2 * floats, half: half * floats, pairs, slot };
+}
+
 /** The parameters of the iterations of one warp. */
 export interface Iterations {
   /** Outer rounds, each a median and `inner` iterations. */

@@ -8,7 +8,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { doneAfter, FINISHED, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
+import { doneAfter, FINISHED, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 /** Exchanges (smaller first) after which the middle element is the median; both from the literature, tested exhaustively. */
 export const MEDIAN_NETWORKS = {
@@ -77,14 +77,9 @@ export function tvl1Median(
     name: `tvl1_median ${size}×${size}`,
     params: Params,
     values: {
-      width: extent.width,
-      height: extent.height,
+      ...stateValues(state, 'f32'),
       stride: quadsOf(extent) * 4,
       plane: planeOf(extent),
-      pitch: state.pitch * 8,
-      half: state.half * 4,
-      pairs,
-      slot: state.slot,
       always: Number(options.always),
       fixed: options.fixed,
     },

@@ -2,7 +2,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-import { quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
+import { quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 const Params = struct('Output', {
   width: 'u32',
@@ -24,13 +24,9 @@ export function tvl1Output(state: Tvl1State): Kernel {
     name: 'tvl1_output',
     params: Params,
     values: {
-      width: extent.width,
+      ...stateValues(state, 'f32'),
       pixels,
       stride: quadsOf(extent) * 4,
-      pitch: state.pitch * 8,
-      half: state.half * 4,
-      pairs,
-      slot: state.slot,
     },
     storage: [storage('u', 'array<f32>'), storage('slots', 'array<u32>'), storage('flow', 'array<vec2f>')],
     workgroups: foldGrid(divideUp(pixels, WORKGROUP), pairs),

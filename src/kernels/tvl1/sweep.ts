@@ -31,6 +31,7 @@ import {
   iterationsPerStep,
   quadsOf,
   SLOT_WORDS,
+  stateValues,
   type Tvl1State,
 } from './layout.ts';
 import { type MedianSize, medianFunction } from './median.ts';
@@ -62,13 +63,8 @@ export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: numbe
     name: `tvl1_sweep ×${stages}`,
     params: Params,
     values: {
-      width: extent.width,
-      height: extent.height,
+      ...stateValues(state, 'vec4'),
       quads: quadsOf(extent),
-      pitch: state.pitch * 2,
-      half: state.half,
-      pairs,
-      slot: state.slot,
       strips: Math.max(1, divideUp(quadsOf(extent) - 2, lanes - 2)),
       outer: iterations.outer,
       sweeps: inner / stages,

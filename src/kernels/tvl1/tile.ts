@@ -31,6 +31,7 @@ import {
   iterationFunctions,
   quadsOf,
   SLOT_WORDS,
+  stateValues,
   type Tvl1State,
 } from './layout.ts';
 
@@ -90,13 +91,8 @@ export function tvl1Tile(state: Tvl1State, iterations: Iterations, tile: TileSte
     name: `tvl1_tile ×${count}`,
     params: Params,
     values: {
-      width: extent.width,
-      height: extent.height,
+      ...stateValues(state, 'vec4'),
       quads: quadsOf(extent),
-      pitch: state.pitch * 2,
-      half: state.half,
-      pairs,
-      slot: state.slot,
       theta,
       step: iterations.lambda * theta,
       rate: iterations.tau / theta,

@@ -6,7 +6,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-import { type Extent, planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
+import { type Extent, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 const Params = struct('Upsample', {
   from_width: 'i32',
@@ -38,12 +38,7 @@ export function tvl1Upsample(state: Tvl1State, from: Extent, factor: number): Ke
       from_stride: quadsOf(from) * 4,
       stride: quadsOf(extent) * 4,
       plane,
-      pitch: state.pitch * 8,
-      half: state.half * 4,
-      pairs,
-      slot: state.slot,
-      width: extent.width,
-      height: extent.height,
+      ...stateValues(state, 'f32'),
       factor,
     },
     storage: [

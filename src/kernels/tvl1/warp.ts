@@ -10,7 +10,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { planeOf, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
+import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 const Params = struct('Warp', {
   width: 'i32',
@@ -45,14 +45,9 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
     name: `tvl1_warp ${options.interpolation}`,
     params: Params,
     values: {
-      width: extent.width,
-      height: extent.height,
+      ...stateValues(state, 'f32'),
       stride: quadsOf(extent) * 4,
       plane,
-      pitch: state.pitch * 8,
-      half: state.half * 4,
-      pairs,
-      slot: state.slot,
       blend: options.gradientBlend,
       zero: 0,
     },

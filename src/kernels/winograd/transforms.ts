@@ -20,7 +20,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { type Conv3dProblem, conv3dValues, type Triple } from '../conv3d/problem.ts';
-import { activated } from '../pointwise/activation.ts';
+import { epilogue, epilogueFunctions } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { type View, vec4s } from '../shared/view.ts';
 import {
@@ -238,6 +238,7 @@ export function conv3dWinogradOutput(
   const [rows, columns] = [matrices[1][0]!.length, matrices[2][0]!.length];
   const lanes = 4 * layout.cout4;
   const values = conv3dValues(problem);
+  const end = epilogue(problem.activation, 1);
   const { code, result } = rowTransform(
     matrices,
     loop,
@@ -279,11 +280,11 @@ export function conv3dWinogradOutput(
       ...outputs.map((view, i) => activation(`y${i}`, view, 'scalar')),
     ],
     workgroups: foldGrid(divideUp(layout.outputRows * lanes, workgroupSize)),
-    body: /* wgsl */ `
+    body: /* wgsl */ `${epilogueFunctions(end, 1)}
 fn store(pixel: u32, origin: vec3u, offset: vec3u, c: u32, value: f32) {
   if (any(origin + offset >= vec3u(p.y_t, p.y_h, p.y_w))) { return; }
   let to = pixel + (offset.x * p.y_h + offset.y) * p.y_w + offset.z;
-  let v = ${activated('value', 1)};
+  let v = ${end.stored('value', 'c')};
   ${repeat(outputs.length, (i) => (i < outputs.length - 1 ? `if (c < p.y${i}_end) { ${write(i)} } else ` : `{ ${write(i)} }`), '')}
 }
 

@@ -9,7 +9,7 @@ import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
 import type { Operator } from '../operator.ts';
 import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
-import { reluGradient } from '../pointwise.ts';
+import { beforeActivation } from '../unary.ts';
 import { type WindowGeometry, windowOutput } from '../window.ts';
 import { conv3dCandidates } from './candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './gradient.ts';
@@ -75,14 +75,11 @@ export const conv3d = defineOperator<Conv3dAttributes>({
   },
   /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */
   gradient(context) {
-    const { name, attributes, inputs, outputs, gradients } = context;
+    const { name, attributes, inputs } = context;
     const { activation, channels, ...geometry } = attributes;
     if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
     const [x, weights] = inputs as readonly [ValueRef, ValueRef];
-    const [dy] =
-      activation === 'relu'
-        ? context.add(reluGradient, `${name}/gradient/relu`, {}, [outputs[0]!, gradients[0]!])
-        : [gradients[0]!];
+    const dy = beforeActivation(context, activation, `${name}/gradient/${activation}`);
     const size = context.typeOf(x).shape.slice(1, 4) as unknown as Triple;
     const kernel = context.typeOf(weights).shape.slice(0, 3) as unknown as Triple;
     const add = <A extends object>(
@@ -92,9 +89,9 @@ export const conv3d = defineOperator<Conv3dAttributes>({
       from: readonly ValueRef[],
     ): ValueRef => context.add(operator, `${name}/gradient/${of}`, parameters, from)[0]!;
     return [
-      context.wanted(0) ? add(conv3dInputGradient, 'x', { ...geometry, size }, [dy!, weights]) : undefined,
-      context.wanted(1) ? add(conv3dWeightGradient, 'weights', { ...geometry, kernel }, [x, dy!]) : undefined,
-      inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [dy!]) : undefined,
+      context.wanted(0) ? add(conv3dInputGradient, 'x', { ...geometry, size }, [dy, weights]) : undefined,
+      context.wanted(1) ? add(conv3dWeightGradient, 'weights', { ...geometry, kernel }, [x, dy]) : undefined,
+      inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [dy]) : undefined,
     ].slice(0, inputs.length);
   },
 });

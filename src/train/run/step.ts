@@ -23,7 +23,7 @@ import {
   trainingGraph,
   updateGraph,
   velocityOf,
-} from '../../graph/training.ts';
+} from './step_graph.ts';
 
 export interface TrainingStepOptions extends TrainingOptions, OptimiserOptions {
   /** Of dropout. */

@@ -64,7 +64,7 @@ export function conv3dNarrow(problem: Conv3dProblem, tile: Conv3dNarrowTile): Ke
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 ${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u + lane;

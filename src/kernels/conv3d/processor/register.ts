@@ -62,7 +62,7 @@ export function conv3dRegister(problem: Conv3dProblem, tile: Conv3dRegisterTile)
     workgroups: foldGrid(tiles, divideUp(values.cout4, vectorsPerLane)),
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(problem.outputs)}
+${storeFunction(problem)}
 
 ${entryPoint(lanes)} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u + lane;

@@ -67,7 +67,7 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
     enable: 'enable subgroups;',
     body: /* wgsl */ `
 ${PIXEL_FUNCTIONS}
-${storeFunction(views)}
+${storeFunction({ ...problem, outputs: views })}
 
 ${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u;

@@ -1,4 +1,4 @@
-/** @file An operator of one's own, with its kernel in WGSL and its gradient: a clip backwards. `npx tsx examples/operator.ts` */
+/** @file An operator of one's own, with its kernel in WGSL and its gradient: a clip backwards. `npx tsx examples/custom_operator.ts` */
 
 import {
   compile,

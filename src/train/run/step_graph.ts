@@ -4,21 +4,21 @@
  * Layers without a parameter in training stay as they are, so inference's passes and kernels serve them.
  */
 
-import { GraphError } from '../core/errors.ts';
-import { accumulate, zero } from '../ops/accumulate.ts';
-import { type BatchNormActivation, batchNorm } from '../ops/batch_norm.ts';
-import { batchStatistics } from '../ops/batch_statistics.ts';
-import { crossEntropy } from '../ops/cross_entropy.ts';
-import { dropout } from '../ops/dropout.ts';
-import { gradientNorm } from '../ops/gradient_norm.ts';
-import { normalize } from '../ops/normalize.ts';
-import { sgdUpdate } from '../ops/sgd_update.ts';
-import { updateStatistics } from '../ops/update_statistics.ts';
-import type { GraphBuilder } from './builder.ts';
-import { gradients } from './gradients.ts';
-import { type Graph, isOp, type Node, producers, type ValueId } from './graph.ts';
-import { fuseActivation } from './passes/fuse_activation.ts';
-import { prune, rewrite, startRewrite } from './rewrite.ts';
+import { GraphError } from '../../core/errors.ts';
+import type { GraphBuilder } from '../../graph/builder.ts';
+import { gradients } from '../../graph/gradients.ts';
+import { type Graph, isOp, type Node, producers, type ValueId } from '../../graph/graph.ts';
+import { fuseActivation } from '../../graph/passes/fuse_activation.ts';
+import { prune, rewrite, startRewrite } from '../../graph/rewrite.ts';
+import { accumulate, zero } from '../../ops/accumulate.ts';
+import { type BatchNormActivation, batchNorm } from '../../ops/batch_norm.ts';
+import { batchStatistics } from '../../ops/batch_statistics.ts';
+import { crossEntropy } from '../../ops/cross_entropy.ts';
+import { dropout } from '../../ops/dropout.ts';
+import { gradientNorm } from '../../ops/gradient_norm.ts';
+import { normalize } from '../../ops/normalize.ts';
+import { sgdUpdate } from '../../ops/sgd_update.ts';
+import { updateStatistics } from '../../ops/update_statistics.ts';
 
 export interface TrainingOptions {
   /** Whether a parameter is trained, by its name. Running statistics follow from it. */
@@ -98,7 +98,7 @@ export function trainedParameters(model: Graph, { trainable }: Pick<TrainingOpti
 type Gradients = readonly (readonly [parameter: string, gradient: ValueId])[];
 
 function differentiate(model: Graph, training: TrainingOptions): { builder: GraphBuilder; byParameter: Gradients } {
-  const forward = prune(fuseActivation(withStates(model, training)));
+  const forward = prune(fuseActivation(withStates(model, training), true));
   const { builder, copy, to } = startRewrite(forward);
   for (const node of forward.nodes) copy(node);
   const logits = to(namedLogits(forward));
