@@ -63,7 +63,11 @@ export function estimateDispatch(shader: Shader, kernel: string, work: Work, gpu
 }
 
 /** What one wave does from its first instruction to its last. */
-function perWave({ whole, hot, around, statistics }: Shader, kernel: string, { flops, workgroups, threads }: Work) {
+function perWave(
+  { whole, hot, around, seldom, statistics }: Shader,
+  kernel: string,
+  { flops, workgroups, threads }: Work,
+) {
   // Loops that nobody knows the turns of: the compiler's guess.
   if (!hot)
     return { vector: Math.max(whole.vector, statistics.inverseThroughput), ldsBytes: whole.ldsBytes, stages: 1 };
@@ -72,10 +76,14 @@ function perWave({ whole, hot, around, statistics }: Shader, kernel: string, { f
   const stages = around ? fmas / (fmasPerStage(kernel) ?? hot.fma) : turns;
   const sum = (key: keyof InstructionMix): number => {
     const rest = whole[key] - hot[key] - (around?.[key] ?? 0);
-    return rest + turns * hot[key] + (around ? stages * around[key] : 0);
+    const stage = (around?.[key] ?? 0) - (1 - SELDOM) * (seldom?.[key] ?? 0);
+    return rest + turns * hot[key] + (around ? stages * stage : 0);
   };
   return { vector: sum('vector'), ldsBytes: sum('ldsBytes'), stages };
 }
+
+/** How often a stage comes to a new tap of the window, which is where addresses change: with 128 channels in steps of 16. */
+const SELDOM = 1 / 8;
 
 /** Multiply-adds of a thread between two stagings, of kernels whose names say their tile: `…×…×K/TM×TN`. */
 function fmasPerStage(kernel: string): number | undefined {

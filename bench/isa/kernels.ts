@@ -8,9 +8,9 @@ import { activationsOf, chooseCandidate, nodesToRun } from '../../src/graph/choo
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
-import { trainingGraph } from '../../src/graph/training.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
 import type { Work } from '../../src/kernels/shared/work.ts';
+import { trainingGraph } from '../../src/train/run/step_graph.ts';
 import { modelGraph } from '../i3d.ts';
 
 /** One dispatch of a kernel. */
@@ -51,7 +51,7 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
     const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
     const prepared = inferencePasses(graph, { outputs, activations });
     for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
-      const candidate = chooseCandidate(entry, profile, { accuracy });
+      const { candidate } = chooseCandidate(entry, profile, { accuracy });
       const { node } = entry;
       const types = (values: readonly number[]) => values.map((value) => prepared.values[value]!.type);
       const { flops } = node.operator.cost(node.attributes, types(node.inputs), types(node.outputs));

@@ -46,8 +46,10 @@ export interface Shader {
   readonly whole: InstructionMix;
   /** The innermost loop with the most multiply-adds; undefined where no loop has any. */
   readonly hot: InstructionMix | undefined;
-  /** All of the loop around it, once per turn, without the hot loop itself: staging. Undefined where nothing is around. */
+  /** The loop around it without the hot loop itself: staging. Undefined where nothing is around. */
   readonly around: InstructionMix | undefined;
+  /** The part of `around` that two branches skip, the inner one as a rule: addresses that seldom change. */
+  readonly seldom: InstructionMix | undefined;
   /** Threads of a wave, 32 or 64. */
   readonly lanes: 32 | 64;
 }
@@ -79,12 +81,16 @@ export function parseShader(text: string): Shader {
   const hot = hottest(code, loops);
   const outer = hot && tightest(loops.filter((loop) => contains(loop, hot) && loop !== hot));
   const inner = outer ? loops.filter((loop) => loop !== outer && contains(outer, loop)) : [];
+  const around = outer && indices(outer).filter((i) => !inner.some((loop) => within(loop, i)));
+  const skips = outer ? skipsOf(code).filter((skip) => contains(outer, skip)) : [];
+  const seldom = around?.filter((i) => skips.filter((skip) => within(skip, i)).length > 1);
+  const pick = (list: readonly number[]): InstructionMix => mixOf(list.map((i) => code[i]!));
   return {
     statistics,
     whole: mixOf(code),
-    hot: hot && mixOf(code.slice(hot.from, hot.to)),
-    around:
-      outer && mixOf(code.slice(outer.from, outer.to).filter((_, i) => !inner.some((l) => within(l, outer.from + i)))),
+    hot: hot && pick(indices(hot)),
+    around: around && pick(around),
+    seldom: seldom && pick(seldom),
     lanes: /s_(mov|and_saveexec|or_saveexec|xor|and|andn2|and_not1)_b64 (exec|s\[\d+:\d+\], exec)/.test(text) ? 64 : 32,
   };
 }
@@ -117,16 +123,29 @@ interface Loop {
   readonly to: number;
 }
 
+/** Branches, from where they are to where they lead. */
+function branchesOf(code: readonly Instruction[]): { readonly at: number; readonly target: number }[] {
+  const at = new Map(code.flatMap(({ labels }, i) => labels.map((label) => [label, i] as const)));
+  return code.flatMap(({ name, operands }, i) => {
+    const target = /^s_c?branch/.test(name) ? at.get(operands.split(' ')[0]!) : undefined;
+    return target === undefined ? [] : [{ at: i, target }];
+  });
+}
+
 /** One for each label that is jumped back to. */
 function loopsOf(code: readonly Instruction[]): Loop[] {
-  const at = new Map(code.flatMap(({ labels }, i) => labels.map((label) => [label, i] as const)));
   const ends = new Map<number, number>();
-  code.forEach(({ name, operands }, i) => {
-    const target = /^s_c?branch/.test(name) ? at.get(operands.split(' ')[0]!) : undefined;
-    if (target !== undefined && target <= i) ends.set(target, Math.max(ends.get(target) ?? 0, i + 1));
-  });
+  for (const { at, target } of branchesOf(code)) {
+    if (target <= at) ends.set(target, Math.max(ends.get(target) ?? 0, at + 1));
+  }
   return [...ends].map(([from, to]) => ({ from, to }));
 }
+
+/** What branches can skip. */
+const skipsOf = (code: readonly Instruction[]): Loop[] =>
+  branchesOf(code).flatMap(({ at, target }) => (target > at + 1 ? [{ from: at + 1, to: target }] : []));
+
+const indices = ({ from, to }: Loop): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
 const contains = (outer: Loop, inner: Loop): boolean => outer.from <= inner.from && inner.to <= outer.to;
 const within = ({ from, to }: Loop, at: number): boolean => from <= at && at < to;
@@ -137,7 +156,7 @@ const tightest = (loops: readonly Loop[]): Loop | undefined =>
 const FEW_FMAS = 16;
 
 function hottest(code: readonly Instruction[], loops: readonly Loop[]): Loop | undefined {
-  const fmas = (loop: Loop): number => mixOf(code.slice(loop.from, loop.to)).fma;
+  const fmas = ({ from, to }: Loop): number => mixOf(code.slice(from, to)).fma;
   const innermost = loops.filter((loop) => !loops.some((other) => other !== loop && contains(loop, other)));
   const best = innermost.map((loop) => ({ loop, fma: fmas(loop) })).sort((a, b) => b.fma - a.fma)[0];
   return best && best.fma >= FEW_FMAS ? best.loop : undefined;
