@@ -37,16 +37,18 @@ export interface IsaRow {
   readonly memoryPerFma: number | null;
   /** Of a wave, by the compiler's model. */
   readonly cycles: number;
+  /** What bounds most of its time; null for a GPU that isa/estimate.ts does not know, and where nobody counts the work. */
+  readonly limit: Limit | null;
   /** Dispatches of the networks, of TV-L1 and of the training step that run it. */
   readonly dispatches: number;
+  /** Those of them whose work is counted. */
+  readonly layers: readonly IsaLayer[];
 }
 
 /** A dispatch, by the model of isa/estimate.ts. */
 export interface IsaLayer {
   readonly where: string;
   readonly node: string;
-  readonly kernel: string;
-  readonly family: string;
   readonly us: number;
   readonly limit: Limit;
   /** Of the node, as the direct algorithm counts; the first of its dispatches has all of them. */
@@ -56,15 +58,14 @@ export interface IsaLayer {
 /** @throws InputError where the adapter is none of RADV's, or no kernel is called so. */
 export async function benchIsa({ families, kernel, json, experimental }: IsaOptions): Promise<IsaRow[]> {
   const rows: IsaRow[] = [];
-  const layers: IsaLayer[] = [];
   for (const wanted of families.length > 0 ? families : [undefined]) {
     const { family, kernels } = await compileKernels(kernel, wanted, experimental ? ['--experimental'] : []);
     rows.push(...kernels.map((entry) => rowOf(entry, family)));
-    layers.push(...kernels.flatMap((entry) => layersOf(entry, family)));
   }
   print(report(rows));
-  if (layers.length > 0) print(`\n${networks(layers)}`);
-  await writeJson(json, { kernels: rows, layers });
+  const known = rows.filter(({ layers }) => layers.length > 0);
+  if (known.length > 0) print(`\n${networks(known)}`);
+  await writeJson(json, rows);
   return rows;
 }
 
@@ -72,16 +73,18 @@ function layersOf({ kernel, uses, shader }: CompiledKernel, family: string): Isa
   const gpu = GPUS[family];
   if (!gpu) return [];
   return uses.flatMap(({ work, where, node, flops }) =>
-    work ? [{ where, node, kernel, family, flops, ...estimateDispatch(shader, kernel, work, gpu) }] : [],
+    work ? [{ where, node, flops, ...estimateDispatch(shader, kernel, work, gpu) }] : [],
   );
 }
 
 /** A line for each network: its time, the share of the multiply-adds' peak, and how much of the time is bound by what. */
-function networks(layers: readonly IsaLayer[]): string {
+function networks(rows: readonly IsaRow[]): string {
   const groups = new Map<string, IsaLayer[]>();
-  for (const layer of layers) {
-    const key = `${layer.family}\t${layer.where}`;
-    groups.set(key, [...(groups.get(key) ?? []), layer]);
+  for (const { family, layers } of rows) {
+    for (const layer of layers) {
+      const key = `${family}\t${layer.where}`;
+      groups.set(key, [...(groups.get(key) ?? []), layer]);
+    }
   }
   const lines = [...groups].map(([key, group]) => {
     const [family, where] = key.split('\t') as [string, string];
@@ -104,8 +107,26 @@ const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few work
 const total = (layers: readonly IsaLayer[], key: 'us' | 'flops'): number =>
   layers.reduce((sum, layer) => sum + layer[key], 0);
 
-function rowOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaRow {
+/** The limit with the largest share of the time. */
+function mainLimit(layers: readonly IsaLayer[]): Limit | null {
+  const times = LIMITS.map(
+    (limit) =>
+      [
+        limit,
+        total(
+          layers.filter((layer) => layer.limit === limit),
+          'us',
+        ),
+      ] as const,
+  );
+  const [[limit, us]] = times.sort((a, b) => b[1] - a[1]) as [readonly [Limit, number]];
+  return us > 0 ? limit : null;
+}
+
+function rowOf(compiled: CompiledKernel, family: string): IsaRow {
+  const { kernel, uses, shader } = compiled;
   const { statistics, hot, lanes } = shader;
+  const layers = layersOf(compiled, family);
   const perFma = (count: number): number | null => (hot ? count / hot.fma : null);
   const { vgprs, spilledVgprs, scratch, lds, waves, instructions, inverseThroughput } = statistics;
   return {
@@ -117,7 +138,9 @@ function rowOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaRow
     ldsPerFma: perFma((hot?.ldsReads ?? 0) + (hot?.ldsWrites ?? 0)),
     memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
     cycles: inverseThroughput,
+    limit: mainLimit(layers),
     dispatches: uses.length,
+    layers,
   };
 }
 
@@ -152,6 +175,7 @@ function report(rows: readonly IsaRow[]): string {
       `${row.instructions}`,
       share(row.fmaShare),
       ratio(row.ldsPerFma),
+      row.limit ?? '–',
     ]),
     3,
   );
