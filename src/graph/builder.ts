@@ -5,6 +5,8 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { BinaryName, UnaryName } from '../kernels/pointwise/functions.ts';
+import type { Reduction } from '../kernels/reduce/reduce.ts';
+import { axisOf } from '../ops/axis.ts';
 import { batchNorm } from '../ops/batch_norm.ts';
 import { binary } from '../ops/binary.ts';
 import { broadcast } from '../ops/broadcast.ts';
@@ -15,12 +17,13 @@ import { linear } from '../ops/linear.ts';
 import { expectOperator, f32, type Operator, type TensorType } from '../ops/operator.ts';
 import { pool3d } from '../ops/pool3d.ts';
 import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
+import { reduce } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { type PadAttributes, pad, type ShiftAttributes, type SliceAttributes, shift, slice } from '../ops/slice.ts';
+import type { Padding } from '../ops/sliding_window.ts';
 import { softmax } from '../ops/softmax.ts';
 import { transpose } from '../ops/transpose.ts';
 import { unary } from '../ops/unary.ts';
-import type { Padding } from '../ops/window.ts';
 import { type Graph, graphChecked, type Node, type Value, type ValueId } from './graph.ts';
 
 export interface Conv3dOptions {
@@ -160,9 +163,21 @@ export class GraphBuilder {
     return this.add(dropout, name, { rate, salt: saltOf(name) }, [x])[0]!;
   }
 
-  /** Over the last axis. */
-  softmax(name: string, x: ValueId): ValueId {
-    return this.add(softmax, name, {}, [x])[0]!;
+  /** Over an axis, which may be counted from the last one, −1. */
+  softmax(name: string, x: ValueId, axis = -1): ValueId {
+    return this.add(softmax, name, axis === -1 ? {} : { axis }, [x])[0]!;
+  }
+
+  /**
+   * Sum, mean or maximum over axes, which may be counted from the last one, −1. They go, as in NumPy, unless `keep`, which leaves
+   * them with an extent of 1; of all axes [1] is left.
+   */
+  reduce(name: string, op: Reduction, x: ValueId, axes: readonly number[], { keep = false } = {}): ValueId {
+    const { shape } = this.typeOf(x, `The input of ${name}`);
+    const list = graphChecked(() => axes.map((axis) => axisOf(axis, shape)));
+    const kept = this.add(reduce, name, { op, axes: list }, [x])[0]!;
+    const left = shape.filter((_, axis) => !list.includes(axis));
+    return keep || list.length === 0 ? kept : this.reshape(`${name}/shape`, kept, left.length > 0 ? left : [1]);
   }
 
   /** Mean over time, rows and columns: N×T×H×W×C to N×C. */

@@ -8,12 +8,12 @@ import { binary as binaryKernel, binaryGradient as gradientKernel } from '../ker
 import { BINARY, BINARY_NAMES, type BinaryName } from '../kernels/pointwise/functions.ts';
 import { broadcastShape } from '../kernels/shared/broadcast.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import { sumTo } from './broadcast.ts';
 import { elementwiseCandidate } from './elementwise.ts';
 import { defineOperator, f32, pointwiseCost, type TensorType } from './operator.ts';
+import { sumTo } from './reduce.ts';
 import { beforeActivation } from './unary.ts';
 
-export interface BinaryAttributes {
+interface BinaryAttributes {
   readonly fn: BinaryName;
   /** At the end. */
   readonly activation: Activation;
@@ -48,7 +48,7 @@ export const binary = defineOperator<BinaryAttributes>({
   },
 });
 
-export interface BinaryGradientAttributes {
+interface BinaryGradientAttributes {
   readonly fn: BinaryName;
   /** The operand by which it is. */
   readonly of: 'a' | 'b';

@@ -23,6 +23,7 @@ import { joinedParameters } from './parameters.ts';
 import { pool3d } from './pool3d.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { preprocess } from './preprocess.ts';
+import { reduce, reduceGradient } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { sgdUpdate } from './sgd_update.ts';
 import { pad, shift, slice } from './slice.ts';
@@ -59,6 +60,8 @@ export const operators = {
   pad,
   pool3d,
   preprocess,
+  reduce,
+  reduceGradient,
   reshape,
   sgdUpdate,
   shift,

@@ -10,6 +10,7 @@ import type { Graph, ValueId } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { BINARY_NAMES, UNARY_NAMES } from '../../src/kernels/pointwise/functions.ts';
+import { REDUCTIONS } from '../../src/kernels/reduce/reduce.ts';
 import { operators } from '../../src/ops/index.ts';
 import { defineOperator, type Operator } from '../../src/ops/operator.ts';
 import type { UnaryAttributes } from '../../src/ops/unary.ts';
@@ -164,6 +165,20 @@ const head = sample(({ add, input, builder }) => {
   add(operators.crossEntropyGradient, {}, logits, targets, input(1));
 });
 
+/** Over channels, over other axes, over all; few terms, and so many that a workgroup shares them. */
+const reductions = sample(({ add, input, builder }) => {
+  const x = input(2, 16, 9, 3, 9);
+  for (const op of REDUCTIONS) {
+    for (const axes of [[0, 1, 2, 3], [1, 2], [4], [0, 4], [3]]) {
+      const y = add(operators.reduce, { op, axes }, x);
+      const gradient = input(...builder.shapeOf(y));
+      const from = op === 'max' ? [gradient, x] : [gradient];
+      add(operators.reduceGradient, { op, axes, shape: builder.shapeOf(x) }, ...from);
+    }
+  }
+  add(operators.softmax, { axis: 1 }, x);
+});
+
 const optimiser = sample(({ add, input, builder }) => {
   const [parameter, velocity, sum] = ['parameter', 'velocity', 'sum'].map((name) => builder.state(name, [9]));
   const gradient = input(9);
@@ -176,7 +191,7 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[pools, clips, normalisation, folded, pointwise, layouts, head, optimiser],
+  ...[pools, clips, normalisation, folded, pointwise, layouts, head, reductions, optimiser],
 ];
 
 /** After the passes: convolutions with three outputs, and activations of 16 bits. */

@@ -1,4 +1,4 @@
-/** @file The sum of each channel over all pixels, in two stages (shared/channel_reduction.ts): the gradient of a bias. */
+/** @file The sum of each channel over all pixels, in two stages (shared/channel_reduction.ts): the gradient of a bias; or the mean. */
 
 import type { Kernel } from '../../core/kernel.ts';
 import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
@@ -13,6 +13,14 @@ export function channelSumPartials(x: View, sweep: ChannelSweep): Kernel {
 }
 
 /** Bindings: partials, y (a vector). */
-export function channelSumTotals(x: View, sweep: ChannelSweep, rows: number): Kernel {
-  return channelTotals({ ...REDUCTION, view: x, sweep, rows, merge: 'sums', vectors: ['y'], result: 'y[c] = s0;' });
+export function channelSumTotals(x: View, sweep: ChannelSweep, rows: number, mean = false): Kernel {
+  return channelTotals({
+    ...REDUCTION,
+    view: x,
+    sweep,
+    rows,
+    merge: 'sums',
+    vectors: ['y'],
+    result: mean ? 'y[c] = s0 / f32(p.pixels);' : 'y[c] = s0;',
+  });
 }

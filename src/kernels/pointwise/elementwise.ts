@@ -44,6 +44,8 @@ interface Elementwise {
    * where the inputs hold 0, unless `masked`.
    */
   readonly expression: string;
+  /** `p.factor` of the expression. */
+  readonly factor?: number;
   /** The lanes beyond the channels are set to 0. */
   readonly masked?: boolean;
   readonly sweep: ChannelSweep;
@@ -62,9 +64,10 @@ export function elementwise(source: Elementwise): Kernel {
     y_stride: y.stride,
     ...numbered(operands, ({ view }, i) => ({ [`in${i}_base`]: view.base, [`in${i}_stride`]: view.stride })),
     ...(masked ? { channels: y.shape[4] } : {}),
+    ...(source.factor === undefined ? {} : { factor: source.factor }),
     ...(broadcast ? broadcastValues(broadcast) : {}),
   };
-  const fields = Object.keys(values).map((name) => [name, name === 'relu' ? 'i32' : 'u32'] as const);
+  const fields = Object.keys(values).map((name) => [name, FIELD_TYPES[name] ?? 'u32'] as const);
   const expression = masked
     ? `select(vec4f(0), ${source.expression}, 4u * c + vec4u(0, 1, 2, 3) < vec4u(p.channels))`
     : source.expression;
@@ -82,6 +85,8 @@ export function elementwise(source: Elementwise): Kernel {
     })}`,
   });
 }
+
+const FIELD_TYPES: Readonly<Record<string, 'i32' | 'f32'>> = { relu: 'i32', factor: 'f32' };
 
 const numbered = <T>(
   list: readonly T[],

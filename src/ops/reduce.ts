@@ -1,0 +1,141 @@
+/** @file Sum, mean and maximum over any axes, and their gradients. */
+
+import { checkChoice, describeValue } from '../core/check.ts';
+import { GraphError } from '../core/errors.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../core/tensor.ts';
+import { channelSumPartials, channelSumTotals } from '../kernels/norm/channel_sum.ts';
+import {
+  maxGradient,
+  REDUCTIONS,
+  type Reduction,
+  reduce as reduceKernel,
+  sharesTerms,
+} from '../kernels/reduce/reduce.ts';
+import { repeatScaled } from '../kernels/reduce/repeat.ts';
+import { broadcastOf } from '../kernels/shared/broadcast.ts';
+import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
+import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { elementwiseCandidate } from './elementwise.ts';
+import {
+  defineOperator,
+  f32,
+  type GradientContext,
+  input,
+  type Operator,
+  output,
+  pointwiseCost,
+  single,
+  type ValueRef,
+} from './operator.ts';
+import { reshape } from './reshape.ts';
+import { workspace } from './vectors.ts';
+
+interface ReduceAttributes {
+  readonly op: Reduction;
+  /** Counted from the first one; each occurs once. They stay in the result, with an extent of 1. */
+  readonly axes: readonly number[];
+}
+
+/** Input: x of any shape. Of no axes it is x itself. */
+export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttributes>({
+  type: 'reduce',
+  keepsPadding: true,
+  infer: ({ op, axes }, [x]) => [f32(reducedShape(op, axes, x!.shape))],
+  cost: (_, inputs, outputs) => ({ ...pointwiseCost(0, inputs, outputs), flops: sizeOf(inputs[0]!.shape) }),
+  candidates({ op }, { inputs, outputs }, profile) {
+    const [x, y] = [inputs[0]!, outputs[0]!];
+    const axes = broadcastOf(x.type.shape, [y.type.shape]);
+    // A vector, which those kernels write from the start of its memory.
+    const isVector = !axes.splat[0] && axes.steps[0]!.every((step) => step === 0) && y.view.base === 0;
+    if (op !== 'max' && isVector) {
+      const sweep = channelSweep(profile);
+      return [
+        {
+          name: 'two stages',
+          accuracy: 'exact',
+          workspaces: [partialsBytes(x.view, { sweep, quantities: 1 })],
+          lower: () => [
+            { kernel: channelSumPartials(x.view, sweep), args: [input(0), workspace(0)] },
+            {
+              kernel: channelSumTotals(x.view, sweep, totalsRows(profile), op === 'mean'),
+              args: [workspace(0), output(0)],
+            },
+          ],
+        },
+      ];
+    }
+    const problem = { op, x: x.view, y: y.view, axes };
+    return [
+      single('reduce', () => reduceKernel(problem, sharesTerms(problem, profile.software)), [input(0), output(0)]),
+    ];
+  },
+  gradient({ name, attributes, inputs, gradients, typeOf, add }) {
+    const { shape } = typeOf(inputs[0]!);
+    const from = attributes.op === 'max' ? [gradients[0]!, inputs[0]!] : [gradients[0]!];
+    return [add(reduceGradient, `${name}/gradient`, { ...attributes, shape }, from)[0]];
+  },
+});
+
+interface ReduceGradientAttributes extends ReduceAttributes {
+  /** Of x. */
+  readonly shape: Shape;
+}
+
+/** Inputs: dy, and x for a maximum, whose gradient goes to the first of the largest values. */
+export const reduceGradient = defineOperator<ReduceGradientAttributes>({
+  type: 'reduceGradient',
+  keepsPadding: true,
+  infer({ op, axes, shape }, [dy, x]) {
+    const expected = reducedShape(op, axes, shape);
+    if (!sameShape(dy!.shape, expected)) {
+      throw new GraphError(`its dy ${formatShape(dy!.shape)} must have the shape ${formatShape(expected)}`);
+    }
+    if (op === 'max' && !(x && sameShape(x.shape, shape))) {
+      throw new GraphError(`a maximum's gradient needs x of the shape ${formatShape(shape)}`);
+    }
+    return [f32(shape)];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
+  candidates({ op }, io, profile) {
+    const [dy, x, dx] = [io.inputs[0]!, io.inputs[1], io.outputs[0]!];
+    if (x) {
+      const axes = broadcastOf(x.type.shape, [dy.type.shape]);
+      const problem = { x: x.view, dy: dy.view, dx: dx.view, axes };
+      return [single('max', () => maxGradient(problem), [input(1), input(0), output(0)])];
+    }
+    const factor = op === 'mean' ? sizeOf(dy.type.shape) / sizeOf(dx.type.shape) : 1;
+    return [
+      elementwiseCandidate('repeat', io, profile, ['x'], ([from], y, broadcast) =>
+        repeatScaled({ x: from!, y, factor, broadcast }, channelSweep(profile)),
+      ),
+    ];
+  },
+});
+
+/** @throws GraphError unless the axes are some of the shape's. */
+function reducedShape(op: Reduction, axes: readonly number[], shape: Shape): number[] {
+  checkChoice('its reduction', op, REDUCTIONS);
+  const isAxis = (axis: unknown): boolean => shape.some((_, i) => i === axis);
+  if (!Array.isArray(axes) || !axes.every(isAxis) || new Set(axes).size !== axes.length) {
+    const found = Array.isArray(axes) ? JSON.stringify(axes) : describeValue(axes);
+    throw new GraphError(`its axes ${found} must be some of the ${shape.length} of ${formatShape(shape)}, each once`);
+  }
+  return shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+}
+
+/**
+ * The sum of a value over what a tensor of that shape is repeated along by numpy's rules.
+ * @param name Of the nodes that are appended.
+ */
+export function sumTo(
+  { typeOf, add }: Pick<GradientContext<object>, 'typeOf' | 'add'>,
+  name: string,
+  value: ValueRef,
+  to: Shape,
+): ValueRef {
+  const { shape } = typeOf(value);
+  if (sameShape(shape, to)) return value;
+  const axes = shape.flatMap((size, axis) => ((to[axis - shape.length + to.length] ?? 1) === size ? [] : [axis]));
+  const sums = axes.length > 0 ? add(reduce, `${name}/sums`, { op: 'sum', axes }, [value])[0]! : value;
+  return sameShape(typeOf(sums).shape, to) ? sums : add(reshape, name, { shape: to }, [sums])[0]!;
+}
