@@ -7,7 +7,7 @@ import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import type { Candidate } from '../operator.ts';
-import { splitWindows } from '../window.ts';
+import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
 import type { PackedWeights } from './weights.ts';
 
