@@ -186,7 +186,7 @@ export {
 } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
-export type { Padding, PaddingPair } from './ops/window.ts';
+export type { Padding, PaddingPair } from './ops/sliding_window.ts';
 export {
   type OptimiserOptions,
   TRAINING_INPUTS,

@@ -13,8 +13,8 @@ import type { Activation } from '../kernels/pointwise/activation.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes } from './operator.ts';
+import { pointwise } from './sliding_window.ts';
 import { expectVectors, vectorArgument, workspace } from './vectors.ts';
-import { pointwise } from './window.ts';
 
 interface NormalizeAttributes {
   readonly epsilon: number;

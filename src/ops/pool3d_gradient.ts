@@ -28,7 +28,7 @@ import {
   storedBytes,
   type TensorType,
 } from './operator.ts';
-import { resolvePadding, type WindowGeometry, windowOutput } from './window.ts';
+import { resolvePadding, type WindowGeometry, windowOutput } from './sliding_window.ts';
 
 /** The window as kernels take it, over an input of `size`. */
 function windowOf(geometry: WindowGeometry, size: Triple): PoolWindow {
