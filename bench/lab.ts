@@ -9,13 +9,13 @@ import type { DeviceProfile } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { isOp } from '../src/graph/graph.ts';
 import { conv3dDirect } from '../src/kernels/conv3d/direct.ts';
-import { packChannels, packWeights, type Triple } from '../src/kernels/conv3d/problem.ts';
+import { packWeights, padChannels, type Triple } from '../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../src/kernels/conv3d/tiled.ts';
 import { conv3d } from '../src/ops/conv3d/conv3d.ts';
 import type { Argument, Candidate } from '../src/ops/operator.ts';
-import { splitWindows } from '../src/ops/window.ts';
+import { splitWindows } from '../src/ops/sliding_window.ts';
 import { type Case, conv3dCase } from './cases.ts';
 import { parseLabFile } from './lab_file.ts';
 import { type LabVariant, product, sweep } from './lab_sweep.ts';
@@ -172,7 +172,7 @@ function candidate(bench: Workbench, subject: Case, variant: LabVariant, profile
       inputs: [1],
       make: ([values]) => packWeights(values!.data, kernel[0] * kernel[1] * kernel[2], cin, cout),
     },
-    { from: 'constant', layout: 'channels', inputs: [2], make: ([values]) => packChannels(values!.data) },
+    { from: 'constant', layout: 'channels', inputs: [2], make: ([values]) => padChannels(values!.data) },
   ];
   return {
     name: variant.name,

@@ -9,7 +9,7 @@ import type { Conv3dAttributes } from '../src/ops/conv3d/conv3d.ts';
 import type { InputGradientAttributes, WeightGradientAttributes } from '../src/ops/conv3d/gradient.ts';
 import { operators } from '../src/ops/index.ts';
 import type { Pool3dAttributes } from '../src/ops/pool3d.ts';
-import { resolvePadding, type WindowGeometry } from '../src/ops/window.ts';
+import { resolvePadding, type WindowGeometry } from '../src/ops/sliding_window.ts';
 import { eachTap, type Shape5 } from '../test/reference/volume.ts';
 import type { Case } from './cases.ts';
 

@@ -85,6 +85,7 @@ export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
 export type { PerColour } from './kernels/clip/colour.ts';
 export type { Triple } from './kernels/conv3d/problem.ts';
 export type { BinaryName, UnaryName } from './kernels/pointwise/functions.ts';
+export type { Reduction } from './kernels/reduce/reduce.ts';
 export { activation, type Element, elementOf } from './kernels/shared/element.ts';
 export type { Axis, Layout } from './kernels/shared/layout.ts';
 export { denseView, pixelsOf, type View, vec4Bytes, vec4s } from './kernels/shared/view.ts';
@@ -119,9 +120,9 @@ export {
   type ModelDescription,
   type ModelEnds,
   type ModelForm,
+  type ModelReduction,
   type ModelSpec,
   type Preprocessing,
-  type Reduction,
   type Stream,
 } from './models/definition.ts';
 export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
@@ -185,7 +186,7 @@ export {
 } from './ops/operator.ts';
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
-export type { Padding, PaddingPair } from './ops/window.ts';
+export type { Padding, PaddingPair } from './ops/sliding_window.ts';
 export {
   type OptimiserOptions,
   TRAINING_INPUTS,

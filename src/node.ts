@@ -121,6 +121,7 @@ export {
   type ModelFileOptions,
   type ModelForm,
   type ModelGraphOptions,
+  type ModelReduction,
   ModelRegistry,
   type ModelSpec,
   type ModelSpecOptions,

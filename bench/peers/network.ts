@@ -12,7 +12,7 @@ import { fuseActivation } from '../../src/graph/passes/fuse_activation.ts';
 import { selectOutputs } from '../../src/graph/passes/select_outputs.ts';
 import { prune } from '../../src/graph/rewrite.ts';
 import { operators } from '../../src/ops/index.ts';
-import { resolvePadding, type WindowGeometry } from '../../src/ops/window.ts';
+import { resolvePadding, type WindowGeometry } from '../../src/ops/sliding_window.ts';
 
 type Triple = WindowGeometry['kernel'];
 

@@ -111,7 +111,7 @@ function wantedStreams(
  * @param what Begins the sentence, as the subject of two.
  * @throws InputError when two of them do not take the same clips.
  */
-export function clipRule(specs: ReadonlyMap<Stream, ModelSpec>, what: string, trained: boolean): ClipRule {
+function clipRule(specs: ReadonlyMap<Stream, ModelSpec>, what: string, trained: boolean): ClipRule {
   const [first, second] = [...specs.values()] as [ModelSpec, ModelSpec?];
   if (!second) return { spec: first, trained };
   for (const key of ['frames', 'size', 'shortSide', 'fps'] as const) {

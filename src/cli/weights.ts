@@ -12,7 +12,7 @@ import type { Network } from '../models/recogniser.ts';
 import { readWeights, recogniseWeights } from '../models/weights.ts';
 
 /** A file whose model is known by the names in it; its values are not looked at yet. */
-export interface StreamWeights {
+interface StreamWeights {
   readonly spec: ModelSpec;
   /** @throws InputError where a tensor holds what is no finite number, or a negative variance. */
   load(): Network;

@@ -22,10 +22,10 @@ import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
 import { reduce } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { type PadAttributes, pad, type ShiftAttributes, type SliceAttributes, shift, slice } from '../ops/slice.ts';
+import type { Padding } from '../ops/sliding_window.ts';
 import { softmax } from '../ops/softmax.ts';
 import { transpose } from '../ops/transpose.ts';
 import { unary } from '../ops/unary.ts';
-import type { Padding } from '../ops/window.ts';
 import { type Graph, graphChecked, type Node, type Value, type ValueId } from './graph.ts';
 
 export interface Conv3dOptions {

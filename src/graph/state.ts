@@ -9,7 +9,7 @@ import { type FloatTensor, floatTensor, formatShape, type Shape, sameShape } fro
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { packChannels } from '../kernels/conv3d/problem.ts';
+import { padChannels } from '../kernels/conv3d/problem.ts';
 import { viewShape } from '../kernels/shared/layout.ts';
 import { unpad } from '../kernels/shared/stored.ts';
 import { denseView } from '../kernels/shared/view.ts';
@@ -45,7 +45,7 @@ export class DeviceState {
   set(name: string, tensor: FloatTensor): void {
     graphChecked(() => checkTensor(`State ${name}`, tensor, ['f32']));
     const { buffer } = this.entry(name, tensor.shape);
-    this.gpu.device.queue.writeBuffer(buffer, 0, packChannels(tensor.data, tensor.shape.at(-1)));
+    this.gpu.device.queue.writeBuffer(buffer, 0, padChannels(tensor.data, tensor.shape.at(-1)));
   }
 
   /** A new state full of zeros; one that exists stays as it is. */

@@ -1,10 +1,10 @@
 /** @file Networks of Inception modules as data: tables of layers, and what follows from them. `graph.ts` builds them. */
 
 import type { Triple } from '../kernels/conv3d/problem.ts';
-import type { ModelForm, Reduction } from '../models/definition.ts';
+import type { ModelForm, ModelReduction } from '../models/definition.ts';
 
 /** Convolution without bias, batch norm, ReLU. */
-export interface UnitLayer {
+interface UnitLayer {
   readonly kind: 'unit';
   readonly name: string;
   readonly kernel: Triple;
@@ -12,7 +12,7 @@ export interface UnitLayer {
   readonly channels: number;
 }
 
-export interface MaxPoolLayer {
+interface MaxPoolLayer {
   readonly kind: 'maxPool';
   readonly name: string;
   readonly kernel: Triple;
@@ -107,7 +107,7 @@ export function scaleTable({ layers, headPool }: LayerTable, { width, dimensions
 }
 
 /** How the layers shrink a clip before the head's pool. */
-export function reductionOf({ layers, headPool }: LayerTable): Reduction {
+export function reductionOf({ layers, headPool }: LayerTable): ModelReduction {
   const product = (axis: 0 | 1 | 2) =>
     layers.reduce((total, layer) => total * (layer.kind === 'mixed' ? 1 : layer.stride[axis]), 1);
   return { stride: [product(0), product(1), product(2)], ...(headPool ? { headPool } : {}) };

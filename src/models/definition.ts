@@ -80,7 +80,7 @@ export interface ModelEnds {
 export type ModelForm = Pick<ModelSpec, 'width' | 'dimensions'>;
 
 /** How clips shrink on their way to the head; from this follows the smallest clip. */
-export interface Reduction {
+export interface ModelReduction {
   /** Frames, rows and columns that a step at the head stands for. */
   readonly stride: Triple;
   /** Steps that the head's pool covers; 1×1×1 where left out. */
@@ -120,7 +120,7 @@ export interface ModelDescription {
   /** The layer that gives the classes, whose `<head>/weights` end in C×classes. A new set of classes gets a new one. */
   readonly head: string;
   /** Strides of 1 and no pool where left out: clips of any size. */
-  reduction?(form: ModelForm): Reduction;
+  reduction?(form: ModelForm): ModelReduction;
   /** The network takes clips of exactly `frames`×`size`×`size`, as one with dense layers does. */
   readonly fixedInput?: boolean;
   /** Specs may ask for another `width` than 1. */

@@ -3,6 +3,7 @@
 import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
 import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
+import { Serial } from '../core/serial.ts';
 import { type FloatTensor, floatTensor, formatShape, type HostTensor, type Shape, sizeOf } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
@@ -135,7 +136,7 @@ export function cutOut<Clip extends ClipInput>(clip: Clip, region: Region | unde
 export class FrameReducer {
   private readonly parameters: DeviceParameters;
   private plan: { readonly key: string; readonly plan: Plan } | undefined;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly runs = new Serial();
   private disposed = false;
 
   /**
@@ -166,10 +167,7 @@ export class FrameReducer {
     checkRgbFrames('FrameReducer', frames);
     const shape = [1, ...frames.shape];
     const taken = { ...frames, shape, data: frames.data.slice() };
-    const result = this.turn.then(() => this.run(taken));
-    // A failure is its caller's to handle; the next ones go on.
-    this.turn = result.catch(() => undefined);
-    return result;
+    return this.runs.run(() => this.reduced(taken));
   }
 
   /** Frees everything; results that are still under way are given up. */
@@ -180,7 +178,7 @@ export class FrameReducer {
     this.parameters.dispose();
   }
 
-  private async run(frames: HostTensor<'u8'>): Promise<FloatTensor> {
+  private async reduced(frames: HostTensor<'u8'>): Promise<FloatTensor> {
     this.assertUsable();
     try {
       const plan = await this.planFor(frames.shape);

@@ -36,7 +36,7 @@ export function inflateKernel(weights: FloatTensor, frames: number): FloatTensor
 }
 
 /** The 3D model that a 2D one is inflated to, which takes clips of the architecture's usual length. */
-export function inflatedSpec(spec: ModelSpec): ModelSpec {
+function inflatedSpec(spec: ModelSpec): ModelSpec {
   const { frames: _, dimensions: __, ...same } = spec;
   return modelSpec({ ...same, dimensions: 3 });
 }

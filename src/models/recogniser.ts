@@ -3,6 +3,7 @@
 import { checkOptionNames, checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
+import { Serial } from '../core/serial.ts';
 import { SnapshotPool } from '../core/snapshot.ts';
 import { type FloatTensor, formatShape } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
@@ -69,7 +70,8 @@ export class Recogniser {
   private readonly compileOptions: CompileOptions;
   /** By size, the least recently used first. */
   private readonly plans = new Map<string, Plan>();
-  private queue: Promise<unknown> = Promise.resolve();
+  /** Of runs, in the order of their calls; plans are compiled in between. */
+  private readonly starts = new Serial();
   private readonly snapshots = new SnapshotPool(2);
   private disposed = false;
 
@@ -122,10 +124,8 @@ export class Recogniser {
     checkTensor('The clip', clip, ['u8', 'f32']);
     const input = window ? cutFrames(clip, window) : clip;
     const taken = options.borrow ? undefined : this.snapshots.copy(input);
-    const turn = this.queue.then(() => this.start(taken?.tensor ?? input));
-    this.queue = turn.catch(() => undefined);
     try {
-      return await (await turn).result;
+      return await (await this.starts.run(() => this.start(taken?.tensor ?? input))).result;
     } catch (error) {
       this.assertUsable();
       throw error;
@@ -142,9 +142,7 @@ export class Recogniser {
   /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
   async plan(input: Pick<ClipInput, 'dtype' | 'shape'>): Promise<Plan> {
     this.assertUsable();
-    const turn = this.queue.then(() => this.planFor(input));
-    this.queue = turn.catch(() => undefined);
-    return turn;
+    return this.starts.run(() => this.planFor(input));
   }
 
   /** Frees what is the recogniser's own. Calls that are under way reject with DisposedError. */

@@ -32,6 +32,9 @@ export interface ModelWeights {
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   /** Whose names the file has: an id among the definition's namings. */
   readonly naming: string;
+  /** As in the spec. */
+  readonly channels: number;
+  readonly classes: number;
   /** By the number of input channels; undefined where it is neither 3 nor 2. */
   readonly stream: Stream | undefined;
   /** A sentence about each thing in the file that was passed over and may have been meant, such as a tensor of no use. */
@@ -145,6 +148,8 @@ export function readWeights(
     spec: network.spec(channels, classes),
     parameters: matchedParameters(tensors, network, match, source),
     naming,
+    channels,
+    classes,
     stream: streamOf(channels),
     warnings,
   };

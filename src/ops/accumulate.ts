@@ -2,7 +2,7 @@ import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/o
 import { denseView, expectSame } from './dense.ts';
 import { defineOperator, input, pointwiseCost, single } from './operator.ts';
 
-export interface AccumulateAttributes {
+interface AccumulateAttributes {
   readonly factor: number;
 }
 

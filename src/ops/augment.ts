@@ -9,7 +9,7 @@ import {
 } from '../kernels/clip/augment_clip.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
 import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
-import { frameRange } from './window.ts';
+import { frameRange } from './sliding_window.ts';
 
 export interface AugmentClipAttributes {
   /** Side of the result in pixels. */

@@ -2,12 +2,12 @@
 
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
-import { packChannels } from '../kernels/conv3d/problem.ts';
+import { padChannels } from '../kernels/conv3d/problem.ts';
 import { affine } from '../kernels/norm/affine.ts';
 import type { Activation } from '../kernels/pointwise/activation.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { type Argument, defineOperator, pointwiseCost } from './operator.ts';
-import { pointwise } from './window.ts';
+import { pointwise } from './sliding_window.ts';
 
 export interface BatchNormAttributes {
   readonly epsilon: number;
@@ -45,14 +45,14 @@ export const batchNorm = defineOperator<BatchNormActivation>({
       from: 'constant',
       layout: `batchNorm scale ${epsilon}`,
       inputs: [1, 4],
-      make: ([gamma, variance]) => packChannels(Float32Array.from(scaleOf(gamma!, variance!, epsilon))),
+      make: ([gamma, variance]) => padChannels(Float32Array.from(scaleOf(gamma!, variance!, epsilon))),
     };
     const shift: Argument = {
       from: 'constant',
       layout: `batchNorm shift ${epsilon}`,
       inputs: [1, 2, 3, 4],
       make: ([gamma, beta, mean, variance]) =>
-        packChannels(foldBias(undefined, gamma!, beta!, mean!, variance!, epsilon).data),
+        padChannels(foldBias(undefined, gamma!, beta!, mean!, variance!, epsilon).data),
     };
     const x = io.inputs.slice(0, 1);
     return [

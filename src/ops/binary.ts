@@ -13,7 +13,7 @@ import { defineOperator, f32, pointwiseCost, type TensorType } from './operator.
 import { sumTo } from './reduce.ts';
 import { beforeActivation } from './unary.ts';
 
-export interface BinaryAttributes {
+interface BinaryAttributes {
   readonly fn: BinaryName;
   /** At the end. */
   readonly activation: Activation;
@@ -48,7 +48,7 @@ export const binary = defineOperator<BinaryAttributes>({
   },
 });
 
-export interface BinaryGradientAttributes {
+interface BinaryGradientAttributes {
   readonly fn: BinaryName;
   /** The operand by which it is. */
   readonly of: 'a' | 'b';

@@ -8,7 +8,7 @@ import type { Operator } from './operator.ts';
 import { sumTo } from './reduce.ts';
 import { viewOperator } from './view_operator.ts';
 
-export interface BroadcastAttributes {
+interface BroadcastAttributes {
   /** Axes match those of x from the last one on, as in NumPy; where they differ, x has 1. */
   readonly shape: Shape;
 }

@@ -178,7 +178,7 @@ const RATES = {
   },
 } as const satisfies Readonly<Record<string, DeviceRates>>;
 
-export type DeviceKind = keyof typeof RATES;
+type DeviceKind = keyof typeof RATES;
 
 /** By WebGPU's names of makers; where there is none, a GPU is taken for one of the middle. */
 const KINDS: Readonly<Record<string, DeviceKind>> = {

@@ -5,7 +5,7 @@ import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
 import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
 import { defineOperator, input, type Operator, output, pointwiseCost, single } from './operator.ts';
 
-export interface DropoutAttributes {
+interface DropoutAttributes {
   /** Share of the channels that are dropped: 0 ≤ rate < 1. */
   readonly rate: number;
   /** Tells the dropouts of a network apart: 32 bits, see `saltOf`. */

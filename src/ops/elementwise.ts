@@ -8,10 +8,10 @@ import { broadcastOf } from '../kernels/shared/broadcast.ts';
 import { pixelsOf, type View } from '../kernels/shared/view.ts';
 import { constant, storage } from '../kernels/shared/wgsl.ts';
 import { type Argument, type Candidate, input, type NodeOperands } from './operator.ts';
-import { type PointwisePart, splitPointwise } from './window.ts';
+import { type PointwisePart, splitPointwise } from './sliding_window.ts';
 
 /** A kernel for all of a node or a part of it, from the inputs as they are bound and the output. */
-export type ElementwiseKernel = (
+type ElementwiseKernel = (
   inputs: readonly ElementwiseInput[],
   y: View,
   broadcast: BroadcastInputs | undefined,

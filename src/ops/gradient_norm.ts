@@ -6,7 +6,7 @@ import { gradientNormPartials, gradientNormTotal, normParts } from '../kernels/o
 import { denseView } from './dense.ts';
 import { defineOperator, f32, input, output, storedBytes } from './operator.ts';
 
-export interface GradientNormAttributes {
+interface GradientNormAttributes {
   /** The largest norm that is left as it is. */
   readonly clip: number;
 }

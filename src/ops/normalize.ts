@@ -13,10 +13,10 @@ import type { Activation } from '../kernels/pointwise/activation.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, input, output, pointwiseCost, storedBytes } from './operator.ts';
+import { pointwise } from './sliding_window.ts';
 import { expectVectors, vectorArgument, workspace } from './vectors.ts';
-import { pointwise } from './window.ts';
 
-export interface NormalizeAttributes {
+interface NormalizeAttributes {
   readonly epsilon: number;
   readonly activation: Activation;
   /** Mean and variance are the batch statistics of x, so that the gradient by x goes through them too. */

@@ -9,7 +9,7 @@ import { loopBound } from '../kernels/shared/wgsl.ts';
 import type { Work } from '../kernels/shared/work.ts';
 import { type Candidate, defineOperator, expectVolume, f32, storedBytes } from './operator.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
-import { splitWindows, type WindowGeometry, windowOutput } from './window.ts';
+import { splitWindows, type WindowGeometry, windowOutput } from './sliding_window.ts';
 
 export interface Pool3dAttributes extends WindowGeometry {
   readonly mode: 'max' | 'average';

@@ -28,7 +28,7 @@ import {
   storedBytes,
   type TensorType,
 } from './operator.ts';
-import { resolvePadding, type WindowGeometry, windowOutput } from './window.ts';
+import { resolvePadding, type WindowGeometry, windowOutput } from './sliding_window.ts';
 
 /** The window as kernels take it, over an input of `size`. */
 function windowOf(geometry: WindowGeometry, size: Triple): PoolWindow {
@@ -101,7 +101,7 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
   },
 });
 
-export interface AveragePool3dGradientAttributes extends WindowGeometry {
+interface AveragePool3dGradientAttributes extends WindowGeometry {
   /** Frames, rows and columns of the pool's input. */
   readonly size: Triple;
 }

@@ -6,7 +6,7 @@ import { formatShape } from '../core/tensor.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
 import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
 import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
-import { frameRange } from './window.ts';
+import { frameRange } from './sliding_window.ts';
 
 export interface PreprocessAttributes {
   /** Size that the frames are scaled to (bilinear, half-pixel centres), in pixels. */

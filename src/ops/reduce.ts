@@ -30,7 +30,7 @@ import {
 import { reshape } from './reshape.ts';
 import { workspace } from './vectors.ts';
 
-export interface ReduceAttributes {
+interface ReduceAttributes {
   readonly op: Reduction;
   /** Counted from the first one; each occurs once. They stay in the result, with an extent of 1. */
   readonly axes: readonly number[];
@@ -76,7 +76,7 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
   },
 });
 
-export interface ReduceGradientAttributes extends ReduceAttributes {
+interface ReduceGradientAttributes extends ReduceAttributes {
   /** Of x. */
   readonly shape: Shape;
 }

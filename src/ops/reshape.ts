@@ -7,7 +7,7 @@ import { reshaped } from '../kernels/shared/layout.ts';
 import type { Operator } from './operator.ts';
 import { viewOperator } from './view_operator.ts';
 
-export interface ReshapeAttributes {
+interface ReshapeAttributes {
   readonly shape: Shape;
 }
 

@@ -5,7 +5,7 @@ import { sgdUpdate as sgdUpdateKernel } from '../kernels/optimiser/sgd_update.ts
 import { denseView, expectSame } from './dense.ts';
 import { defineOperator, input, pointwiseCost, single } from './operator.ts';
 
-export interface SgdUpdateAttributes {
+interface SgdUpdateAttributes {
   readonly momentum: number;
   /** L2 factor. */
   readonly weightDecay: number;

@@ -6,7 +6,7 @@ import { binary } from './binary.ts';
 import { defineOperator, input, output, pointwiseCost, single } from './operator.ts';
 import { reduce } from './reduce.ts';
 
-export interface SoftmaxAttributes {
+interface SoftmaxAttributes {
   /** May be counted from the last one, −1, which it is where left out. */
   readonly axis?: number;
 }

@@ -6,7 +6,7 @@ import { transposed } from '../kernels/shared/layout.ts';
 import type { Operator } from './operator.ts';
 import { viewOperator } from './view_operator.ts';
 
-export interface TransposeAttributes {
+interface TransposeAttributes {
   /** Axis i of the result is axis `order[i]` of x; each occurs once. */
   readonly order: readonly number[];
 }

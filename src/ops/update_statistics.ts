@@ -4,7 +4,7 @@ import { updateStatistics as updateStatisticsKernel } from '../kernels/norm/upda
 import { defineOperator, input, pointwiseCost } from './operator.ts';
 import { expectVectors } from './vectors.ts';
 
-export interface UpdateStatisticsAttributes {
+interface UpdateStatisticsAttributes {
   /** Share of the batch in the new running statistics: r = (1 − momentum)·r + momentum·batch. */
   readonly momentum: number;
   /** Pixels of the batch; the running variance takes the unbiased one. */

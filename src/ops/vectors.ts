@@ -2,7 +2,7 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
-import { packChannels } from '../kernels/conv3d/problem.ts';
+import { padChannels } from '../kernels/conv3d/problem.ts';
 import { type Argument, input, type NodeOperands, pointwiseCost, type TensorType } from './operator.ts';
 
 /** @throws GraphError unless `vector` has a value per channel of x. */
@@ -20,7 +20,7 @@ export function expectVectors(channels: number, vectors: readonly TensorType[], 
 export const vectorArgument = ({ inputs }: NodeOperands, index: number): Argument =>
   inputs[index]!.storage >= 0
     ? input(index)
-    : { from: 'constant', layout: 'vector', inputs: [index], make: ([vector]) => packChannels(vector!.data) };
+    : { from: 'constant', layout: 'vector', inputs: [index], make: ([vector]) => padChannels(vector!.data) };
 
 export const workspace = (index: number) => ({ from: 'workspace', index }) as const;
 

@@ -101,7 +101,7 @@ describe('inspect', () => {
     expect(text).toMatch(/other\.safetensors: not I3D: .*2 tensors/);
     expect(text).toMatch(/\nb +f32 +2×3 +6\na +f32 +4 +4\n/);
     const listed = JSON.parse(await run('inspect', at('other.safetensors'), '--json'));
-    expect(listed).toMatchObject({ i3d: null, parameters: 10 });
+    expect(listed).toMatchObject({ weights: null, parameters: 10 });
   });
 });
 

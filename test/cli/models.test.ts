@@ -187,7 +187,8 @@ test('inspect shows what a model takes and tells apart; convert keeps it', async
   expect(stdout).toContain('clips: 12 × 56×56 of a short side of 64, flow ±8 px (fast) at 12.5 Hz\n');
   expect(stdout).toContain('classes: wave one hand, wave both, jump\ncommand: i3d train clips\n');
   const json = JSON.parse((await i3d(['inspect', file, '--json'])).stdout);
-  expect(json.model).toEqual({ spec: models.flow.spec, classes, notes: models.flow.notes });
+  const spec = { ...models.flow.spec, architecture: 'inception-4' };
+  expect(json.model).toEqual({ spec, classes, notes: models.flow.notes });
   expect((await i3d(['convert', file, at('copy.safetensors')])).code).toBe(0);
   expect(await readModelFile(at('copy.safetensors'))).toEqual(models.flow);
 });

@@ -5,6 +5,7 @@ import { publicApi } from './api.ts';
 import { GENERATED } from './generated.ts';
 import { operatorRows } from './operators.ts';
 import { ROOT } from './program.ts';
+import { unusedExports } from './unused.ts';
 
 describe('what npm run docs writes', () => {
   it.each(Object.keys(GENERATED).map((path) => relative(ROOT, path)))('%s is up to date', (path) => {
@@ -20,6 +21,12 @@ describe('the public API', () => {
 
   it('names no type that users cannot import', () => {
     expect(Object.fromEntries(publicApi().unnamed), 'types, with an export that names each').toEqual({});
+  });
+});
+
+describe('a file of src/', () => {
+  it('exports nothing that no other file imports', () => {
+    expect(unusedExports()).toEqual([]);
   });
 });
 

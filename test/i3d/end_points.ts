@@ -56,7 +56,7 @@ export async function runEndPoints(
   clip: HostTensor<'f32'>,
 ): Promise<Record<string, FloatTensor>> {
   const [batch, frames, height, width, channels] = clip.shape as [number, number, number, number, number];
-  const graph = i3dGraph({ batch, frames, height, width, channels, classes: checkpoint.spec.classes });
+  const graph = i3dGraph({ batch, frames, height, width, channels, classes: checkpoint.classes });
   const parameters = new DeviceParameters(gpu, checkpoint.parameters);
   const plan = await compile(graph, parameters);
   try {

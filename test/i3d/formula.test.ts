@@ -6,7 +6,7 @@ import { formulaStateDict } from './end_points.ts';
 test('made-up parameters are those that PyTorch computed with', () => {
   const expected = readI3dCheckpoint(formulaStateDict(2, 7), 'formula');
   const actual = formulaCheckpoint('flow', 7);
-  expect(actual).toMatchObject({ stream: 'flow', spec: { classes: 7, channels: 2 } });
+  expect(actual).toMatchObject({ stream: 'flow', classes: 7, channels: 2 });
   expect([...actual.parameters.keys()]).toEqual([...expected.parameters.keys()]);
   for (const [name, { data }] of expected.parameters) {
     const made = actual.parameters.get(name)!.data;

@@ -4,10 +4,10 @@ import { conv3dDirect } from '../../src/kernels/conv3d/direct.ts';
 import { conv3dMatrix, matrixTileLabel } from '../../src/kernels/conv3d/matrix.ts';
 import {
   type Conv3dProblem,
-  packChannels,
   packHalves,
   packPanels,
   packWeights,
+  padChannels,
 } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
@@ -242,7 +242,7 @@ describe.each(MEMBERS)('conv3d $name', (member) => {
         weights: member.half
           ? packHalves(packWeights(weights, taps(test), inner, shape[4]))
           : packWeights(weights, taps(test), inner, shape[4]),
-        bias: packChannels(bias),
+        bias: padChannels(bias),
       },
       outputs: Object.fromEntries(problem.outputs.map((view, i) => [`y${i}`, view])),
     });
@@ -274,7 +274,7 @@ describe('conv3d', () => {
       inputs: {
         x: { view: problem.x, data },
         weights: packWeights(Float32Array.of(2), 1, 1, 1),
-        bias: packChannels(Float32Array.of(1)),
+        bias: padChannels(Float32Array.of(1)),
       },
       outputs: { y0: problem.outputs[0]! },
     });
@@ -305,7 +305,7 @@ describe('conv3d', () => {
           inputs: {
             x: { view: problem.x, data: Float32Array.from(x) },
             weights: packHalves(packWeights(Float32Array.of(weight), 1, 1, 1)),
-            bias: packChannels(Float32Array.of(0)),
+            bias: padChannels(Float32Array.of(0)),
           },
           outputs: { y0: problem.outputs[0]! },
         });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Kernel } from '../../src/core/kernel.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d/direct.ts';
-import { type Conv3dProblem, packChannels, packWeights } from '../../src/kernels/conv3d/problem.ts';
+import { type Conv3dProblem, packWeights, padChannels } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled } from '../../src/kernels/conv3d/tiled.ts';
@@ -59,7 +59,7 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
         inputs: {
           x: { view: problem.x, data: channelsLast(input(test, 'x'), shape) },
           weights: packWeights(turned, taps, inner, cout),
-          bias: packChannels(input(test, 'b')),
+          bias: padChannels(input(test, 'b')),
         },
         outputs: { y0: problem.outputs[0]! },
       });
@@ -95,8 +95,8 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
     const result = await runKernel(gpu(), affine({ ...views, activation: 'none' }), {
       inputs: {
         x: { view: views.x, data: channelsLast(input(test, 'x'), shape) },
-        scale: packChannels(scale),
-        shift: packChannels(shift),
+        scale: padChannels(scale),
+        shift: padChannels(shift),
       },
       outputs: { y: views.y },
     });

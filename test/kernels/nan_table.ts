@@ -13,7 +13,7 @@ import { flowStream } from '../../src/kernels/tvl1/stream.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
 import { operators } from '../../src/ops/index.ts';
 import type { Operator } from '../../src/ops/operator.ts';
-import type { WindowGeometry } from '../../src/ops/window.ts';
+import type { WindowGeometry } from '../../src/ops/sliding_window.ts';
 import { oneOfEachFamily, operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { runKernel } from '../harness.ts';

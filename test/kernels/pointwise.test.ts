@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { packChannels } from '../../src/kernels/conv3d/problem.ts';
+import { padChannels } from '../../src/kernels/conv3d/problem.ts';
 import { softmax as softmaxKernel } from '../../src/kernels/loss/softmax.ts';
 import { affine as affineKernel } from '../../src/kernels/norm/affine.ts';
 import { binary } from '../../src/kernels/pointwise/binary.ts';
@@ -38,7 +38,7 @@ describe.each(SHAPES.map((shape) => ({ shape })))('on $shape', ({ shape }) => {
     for (const floor of [0, -Infinity]) {
       const views = { x: sliced(shape, 1), y: sliced(shape, 2) };
       const { y } = await runKernel(gpu(), affineKernel({ ...views, activation: floor === 0 ? 'relu' : 'none' }), {
-        inputs: { x: { view: views.x, data: x.data }, scale: packChannels(scale), shift: packChannels(shift) },
+        inputs: { x: { view: views.x, data: x.data }, scale: padChannels(scale), shift: padChannels(shift) },
         outputs: { y: views.y },
       });
       expectClose(y!, affine(x, scale, shift, floor).data, 1e-6);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { operators } from '../../src/ops/index.ts';
-import { resolvePadding, type WindowGeometry, windowOutput } from '../../src/ops/window.ts';
+import { resolvePadding, type WindowGeometry, windowOutput } from '../../src/ops/sliding_window.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { runOperator } from '../operator.ts';

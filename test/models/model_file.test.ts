@@ -10,6 +10,7 @@ import { type Model, modelFileContents, parseModelFile } from '../../src/models/
 import { initialParameters } from '../../src/models/parameters.ts';
 import { modelSpec } from '../../src/models/spec.ts';
 import { encodeModelFile, readModelFile, readModels, saveModelFile } from '../../src/train/run/model_files.ts';
+import { SHIPPED_MODELS } from '../../src/train/shipped_models.ts';
 import { testFolder } from '../folder.ts';
 
 const folder = testFolder('i3d-models-');
@@ -24,6 +25,12 @@ test('a file gives the model back, bit for bit', async () => {
   const model = make('rgb');
   await saveModelFile(at('a.safetensors'), model);
   expect(await readModelFile(at('a.safetensors'))).toEqual(model);
+});
+
+test('the models that come along are found and read', async () => {
+  const { rgb, flow } = await readModels(SHIPPED_MODELS);
+  expect(rgb!.spec).toMatchObject({ architecture: INCEPTION_4, stream: 'rgb', width: 0.25, frames: 16, fps: 12.5 });
+  expect(flow!.classes).toHaveLength(18);
 });
 
 test('float16 halves the weights and keeps the vectors', async () => {

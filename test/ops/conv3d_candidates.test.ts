@@ -7,7 +7,7 @@ import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
 import type { ConvolutionNode } from '../../src/ops/conv3d/family.ts';
 import { bestFirst } from '../../src/ops/estimate.ts';
 import type { Candidate, NodeOperands, Operand } from '../../src/ops/operator.ts';
-import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';
+import { type Padding, resolvePadding, windowOutput } from '../../src/ops/sliding_window.ts';
 import { oneOfEachFamily, operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { FULL } from '../full.ts';
@@ -365,7 +365,7 @@ describe('the class half', () => {
 
   it('is not for weights that are being trained, nor for gradients', () => {
     expect(offered({ shaderF16: true }, {}, true)).toEqual([]);
-    expect(offered({ shaderF16: true }, { turned: true })).toEqual([]);
+    expect(offered({ shaderF16: true }, { flipped: true })).toEqual([]);
   });
 });
 

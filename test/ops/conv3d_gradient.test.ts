@@ -5,7 +5,7 @@ import { sizeOf } from '../../src/core/tensor.ts';
 import { channelSum } from '../../src/ops/channel_sum.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from '../../src/ops/conv3d/gradient.ts';
 import type { Candidate, NodeOperands } from '../../src/ops/operator.ts';
-import { type Padding, resolvePadding, windowOutput } from '../../src/ops/window.ts';
+import { type Padding, resolvePadding, windowOutput } from '../../src/ops/sliding_window.ts';
 import { operand, parameter, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';

@@ -25,7 +25,7 @@ interface AugmentFlags extends DeviceFlags {
   readonly keepGoing?: boolean;
 }
 
-/** Of I3D's crop of 224 pixels out of a short side of 256. */
+/** What is around a crop: published networks cut 224 pixels out of a short side of 256. */
 const MARGIN = 256 / 224;
 /** A sheet that can still be looked at. */
 const MOST = { count: 24, frames: 32, size: 256 } as const;

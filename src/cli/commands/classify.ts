@@ -54,7 +54,7 @@ export function addClassify(program: Command): Command {
     .option('--flow <weights>', 'weights of the flow stream');
   addClipOptions(
     command,
-    'one window of n frames (default: windows of 64, or of what a model takes, that cover the clip, averaged)',
+    'one window of n frames (default: windows of what the model takes that cover the clip, averaged)',
   )
     .addOption(
       new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
@@ -72,7 +72,7 @@ export function addClassify(program: Command): Command {
     )
     .option('--flow-input <file>', 'flow from a .npy array T×H×W×2 instead; frame i leads from frame i to i + 1')
     .addOption(
-      new Option('--flow-units <units>', 'of --flow-input: pixels, or divided by 20')
+      new Option('--flow-units <units>', 'of --flow-input: pixels, or divided by what the model clips at')
         .choices(['pixels', 'scaled'])
         .default('pixels'),
     )

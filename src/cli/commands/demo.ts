@@ -7,7 +7,7 @@ import type { HostTensor } from '../../core/tensor.ts';
 import { makeFolder } from '../../io/atomic.ts';
 import { type VideoFormat, writeVideo } from '../../io/encode.ts';
 import { ACTIONS, actionClip, FIRST_TEST_SEED } from '../../train/actions/index.ts';
-import { SHIPPED_MODELS } from '../../train/run/model_files.ts';
+import { SHIPPED_MODELS } from '../../train/shipped_models.ts';
 import { addDeviceOptions, type DeviceFlags, wholeNumber } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
 import { print } from '../terminal/output.ts';

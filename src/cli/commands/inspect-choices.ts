@@ -53,7 +53,7 @@ function rowsOf(row: PlanRow, measured: number | undefined): string[][] {
 }
 
 /** In words. */
-export function reason(chosenBy: ChosenBy): string {
+function reason(chosenBy: ChosenBy): string {
   switch (chosenBy.by) {
     case 'name':
       return 'asked for by name';

@@ -6,10 +6,11 @@ import { flowToColor } from '../../flow/index.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { compile } from '../../graph/compile.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
+import type { Stream } from '../../models/definition.ts';
 import { frameBytes, normalisation } from '../../models/frames.ts';
 import { augmentClip } from '../../ops/augment.ts';
 import { GEOMETRY_VALUES, SEGMENT_FRAMES } from '../../train/data/augmentation.ts';
-import { type BatchSize, gather, type Sample, type Stream } from '../../train/data/batch.ts';
+import { type BatchSize, gather, type Sample } from '../../train/data/batch.ts';
 import type { ClipSource } from '../../train/data/clip.ts';
 import { ClipCache } from '../../train/data/clip_cache.ts';
 import type { Session } from '../session.ts';
@@ -38,7 +39,7 @@ export async function drawRows(
   const [count = 0] = clip.shape;
   const rgb = samplesOf(rows, 'rgb', { path: 'the clip', load: async () => clip }, (frame) => frame);
   session.progress.say('cropping and scaling');
-  const strips = await show(rgb, 'rgb', count, sizes, session, (row) => cut(frameBytes(row).data, sizes));
+  const strips = await show(rgb, 'rgb', count, sizes, session, (row) => pictures(frameBytes(row).data, sizes));
   if (rows.length === rgb.length) return strips;
 
   // Only of the pairs that are shown; the last frame has the flow of the one before it.
@@ -56,7 +57,7 @@ export async function drawRows(
   );
   // One scale for all, so that colours mean the same in each row.
   const maxLength = Math.max(1e-3, ...flow.map(({ data }) => longest(data)));
-  return [...strips, ...flow.map((row) => cut(flowToColor(row, { maxLength }).data, sizes))];
+  return [...strips, ...flow.map((row) => pictures(flowToColor(row, { maxLength }).data, sizes))];
 }
 
 const shownFrames = ({ frameIndices }: Row['plan']): number[] =>
@@ -131,7 +132,7 @@ function pairsOf({ shape: [, ...rest], data, dtype }: HostTensor<'u8'>, firsts: 
 }
 
 /** T pictures, one by one. */
-function cut(bytes: Uint8Array, { frames, size }: PictureSizes): Strip {
+function pictures(bytes: Uint8Array, { frames, size }: PictureSizes): Strip {
   const each = size * size * 3;
   return Array.from({ length: frames }, (_, i) => bytes.subarray(i * each, (i + 1) * each));
 }

@@ -2,6 +2,7 @@
 
 import { Random } from '../../core/random.ts';
 import { counted } from '../../core/words.ts';
+import type { Stream } from '../../models/definition.ts';
 import {
   type AugmentationOptions,
   type AvailableClip,
@@ -12,7 +13,6 @@ import {
   SEGMENT_FRAMES,
   type WantedClip,
 } from '../../train/data/augmentation.ts';
-import type { Stream } from '../../train/data/batch.ts';
 
 export interface Row {
   readonly label: string;

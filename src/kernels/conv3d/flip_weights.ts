@@ -1,14 +1,14 @@
 /**
- * @file Weights turned for the gradient of a convolution by its input, on the device and on the host.
+ * @file Weights flipped for the gradient of a convolution by its input, on the device and on the host.
  *
  * That gradient is, where the stride is 1, a convolution of dy with the same window, its taps in reverse and its channels
- * swapped: turned[taps − 1 − tap][co][ci] = weights[tap][ci][co].
+ * swapped: flipped[taps − 1 − tap][co][ci] = weights[tap][ci][co].
  *
  *   state    [tap][ci] rows of Cout channels (up to a multiple of 4)
- *   turned   [group of rows][rows of the group up to a multiple of 4] of Cin channels (up to a multiple of 4), where the rows
+ *   flipped   [group of rows][rows of the group up to a multiple of 4] of Cin channels (up to a multiple of 4), where the rows
  *            are [tap reversed][co] and a group has Cout of them (or those of one row of the window, see stem.ts)
  *
- * One thread per vec4 of the turned weights: four loads that lie Cout apart. Threads run along the rows, so that a workgroup's
+ * One thread per vec4 of the flipped weights: four loads that lie Cout apart. Threads run along the rows, so that a workgroup's
  * loads are neighbours (its stores are not, but weights are small).
  */
 
@@ -16,16 +16,16 @@ import type { Kernel } from '../../core/kernel.ts';
 import { vec4s } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
-export interface Conv3dTurnProblem {
+interface Conv3dFlipWeightsProblem {
   readonly taps: number;
-  /** Channels of the convolution's input and output; the turned weights take Cout to Cin. */
+  /** Channels of the convolution's input and output; the flipped weights take Cout to Cin. */
   readonly cin: number;
   readonly cout: number;
   /** Rows of a group, a divisor of taps · Cout. */
   readonly rows: number;
 }
 
-const Params = struct('Conv3dTurn', {
+const Params = struct('Conv3dFlipWeights', {
   groups: 'u32',
   rows: 'u32',
   padded: 'u32',
@@ -37,12 +37,12 @@ const Params = struct('Conv3dTurn', {
 });
 
 /** Bindings: weights (a state, as `array<f32>`), packed. */
-export function conv3dTurn({ taps, cin, cout, rows }: Conv3dTurnProblem, workgroupSize = 64): Kernel {
+export function conv3dFlipWeights({ taps, cin, cout, rows }: Conv3dFlipWeightsProblem, workgroupSize = 64): Kernel {
   const groups = (taps * cout) / rows;
   const padded = 4 * vec4s(rows);
   const cin4 = vec4s(cin);
   return kernel({
-    name: 'conv3d_turn',
+    name: 'conv3d_flip_weights',
     params: Params,
     values: { groups, rows, padded, taps, cin, cin4, cout, cout_padded: 4 * vec4s(cout) },
     storage: [constant('weights', 'array<f32>'), storage('packed')],
@@ -75,14 +75,14 @@ ${entryPoint(workgroupSize, 'thread')} {
  * @param weights [taps][Cin][Cout]
  * @returns [taps, reversed][Cout][Cin]
  */
-export function turnWeights(weights: Float32Array, taps: number, cin: number, cout: number): Float32Array {
-  const turned = new Float32Array(weights.length);
+export function flipWeights(weights: Float32Array, taps: number, cin: number, cout: number): Float32Array {
+  const flipped = new Float32Array(weights.length);
   for (let tap = 0; tap < taps; tap++) {
     for (let ci = 0; ci < cin; ci++) {
       for (let co = 0; co < cout; co++) {
-        turned[((taps - 1 - tap) * cout + co) * cin + ci] = weights[(tap * cin + ci) * cout + co]!;
+        flipped[((taps - 1 - tap) * cout + co) * cin + ci] = weights[(tap * cin + ci) * cout + co]!;
       }
     }
   }
-  return turned;
+  return flipped;
 }

@@ -70,7 +70,7 @@ export interface Conv3dMatrixTile extends MatrixShape {
 }
 
 /** What the shader has to know of the device. */
-export interface MatrixDevice {
+interface MatrixDevice {
   /** The largest size of a subgroup: workgroups must be multiples of it. */
   readonly lanes: number;
   readonly dialect: MatrixDialect;

@@ -15,7 +15,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { vec4s } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface Conv3dPackProblem {
+interface Conv3dPackProblem {
   /** Groups of rows: the taps, or those of one column where a row of the window is packed (stem.ts). */
   readonly groups: number;
   /** Rows of a group: input channels, times the window's columns where those are packed. */

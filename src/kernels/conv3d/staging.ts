@@ -21,7 +21,7 @@ import type { View } from '../shared/view.ts';
 import { repeat } from '../shared/wgsl.ts';
 
 /** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
-export interface StagedTile {
+interface StagedTile {
   readonly bm: number;
   readonly bn: number;
   readonly bk: number;

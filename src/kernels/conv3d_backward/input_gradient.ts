@@ -16,7 +16,7 @@ import type { Triple } from '../conv3d/problem.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
-export interface Conv3dInputGradientProblem {
+interface Conv3dInputGradientProblem {
   readonly dy: View;
   readonly dx: View;
   readonly kernel: Triple;

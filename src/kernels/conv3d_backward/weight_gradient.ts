@@ -33,7 +33,7 @@ export interface Conv3dWeightGradientProblem {
   readonly accumulate?: boolean;
 }
 
-export interface WeightGradientBatches {
+interface WeightGradientBatches {
   readonly count: number;
   /** From one to the next, in vec4. */
   readonly xStride: number;

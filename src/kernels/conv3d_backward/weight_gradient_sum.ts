@@ -21,7 +21,7 @@ const Params = struct('WeightGradientSum', {
   y_stride: 'u32',
 });
 
-export interface WeightGradientSumProblem {
+interface WeightGradientSumProblem {
   /** kt × kh × kw × (Cin of a group) × Cout, as a view whose pixels are the rows. */
   readonly dw: View;
   /** Input channels of a group. */

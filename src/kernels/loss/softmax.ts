@@ -9,7 +9,7 @@ import { finiteOrNaN, ORDER_FUNCTIONS, testNaN } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
 import { entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface SoftmaxProblem {
+interface SoftmaxProblem {
   readonly x: View;
   readonly y: View;
 }

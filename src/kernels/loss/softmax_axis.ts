@@ -8,7 +8,7 @@ import { finiteOrNaN, ORDER_FUNCTIONS, testNaN } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface SoftmaxAxisProblem {
+interface SoftmaxAxisProblem {
   readonly x: View;
   readonly y: View;
   /** Extent of the axis. */

@@ -8,7 +8,7 @@ import { ONE_EACH } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 import { constant } from '../shared/wgsl.ts';
 
-export interface AffineProblem {
+interface AffineProblem {
   readonly x: View;
   readonly y: View;
   readonly activation: Activation;

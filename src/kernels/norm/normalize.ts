@@ -9,7 +9,7 @@ import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } fr
 import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface NormalizeProblem {
+interface NormalizeProblem {
   readonly x: View;
   readonly y: View;
   readonly epsilon: number;

@@ -17,7 +17,7 @@ import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } fr
 import { type View, vec4s } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface NormalizeGradientProblem {
+interface NormalizeGradientProblem {
   readonly x: View;
   readonly dy: View;
   readonly dx: View;

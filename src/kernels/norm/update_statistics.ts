@@ -7,7 +7,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { type View, vec4s } from '../shared/view.ts';
 import { divideUp, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface UpdateStatisticsProblem {
+interface UpdateStatisticsProblem {
   /** The batch's mean: a vector. */
   readonly mean: View;
   /** How much of the batch's statistics goes in. */

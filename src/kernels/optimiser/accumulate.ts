@@ -5,7 +5,7 @@ import { denseCount, denseGrid, denseMain } from '../shared/dense_run.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface AccumulateProblem {
+interface AccumulateProblem {
   /** Views without gaps, of as many vec4. */
   readonly sum: View;
   readonly gradient: View;

@@ -9,7 +9,7 @@ import { denseCount, denseGrid, denseMain } from '../shared/dense_run.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface SgdUpdateProblem {
+interface SgdUpdateProblem {
   /** Views without gaps, of as many vec4. */
   readonly parameter: View;
   readonly gradient: View;

@@ -10,7 +10,7 @@ export const ACTIVATIONS: readonly Activation[] = ['none', ...UNARY_NAMES];
 
 const keepsZero = (activation: Activation): boolean => activation === 'none' || UNARY[activation].value(0) === 0;
 
-export interface Epilogue {
+interface Epilogue {
   /** WGSL of a function that `stored` calls, for `shaderFunctions`; nothing where it calls none. */
   readonly source: string;
   /**

@@ -7,7 +7,7 @@ import type { Activation } from './activation.ts';
 import { type BroadcastInputs, type ElementwiseInput, elementwise } from './elementwise.ts';
 import { BINARY, type BinaryName } from './functions.ts';
 
-export interface BinaryProblem {
+interface BinaryProblem {
   readonly fn: BinaryName;
   readonly a: ElementwiseInput;
   readonly b: ElementwiseInput;
@@ -32,7 +32,7 @@ export function binary({ fn, a, b, y, activation, broadcast }: BinaryProblem, sw
   });
 }
 
-export interface BinaryGradientProblem {
+interface BinaryGradientProblem {
   readonly fn: BinaryName;
   /** The operand by which it is. */
   readonly of: 'a' | 'b';

@@ -7,7 +7,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface CopyChannelsProblem {
+interface CopyChannelsProblem {
   readonly x: View;
   /** The same pixels. */
   readonly y: View;

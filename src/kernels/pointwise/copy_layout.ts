@@ -11,7 +11,7 @@ import type { Axis, Layout } from '../shared/layout.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 
-export interface CopyLayoutProblem {
+interface CopyLayoutProblem {
   readonly x: Layout;
   /** The same elements in the same order, under any shape. */
   readonly y: View;

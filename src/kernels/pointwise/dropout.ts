@@ -10,7 +10,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface DropoutProblem {
+interface DropoutProblem {
   readonly x: View;
   readonly y: View;
   /** 0 ≤ rate < 1. */

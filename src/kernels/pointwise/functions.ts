@@ -19,7 +19,7 @@ interface Derivative {
   readonly value: (v: number, dy: number) => number;
 }
 
-export interface UnaryFunction {
+interface UnaryFunction {
   /** WGSL of f(x) where x is not NaN. ReLU has none: it is a limit of bits in the uniforms of every epilogue (activation.ts). */
   readonly wgsl?: string;
   readonly value: (x: number) => number;
@@ -239,7 +239,7 @@ export type UnaryName = keyof typeof UNARY_ROWS;
 export const UNARY: Readonly<Record<UnaryName, UnaryFunction>> = UNARY_ROWS;
 export const UNARY_NAMES = Object.keys(UNARY_ROWS) as readonly UnaryName[];
 
-export interface BinaryFunction {
+interface BinaryFunction {
   /** WGSL of f(a, b). */
   readonly wgsl: (a: string, b: string) => string;
   readonly value: (a: number, b: number) => number;
@@ -248,7 +248,7 @@ export interface BinaryFunction {
   readonly flops: number;
 }
 
-export interface BinaryDerivative {
+interface BinaryDerivative {
   readonly wgsl: (a: string, b: string, dy: string) => string;
   readonly value: (a: number, b: number, dy: number) => number;
 }

@@ -8,7 +8,7 @@ import { gradientKeepsZero, gradientSource } from './activation.ts';
 import { type ElementwiseInput, elementwise } from './elementwise.ts';
 import type { UnaryName } from './functions.ts';
 
-export interface UnaryProblem {
+interface UnaryProblem {
   readonly fn: UnaryName;
   readonly x: ElementwiseInput;
   readonly y: View;
@@ -19,7 +19,7 @@ export function unary({ fn, x, y }: UnaryProblem, sweep = ONE_EACH): Kernel {
   return elementwise({ name: fn, inputs: [x], y, activation: fn, expression: 'in0', sweep });
 }
 
-export interface UnaryGradientProblem {
+interface UnaryGradientProblem {
   readonly fn: UnaryName;
   /** x or y, see the function's row. */
   readonly v: ElementwiseInput;

@@ -22,7 +22,7 @@ import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import { type PoolWindow, WINDOW_FIELDS, windowValues } from './pool_window.ts';
 
-export interface MaxPool3dSweep {
+interface MaxPool3dSweep {
   /** Neighbouring columns per thread. */
   readonly columns: number;
   /** Frames, or rows, that a thread walks over; a shorter walk gives more threads and reads two positions more each. */

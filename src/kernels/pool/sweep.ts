@@ -43,7 +43,7 @@ const Params = struct('Pool3dSweep', {
   rows: 'i32',
 });
 
-export interface Pool3dSweepTile {
+interface Pool3dSweepTile {
   readonly columns: number;
   /** Output frames per thread. */
   readonly span: number;

@@ -16,7 +16,7 @@ export interface ProbeFmaTile {
   readonly unroll: number;
 }
 
-export interface ProbeFmaProblem {
+interface ProbeFmaProblem {
   readonly workgroups: Workgroups;
   /** Turns of the loop. */
   readonly iterations: number;

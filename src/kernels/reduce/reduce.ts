@@ -15,7 +15,7 @@ import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 export type Reduction = 'sum' | 'mean' | 'max';
 export const REDUCTIONS: readonly Reduction[] = ['sum', 'mean', 'max'];
 
-export interface ReduceProblem {
+interface ReduceProblem {
   readonly op: Reduction;
   readonly x: View;
   readonly y: View;
@@ -162,7 +162,7 @@ fn main(
   });
 }
 
-export interface MaxGradientProblem {
+interface MaxGradientProblem {
   readonly x: View;
   readonly dy: View;
   readonly dx: View;

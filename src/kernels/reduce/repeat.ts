@@ -5,7 +5,7 @@ import { type BroadcastInputs, type ElementwiseInput, elementwise } from '../poi
 import { ONE_EACH } from '../shared/channel_sweep.ts';
 import type { View } from '../shared/view.ts';
 
-export interface RepeatProblem {
+interface RepeatProblem {
   readonly x: ElementwiseInput;
   readonly y: View;
   readonly factor: number;

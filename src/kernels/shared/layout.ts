@@ -26,7 +26,7 @@ export interface Layout {
   readonly half?: boolean;
 }
 
-export const shapeOf = ({ axes }: Pick<Layout, 'axes'>): number[] => axes.map(({ size }) => size);
+const shapeOf = ({ axes }: Pick<Layout, 'axes'>): number[] => axes.map(({ size }) => size);
 
 /** The layout of a tensor of this shape under a view of its pixels. */
 export function layoutOf({ base, stride, half }: View, shape: Shape): Layout {

@@ -21,7 +21,7 @@ export type WeightsIn = 'buffer' | 'panels';
  * The weights of a workgroup whose lane l has the output channels 4·oc4 … 4·oc4 + 3, oc4 = workgroup.y·lanes + l. Lanes past
  * the last channel read the last one's.
  */
-export interface LaneWeights {
+interface LaneWeights {
   readonly binding: Binding;
   /** Declares what `load` needs, before the loop over K. `group` and `rows` of K per group are WGSL expressions. */
   begin(group: string, rows: string): string;
@@ -50,7 +50,7 @@ export function laneWeights(weightsIn: WeightsIn, lanes: number): LaneWeights {
  * `value` of one lane, in all lanes. With 8 lanes as a shuffle: llvmpipe makes one permutation of it where a vector has 8
  * elements (AVX2), and of a broadcast two and a test. Narrower vectors have no such instruction and take a loop.
  */
-export const broadcast = (value: string, lane: number, lanes: number): string =>
+const broadcast = (value: string, lane: number, lanes: number): string =>
   `${lanes === 8 ? 'subgroupShuffle' : 'subgroupBroadcast'}(${value}, ${lane}u)`;
 
 /** Adds the product of 4 channels, `value` of each lane in turn, with `w0` … `w3` to `acc<first>` … of every lane. */

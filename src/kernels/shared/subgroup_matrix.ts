@@ -21,7 +21,7 @@ export interface MatrixShape {
 }
 
 /** What a kernel does with matrices. */
-export interface MatrixUse extends MatrixShape {
+interface MatrixUse extends MatrixShape {
   /** Of left and right matrices. */
   readonly component: 'f32' | 'f16';
   /** The workgroup array of components that they are loaded from, and that of f32 which results are stored to. */
@@ -30,7 +30,7 @@ export interface MatrixUse extends MatrixShape {
 }
 
 /** The parts of a shader. Matrices lie in memory row by row; offsets and strides count components. */
-export interface MatrixCode {
+interface MatrixCode {
   /** Directives that the shader begins with. */
   readonly enable: string;
   /** Declares the types `Left`, `Right` and `Result`; a variable without a value holds zeros. */

@@ -3,7 +3,7 @@
 import { type Element, element as elementFor } from './element.ts';
 import { repeat } from './wgsl.ts';
 
-export interface TileProduct {
+interface TileProduct {
   /** Of both tiles; f32 where left out. */
   readonly element?: Element;
   readonly bn: number;

@@ -96,7 +96,7 @@ export const texels = (name: string): Binding => ({
 });
 
 /** WebGPU promises this many workgroups in each dimension on every adapter. */
-export const MAX_GRID = 65535;
+const MAX_GRID = 65535;
 
 export const divideUp = (a: number, b: number): number => Math.ceil(a / b);
 

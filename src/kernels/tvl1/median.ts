@@ -11,7 +11,7 @@ import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from 
 import { doneAfter, FINISHED, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 /** Exchanges (smaller first) after which the middle element is the median; both from the literature, tested exhaustively. */
-export const MEDIAN_NETWORKS = {
+const MEDIAN_NETWORKS = {
   3: '1,2 4,5 7,8 0,1 3,4 6,7 1,2 4,5 7,8 0,3 5,8 4,7 3,6 1,4 2,5 4,7 4,2 6,4 4,2',
   5:
     '0,1 3,4 2,4 2,3 6,7 5,7 5,6 9,10 8,10 8,9 12,13 11,13 11,12 15,16 14,16 14,15 18,19 17,19 17,18 21,22 20,22 20,21 ' +

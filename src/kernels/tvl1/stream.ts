@@ -13,7 +13,7 @@ import { bounded } from '../shared/float_bits.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface FlowStreamProblem extends ResizedCrop {
+interface FlowStreamProblem extends ResizedCrop {
   /** Frames × height × width × 2 of f32, dense. */
   readonly flow: { readonly height: number; readonly width: number };
   /** Pixels at which a displacement is clipped. */

@@ -57,7 +57,7 @@ const COLUMNS = 8;
 export const tileRows = (maxWorkgroupStorage: number): number =>
   maxWorkgroupStorage >= 32 * COLUMNS * 72 + 16 ? 32 : 24;
 
-export interface TileStep {
+interface TileStep {
   /** Iterations, 1 to 3. */
   readonly count: number;
   readonly rows: number;

@@ -25,7 +25,7 @@ const Params = struct('Warp', {
   zero: 'u32',
 });
 
-export interface WarpOptions {
+interface WarpOptions {
   readonly interpolation: 'bicubic' | 'bilinear';
   /**
    * Share of I0's own gradient in the gradient: 0 is OpenCV's choice, 0.5 the symmetric one of Wedel et al.

@@ -18,9 +18,9 @@ export const winogradLabel = ({ t, hw, taps }: WinogradTile): string =>
   `${t}×${hw}×${hw}${taps === 3 ? '' : ` of ${taps} taps`}`;
 
 /** Expressions by position: [t][h][w]. */
-export type Cube = readonly (readonly (readonly string[])[])[];
+type Cube = readonly (readonly (readonly string[])[])[];
 
-export function cube(sizes: readonly number[], value: (t: number, h: number, w: number) => string): Cube {
+function cube(sizes: readonly number[], value: (t: number, h: number, w: number) => string): Cube {
   const range = (count: number | undefined): number[] => Array.from({ length: count ?? 1 }, (_, i) => i);
   return range(sizes[0]).map((t) => range(sizes[1]).map((h) => range(sizes[2]).map((w) => value(t, h, w))));
 }
@@ -57,7 +57,7 @@ class StraightLine {
   }
 }
 
-export interface RowTransform {
+interface RowTransform {
   /** Statements. */
   readonly code: string;
   /** The transformed tile. */

@@ -19,7 +19,7 @@ export interface WinogradTile {
 
 export type Matrix = readonly (readonly number[])[];
 
-export interface Transform {
+interface Transform {
   readonly input: Matrix;
   readonly filter: Matrix;
   readonly output: Matrix;
@@ -167,7 +167,7 @@ export function winogradApplies(kernel: Triple, stride: Triple, { t, taps }: Win
 }
 
 /** What the sizes of a convolution follow from. */
-export interface WinogradShape {
+interface WinogradShape {
   readonly x: View['shape'];
   /** The first output: N T H W. */
   readonly y: View['shape'];

@@ -24,7 +24,7 @@ import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, storage
 import { rowTransform, winogradLabel } from './code.ts';
 import { axisMatrices, transpose, type WinogradTile } from './math.ts';
 
-export interface WinogradWeightGradientProblem {
+interface WinogradWeightGradientProblem {
   /** kt × kh × kw × Cin × Cout, as a view whose pixels are the rows. */
   readonly dw: View;
   readonly kernel: Triple;

@@ -6,7 +6,7 @@
  *   transform  [batch][tap over time][phase × Cin, up to a multiple of 4] of Cout (up to a multiple of 4), as
  *              `winogradWeights` makes it on the host
  *
- * Where the weights are turned for the gradient by the input (conv3d/flip_weights.ts), they are read so: taps backwards, rows along the
+ * Where the weights are flipped for the gradient by the input (conv3d/flip_weights.ts), they are read so: taps backwards, rows along the
  * state's channels.
  *
  * One thread per tap over time, row and output channel, threads along the output channels: the window's taps are read once and
@@ -28,7 +28,7 @@ export interface WinogradWeightsProblem {
   readonly cin: number;
   readonly cout: number;
   /** The state holds the weights of the convolution whose gradient by its input this one is: Cout → Cin. */
-  readonly turned: boolean;
+  readonly flipped: boolean;
 }
 
 interface Layout {
@@ -74,7 +74,7 @@ const Params = struct('WinogradWeights', {
   batches: 'u32',
 });
 
-export interface WinogradWeightsOptions {
+interface WinogradWeightsOptions {
   readonly loop: LoopBound;
   /** Panels of so many vec4 (`packPanels`) instead of rows of all output channels. */
   readonly panels?: number | undefined;
@@ -87,7 +87,7 @@ export function conv3dWinogradWeights(
   { loop, panels }: WinogradWeightsOptions,
   workgroupSize = 64,
 ): Kernel {
-  const { kernel: window, stride, cin, cout, turned } = problem;
+  const { kernel: window, stride, cin, cout, flipped } = problem;
   const { batches, taps, lanes, columns } = layoutOf(problem, tile);
   const step = stride[1];
   const matrices = axisMatrices(tile, ({ filter }) => filter);
@@ -97,9 +97,9 @@ export function conv3dWinogradWeights(
     (t, w) => `load(at + ${t} * p.tap_t, ${step} * i32(r) + phase_h, ${step * w} + phase_w, inside)`,
   );
   // A row of the state, and how far apart its taps are.
-  const width = 4 * vec4s(turned ? cin : cout);
-  const tapW = (turned ? cout : cin) * width;
-  const sign = turned ? -1 : 1;
+  const width = 4 * vec4s(flipped ? cin : cout);
+  const tapW = (flipped ? cout : cin) * width;
+  const sign = flipped ? -1 : 1;
   return kernel({
     name: `conv3d_winograd weights ${panels === undefined ? '' : 'panels '}${winogradLabel(tile)}${step > 1 ? ` stride ${step}` : ''}`,
     params: Params,
@@ -112,12 +112,12 @@ export function conv3dWinogradWeights(
       cout,
       kernel_h: window[1],
       kernel_w: window[2],
-      base: turned ? (window[0] * window[1] * window[2] - 1) * tapW : 0,
+      base: flipped ? (window[0] * window[1] * window[2] - 1) * tapW : 0,
       tap_t: sign * window[1] * window[2] * tapW,
       tap_h: sign * window[2] * tapW,
       tap_w: sign * tapW,
-      row: turned ? 1 : width,
-      column: turned ? width : 1,
+      row: flipped ? 1 : width,
+      column: flipped ? width : 1,
       tile_rows: matrices[1][0]!.length,
       batches,
     },

@@ -9,8 +9,8 @@ import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
 import type { Operator } from '../operator.ts';
 import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
+import { type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { beforeActivation } from '../unary.ts';
-import { type WindowGeometry, windowOutput } from '../window.ts';
 import { conv3dCandidates } from './candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './gradient.ts';
 

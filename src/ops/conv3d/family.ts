@@ -2,20 +2,20 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
-import { type Conv3dProblem, outputChannels, packChannels } from '../../kernels/conv3d/problem.ts';
+import { type Conv3dProblem, outputChannels, padChannels } from '../../kernels/conv3d/problem.ts';
 import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { type ProductTile, productWork, type Work } from '../../kernels/shared/work.ts';
 import type { Argument, NodeOperands, Operand, Surcharge } from '../operator.ts';
-import type { Part, WindowGeometry } from '../window.ts';
+import type { Part, WindowGeometry } from '../sliding_window.ts';
 import {
   type ConvolutionWeights,
+  flippedWeights,
   forwardWeights,
   halfWeights,
   type PackedWeights,
   panelWeights,
-  turnedWeights,
 } from './weights.ts';
 
 export interface ConvolutionNode {
@@ -25,7 +25,7 @@ export interface ConvolutionNode {
   /** Whether input 2 is a bias. */
   readonly bias: boolean;
   /** Input 1 holds the weights of the convolution whose gradient by its input this one is (one group, stride 1). */
-  readonly turned?: boolean;
+  readonly flipped?: boolean;
 }
 
 /** A node on a device, with what all candidates need of it. */
@@ -51,7 +51,7 @@ export function convolution(
   const x = inputs[0]!;
   const cin = x.view.shape[4];
   const cout = outputs.reduce((sum, { view }) => sum + view.shape[4], 0);
-  const weights = (node.turned ? turnedWeights : forwardWeights)(inputs[1]!, profile);
+  const weights = (node.flipped ? flippedWeights : forwardWeights)(inputs[1]!, profile);
   const packedWeights = weights.packed(sizeOf(node.geometry.kernel), cin / node.groups);
   return {
     ...node,
@@ -63,7 +63,7 @@ export function convolution(
     weights,
     packedWeights,
     // Gradients reach far below the smallest value of f16.
-    halfWeights: node.turned ? undefined : halfWeights(packedWeights),
+    halfWeights: node.flipped ? undefined : halfWeights(packedWeights),
     biasArgument: biasOf(node.bias ? inputs[2]! : undefined, cout),
   };
 }
@@ -75,7 +75,7 @@ function biasOf(bias: Operand | undefined, cout: number): Argument {
     from: 'constant',
     layout: `channels ${cout}`,
     inputs: bias ? [2] : [],
-    make: ([values]) => packChannels(values?.data ?? new Float32Array(cout)),
+    make: ([values]) => padChannels(values?.data ?? new Float32Array(cout)),
   };
 }
 

@@ -14,10 +14,10 @@ import {
   storedBytes,
   type TensorType,
 } from '../operator.ts';
-import { type Padding, resolvePadding, type WindowGeometry, windowOutput } from '../window.ts';
+import { type Padding, resolvePadding, type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { conv3dCandidates } from './candidates.ts';
 import { weightGradientCandidates } from './weight_gradient.ts';
-import { forwardWeights, turnedWeights } from './weights.ts';
+import { flippedWeights, forwardWeights } from './weights.ts';
 
 /** The convolution's own attributes. */
 interface ConvolutionAttributes {
@@ -103,7 +103,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
         return [first, size[i] - dy.view.shape[i + 1]! + kernel[i] - 1 - first] as const;
       };
       const geometry: WindowGeometry = { kernel, stride, padding: [around(0), around(1), around(2)] };
-      return conv3dCandidates({ geometry, groups, activation: 'none', bias: false, turned: true }, io, profile);
+      return conv3dCandidates({ geometry, groups, activation: 'none', bias: false, flipped: true }, io, profile);
     }
     if (Math.max(dy.storageBytes, dx.storageBytes) > profile.maxStorageBinding) {
       throw new GraphError(
@@ -114,7 +114,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
     const taps = sizeOf(kernel);
     const weights =
       groups === 1
-        ? turnedWeights(io.inputs[1]!, profile).packed(taps, dy.view.shape[4])
+        ? flippedWeights(io.inputs[1]!, profile).packed(taps, dy.view.shape[4])
         : forwardWeights(io.inputs[1]!, profile).packed(taps, inner);
     const problem = { dy: dy.view, dx: dx.view, kernel, stride, padding: before, groups };
     return [

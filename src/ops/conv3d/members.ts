@@ -21,7 +21,7 @@ import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgro
 import { MATRIX_DIALECTS } from '../../kernels/shared/subgroup_matrix.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
-import { splitWindows } from '../window.ts';
+import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type Member, memberWeights, memberWork, problemOf, spareOutputs, takes } from './family.ts';
 
 const subgroupMember = (

@@ -7,7 +7,7 @@ import { conv3dStemPack, packedProblem, packedShape } from '../../kernels/conv3d
 import { denseView, pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import type { Argument, Candidate } from '../operator.ts';
-import { splitForScratch } from '../window.ts';
+import { splitForScratch } from '../sliding_window.ts';
 import { type Convolution, memberWeights, memberWork, problemOf, spareOutputs } from './family.ts';
 import { membersFor, surchargesOf } from './members.ts';
 

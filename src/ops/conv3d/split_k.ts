@@ -7,7 +7,7 @@ import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import type { Candidate } from '../operator.ts';
-import { splitWindows } from '../window.ts';
+import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
 import type { PackedWeights } from './weights.ts';
 
@@ -25,7 +25,7 @@ const FEWEST_STEPS = 8;
  * How many parts fill a device; 1 where the layer does so by itself or K is too short.
  * @param filled Workgroups that it takes.
  */
-export function splitKParts(
+function splitKParts(
   { bm, bn, bk }: Pick<Conv3dTiledTile, 'bm' | 'bn' | 'bk'>,
   { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
   filled: number,

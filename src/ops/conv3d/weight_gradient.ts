@@ -10,7 +10,7 @@ import { conv3dWeightGradientSum } from '../../kernels/conv3d_backward/weight_gr
 import { pixelsOf, type View, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import type { Argument, Candidate, NodeOperands, Operand } from '../operator.ts';
-import { splitWindows } from '../window.ts';
+import { splitWindows } from '../sliding_window.ts';
 import { kindWork, partsOf, sumsBytes, type WeightGradientNode, weightGradientKinds } from './weight_gradient_kinds.ts';
 import { winogradWeightGradientCandidates } from './weight_gradient_winograd.ts';
 

@@ -30,7 +30,7 @@ import type { Arithmetic, Work } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { LAST_RESORT } from '../estimate.ts';
 import type { Surcharge } from '../operator.ts';
-import type { WindowGeometry } from '../window.ts';
+import type { WindowGeometry } from '../sliding_window.ts';
 
 export interface WeightGradientNode {
   readonly geometry: WindowGeometry;

@@ -21,7 +21,7 @@ import { conv3dWinogradInput, conv3dWinogradOutputGradient } from '../../kernels
 import { conv3dWinogradWeightGradient } from '../../kernels/winograd/weight_gradient.ts';
 import { bestFirst } from '../estimate.ts';
 import type { Argument, Candidate, NodeOperands, Operand, Surcharge } from '../operator.ts';
-import { type Part, splitForScratch, type WindowGeometry } from '../window.ts';
+import { type Part, splitForScratch, type WindowGeometry } from '../sliding_window.ts';
 import { WORKSPACE_BUDGET } from './family.ts';
 import {
   isDirect,

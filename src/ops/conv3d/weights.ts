@@ -6,9 +6,9 @@
 import { GraphError } from '../../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
-import { conv3dTurn, turnWeights } from '../../kernels/conv3d/flip_weights.ts';
+import { conv3dFlipWeights, flipWeights } from '../../kernels/conv3d/flip_weights.ts';
 import { conv3dPack, packedWeightsBytes } from '../../kernels/conv3d/pack_weights.ts';
-import { packChannels, packHalves, packPanels, packWeights } from '../../kernels/conv3d/problem.ts';
+import { packHalves, packPanels, packWeights, padChannels } from '../../kernels/conv3d/problem.ts';
 import { vec4s } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { streamWork, type Work } from '../../kernels/shared/work.ts';
@@ -39,7 +39,7 @@ export interface PackedWeights {
 const READY = { packs: [], prepare: () => [], work: [] } as const;
 
 /** Weights that are known on the host in another layout; undefined for states, which are packed on the device, if at all. */
-export function repacked(
+function repacked(
   { argument }: PackedWeights,
   name: string,
   repack: (values: Float32Array) => ReturnType<ConstantArgument['make']>,
@@ -69,7 +69,7 @@ export const panelWeights = (weights: PackedWeights, cout: number, lanes: number
   repacked(weights, `panels of ${lanes}`, (values) => packPanels(values, 1, vec4s(cout), lanes), true);
 
 /** What the transform of a convolution's weights depends on; the channels are those of the convolution at hand. */
-export type WinogradSizes = Omit<WinogradWeightsProblem, 'turned'>;
+type WinogradSizes = Omit<WinogradWeightsProblem, 'flipped'>;
 
 /** A convolution's weights, input 1 of its node. */
 export interface ConvolutionWeights {
@@ -100,7 +100,7 @@ export function forwardWeights(weights: Operand, profile: DeviceProfile): Convol
   expectState(weights);
   return {
     trained: true,
-    winograd: (sizes, tile) => winogradOfState({ ...sizes, turned: false }, tile, profile),
+    winograd: (sizes, tile) => winogradOfState({ ...sizes, flipped: false }, tile, profile),
     winogradPanels: () => undefined,
     packed(groups, rows) {
       if (rows % 4 === 0) return { argument: INPUT, ...READY };
@@ -111,19 +111,19 @@ export function forwardWeights(weights: Operand, profile: DeviceProfile): Convol
 }
 
 /** The same weights for the convolution of dy that gives the gradient by x: taps reversed, channels swapped. One group. */
-export function turnedWeights(weights: Operand, profile: DeviceProfile): ConvolutionWeights {
+export function flippedWeights(weights: Operand, profile: DeviceProfile): ConvolutionWeights {
   const { shape } = weights.type;
   const [cin, cout] = shape.slice(-2) as [number, number];
   const taps = sizeOf(shape.slice(0, -2));
   if (weights.storage < 0)
-    return hostWeights('turned ', cin, profile, (values) => turnWeights(values, taps, cin, cout));
+    return hostWeights('flipped ', cin, profile, (values) => flipWeights(values, taps, cin, cout));
   expectState(weights);
   return {
     trained: true,
-    winograd: (sizes, tile) => winogradOfState({ ...sizes, turned: true }, tile, profile),
+    winograd: (sizes, tile) => winogradOfState({ ...sizes, flipped: true }, tile, profile),
     winogradPanels: () => undefined,
     packed: (groups, rows) =>
-      packedAs(packedWeightsBytes({ groups, rows, cout: cin }), () => conv3dTurn({ taps, cin, cout, rows })),
+      packedAs(packedWeightsBytes({ groups, rows, cout: cin }), () => conv3dFlipWeights({ taps, cin, cout, rows })),
   };
 }
 
@@ -170,11 +170,11 @@ function hostWeights(
     const plain = `winograd ${tile.t}×${tile.hw} of ${tile.taps} taps, stride ${sizes.stride[1]}`;
     const layout = panels === undefined ? plain : `panels of ${panels} of ${plain}`;
     const texels = panels !== undefined;
-    const problem = { ...sizes, turned: false };
+    const problem = { ...sizes, flipped: false };
     const bytes = winogradWeightsBytes(problem, tile);
     if (bytes >= TRANSFORM_ON_DEVICE && bytes <= profile.maxStorageBinding) {
       const kernel = () => conv3dWinogradWeights(problem, tile, { loop: loopBound(profile), panels });
-      return constant(layout, (values) => packChannels(values, channels), { texels, prepare: { kernel, bytes } });
+      return constant(layout, (values) => padChannels(values, channels), { texels, prepare: { kernel, bytes } });
     }
     const make = (values: Float32Array): Float32Array<ArrayBuffer> => {
       const packed = winogradWeights(values, sizes, tile);

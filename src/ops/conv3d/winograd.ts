@@ -23,7 +23,7 @@ import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
 import { anotherShader } from '../estimate.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
-import { splitForScratch } from '../window.ts';
+import { splitForScratch } from '../sliding_window.ts';
 import { type Convolution, problemOf, WORKSPACE_BUDGET } from './family.ts';
 import type { PackedWeights } from './weights.ts';
 

@@ -46,7 +46,7 @@ export const ACTIONS: readonly string[] = [...Object.keys(CHOREOGRAPHIES), ...Ob
 /** Seeds from here on are for tests. */
 export const FIRST_TEST_SEED = 1_000_000;
 
-export interface ActionClipOptions {
+interface ActionClipOptions {
   /** One of `ACTIONS`. */
   readonly action: string;
   /** A whole number. */

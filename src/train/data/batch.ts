@@ -1,12 +1,11 @@
 /** @file What the network is given at once: the squares that are cut from clips, how each is shown, and its class. */
 
 import { type FloatTensor, floatTensor, type HostTensor } from '../../core/tensor.ts';
+import type { Stream } from '../../models/definition.ts';
 import { type ClipPlan, GEOMETRY_VALUES } from './augmentation.ts';
 import type { ClipSource } from './clip.ts';
 import type { ClipCache } from './clip_cache.ts';
 import { FLOW_UNIT } from './fixed_point_flow.ts';
-
-export type Stream = 'rgb' | 'flow';
 
 export interface BatchSize {
   /** Samples in a batch. */
@@ -62,7 +61,13 @@ export async function gather(
   }
   const fill = async ({ source, plan, label }: Sample, row: number): Promise<void> => {
     const clip = await (stream === 'flow' ? cache.fixedPointFlow(source) : cache.frames(source));
-    cut(clip, plan, shortSide, values.subarray(row * each, (row + 1) * each), stream === 'flow' ? FLOW_UNIT : 1);
+    copySquares(
+      clip,
+      plan,
+      shortSide,
+      values.subarray(row * each, (row + 1) * each),
+      stream === 'flow' ? FLOW_UNIT : 1,
+    );
     targets[row * classes + label] = 1;
   };
   await Promise.all(samples.map(fill));
@@ -76,7 +81,7 @@ export async function gather(
 }
 
 /** The plan's frames of a clip, T×H×W×C, and of each the square that it names, times `unit`. */
-function cut(
+function copySquares(
   clip: HostTensor<'u8'> | HostTensor<'i16'>,
   { frameIndices, square }: ClipPlan,
   side: number,

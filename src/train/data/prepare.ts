@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { InputError } from '../../core/errors.ts';
-import type { Stream } from './batch.ts';
+import type { Stream } from '../../models/definition.ts';
 import type { ClipSet, LabelledClip } from './clip.ts';
 import type { ClipCache } from './clip_cache.ts';
 

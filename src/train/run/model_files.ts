@@ -2,7 +2,6 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
@@ -16,9 +15,6 @@ export type Models = Partial<Record<Stream, Model>>;
 
 /** A folder's file for each stream. */
 export const MODEL_FILES: Readonly<Record<Stream, string>> = { rgb: 'rgb.safetensors', flow: 'flow.safetensors' };
-
-/** The folder of the models that come with the package. */
-export const SHIPPED_MODELS = fileURLToPath(new URL('../../../models/', import.meta.url));
 
 /**
  * @param models Those that the file may hold; those that come with the package where left out.

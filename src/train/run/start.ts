@@ -13,8 +13,9 @@ import { initialParameters, isHeadParameter } from '../../models/parameters.ts';
 import type { ModelRegistry } from '../../models/registry.ts';
 import { modelSpec } from '../../models/spec.ts';
 import { readWeights } from '../../models/weights.ts';
+import { SHIPPED_MODELS } from '../shipped_models.ts';
 import type { TrainConfig } from './config.ts';
-import { MODEL_FILES, SHIPPED_MODELS } from './model_files.ts';
+import { MODEL_FILES } from './model_files.ts';
 
 export interface Start {
   readonly spec: ModelSpec;

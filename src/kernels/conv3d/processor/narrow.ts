@@ -29,7 +29,7 @@ import {
   storeFunction,
 } from '../problem.ts';
 
-export interface Conv3dNarrowTile {
+interface Conv3dNarrowTile {
   /** Lanes of a subgroup on this adapter; fixed, 4 to 16. */
   readonly lanes: number;
   readonly pixelsPerLane: number;

@@ -30,7 +30,7 @@ import {
   storeFunction,
 } from '../problem.ts';
 
-export interface Conv3dRegisterTile {
+interface Conv3dRegisterTile {
   /** Threads of a workgroup: the lanes of the processor's vectors, 8 as a rule. */
   readonly lanes: number;
   readonly pixelsPerLane: number;

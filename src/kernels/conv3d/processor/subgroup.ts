@@ -32,7 +32,7 @@ import {
   storeFunction,
 } from '../problem.ts';
 
-export interface Conv3dSubgroupTile {
+interface Conv3dSubgroupTile {
   /** Lanes of a subgroup on this adapter; fixed, 4 to 16. */
   readonly lanes: number;
   /** Input pixels that each lane loads: 2 to 4. */

@@ -49,7 +49,7 @@ fn start(row: u32) -> u32 {
   return (row / p.frames * p.input_frames + row % p.frames * p.stride) * p.cin4;
 }`;
 
-export interface WinogradGemmTile {
+interface WinogradGemmTile {
   /** Lanes of a subgroup on this adapter; fixed, 4 to 16. */
   readonly lanes: number;
   /** Rows of V that each lane loads: 1 to 4. */

@@ -81,7 +81,7 @@ export interface Part {
 }
 
 /** Scratch memory that each part of a node's work needs, and how much of it there should be. */
-export interface Scratch {
+interface Scratch {
   /** Bytes of each workspace for a part of so many samples, input frames and output frames. */
   workspaces(samples: number, inputFrames: number, outputFrames: number): readonly number[];
   /** Bytes of all workspaces together that a part should stay below; a part of `step` frames may need more. */
@@ -248,7 +248,7 @@ export function pointwise(
 }
 
 /** Bytes from one frame of a view to the next. */
-export function frameBytes(view: View): number {
+function frameBytes(view: View): number {
   const [, , height, width] = view.shape;
   return height * width * view.stride * vec4Bytes(view);
 }
