@@ -15,7 +15,7 @@ import { conv3d } from '../ops/conv3d/conv3d.ts';
 import { dropout, saltOf } from '../ops/dropout.ts';
 import { layerNorm } from '../ops/layer_norm.ts';
 import { linear } from '../ops/linear.ts';
-import { type MatmulAttributes, matmul } from '../ops/matmul.ts';
+import { matmul } from '../ops/matmul.ts';
 import { expectOperator, f32, type Operator, type TensorType } from '../ops/operator.ts';
 import { pool3d } from '../ops/pool3d.ts';
 import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
@@ -164,7 +164,12 @@ export class GraphBuilder {
    * Products of matrices, the last two axes of a (…×M×K) and b (…×K×N); axes before those match as in `binary`. With `transposeA` or
    * `transposeB` the operand is given the other way round.
    */
-  matmul(name: string, a: ValueId, b: ValueId, options: Partial<MatmulAttributes> = {}): ValueId {
+  matmul(
+    name: string,
+    a: ValueId,
+    b: ValueId,
+    options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
+  ): ValueId {
     checkOptions(name, options, ['transposeA', 'transposeB']);
     const { transposeA = false, transposeB = false } = options;
     return this.add(matmul, name, { transposeA, transposeB }, [a, b])[0]!;

@@ -14,7 +14,7 @@ import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, f32, input, output, pointwiseCost, single, type TensorType } from './operator.ts';
 import { expectVectors, workspace } from './vectors.ts';
 
-export interface LayerNormAttributes {
+interface LayerNormAttributes {
   /** Added to the variance. */
   readonly epsilon: number;
 }

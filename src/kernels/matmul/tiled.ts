@@ -11,7 +11,7 @@ import { divideUp, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import { type MatmulProblem, matmulBindings, matmulFunctions, matmulUniforms } from './problem.ts';
 
 /** Multiples of 4; see Conv3dTiledTile. */
-export interface MatmulTile {
+interface MatmulTile {
   readonly bm: number;
   readonly bn: number;
   readonly bk: number;

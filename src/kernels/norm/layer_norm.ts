@@ -17,13 +17,13 @@ import type { ChannelSweep } from '../shared/channel_sweep.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
-export interface LayerNormProblem {
+interface LayerNormProblem {
   readonly x: View;
   readonly y: View;
   readonly epsilon: number;
 }
 
-export interface LayerNormGradientProblem {
+interface LayerNormGradientProblem {
   readonly x: View;
   readonly dy: View;
   readonly dx: View;
@@ -31,7 +31,7 @@ export interface LayerNormGradientProblem {
 }
 
 /** Threads of a pixel: a power of two, 1 on processors. */
-export type LayerNormThreads = 1 | 64;
+type LayerNormThreads = 1 | 64;
 
 const WORKGROUP = 64;
 
