@@ -21,7 +21,7 @@ import {
 } from './operator.ts';
 import { sumTo } from './reduce.ts';
 
-export interface MatmulAttributes {
+interface MatmulAttributes {
   /** a is …×K×M instead of …×M×K. */
   readonly transposeA: boolean;
   /** b is …×N×K instead of …×K×N. */
