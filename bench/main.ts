@@ -10,6 +10,8 @@ import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 import { openGpu } from '../src/node.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
+import { CHILD, compileHere } from './isa/compile.ts';
+import { benchIsa } from './isa.ts';
 import { benchKernels } from './kernels.ts';
 import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
@@ -187,6 +189,26 @@ command('lab', 5)
   .option('--shape <list>', 't,h,w,cin,cout,kt,kh,kw,stride', '8,28,28,96,128,3,3,3,1')
   .action(async (kernel: string, options: Parameters<typeof benchLab>[2]) => {
     if (!(await withGpu((gpu) => benchLab(gpu, kernel, options)))) process.exitCode = 1;
+  });
+
+program
+  .command('isa')
+  .description("registers, occupancy and machine code of the kernels, from Mesa's driver for AMD GPUs")
+  .option('--family <list>', "Mesa's names of GPUs that need not be there, such as navi21,navi31", '')
+  .option('--kernel <name>', 'only kernels and candidates whose names contain this', '')
+  .option('--json <file>', 'also write the results as JSON')
+  .action(async ({ family, ...options }: { family: string; kernel: string; json?: string }) => {
+    const families = family === '' ? [] : family.split(',');
+    const { experimental = false } = program.opts<{ experimental?: boolean }>();
+    await benchIsa({ ...options, families, experimental });
+  });
+
+program
+  .command(CHILD, { hidden: true })
+  .option('--kernel <name>', '', '')
+  .requiredOption('--out <file>')
+  .action(async ({ kernel, out }: { kernel: string; out: string }) => {
+    await withGpu((gpu) => compileHere(gpu, kernel, out));
   });
 
 try {

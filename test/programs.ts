@@ -24,6 +24,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await build({
     absWorkingDir: ROOT,
     entryPoints: {
+      'bench/main': 'bench/main.ts',
       'dist/cli/main': 'src/cli/main.ts',
       'dist/node': 'src/node.ts',
       'test/io/decode-all': 'test/io/decode-all.ts',

@@ -2,7 +2,7 @@
 
 import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
-import { formatShape, type Shape } from '../core/tensor.ts';
+import { formatShape } from '../core/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, ValueId } from '../graph/graph.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
@@ -25,7 +25,7 @@ export const OUTPUTS = {
  * `OUTPUTS` and the architecture's own end points are named.
  * @param options `dropout` before the logits: the architecture's where left out, which a plan for inference leaves out.
  * @returns The logits, N×classes; of 0 classes the features, N×C.
- * @throws GraphError where the definition does not build what the spec says.
+ * @throws GraphError where the definition does not build what it says.
  */
 export function addModel(
   builder: GraphBuilder,
@@ -37,19 +37,20 @@ export function addModel(
   const { architecture, classes } = spec;
   const { features, logits } = architecture.build(builder, spec, clip, { dropout, overTime });
   const [samples] = builder.shapeOf(clip);
-  const check = (what: string, shape: Shape, wanted: string, right: boolean) => {
-    if (right && shape.length === 2 && shape[0] === samples) return;
-    throw new GraphError(`${architecture.name} gives ${what} of ${formatShape(shape)} where ${wanted} are wanted.`);
+  const check = (what: string, end: ValueId, width: number | 'C') => {
+    const shape = builder.shapeOf(end);
+    if (shape.length === 2 && shape[0] === samples && (width === 'C' || shape[1] === width)) return;
+    throw new GraphError(
+      `${architecture.name} gives ${what} of ${formatShape(shape)} where ${samples}×${width} are wanted.`,
+    );
   };
-  const featureShape = builder.shapeOf(features);
-  check('features', featureShape, `${samples}×C`, true);
+  check('features', features, 'C');
   builder.name(OUTPUTS.features, features);
   if (logits === undefined) {
     if (classes > 0) throw new GraphError(`${architecture.name} gives no logits where ${classes} classes are wanted.`);
     return features;
   }
-  const shape = builder.shapeOf(logits);
-  check('logits', shape, `${samples}×${classes}`, shape[1] === classes);
+  check('logits', logits, classes);
   builder.name(OUTPUTS.logits, logits);
   builder.name(OUTPUTS.probabilities, builder.softmax('Head/probabilities', logits));
   return logits;

@@ -1,16 +1,27 @@
 /** @file A model's parameters: their names and shapes, and values to begin with. */
 
+import { GraphError } from '../core/errors.ts';
 import { Random } from '../core/random.ts';
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../core/tensor.ts';
 import type { ModelSpec } from './definition.ts';
 import { modelGraph } from './graph.ts';
 
-/** Names and shapes, in the order of the layers; without those of the head for 0 classes. */
+/**
+ * Names and shapes, in the order of the layers; without those of the head for 0 classes.
+ * @throws GraphError where the definition names a first or last layer that it does not build.
+ */
 export function modelParameters(spec: ModelSpec): Map<string, Shape> {
+  const { architecture, classes } = spec;
   const { values } = modelGraph(spec);
-  return new Map(
+  const parameters = new Map(
     values.flatMap(({ source, type }) => (source.kind === 'parameter' ? [[source.name, type.shape] as const] : [])),
   );
+  for (const end of classes === 0 ? (['stem'] as const) : (['stem', 'head'] as const)) {
+    const name = `${architecture[end]}/weights`;
+    if (parameters.has(name)) continue;
+    throw new GraphError(`${architecture.name} has no parameter ${name}, though its ${end} is ${architecture[end]}.`);
+  }
+  return parameters;
 }
 
 /** Zeros for all of them, for measurements: time does not depend on the values. */

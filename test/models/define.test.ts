@@ -122,6 +122,24 @@ describe('a model from outside', () => {
     expect(Math.max(...first.map(Math.abs))).toBeLessThan(0.1);
   });
 
+  test('builds what it says, or is refused by its name', () => {
+    const broken = (change: Partial<ModelDescription>) => () =>
+      modelParameters(
+        modelSpec({ architecture: defineModel({ ...DESCRIPTION, ...change }), stream: 'rgb', classes: 3 }),
+      );
+    expect(broken({ head: 'fc' })).toThrow('Toy has no parameter fc/weights, though its head is fc.');
+    const build: ModelDescription['build'] = (builder, { channels }, clip) => {
+      const stem = builder.parameter('stem/weights', [1, 3, 3, channels, 4]);
+      const features = builder.mean('mean', builder.conv3d('stem', clip, stem));
+      return { features, logits: features };
+    };
+    expect(broken({ build })).toThrow('Toy gives logits of 1×4 where 1×3 are wanted.');
+    const without: ModelDescription['build'] = (...given) => ({ ...build(...given), logits: undefined });
+    expect(broken({ build: without })).toThrow('Toy gives no logits where 3 classes are wanted.');
+    const raw: ModelDescription['build'] = (_, __, clip) => ({ features: clip, logits: undefined });
+    expect(broken({ build: raw })).toThrow('Toy gives features of 1×2×6×6×3 where 1×C are wanted.');
+  });
+
   test('two of one id are refused', () => {
     expect(() => KNOWN.with(TOY)).toThrow('two models of the id toy');
   });

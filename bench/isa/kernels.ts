@@ -1,0 +1,93 @@
+/** @file The kernels that are compiled by default on a device: of I3D at both lengths and in all classes, of TV-L1, of a training step. */
+
+import type { Accuracy, DeviceProfile, Kernel, Workgroups } from '../../src/core/kernel.ts';
+import { presets } from '../../src/flow/options.ts';
+import { planFlow, solverFor } from '../../src/flow/plan.ts';
+import { pyramidExtents } from '../../src/flow/pyramid.ts';
+import { activationsOf, chooseCandidate, nodesToRun } from '../../src/graph/choose.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { inferencePasses } from '../../src/graph/passes/index.ts';
+import { assignStorage } from '../../src/graph/storage.ts';
+import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
+import type { Work } from '../../src/kernels/shared/work.ts';
+import { trainingGraph } from '../../src/train/run/step_graph.ts';
+import { modelGraph } from '../i3d.ts';
+
+/** One dispatch of a kernel. */
+export interface Use {
+  /** Such as `I3D 16 fast`. */
+  readonly where: string;
+  readonly node: string;
+  /** The candidate that the dispatch belongs to. */
+  readonly candidate: string;
+  readonly workgroups: Workgroups;
+  /** Missing where nobody counts. */
+  readonly work?: Work;
+  /** Of the node, as the direct algorithm counts, said once for all its dispatches. */
+  readonly flops: number;
+}
+
+export interface KernelUses {
+  readonly kernel: Kernel;
+  readonly uses: readonly Use[];
+}
+
+const FRAMES = [16, 64];
+const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
+const SIZE = 224;
+/** The pictures that the flow stream works on, in pixels, and how many pairs there are. */
+const FLOW = { width: 340, height: 256, pairs: 16 };
+
+/** Distinct shaders, each with all its dispatches. */
+export function defaultKernels(profile: DeviceProfile): KernelUses[] {
+  const found = new Map<string, { kernel: Kernel; uses: Use[] }>();
+  const add = (kernel: Kernel, use: Omit<Use, 'workgroups'>): void => {
+    const entry = found.get(kernel.wgsl) ?? { kernel, uses: [] };
+    found.set(kernel.wgsl, entry);
+    entry.uses.push({ ...use, workgroups: kernel.workgroups });
+  };
+  const addGraph = (where: string, graph: Graph, accuracy: Accuracy): void => {
+    const activations = activationsOf(profile, { accuracy });
+    const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
+    const prepared = inferencePasses(graph, { outputs, activations });
+    for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
+      const { candidate } = chooseCandidate(entry, profile, { accuracy });
+      const { node } = entry;
+      const types = (values: readonly number[]) => values.map((value) => prepared.values[value]!.type);
+      const { flops } = node.operator.cost(node.attributes, types(node.inputs), types(node.outputs));
+      candidate.lower().forEach(({ kernel }, i) => {
+        const work = candidate.work?.[i];
+        const use = { where, node: node.name, candidate: candidate.name, flops: i === 0 ? flops : 0 };
+        add(kernel, work ? { ...use, work } : use);
+      });
+    }
+  };
+  for (const frames of FRAMES) {
+    const graph = modelGraph({ stream: 'rgb', frames, size: SIZE });
+    for (const accuracy of ACCURACIES) addGraph(`I3D ${frames} ${accuracy}`, graph, accuracy);
+  }
+  addGraph('training 16', stepGraph(), 'fast');
+  for (const [name, options] of Object.entries(presets)) {
+    const { steps } = planFlow(
+      profile,
+      pyramidExtents(FLOW, options.scales, options.scaleStep),
+      FLOW.pairs,
+      options,
+      solverFor(profile),
+    );
+    for (const { kernel } of steps) {
+      add(kernel, { where: `TV-L1 ${name}`, node: kernel.name, candidate: kernel.name, flops: 0 });
+    }
+  }
+  return [...found.values()];
+}
+
+/** A step on two clips of 16 frames, everything trained. */
+function stepGraph(): Graph {
+  const graph = modelGraph({ stream: 'rgb', frames: 16, size: SIZE });
+  return trainingGraph(
+    graph,
+    { trainable: () => true, batchNorm: 'batch', statisticsMomentum: 0.01, recompute: false },
+    { momentum: 0.9, weightDecay: 1e-7, decays: () => true, clip: 40 },
+  );
+}
