@@ -55,7 +55,8 @@ const LLVMPIPE: DeviceRates = {
     transform: 6,
     window: 5,
   },
-  bandwidth: 60,
+  // Of the caches: rates were measured with all that kernels load.
+  bandwidth: 400,
   dispatch: 5,
   // Enough for each core of a large processor to have several, so that none waits long for the last one.
   filled: 64,

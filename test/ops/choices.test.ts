@@ -59,7 +59,7 @@ describe.each(cases)('on $name, $frames frames, class $accuracy', ({ profile, fr
   });
 });
 
-it('four warps for each multiprocessor of a large GPU: two thirds of the layers at 16 frames, where one fifth had them', () => {
+it('four warps for each multiprocessor of a large GPU: two thirds of the layers at 16 frames, where a quarter had them', () => {
   const profile = MADE_UP_DEVICES.h100!;
   const layers = convolutions(i3dChoices(profile, 16, 'exact'));
   const few = layers.filter(({ work }) => threadsOf(work) < deviceRates(profile).filled / 4);

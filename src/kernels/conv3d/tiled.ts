@@ -68,7 +68,16 @@ interface Layout extends Staging {
   readonly wTile: number;
 }
 
-function layoutOf({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
+/** Tiles are few, and asked about for every layer. */
+const layouts = new WeakMap<Conv3dTiledTile, Layout>();
+
+function layoutOf(tile: Conv3dTiledTile): Layout {
+  const known = layouts.get(tile) ?? layOut(tile);
+  layouts.set(tile, known);
+  return known;
+}
+
+function layOut({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
   const [rows, columns] = [bm / tm, bn / tn];
   const threads = rows * columns;
   const layout = {

@@ -44,7 +44,7 @@ const subgroupMember = (
   ...more,
 });
 
-/** Its two tiles are within 20 % of each other: all that the other one could gain is on layers of a few pixels. */
+/** Another tile of a kernel, on a processor: all that it could gain there is on layers of a few pixels. */
 const spare: Partial<Member> = { surcharges: (profile) => anotherShader(profile, 'one') };
 
 /** Best where `vectors` vec4 divide the output channels and the tile of `subgroup` would be half empty. */
@@ -124,12 +124,12 @@ export const MEMBERS: readonly Member[] = [
   narrowMember(4, 37 / 38, packs),
   narrowMember(6, 1, packs),
   tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
-  tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, packs),
-  tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }),
+  tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, { ...packs, ...spare }),
+  tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
+  tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, spare),
   tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
-  tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }),
+  tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
+  tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
   matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_16 }),
   matrixMember(1.15, { bm: 128, bn: 64, bk: 32, ...HALF_16 }),
   matrixMember(0.55, { bm: 32, bn: 32, bk: 32, ...HALF_16 }),

@@ -6,16 +6,23 @@ import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads } from '../../kerne
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
+import { anotherShader } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
 import type { PackedWeights } from './weights.ts';
 
-/** With their shares of the rate of tiles, and what their names end in. */
-const TILES: readonly { readonly tile: Conv3dTiledTile; readonly share: number; readonly label: string }[] = [
-  { tile: { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, share: 1, label: '' },
-  { tile: { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, share: 0.55, label: ' 32×32' },
-];
+interface SplitTile extends Conv3dTiledTile {
+  /** Of the rate of tiles. */
+  readonly share: number;
+  /** What its name ends in. */
+  readonly label: string;
+}
+
+const LARGE: SplitTile = { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1, label: '' };
+const SMALL: SplitTile = { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, share: 0.55, label: ' 32×32' };
+const TILES = [LARGE, SMALL];
+const HALF_TILES = TILES.map((tile): SplitTile => ({ ...tile, half: true }));
 
 const MOST_PARTS = 16;
 /** Steps of K that a part should have, so that its prologue and its store stay small. */
@@ -36,20 +43,14 @@ function splitKParts(
 
 export function splitKCandidates(conv: Convolution): Candidate[] {
   if (conv.groups !== 1) return [];
-  return TILES.flatMap(({ tile, share, label }) => [
-    ...candidatesOf(conv, tile, share, label, conv.packedWeights),
-    ...candidatesOf(conv, { ...tile, half: true }, share, label, conv.halfWeights),
-  ]);
+  return [
+    ...TILES.flatMap((tile) => candidatesOf(conv, tile, conv.packedWeights)),
+    ...HALF_TILES.flatMap((tile) => candidatesOf(conv, tile, conv.halfWeights)),
+  ];
 }
 
 /** One or none. */
-function candidatesOf(
-  conv: Convolution,
-  tile: Conv3dTiledTile,
-  share: number,
-  label: string,
-  weights: PackedWeights | undefined,
-): Candidate[] {
+function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights | undefined): Candidate[] {
   const { geometry, x, outputs, profile, cin, cout } = conv;
   if (!weights || !conv3dTiledFits(profile, tile)) return [];
   const [half, threads] = [tile.half ?? false, tiledThreads(tile)];
@@ -61,7 +62,7 @@ function candidatesOf(
   const bytes = Math.max(...problems.map((problem) => splitKBytes(problem, parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;
-  const whole: MemberTile = { ...tile, threads, arithmetic: half ? 'tiledHalf' : 'tiled', share };
+  const whole: MemberTile = { ...tile, threads, arithmetic: half ? 'tiledHalf' : 'tiled' };
   const work = problems.flatMap((problem) => {
     const product = memberWork(problem, whole, half ? { weights: 'half' } : {});
     const sumsBytes = splitKBytes(problem, parts);
@@ -73,11 +74,12 @@ function candidatesOf(
   });
   return [
     {
-      name: `${half ? 'half ' : ''}split-k ${parts}${label}`,
+      name: `${half ? 'half ' : ''}split-k ${parts}${tile.label}`,
       accuracy: half ? 'half' : 'exact',
       workspaces: [bytes],
       packs: weights.packs,
       work: [...weights.work, ...work],
+      surcharges: anotherShader(profile, 'one'),
       lower: () => [
         ...weights.prepare(),
         ...pieces.flatMap((part, i) => {

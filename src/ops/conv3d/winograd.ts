@@ -129,15 +129,21 @@ export function winogradCandidates(conv: Convolution): Candidate[] {
 }
 
 /** Both transforms around the product: bound by memory on a GPU, by their short sums on a processor. */
-function workOf(problem: Conv3dProblem, layout: WinogradLayout, product: ProductTile): Work[] {
-  const { inputRows, outputRows, cin4, cout4, inputBytes, outputBytes, batches, taps } = layout;
-  const written = problem.outputs.reduce((sum, view) => sum + viewBytes(view), 0);
-  const [m, n, k] = [outputRows, 4 * cout4, 4 * cin4 * taps];
+function transformsWork({ x, outputs }: Conv3dProblem, layout: WinogradLayout): Work[] {
+  const { inputRows, outputRows, cin4, cout4, inputBytes, outputBytes } = layout;
+  const written = outputs.reduce((sum, view) => sum + viewBytes(view), 0);
   return [
-    streamWork(4 * cin4 * inputRows, viewBytes(problem.x) + inputBytes, (TRANSFORM_FLOPS * inputBytes) / 4),
-    productWork({ m, n, k, batches }, product, inputBytes + outputBytes + 4 * batches * k * n),
+    streamWork(4 * cin4 * inputRows, viewBytes(x) + inputBytes, (TRANSFORM_FLOPS * inputBytes) / 4),
     streamWork(4 * cout4 * outputRows, outputBytes + written, (TRANSFORM_FLOPS * outputBytes) / 4),
   ];
+}
+
+function gemmWork(
+  { outputRows, cin4, cout4, inputBytes, outputBytes, batches, taps }: WinogradLayout,
+  tile: ProductTile,
+) {
+  const [n, k] = [4 * cout4, 4 * cin4 * taps];
+  return productWork({ m: outputRows, n, k, batches }, tile, inputBytes + outputBytes + 4 * batches * k * n);
 }
 
 function candidatesOf(conv: Convolution, tile: WinogradTile, surcharges: readonly Surcharge[]): Candidate[] {
@@ -158,12 +164,13 @@ function candidatesOf(conv: Convolution, tile: WinogradTile, surcharges: readonl
   const loop = loopBound(profile);
   const problems = split.parts.map((part) => problemOf(conv, part));
   const layouts = problems.map((problem) => winogradLayoutOf(problem, tile));
+  const transforms = problems.flatMap((problem, i) => transformsWork(problem, layouts[i]!));
   return gemms(conv, tile).map(({ name, weights, tile: product, kernel: multiply }) => ({
     name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${name}`,
     accuracy: 'fast',
     workspaces: split.workspaces,
     packs: weights.packs,
-    work: [...weights.work, ...problems.flatMap((problem, i) => workOf(problem, layouts[i]!, product))],
+    work: [...weights.work, ...transforms, ...layouts.map((layout) => gemmWork(layout, product))],
     surcharges,
     lower: () => [
       ...weights.prepare(),
