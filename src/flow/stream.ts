@@ -17,13 +17,16 @@ export interface FlowStreamOptions {
   readonly resized?: { readonly height: number; readonly width: number };
   /** The part that is kept; all of it where left out. Pixels of the resized picture. */
   readonly crop?: { readonly top: number; readonly left: number; readonly height: number; readonly width: number };
-  /** Pixels at which a displacement is clipped, and by which it is divided; 20. */
+  /** Pixels at which a displacement is clipped, and by which it is divided; `FLOW_BOUND`, 20. */
   readonly bound?: number;
   /** Round to 8 bits, as pipelines do that store flow as pictures; off. */
   readonly quantise?: boolean;
   /** Let displacements count pixels of the resized picture; on. */
   readonly rescale?: boolean;
 }
+
+/** Where I3D's flow stream clips displacements. Pixels. */
+export const FLOW_BOUND = 20;
 
 /** Bytes of flow in one dispatch: within the smallest binding that a device may have, output included. */
 const CHUNK_BYTES = 32 << 20;
@@ -67,7 +70,7 @@ function checkStreamOptions(
 ): Required<FlowStreamOptions> {
   const what = 'flowToStream';
   checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale']);
-  const { resized = own, bound = 20, quantise = false, rescale = true } = options;
+  const { resized = own, bound = FLOW_BOUND, quantise = false, rescale = true } = options;
   checkOptionNames(`${what}'s resized`, resized, ['height', 'width']);
   checkWhole(`The height of ${what}'s resized`, resized.height, 1);
   checkWhole(`The width of ${what}'s resized`, resized.width, 1);

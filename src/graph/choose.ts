@@ -91,10 +91,11 @@ export function activationsOf(profile: DeviceProfile, { accuracy, activations }:
   return activations ?? (accuracy === 'half' && profile.shaderF16 && !profile.software ? 'f16' : 'f32');
 }
 
+const DEFAULT_ACCURACY: Accuracy = 'fast';
 const ACCURACY_ORDER: readonly Accuracy[] = ['exact', 'fast', 'half'];
 
 /** Candidates within an accuracy class, the best guess first. */
-export function allowedCandidates({ candidates }: ChoiceNode, accuracy: Accuracy = 'fast'): Candidate[] {
+export function allowedCandidates({ candidates }: ChoiceNode, accuracy = DEFAULT_ACCURACY): Candidate[] {
   const limit = ACCURACY_ORDER.indexOf(accuracy);
   return candidates.filter((candidate) => ACCURACY_ORDER.indexOf(candidate.accuracy) <= limit);
 }
@@ -116,7 +117,7 @@ export interface Choice {
 
 /** Forced, else tuned here, else tuned elsewhere, else the best guess. */
 export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, options: ChoiceOptions): Choice {
-  const { accuracy = 'fast', kernel, tuning, tables = SHIPPED_TABLES } = options;
+  const { accuracy = DEFAULT_ACCURACY, kernel, tuning, tables = SHIPPED_TABLES } = options;
   const allowed = allowedCandidates(entry, accuracy);
   const forced = kernel === undefined ? undefined : entry.candidates.find(({ name }) => name.startsWith(kernel));
   if (forced) return { candidate: forced, chosenBy: { by: 'name' } };

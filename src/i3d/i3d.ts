@@ -4,6 +4,7 @@
  */
 
 import { checkOptionNames, checkWhole } from '../core/check.ts';
+import { FLOW_BOUND } from '../flow/stream.ts';
 import type { Graph } from '../graph/graph.ts';
 import { defineModel, type ModelSpec } from '../models/definition.ts';
 import { frameGraph, modelGraph, OUTPUTS } from '../models/graph.ts';
@@ -40,7 +41,7 @@ export const I3D_TABLE: LayerTable = { layers: LAYERS, headPool: [2, 7, 7] };
 export const I3D = defineModel({
   id: 'i3d',
   name: 'I3D',
-  defaults: { frames: 64, size: 224, shortSide: 256, flowBound: 20, flowPreset: 'opencv' },
+  defaults: { frames: 64, size: 224, shortSide: 256, flowBound: FLOW_BOUND, flowPreset: 'opencv' },
   build: (builder, spec, clip, options) =>
     addTable(builder, scaleTable(I3D_TABLE, spec), clip, { ...options, classes: spec.classes }),
   stem: STEM,

@@ -9,7 +9,7 @@ import { counted } from '../../core/words.ts';
 import { makeFolder, writeFileAtomic } from '../../io/atomic.ts';
 import { encodePng, writeVideo } from '../../io/encode.ts';
 import { encodeNpy } from '../../io/npy.ts';
-import { ACTIONS, actionClip } from '../../train/actions/index.ts';
+import { ACTIONS, actionClip, CLIP_FORMAT } from '../../train/actions/index.ts';
 import { frameRate, positiveNumber, wholeNumber } from '../options.ts';
 import { print } from '../terminal/output.ts';
 import { Progress } from '../terminal/progress.ts';
@@ -35,9 +35,9 @@ export function addActions(program: Command): Command {
     .option('--out <dir>', 'a new or empty folder, filled with <action>/<seed>.mp4')
     .option('--sheet <png>', 'a picture with a strip of frames of each action')
     .option('--clips <n>', 'clips of each action', positiveNumber, 40)
-    .option('--frames <n>', 'frames of each clip', positiveNumber, 24)
-    .option('--size <pixels>', 'width and height', positiveNumber, 64)
-    .option('--fps <rate>', 'frames per second', frameRate, 12.5)
+    .option('--frames <n>', 'frames of each clip', positiveNumber, CLIP_FORMAT.frames)
+    .option('--size <pixels>', 'width and height', positiveNumber, CLIP_FORMAT.size)
+    .option('--fps <rate>', 'frames per second', frameRate, CLIP_FORMAT.fps)
     .option('--seed <n>', 'of the first clip; tests have seeds from 1000000 on', wholeNumber, 0)
     .addOption(new Option('--format <kind>', 'what clips are written as').choices(['mp4', 'npy']).default('mp4'))
     .action(run);

@@ -3,6 +3,7 @@
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
 import { flowToColor } from '../../flow/index.ts';
+import { FLOW_BOUND } from '../../flow/stream.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { compile } from '../../graph/compile.ts';
 import { DeviceParameters } from '../../graph/parameters.ts';
@@ -19,9 +20,6 @@ import type { Strip } from './augment-sheet.ts';
 
 /** Pictures in a row, side of a picture, and side of the square that it is cut out of; pixels. */
 type PictureSizes = Pick<BatchSize, 'frames' | 'size' | 'shortSide'>;
-
-/** Where the flow stream clips displacements, in pixels. */
-const FLOW_BOUND = 20;
 
 const VALUES = { rgb: { ...normalisation(), flow: false }, flow: { scale: FLOW_BOUND, shift: 0, flow: true } };
 

@@ -46,16 +46,19 @@ export const ACTIONS: readonly string[] = [...Object.keys(CHOREOGRAPHIES), ...Ob
 /** Seeds from here on are for tests. */
 export const FIRST_TEST_SEED = 1_000_000;
 
+/** What a clip is like where nothing is said: frames, pixels of either side, frames per second. */
+export const CLIP_FORMAT = { frames: 24, size: 64, fps: 12.5 } as const;
+
 interface ActionClipOptions {
   /** One of `ACTIONS`. */
   readonly action: string;
   /** A whole number. */
   readonly seed: number;
-  /** Default 24. */
+  /** As in `CLIP_FORMAT` where left out, like what follows. */
   readonly frames?: number;
-  /** Pixels of either side; default 64. */
+  /** Pixels of either side. */
   readonly size?: number;
-  /** Frames per second (Hz): how much time passes from frame to frame; default 12.5. */
+  /** Frames per second (Hz): how much time passes from frame to frame. */
   readonly fps?: number;
 }
 
@@ -65,7 +68,7 @@ interface ActionClipOptions {
  * @throws InputError for an unknown action or a number that is out of range.
  */
 export function actionClip(options: ActionClipOptions): HostTensor<'u8'> {
-  const { action, seed, frames = 24, size = 64, fps = 12.5 } = options;
+  const { action, seed, frames, size, fps } = { ...CLIP_FORMAT, ...options };
   const original = REVERSED[action] ?? action;
   const choreography = (CHOREOGRAPHIES as Record<string, Choreography>)[original];
   if (choreography === undefined) {
