@@ -13,7 +13,9 @@ import { broadcast } from '../ops/broadcast.ts';
 import { concat } from '../ops/concat.ts';
 import { conv3d } from '../ops/conv3d/conv3d.ts';
 import { dropout, saltOf } from '../ops/dropout.ts';
+import { layerNorm } from '../ops/layer_norm.ts';
 import { linear } from '../ops/linear.ts';
+import { matmul } from '../ops/matmul.ts';
 import { expectOperator, f32, type Operator, type TensorType } from '../ops/operator.ts';
 import { pool3d } from '../ops/pool3d.ts';
 import { type PreprocessAttributes, preprocess } from '../ops/preprocess.ts';
@@ -156,6 +158,26 @@ export class GraphBuilder {
   /** x …×Cin, weights Cin×Cout. */
   linear(name: string, x: ValueId, weights: ValueId, bias?: ValueId): ValueId {
     return this.add(linear, name, {}, bias === undefined ? [x, weights] : [x, weights, bias])[0]!;
+  }
+
+  /**
+   * Products of matrices, the last two axes of a (…×M×K) and b (…×K×N); axes before those match as in `binary`. With `transposeA` or
+   * `transposeB` the operand is given the other way round.
+   */
+  matmul(
+    name: string,
+    a: ValueId,
+    b: ValueId,
+    options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
+  ): ValueId {
+    checkOptions(name, options, ['transposeA', 'transposeB']);
+    const { transposeA = false, transposeB = false } = options;
+    return this.add(matmul, name, { transposeA, transposeB }, [a, b])[0]!;
+  }
+
+  /** (x − mean) / √(variance + epsilon) · gamma + beta over the last axis; PyTorch's epsilon is 1e-5. */
+  layerNorm(name: string, x: ValueId, gamma: ValueId, beta: ValueId, epsilon = 1e-5): ValueId {
+    return this.add(layerNorm, name, { epsilon }, [x, gamma, beta])[0]!;
   }
 
   /** Spatial dropout: in training, whole channels of a sample go with probability `rate`; at inference, the identity. */

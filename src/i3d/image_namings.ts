@@ -9,7 +9,7 @@
  */
 
 import type { Shape } from '../core/tensor.ts';
-import { type Naming, splitName } from '../models/naming.ts';
+import { type Naming, PYTORCH_IGNORED, splitName } from '../models/naming.ts';
 import { LOGITS_LAYER } from './graph.ts';
 
 const TORCHVISION_MODULES: Readonly<Record<string, string>> = {
@@ -76,7 +76,7 @@ export const IMAGE_NAMINGS = {
     shapes: asTorchvision,
     channelsFirst: true,
     // The auxiliary classifiers serve training only.
-    ignored: /(^|\.)(num_batches_tracked|total_ops|total_params)$|^aux[12]\./,
+    ignored: new RegExp(`${PYTORCH_IGNORED.source}|^aux[12]\\.`),
   },
   slim: {
     origin: 'TensorFlow-Slim',

@@ -17,7 +17,9 @@ import { crossEntropy, crossEntropyGradient } from './cross_entropy.ts';
 import { dropout } from './dropout.ts';
 import { foldedBias, foldedWeights } from './folded.ts';
 import { gradientNorm } from './gradient_norm.ts';
+import { layerNorm, layerNormGradient } from './layer_norm.ts';
 import { linear } from './linear.ts';
+import { matmul } from './matmul.ts';
 import { normalize, normalizeGradient } from './normalize.ts';
 import { joinedParameters } from './parameters.ts';
 import { pool3d } from './pool3d.ts';
@@ -53,7 +55,10 @@ export const operators = {
   foldedWeights,
   gradientNorm,
   joinedParameters,
+  layerNorm,
+  layerNormGradient,
   linear,
+  matmul,
   maxPool3dGradient,
   normalize,
   normalizeGradient,

@@ -179,6 +179,14 @@ const reductions = sample(({ add, input, builder }) => {
   add(operators.softmax, { axis: 1 }, x);
 });
 
+const attention = sample(({ add, input }) => {
+  const [a, b] = [input(2, 3, 20, 9), input(3, 9, 70)];
+  add(operators.matmul, { transposeA: false, transposeB: false }, a, b);
+  add(operators.matmul, { transposeA: true, transposeB: true }, input(2, 9, 20), input(70, 9));
+  add(operators.layerNorm, { epsilon: 1e-5 }, a, input(9), input(9));
+  add(operators.layerNormGradient, { epsilon: 1e-5 }, a, input(9), a);
+});
+
 const optimiser = sample(({ add, input, builder }) => {
   const [parameter, velocity, sum] = ['parameter', 'velocity', 'sum'].map((name) => builder.state(name, [9]));
   const gradient = input(9);
@@ -191,7 +199,7 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[pools, clips, normalisation, folded, pointwise, layouts, head, reductions, optimiser],
+  ...[pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
 ];
 
 /** After the passes: convolutions with three outputs, and activations of 16 bits. */

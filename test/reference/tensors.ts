@@ -66,3 +66,45 @@ export function softmax(x: Values, axis: number): number[] {
   }
   return y;
 }
+
+/** The last two axes as matrices, those before them by numpy's rules. */
+export function matmul(
+  a: Values,
+  b: Values,
+  { transposeA, transposeB }: { readonly transposeA: boolean; readonly transposeB: boolean },
+): { shape: number[]; data: number[] } {
+  const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  const [m, k] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
+  const n = transposeB ? b.shape.at(-2)! : b.shape.at(-1)!;
+  const rank = Math.max(left.length, right.length);
+  const batch = Array.from({ length: rank }, (_, i) =>
+    Math.max(left[i - rank + left.length] ?? 1, right[i - rank + right.length] ?? 1),
+  );
+  const shape = [...batch, m, n];
+  const data = Array.from({ length: sizeOf(shape) }, (_, number) => {
+    const index = indexOf(number, shape);
+    const [row, column] = index.slice(-2) as [number, number];
+    const outer = index.slice(0, -2);
+    const [aMatrix, bMatrix] = [numberOf(outer, left), numberOf(outer, right)];
+    let sum = 0;
+    for (let i = 0; i < k; i++) {
+      const from = a.data[aMatrix * m * k + (transposeA ? i * m + row : row * k + i)]!;
+      sum += from * b.data[bMatrix * k * n + (transposeB ? column * k + i : i * n + column)]!;
+    }
+    return sum;
+  });
+  return { shape, data };
+}
+
+/** Over the last axis. */
+export function layerNorm(x: Values, gamma: ArrayLike<number>, beta: ArrayLike<number>, epsilon: number): number[] {
+  const channels = x.shape.at(-1)!;
+  const pixels = Array.from({ length: x.data.length / channels }, (_, i) =>
+    Array.from({ length: channels }, (__, c) => x.data[i * channels + c]!),
+  );
+  return pixels.flatMap((values) => {
+    const mean = values.reduce((a, b) => a + b, 0) / channels;
+    const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / channels;
+    return values.map((value, c) => ((value - mean) / Math.sqrt(variance + epsilon)) * gamma[c]! + beta[c]!);
+  });
+}

@@ -1,0 +1,90 @@
+/** @file Layer normalisation over the last axis, and its gradient. */
+
+import { GraphError } from '../core/errors.ts';
+import { formatShape, sameShape } from '../core/tensor.ts';
+import {
+  layerNormGradient as gradientKernel,
+  layerNormGradientPartials,
+  layerNormGradientTotals,
+  layerNorm as layerNormKernel,
+  momentsBytes,
+} from '../kernels/norm/layer_norm.ts';
+import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
+import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { defineOperator, f32, input, output, pointwiseCost, single, type TensorType } from './operator.ts';
+import { expectVectors, workspace } from './vectors.ts';
+
+interface LayerNormAttributes {
+  /** Added to the variance. */
+  readonly epsilon: number;
+}
+
+/** @throws GraphError unless epsilon and the vectors are what they should be. */
+function check(
+  { epsilon }: LayerNormAttributes,
+  [x, ...vectors]: readonly TensorType[],
+  names: readonly string[],
+): void {
+  if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
+    throw new GraphError(`its epsilon must be a number of at least 0, not ${epsilon}`);
+  }
+  expectVectors(x!.shape.at(-1)!, vectors, names);
+}
+
+/** Inputs: x …×C, gamma and beta of C values. */
+export const layerNorm = defineOperator<LayerNormAttributes>({
+  type: 'layerNorm',
+  keepsPadding: true,
+  infer(attributes, inputs) {
+    check(attributes, inputs, ['gamma', 'beta']);
+    return [f32(inputs[0]!.shape)];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(8, inputs, outputs),
+  candidates({ epsilon }, { inputs, outputs }, { software }) {
+    const problem = { x: inputs[0]!.view, y: outputs[0]!.view, epsilon };
+    const args = [input(0), input(1), input(2), output(0)];
+    return [single('layerNorm', () => layerNormKernel(problem, software ? 1 : 64), args)];
+  },
+  gradient({ name, attributes, inputs, gradients, add }) {
+    const [x, gamma] = inputs as [number, number];
+    return [...add(layerNormGradient, `${name}/gradient`, attributes, [x, gamma, gradients[0]!])];
+  },
+});
+
+/** Inputs: x, gamma, dy. Outputs: dx, dgamma, dbeta. */
+export const layerNormGradient = defineOperator<LayerNormAttributes>({
+  type: 'layerNormGradient',
+  keepsPadding: true,
+  infer(attributes, [x, gamma, dy]) {
+    check(attributes, [x!, gamma!], ['gamma']);
+    if (!sameShape(x!.shape, dy?.shape ?? [])) {
+      throw new GraphError(`its dy ${formatShape(dy?.shape ?? [])} must have the shape of x ${formatShape(x!.shape)}`);
+    }
+    return [f32(x!.shape), f32(gamma!.shape), f32(gamma!.shape)];
+  },
+  cost: (_, inputs, outputs) => pointwiseCost(20, inputs, outputs.slice(0, 1)),
+  candidates({ epsilon }, { inputs, outputs }, profile) {
+    const [x, dy, dx] = [inputs[0]!.view, inputs[2]!.view, outputs[0]!.view];
+    const problem = { x, dy, dx, epsilon };
+    const sweep = channelSweep(profile);
+    const [moments, partials] = [workspace(0), workspace(1)];
+    return [
+      {
+        name: 'three stages',
+        accuracy: 'exact',
+        workspaces: [momentsBytes(x), partialsBytes(x, { sweep, quantities: 2 })],
+        lower: () => [
+          {
+            kernel: gradientKernel(problem, profile.software ? 1 : 64),
+            args: [input(0), input(2), input(1), moments, output(0)],
+          },
+          { kernel: layerNormGradientPartials(problem, sweep), args: [input(0), input(2), moments, partials] },
+          {
+            kernel: layerNormGradientTotals(problem, sweep, totalsRows(profile)),
+            args: [partials, output(1), output(2)],
+          },
+        ],
+      },
+    ];
+  },
+});

@@ -1,0 +1,149 @@
+/** @file Matrix products of batches: y = op(a) · op(b) for the last two axes, those before them by numpy's rules. */
+
+import { GraphError } from '../core/errors.ts';
+import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
+import { matmulBlocks } from '../kernels/matmul/blocks.ts';
+import type { MatmulOperand, MatmulProblem } from '../kernels/matmul/problem.ts';
+import { MATMUL_TILES, matmulLabel, matmulTiled, matmulTiledFits } from '../kernels/matmul/tiled.ts';
+import { broadcastOf, broadcastShape } from '../kernels/shared/broadcast.ts';
+import { constant, storage } from '../kernels/shared/wgsl.ts';
+import { productWork } from '../kernels/shared/work.ts';
+import {
+  type Candidate,
+  defineOperator,
+  f32,
+  input,
+  type NodeOperands,
+  type Operator,
+  output,
+  storedBytes,
+  type TensorType,
+} from './operator.ts';
+import { sumTo } from './reduce.ts';
+
+interface MatmulAttributes {
+  /** a is …×K×M instead of …×M×K. */
+  readonly transposeA: boolean;
+  /** b is …×N×K instead of …×K×N. */
+  readonly transposeB: boolean;
+}
+
+/** Inputs: a …×M×K and b …×K×N, of two axes or more. Axes before those are aligned at their ends and repeated where they are 1. */
+export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttributes>({
+  type: 'matmul',
+  keepsPadding: true,
+  sharesInputs: true,
+  infer(attributes, inputs) {
+    const { m, n, batch } = extents(attributes, inputs);
+    return [f32([...batch, m, n])];
+  },
+  cost(attributes, inputs, outputs) {
+    const { k } = extents(attributes, inputs);
+    return {
+      flops: 2 * k * sizeOf(outputs[0]!.shape),
+      bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
+    };
+  },
+  candidates(attributes, io, profile) {
+    const problem = problemOf(attributes, io);
+    const args = [input(0), ...(problem.a.binding === problem.b.binding ? [] : [input(1)]), output(0)];
+    if ([...io.inputs, ...io.outputs].some(({ storageBytes }) => storageBytes > profile.maxStorageBinding)) {
+      throw new GraphError('one of its operands is larger than a binding may be');
+    }
+    const bytes = [...io.inputs, ...io.outputs].reduce((sum, { type }) => sum + storedBytes(type), 0);
+    const product = { m: problem.m, n: problem.n, k: problem.k, batches: problem.batch };
+    const blocks = ([2, 1] as const).map((columns): Candidate => {
+      const tile = {
+        bm: 4,
+        bn: 4 * columns,
+        threads: 1,
+        arithmetic: 'register',
+        share: columns === 2 ? 1 : 0.7,
+      } as const;
+      return {
+        name: `blocks 4×${4 * columns}`,
+        accuracy: 'exact',
+        workspaces: [],
+        work: [productWork(product, tile, bytes)],
+        lower: () => [{ kernel: matmulBlocks(problem, columns, profile.software ? 16 : 64), args }],
+      };
+    });
+    const tiled = MATMUL_TILES.filter((tile) => matmulTiledFits(profile, tile)).map((tile): Candidate => {
+      const { bm, bn, tm, tn } = tile;
+      const threads = (bm / tm) * (bn / tn);
+      // A thread of 8×4 reads half as many words again for a multiply-add.
+      const share = tm * tn < 64 ? 0.7 : 1;
+      return {
+        name: `tiled ${matmulLabel(tile)}`,
+        accuracy: 'exact',
+        workspaces: [],
+        work: [productWork(product, { bm, bn, threads, arithmetic: 'tiled', share }, bytes)],
+        lower: () => [{ kernel: matmulTiled(problem, tile), args }],
+      };
+    });
+    return [...blocks, ...tiled];
+  },
+  /** Products again: of dy with the other operand, in the order that the transposes want. */
+  gradient(context) {
+    const { name, attributes, inputs, gradients, wanted, typeOf, add } = context;
+    const { transposeA, transposeB } = attributes;
+    const [a, b] = inputs as [number, number];
+    const dy = gradients[0]!;
+    const product = (of: string, left: number, right: number, turnLeft: boolean, turnRight: boolean): number =>
+      add(matmul, `${name}/gradient/${of}`, { transposeA: turnLeft, transposeB: turnRight }, [left, right])[0]!;
+    const byA = (): number =>
+      transposeA ? product('a', b, dy, transposeB, true) : product('a', dy, b, false, !transposeB);
+    const byB = (): number =>
+      transposeB ? product('b', dy, a, true, transposeA) : product('b', a, dy, !transposeA, false);
+    return [
+      wanted(0) ? sumTo(context, `${name}/gradient/a sum`, byA(), typeOf(a).shape) : undefined,
+      wanted(1) ? sumTo(context, `${name}/gradient/b sum`, byB(), typeOf(b).shape) : undefined,
+    ];
+  },
+});
+
+interface Extents {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batch: Shape;
+}
+
+/** @throws GraphError unless the operands fit together. */
+function extents({ transposeA, transposeB }: MatmulAttributes, [a, b]: readonly TensorType[]): Extents {
+  const [left, right] = [a!.shape, b!.shape];
+  const what = `its operands ${formatShape(left)}${transposeA ? ' (transposed)' : ''} and ${formatShape(right)}${transposeB ? ' (transposed)' : ''}`;
+  if (left.length < 2 || right.length < 2) throw new GraphError(`${what} must be matrices, of two axes or more`);
+  const [m, k] = (transposeA ? [left.at(-1), left.at(-2)] : [left.at(-2), left.at(-1)]) as [number, number];
+  const [rows, n] = (transposeB ? [right.at(-1), right.at(-2)] : [right.at(-2), right.at(-1)]) as [number, number];
+  const batch = broadcastShape([left.slice(0, -2), right.slice(0, -2)]);
+  if (k !== rows) throw new GraphError(`${what} must agree in what is summed over: ${k} columns, and ${rows} rows`);
+  if (!batch) throw new GraphError(`${what} must have the same axes before the last two, or 1 where they differ`);
+  return { m, n, k, batch };
+}
+
+function problemOf(attributes: MatmulAttributes, { inputs, outputs }: NodeOperands): MatmulProblem {
+  const [a, b] = inputs as [(typeof inputs)[0], (typeof inputs)[0]];
+  const { m, n, k, batch } = extents(attributes, [a.type, b.type]);
+  const isParameter = (operand: typeof a): boolean => operand.storage < 0;
+  const first = isParameter(a) ? constant('a') : storage('a');
+  const shared = a.storage === b.storage && !isParameter(a);
+  const second = shared ? first : isParameter(b) ? constant('b') : storage('b');
+  const operand = (of: typeof a, binding: typeof first, transposed: boolean): MatmulOperand => ({
+    binding,
+    view: of.view,
+    transposed,
+  });
+  // A matrix of a batch is what a pixel is in other operands.
+  const matrices = (shape: Shape): number[] => [...shape.slice(0, -2), 1];
+  return {
+    a: operand(a, first, attributes.transposeA),
+    b: operand(b, second, attributes.transposeB),
+    y: outputs[0]!.view,
+    m,
+    n,
+    k,
+    batch: sizeOf(batch),
+    batches: broadcastOf([...batch, 1], [matrices(a.type.shape), matrices(b.type.shape)]),
+  };
+}
