@@ -31,7 +31,7 @@ export interface IsaRow {
   readonly waves: number;
   readonly lanes: number;
   readonly instructions: number;
-  /** Multiply-adds among the vector instructions of the innermost loop that has them, and with the loop around it. */
+  /** Multiply-adds among the vector instructions of the innermost loop that has them. */
   readonly fmaShare: number | null;
   readonly ldsPerFma: number | null;
   readonly memoryPerFma: number | null;
@@ -125,7 +125,9 @@ function mainLimit(layers: readonly IsaLayer[]): Limit | null {
 
 function rowOf(compiled: CompiledKernel, family: string): IsaRow {
   const { kernel, uses, shader } = compiled;
-  const { statistics, hot, lanes } = shader;
+  const { statistics, hot, around, seldom, lanes } = shader;
+  // Where staging is part of the loop, what it seldom does is not.
+  const vector = (hot?.vector ?? 0) - (around ? 0 : (seldom?.vector ?? 0));
   const layers = layersOf(compiled, family);
   const perFma = (count: number): number | null => (hot ? count / hot.fma : null);
   const { vgprs, spilledVgprs, scratch, lds, waves, instructions, inverseThroughput } = statistics;
@@ -134,7 +136,7 @@ function rowOf(compiled: CompiledKernel, family: string): IsaRow {
     candidates: [...new Set(uses.map(({ candidate }) => candidate))],
     family,
     ...{ vgprs, spilledVgprs, scratch, lds, waves, lanes, instructions },
-    fmaShare: hot ? hot.fmaInstructions / hot.vector : null,
+    fmaShare: hot ? hot.fmaInstructions / vector : null,
     ldsPerFma: perFma((hot?.ldsReads ?? 0) + (hot?.ldsWrites ?? 0)),
     memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
     cycles: inverseThroughput,

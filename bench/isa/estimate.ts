@@ -75,9 +75,9 @@ function perWave(
   const turns = fmas / hot.fma;
   const stages = around ? fmas / (fmasPerStage(kernel) ?? hot.fma) : turns;
   const sum = (key: keyof InstructionMix): number => {
+    const skipped = (1 - SELDOM) * (seldom?.[key] ?? 0);
     const rest = whole[key] - hot[key] - (around?.[key] ?? 0);
-    const stage = (around?.[key] ?? 0) - (1 - SELDOM) * (seldom?.[key] ?? 0);
-    return rest + turns * hot[key] + (around ? stages * stage : 0);
+    return rest + turns * hot[key] + stages * ((around?.[key] ?? 0) - skipped);
   };
   return { vector: sum('vector'), ldsBytes: sum('ldsBytes'), stages };
 }

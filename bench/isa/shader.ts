@@ -48,7 +48,10 @@ export interface Shader {
   readonly hot: InstructionMix | undefined;
   /** The loop around it without the hot loop itself: staging. Undefined where nothing is around. */
   readonly around: InstructionMix | undefined;
-  /** The part of `around` that two branches skip, the inner one as a rule: addresses that seldom change. */
+  /**
+   * The part of `around`, or of `hot` where nothing is around it, that two branches skip, the inner one as a rule: addresses that
+   * seldom change.
+   */
   readonly seldom: InstructionMix | undefined;
   /** Threads of a wave, 32 or 64. */
   readonly lanes: 32 | 64;
@@ -82,8 +85,9 @@ export function parseShader(text: string): Shader {
   const outer = hot && tightest(loops.filter((loop) => contains(loop, hot) && loop !== hot));
   const inner = outer ? loops.filter((loop) => loop !== outer && contains(outer, loop)) : [];
   const around = outer && indices(outer).filter((i) => !inner.some((loop) => within(loop, i)));
-  const skips = outer ? skipsOf(code).filter((skip) => contains(outer, skip)) : [];
-  const seldom = around?.filter((i) => skips.filter((skip) => within(skip, i)).length > 1);
+  const stage = outer ?? hot;
+  const skips = stage ? skipsOf(code).filter((skip) => contains(stage, skip)) : [];
+  const seldom = (around ?? (hot && indices(hot)))?.filter((i) => skips.filter((skip) => within(skip, i)).length > 1);
   const pick = (list: readonly number[]): InstructionMix => mixOf(list.map((i) => code[i]!));
   return {
     statistics,

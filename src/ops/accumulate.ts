@@ -1,6 +1,6 @@
 import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/optimiser/accumulate.ts';
 import { denseView, expectSame } from './dense.ts';
-import { defineOperator, input, pointwiseCost, single } from './operator.ts';
+import { defineOperator, fromInput, pointwiseCost, singleDispatch } from './operator.ts';
 
 interface AccumulateAttributes {
   readonly factor: number;
@@ -18,7 +18,9 @@ export const accumulate = defineOperator<AccumulateAttributes>({
   cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
   candidates({ factor }, { inputs }) {
     const [sum, gradient] = [denseView(inputs[0]!, 'sum'), denseView(inputs[1]!, 'gradient')];
-    return [single('accumulate', () => accumulateKernel({ sum, gradient, factor }), [input(0), input(1)])];
+    return [
+      singleDispatch('accumulate', () => accumulateKernel({ sum, gradient, factor }), [fromInput(0), fromInput(1)]),
+    ];
   },
 });
 
@@ -31,6 +33,6 @@ export const zero = defineOperator<Record<never, never>>({
   cost: (_, __, outputs) => pointwiseCost(0, [], outputs),
   candidates(_, { inputs }) {
     const sum = denseView(inputs[0]!, 'sum');
-    return [single('zero', () => zeroKernel(sum), [input(0)])];
+    return [singleDispatch('zero', () => zeroKernel(sum), [fromInput(0)])];
   },
 });

@@ -8,7 +8,7 @@ import {
   GEOMETRY_VALUES,
 } from '../kernels/clip/augment_clip.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
-import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, pointwiseCost } from './operator.ts';
 import { frameRange } from './sliding_window.ts';
 
 export interface AugmentClipAttributes {
@@ -87,7 +87,11 @@ export const augmentClip = defineOperator<AugmentClipAttributes>({
         };
         return {
           kernel: augmentClipKernel(problem),
-          args: [{ ...input(0), ...from.range }, input(1), { ...output(0), offset: to.offset, size: to.size }],
+          args: [
+            { ...fromInput(0), ...from.range },
+            fromInput(1),
+            { ...fromOutput(0), offset: to.offset, size: to.size },
+          ],
         };
       });
     return [{ name: 'bilinear', accuracy: 'exact', workspaces: [], lower }];

@@ -3,7 +3,7 @@
 import { batchStatisticsPartials, batchStatisticsTotals } from '../kernels/norm/batch_statistics.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import { defineOperator, f32, input, output, storedBytes } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, storedBytes } from './operator.ts';
 import { reductionCost, workspace } from './vectors.ts';
 
 /** Input: x …×C. Mean and biased variance of each channel: [C] and [C]. */
@@ -22,8 +22,8 @@ export const batchStatistics = defineOperator<Record<never, never>>({
         accuracy: 'exact',
         workspaces: [partialsBytes(view, { sweep, quantities: 2 })],
         lower: () => [
-          { kernel: batchStatisticsPartials(view, sweep), args: [input(0), workspace(0)] },
-          { kernel: batchStatisticsTotals(view, sweep, rows), args: [workspace(0), output(0), output(1)] },
+          { kernel: batchStatisticsPartials(view, sweep), args: [fromInput(0), workspace(0)] },
+          { kernel: batchStatisticsTotals(view, sweep, rows), args: [workspace(0), fromOutput(0), fromOutput(1)] },
         ],
       },
     ];

@@ -3,7 +3,7 @@
 import { channelSumPartials, channelSumTotals } from '../kernels/norm/channel_sum.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import { defineOperator, f32, input, output, storedBytes } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, storedBytes } from './operator.ts';
 import { reductionCost, workspace } from './vectors.ts';
 
 /** Input: x …×C. The sum of each channel: [C]. */
@@ -21,8 +21,8 @@ export const channelSum = defineOperator<Record<never, never>>({
         accuracy: 'exact',
         workspaces: [partialsBytes(view, { sweep, quantities: 1 })],
         lower: () => [
-          { kernel: channelSumPartials(view, sweep), args: [input(0), workspace(0)] },
-          { kernel: channelSumTotals(view, sweep, totalsRows(profile)), args: [workspace(0), output(0)] },
+          { kernel: channelSumPartials(view, sweep), args: [fromInput(0), workspace(0)] },
+          { kernel: channelSumTotals(view, sweep, totalsRows(profile)), args: [workspace(0), fromOutput(0)] },
         ],
       },
     ];

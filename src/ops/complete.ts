@@ -10,10 +10,10 @@ import {
   type Argument,
   type Candidate,
   type ConstantArgument,
+  fromOutput,
   type LoweredDispatch,
   type NodeOperands,
   type Operator,
-  output,
 } from './operator.ts';
 
 export function completed(
@@ -22,7 +22,9 @@ export function completed(
   { inputs, outputs }: NodeOperands,
 ): readonly Candidate[] {
   const spoilt = keepsPadding ? [] : outputs.flatMap(({ view }, i) => (view.shape[4] % 4 === 0 ? [] : [{ view, i }]));
-  const clearing = spoilt.map(({ view, i }): LoweredDispatch => ({ kernel: clearPadding(view), args: [output(i)] }));
+  const clearing = spoilt.map(
+    ({ view, i }): LoweredDispatch => ({ kernel: clearPadding(view), args: [fromOutput(i)] }),
+  );
   const resolve = (argument: Argument): Argument =>
     argument.from === 'input' && inputs[argument.index]!.storage < 0 ? parameter(argument.index) : argument;
   const parameter = (index: number): ConstantArgument => ({

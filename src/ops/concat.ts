@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
-import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, pointwiseCost } from './operator.ts';
 import { slice } from './slice.ts';
 
 export interface ConcatAttributes {
@@ -42,7 +42,7 @@ export const concat = defineOperator<ConcatAttributes>({
         lower: () =>
           io.inputs.map((operand, i) => ({
             kernel: copyChannels({ x: operand.view, y, offset: offsets[i]! }),
-            args: [input(i), output(0)],
+            args: [fromInput(i), fromOutput(0)],
           })),
       },
     ];

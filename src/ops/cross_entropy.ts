@@ -8,7 +8,7 @@ import {
   crossEntropyRows,
   crossEntropyGradient as gradientKernel,
 } from '../kernels/loss/cross_entropy.ts';
-import { defineOperator, f32, input, output, pointwiseCost, type TensorType } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, pointwiseCost, type TensorType } from './operator.ts';
 
 function expectTargets(logits: TensorType, targets: TensorType | undefined): void {
   if (logits.shape.length !== 2 || !targets || !sameShape(logits.shape, targets.shape)) {
@@ -39,8 +39,8 @@ export const crossEntropy = defineOperator<Record<never, never>>({
         accuracy: 'exact',
         workspaces: [crossEntropyBytes(problem.x)],
         lower: () => [
-          { kernel: crossEntropyRows(problem), args: [input(0), input(1), rows] },
-          { kernel: crossEntropyLoss(problem), args: [rows, output(0)] },
+          { kernel: crossEntropyRows(problem), args: [fromInput(0), fromInput(1), rows] },
+          { kernel: crossEntropyLoss(problem), args: [rows, fromOutput(0)] },
         ],
       },
     ];
@@ -68,8 +68,8 @@ export const crossEntropyGradient = defineOperator<Record<never, never>>({
         accuracy: 'exact',
         workspaces: [crossEntropyBytes(problem.x)],
         lower: () => [
-          { kernel: crossEntropyRows(problem), args: [input(0), input(1), rows] },
-          { kernel: gradientKernel(problem), args: [rows, input(0), input(1), input(2), output(0)] },
+          { kernel: crossEntropyRows(problem), args: [fromInput(0), fromInput(1), rows] },
+          { kernel: gradientKernel(problem), args: [rows, fromInput(0), fromInput(1), fromInput(2), fromOutput(0)] },
         ],
       },
     ];

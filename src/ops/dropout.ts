@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
 import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
-import { defineOperator, input, type Operator, output, pointwiseCost, single } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, type Operator, pointwiseCost, singleDispatch } from './operator.ts';
 
 interface DropoutAttributes {
   /** Share of the channels that are dropped: 0 ≤ rate < 1. */
@@ -35,9 +35,15 @@ export const dropout: Operator<DropoutAttributes> = defineOperator<DropoutAttrib
   candidates(attributes, io) {
     const [x, y] = [io.inputs[0]!.view, io.outputs[0]!.view];
     if (io.inputs.length === 1) {
-      return [single('copy', () => copyChannels({ x, y, offset: 0 }), [input(0), output(0)])];
+      return [singleDispatch('copy', () => copyChannels({ x, y, offset: 0 }), [fromInput(0), fromOutput(0)])];
     }
-    return [single('dropout', () => dropoutKernel({ x, y, ...attributes }), [input(0), input(1), output(0)])];
+    return [
+      singleDispatch('dropout', () => dropoutKernel({ x, y, ...attributes }), [
+        fromInput(0),
+        fromInput(1),
+        fromOutput(0),
+      ]),
+    ];
   },
   // Linear in x: the same channels of the gradient go.
   gradient: ({ name, attributes, inputs, gradients, add }) =>

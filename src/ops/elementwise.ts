@@ -7,7 +7,7 @@ import type { BroadcastInputs, ElementwiseInput } from '../kernels/pointwise/ele
 import { broadcastOf } from '../kernels/shared/broadcast.ts';
 import { pixelsOf, type View } from '../kernels/shared/view.ts';
 import { constant, storage } from '../kernels/shared/wgsl.ts';
-import { type Argument, type Candidate, input, type NodeOperands } from './operator.ts';
+import { type Argument, type Candidate, fromInput, type NodeOperands } from './operator.ts';
 import { type PointwisePart, splitPointwise } from './sliding_window.ts';
 
 /** A kernel for all of a node or a part of it, from the inputs as they are bound and the output. */
@@ -64,7 +64,7 @@ export function elementwiseCandidate(
   const argumentsOf = (part: PointwisePart): Argument[] =>
     inputs.flatMap((_, i): Argument[] => {
       if (!isParameter[i] && firstOf(i) !== i) return [];
-      return [repeated[i] ? input(i) : { ...part.inputArgs[whole.indexOf(i)]!, ...input(i) }];
+      return [repeated[i] ? fromInput(i) : { ...part.inputArgs[whole.indexOf(i)]!, ...fromInput(i) }];
     });
   return { name, accuracy: 'exact', workspaces: [], lower };
 }

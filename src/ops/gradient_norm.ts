@@ -4,7 +4,7 @@ import { GraphError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { gradientNormPartials, gradientNormTotal, normParts } from '../kernels/optimiser/gradient_norm.ts';
 import { denseView } from './dense.ts';
-import { defineOperator, f32, input, output, storedBytes } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, storedBytes } from './operator.ts';
 
 interface GradientNormAttributes {
   /** The largest norm that is left as it is. */
@@ -42,9 +42,9 @@ export const gradientNorm = defineOperator<GradientNormAttributes>({
           const dispatches = views.map((view, i) => {
             const kernel = gradientNormPartials(view, first);
             first += parts[i]!;
-            return { kernel, args: [input(i), partials] };
+            return { kernel, args: [fromInput(i), partials] };
           });
-          return [...dispatches, { kernel: gradientNormTotal(total, clip), args: [partials, output(0)] }];
+          return [...dispatches, { kernel: gradientNormTotal(total, clip), args: [partials, fromOutput(0)] }];
         },
       },
     ];

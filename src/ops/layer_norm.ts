@@ -11,7 +11,15 @@ import {
 } from '../kernels/norm/layer_norm.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import { defineOperator, f32, input, output, pointwiseCost, single, type TensorType } from './operator.ts';
+import {
+  defineOperator,
+  f32,
+  fromInput,
+  fromOutput,
+  pointwiseCost,
+  singleDispatch,
+  type TensorType,
+} from './operator.ts';
 import { expectVectors, workspace } from './vectors.ts';
 
 interface LayerNormAttributes {
@@ -42,8 +50,8 @@ export const layerNorm = defineOperator<LayerNormAttributes>({
   cost: (_, inputs, outputs) => pointwiseCost(8, inputs, outputs),
   candidates({ epsilon }, { inputs, outputs }, { software }) {
     const problem = { x: inputs[0]!.view, y: outputs[0]!.view, epsilon };
-    const args = [input(0), input(1), input(2), output(0)];
-    return [single('layerNorm', () => layerNormKernel(problem, software ? 1 : 64), args)];
+    const args = [fromInput(0), fromInput(1), fromInput(2), fromOutput(0)];
+    return [singleDispatch('layerNorm', () => layerNormKernel(problem, software ? 1 : 64), args)];
   },
   gradient({ name, attributes, inputs, gradients, add }) {
     const [x, gamma] = inputs as [number, number];
@@ -76,12 +84,12 @@ export const layerNormGradient = defineOperator<LayerNormAttributes>({
         lower: () => [
           {
             kernel: gradientKernel(problem, profile.software ? 1 : 64),
-            args: [input(0), input(2), input(1), moments, output(0)],
+            args: [fromInput(0), fromInput(2), fromInput(1), moments, fromOutput(0)],
           },
-          { kernel: layerNormGradientPartials(problem, sweep), args: [input(0), input(2), moments, partials] },
+          { kernel: layerNormGradientPartials(problem, sweep), args: [fromInput(0), fromInput(2), moments, partials] },
           {
             kernel: layerNormGradientTotals(problem, sweep, totalsRows(profile)),
-            args: [partials, output(1), output(2)],
+            args: [partials, fromOutput(1), fromOutput(2)],
           },
         ],
       },

@@ -12,10 +12,10 @@ import {
   type Candidate,
   defineOperator,
   f32,
-  input,
+  fromInput,
+  fromOutput,
   type NodeOperands,
   type Operator,
-  output,
   storedBytes,
   type TensorType,
 } from './operator.ts';
@@ -46,7 +46,7 @@ export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttribute
   },
   candidates(attributes, io, profile) {
     const problem = problemOf(attributes, io);
-    const args = [input(0), ...(problem.a.binding === problem.b.binding ? [] : [input(1)]), output(0)];
+    const args = [fromInput(0), ...(problem.a.binding === problem.b.binding ? [] : [fromInput(1)]), fromOutput(0)];
     if ([...io.inputs, ...io.outputs].some(({ storageBytes }) => storageBytes > profile.maxStorageBinding)) {
       throw new GraphError('one of its operands is larger than a binding may be');
     }

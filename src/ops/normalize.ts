@@ -13,7 +13,7 @@ import {
 import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import { defineOperator, input, output, pointwiseCost, storedBytes } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
 import { expectVectors, vectorArgument, workspace } from './vectors.ts';
 
@@ -87,12 +87,18 @@ export const normalizeGradient = defineOperator<NormalizeAttributes>({
         accuracy: 'exact',
         workspaces: [partialsBytes(x, { sweep, quantities: 2 }), coefficientBytes(x)],
         lower: () => [
-          { kernel: normalizeGradientPartials(problem, sweep), args: [input(0), input(5), ...vectors, partials] },
+          {
+            kernel: normalizeGradientPartials(problem, sweep),
+            args: [fromInput(0), fromInput(5), ...vectors, partials],
+          },
           {
             kernel: normalizeGradientTotals(problem, sweep, rows),
-            args: [partials, ...vectors, output(1), output(2), coefficients],
+            args: [partials, ...vectors, fromOutput(1), fromOutput(2), coefficients],
           },
-          { kernel: normalizeGradientKernel(problem, sweep), args: [input(0), input(5), coefficients, output(0)] },
+          {
+            kernel: normalizeGradientKernel(problem, sweep),
+            args: [fromInput(0), fromInput(5), coefficients, fromOutput(0)],
+          },
         ],
       },
     ];

@@ -276,9 +276,9 @@ export function expectVolume(type: TensorType | undefined, what: string): View['
 }
 
 /** A candidate of one dispatch without scratch memory. */
-export function single(name: string, kernel: () => Kernel, args: readonly Argument[]): Candidate {
+export function singleDispatch(name: string, kernel: () => Kernel, args: readonly Argument[]): Candidate {
   return { name, accuracy: 'exact', workspaces: [], lower: () => [{ kernel: kernel(), args }] };
 }
 
-export const input = (index: number) => ({ from: 'input', index }) as const;
-export const output = (index: number) => ({ from: 'output', index }) as const;
+export const fromInput = (index: number) => ({ from: 'input', index }) as const;
+export const fromOutput = (index: number) => ({ from: 'output', index }) as const;

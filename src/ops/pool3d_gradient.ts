@@ -22,9 +22,9 @@ import {
   defineOperator,
   expectVolume,
   f32,
-  input,
-  output,
-  single,
+  fromInput,
+  fromOutput,
+  singleDispatch,
   storedBytes,
   type TensorType,
 } from './operator.ts';
@@ -77,8 +77,8 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
       workspaces: [choiceBytes(dy)],
       work: [pass(dy, whole, all), pass(dx, whole, all)],
       lower: () => [
-        { kernel: maxPool3dChoice(x, dy, window, runs), args: [input(0), choices] },
-        { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, input(1), output(0)] },
+        { kernel: maxPool3dChoice(x, dy, window, runs), args: [fromInput(0), choices] },
+        { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, fromInput(1), fromOutput(0)] },
       ],
     };
     if (!maxPool3dSweepFits(x, dy, window)) return [gather];
@@ -91,9 +91,9 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
         // Three rows of three columns and a neighbour, then the choice and the gradient of each frame, then of each row.
         work: [pass(dy, 9, all), pass(dy, 2, all), pass(dx, 2, all)],
         lower: () => [
-          { kernel: maxPool3dSweepChoice(x, dy, sweep), args: [input(0), choices] },
-          { kernel: maxPool3dSweepFrames(x, dy, sweep), args: [choices, input(1), planes] },
-          { kernel: maxPool3dSweepRows(dx, dy, sweep), args: [choices, planes, output(0)] },
+          { kernel: maxPool3dSweepChoice(x, dy, sweep), args: [fromInput(0), choices] },
+          { kernel: maxPool3dSweepFrames(x, dy, sweep), args: [choices, fromInput(1), planes] },
+          { kernel: maxPool3dSweepRows(dx, dy, sweep), args: [choices, planes, fromOutput(0)] },
         ],
       },
       gather,
@@ -121,9 +121,9 @@ export const averagePool3dGradient = defineOperator<AveragePool3dGradientAttribu
   candidates({ size, ...geometry }, io, profile) {
     const [dy, dx] = [io.inputs[0]!.view, io.outputs[0]!.view];
     return [
-      single('gather', () => averageKernel(dx, dy, windowOf(geometry, size), windowRuns(profile)), [
-        input(0),
-        output(0),
+      singleDispatch('gather', () => averageKernel(dx, dy, windowOf(geometry, size), windowRuns(profile)), [
+        fromInput(0),
+        fromOutput(0),
       ]),
     ];
   },

@@ -5,7 +5,7 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
 import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
-import { defineOperator, f32, input, output, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, pointwiseCost } from './operator.ts';
 import { frameRange } from './sliding_window.ts';
 
 export interface PreprocessAttributes {
@@ -72,8 +72,8 @@ export const preprocess = defineOperator<PreprocessAttributes>({
         return {
           kernel: preprocessKernel(problem),
           args: [
-            { ...input(0), offset, size },
-            { ...output(0), offset: target.offset, size: target.size },
+            { ...fromInput(0), offset, size },
+            { ...fromOutput(0), offset: target.offset, size: target.size },
           ],
         };
       });

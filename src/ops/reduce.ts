@@ -19,12 +19,12 @@ import { elementwiseCandidate } from './elementwise.ts';
 import {
   defineOperator,
   f32,
+  fromInput,
+  fromOutput,
   type GradientContext,
-  input,
   type Operator,
-  output,
   pointwiseCost,
-  single,
+  singleDispatch,
   type ValueRef,
 } from './operator.ts';
 import { reshape } from './reshape.ts';
@@ -55,10 +55,10 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
           accuracy: 'exact',
           workspaces: [partialsBytes(x.view, { sweep, quantities: 1 })],
           lower: () => [
-            { kernel: channelSumPartials(x.view, sweep), args: [input(0), workspace(0)] },
+            { kernel: channelSumPartials(x.view, sweep), args: [fromInput(0), workspace(0)] },
             {
               kernel: channelSumTotals(x.view, sweep, totalsRows(profile), op === 'mean'),
-              args: [workspace(0), output(0)],
+              args: [workspace(0), fromOutput(0)],
             },
           ],
         },
@@ -66,7 +66,10 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
     }
     const problem = { op, x: x.view, y: y.view, axes };
     return [
-      single('reduce', () => reduceKernel(problem, sharesTerms(problem, profile.software)), [input(0), output(0)]),
+      singleDispatch('reduce', () => reduceKernel(problem, sharesTerms(problem, profile.software)), [
+        fromInput(0),
+        fromOutput(0),
+      ]),
     ];
   },
   gradient({ name, attributes, inputs, gradients, typeOf, add }) {
@@ -101,7 +104,7 @@ export const reduceGradient = defineOperator<ReduceGradientAttributes>({
     if (x) {
       const axes = broadcastOf(x.type.shape, [dy.type.shape]);
       const problem = { x: x.view, dy: dy.view, dx: dx.view, axes };
-      return [single('max', () => maxGradient(problem), [input(1), input(0), output(0)])];
+      return [singleDispatch('max', () => maxGradient(problem), [fromInput(1), fromInput(0), fromOutput(0)])];
     }
     const factor = op === 'mean' ? sizeOf(dy.type.shape) / sizeOf(dx.type.shape) : 1;
     return [

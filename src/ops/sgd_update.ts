@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { sgdUpdate as sgdUpdateKernel } from '../kernels/optimiser/sgd_update.ts';
 import { denseView, expectSame } from './dense.ts';
-import { defineOperator, input, pointwiseCost, single } from './operator.ts';
+import { defineOperator, fromInput, pointwiseCost, singleDispatch } from './operator.ts';
 
 interface SgdUpdateAttributes {
   readonly momentum: number;
@@ -30,6 +30,12 @@ export const sgdUpdate = defineOperator<SgdUpdateAttributes>({
   candidates(attributes, { inputs }) {
     const parameter = denseView(inputs[0]!, 'parameter');
     const gradient = denseView(inputs[2]!, 'gradient');
-    return [single('sgd', () => sgdUpdateKernel({ parameter, gradient, ...attributes }), [0, 1, 2, 3, 4].map(input))];
+    return [
+      singleDispatch(
+        'sgd',
+        () => sgdUpdateKernel({ parameter, gradient, ...attributes }),
+        [0, 1, 2, 3, 4].map(fromInput),
+      ),
+    ];
   },
 });

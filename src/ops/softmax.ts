@@ -3,7 +3,7 @@ import { softmax as softmaxKernel } from '../kernels/loss/softmax.ts';
 import { softmaxAxis } from '../kernels/loss/softmax_axis.ts';
 import { axisOf } from './axis.ts';
 import { binary } from './binary.ts';
-import { defineOperator, input, output, pointwiseCost, single } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, pointwiseCost, singleDispatch } from './operator.ts';
 import { reduce } from './reduce.ts';
 
 interface SoftmaxAttributes {
@@ -24,9 +24,10 @@ export const softmax = defineOperator<SoftmaxAttributes>({
     const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
     const { shape } = io.inputs[0]!.type;
     const at = axisOf(axis, shape);
-    if (at === shape.length - 1) return [single('softmax', () => softmaxKernel(views), [input(0), output(0)])];
+    if (at === shape.length - 1)
+      return [singleDispatch('softmax', () => softmaxKernel(views), [fromInput(0), fromOutput(0)])];
     const along = { size: shape[at]!, step: sizeOf(shape.slice(at + 1, -1)) };
-    return [single('softmax axis', () => softmaxAxis({ ...views, ...along }), [input(0), output(0)])];
+    return [singleDispatch('softmax axis', () => softmaxAxis({ ...views, ...along }), [fromInput(0), fromOutput(0)])];
   },
   /** y · (dy − Σ dy · y). */
   gradient({ name, attributes: { axis = -1 }, outputs, gradients, typeOf, add }) {

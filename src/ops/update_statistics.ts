@@ -1,7 +1,7 @@
 /** @file Running statistics of batch norm. */
 
 import { updateStatistics as updateStatisticsKernel } from '../kernels/norm/update_statistics.ts';
-import { defineOperator, input, pointwiseCost } from './operator.ts';
+import { defineOperator, fromInput, pointwiseCost } from './operator.ts';
 import { expectVectors } from './vectors.ts';
 
 interface UpdateStatisticsAttributes {
@@ -29,7 +29,7 @@ export const updateStatistics = defineOperator<UpdateStatisticsAttributes>({
       lower: () => [
         {
           kernel: updateStatisticsKernel({ mean: io.inputs[2]!.view, ...attributes }),
-          args: [input(0), input(1), input(2), input(3)],
+          args: [fromInput(0), fromInput(1), fromInput(2), fromInput(3)],
         },
       ],
     },

@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { padChannels } from '../kernels/conv3d/problem.ts';
-import { type Argument, input, type NodeOperands, pointwiseCost, type TensorType } from './operator.ts';
+import { type Argument, fromInput, type NodeOperands, pointwiseCost, type TensorType } from './operator.ts';
 
 /** @throws GraphError unless `vector` has a value per channel of x. */
 function expectVector(vector: TensorType | undefined, what: string, channels: number): void {
@@ -19,7 +19,7 @@ export function expectVectors(channels: number, vectors: readonly TensorType[], 
 /** A vector that may be a parameter, known on the host. */
 export const vectorArgument = ({ inputs }: NodeOperands, index: number): Argument =>
   inputs[index]!.storage >= 0
-    ? input(index)
+    ? fromInput(index)
     : { from: 'constant', layout: 'vector', inputs: [index], make: ([vector]) => padChannels(vector!.data) };
 
 export const workspace = (index: number) => ({ from: 'workspace', index }) as const;

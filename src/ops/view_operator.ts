@@ -6,7 +6,15 @@
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../core/tensor.ts';
 import { copyLayout } from '../kernels/pointwise/copy_layout.ts';
 import type { Layout } from '../kernels/shared/layout.ts';
-import { defineOperator, input, type Operator, output, pointwiseCost, single, type TensorType } from './operator.ts';
+import {
+  defineOperator,
+  fromInput,
+  fromOutput,
+  type Operator,
+  pointwiseCost,
+  singleDispatch,
+  type TensorType,
+} from './operator.ts';
 
 interface ViewDefinition<A extends object> extends Pick<Operator<A>, 'type' | 'gradient'> {
   /** @throws GraphError in words that follow the node's name. */
@@ -29,7 +37,7 @@ export function viewOperator<A extends object>({ type, gradient, shape, layout }
       if (x.storage === y.storage) return [];
       // A reshape that no strides can say reads x in its own order.
       const from = layout(attributes, x.layout, y.type.shape) ?? x.layout;
-      return [single('copy', () => copyLayout({ x: from, y: y.view }), [input(0), output(0)])];
+      return [singleDispatch('copy', () => copyLayout({ x: from, y: y.view }), [fromInput(0), fromOutput(0)])];
     },
     host(attributes, [x]) {
       const [dense, result] = [denseRows(x!.shape), shape(attributes, x!.shape)];

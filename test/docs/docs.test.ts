@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { publicApi } from './api.ts';
@@ -34,5 +34,17 @@ describe('an operator', () => {
   it('says above its definition what it takes and computes', () => {
     const silent = operatorRows().filter(({ description }) => description === '');
     expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe('the glossary', () => {
+  it('says of each word where it lives, and is right', () => {
+    const rows = readFileSync(`${ROOT}docs/glossary.md`, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('|'));
+    const places = rows.flatMap((row) => [...(row.split(' | ').at(-1) ?? '').matchAll(/`([^`*]+)`/g)]);
+    expect(places.length).toBeGreaterThan(40);
+    const missing = places.map(([, path]) => path!).filter((path) => !existsSync(`${ROOT}src/${path}`));
+    expect(missing).toEqual([]);
   });
 });

@@ -7,7 +7,13 @@ import type { ValueId } from '../../src/graph/graph.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { pixelsOf } from '../../src/kernels/shared/view.ts';
 import { kernel, storage, struct } from '../../src/kernels/shared/wgsl.ts';
-import { defineOperator, type NoAttributes, output, pointwiseCost, single } from '../../src/ops/operator.ts';
+import {
+  defineOperator,
+  fromOutput,
+  type NoAttributes,
+  pointwiseCost,
+  singleDispatch,
+} from '../../src/ops/operator.ts';
 import { testGpu } from '../harness.ts';
 
 const gpu = testGpu();
@@ -259,7 +265,7 @@ describe('padding lanes', () => {
   if (id.x < p.count) { y[id.x] = vec4f(0.5); }
 }`,
         });
-      return [single('halves', make, [output(0)])];
+      return [singleDispatch('halves', make, [fromOutput(0)])];
     },
   });
 

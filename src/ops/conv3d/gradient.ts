@@ -9,8 +9,8 @@ import {
   defineOperator,
   expectVolume,
   f32,
-  input,
-  output,
+  fromInput,
+  fromOutput,
   storedBytes,
   type TensorType,
 } from '../operator.ts';
@@ -125,7 +125,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
         packs: weights.packs,
         lower: () => [
           ...weights.prepare(),
-          { kernel: inputGradientKernel(problem), args: [input(0), weights.argument, output(0)] },
+          { kernel: inputGradientKernel(problem), args: [fromInput(0), weights.argument, fromOutput(0)] },
         ],
       },
     ];
