@@ -196,7 +196,9 @@ export class GraphBuilder {
    */
   reduce(name: string, op: Reduction, x: ValueId, axes: readonly number[], { keep = false } = {}): ValueId {
     const { shape } = this.typeOf(x, `The input of ${name}`);
-    const list = graphChecked(() => axes.map((axis) => axisOf(axis, shape)));
+    if (!Array.isArray(axes))
+      throw new GraphError(`${name} (reduce): its axes are a list, not ${describeValue(axes)}.`);
+    const list = axes.map((axis) => axisOf(axis, shape));
     const kept = this.add(reduce, name, { op, axes: list }, [x])[0]!;
     const left = shape.filter((_, axis) => !list.includes(axis));
     return keep || list.length === 0 ? kept : this.reshape(`${name}/shape`, kept, left.length > 0 ? left : [1]);

@@ -1,10 +1,11 @@
 /** @file Batch normalisation with stored statistics: y = (x − mean) / √(variance + ε) · gamma + beta, per channel. */
 
+import { checkChoice } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
 import { padChannels } from '../kernels/conv3d/problem.ts';
 import { affine } from '../kernels/norm/affine.ts';
-import type { Activation } from '../kernels/pointwise/activation.ts';
+import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { type Argument, defineOperator, pointwiseCost } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
@@ -26,7 +27,8 @@ export function scaleOf(gamma: FloatTensor, variance: FloatTensor, epsilon: numb
 export const batchNorm = defineOperator<BatchNormActivation>({
   type: 'batchNorm',
   keepsPadding: true,
-  infer({ epsilon }, [x, ...vectors]) {
+  infer({ epsilon, activation }, [x, ...vectors]) {
+    checkChoice('its activation', activation, ACTIVATIONS);
     if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
       throw new GraphError(`its epsilon must be a number of at least 0, not ${epsilon}`);
     }

@@ -1,5 +1,6 @@
 /** @file Normalisation by vectors that are known on the device only, as batch norm has them in training, and its gradient. */
 
+import { checkChoice } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { normalize as normalizeKernel } from '../kernels/norm/normalize.ts';
@@ -9,7 +10,7 @@ import {
   normalizeGradientPartials,
   normalizeGradientTotals,
 } from '../kernels/norm/normalize_gradient.ts';
-import type { Activation } from '../kernels/pointwise/activation.ts';
+import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
 import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes } from './operator.ts';
@@ -29,7 +30,8 @@ const VECTORS = ['mean', 'variance', 'gamma', 'beta'] as const;
 export const normalize = defineOperator<NormalizeAttributes>({
   type: 'normalize',
   keepsPadding: true,
-  infer(_, [x, ...vectors]) {
+  infer({ activation }, [x, ...vectors]) {
+    checkChoice('its activation', activation, ACTIVATIONS);
     expectVectors(x!.shape.at(-1)!, vectors, VECTORS);
     return [x!];
   },

@@ -109,6 +109,11 @@ describe('GraphBuilder', () => {
     const x = builder.input('x', [1, 4, 8, 8, 4]);
     const frames = builder.input('frames', [1, 4, 8, 8, 3], 'u8');
     expect(() => builder.relu('r', 7)).toThrow('Input 0 of r (unary) is no value of this graph: 7.');
+    expect(() => builder.unary('u', 'swosh' as never, x)).toThrow('u (unary): its function must be "relu", ');
+    expect(() => builder.reduce('m', 'max', x, 3 as never)).toThrow('m (reduce): its axes are a list, not 3.');
+    expect(() => builder.reduce('m', 'max', x, [1, 1])).toThrow(
+      'm (reduce): its axes [1,1] must be some of the 5 of 1×4×8×8×4, each once.',
+    );
     expect(() => builder.relu('', x)).toThrow('A node needs a name');
     expect(() => builder.relu('r', frames)).toThrow(
       'its input 0 must be float32; preprocess turns uint8 frames into it.',

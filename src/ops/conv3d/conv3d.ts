@@ -1,11 +1,11 @@
 /** @file 3D convolution: N×T×H×W×Cin with weights kt×kh×kw×(Cin/groups)×Cout, channels last as in TensorFlow. */
 
-import { checkWhole } from '../../core/check.ts';
+import { checkChoice, checkWhole } from '../../core/check.ts';
 import { GraphError } from '../../core/errors.ts';
 import { formatShape, sizeOf } from '../../core/tensor.ts';
 import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
-import type { Activation } from '../../kernels/pointwise/activation.ts';
+import { ACTIVATIONS, type Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
 import type { Operator } from '../operator.ts';
 import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
@@ -35,6 +35,7 @@ export const conv3d = defineOperator<Conv3dAttributes>({
     const [kt, kh, kw, inner, cout] = expectVolume(weights, 'its weights (kt×kh×kw×Cin×Cout)');
     const { groups, channels } = attributes;
     checkWhole('its number of groups', groups, 1);
+    checkChoice('its activation', attributes.activation, ACTIVATIONS);
     if (inner * groups !== cin) {
       const expected = groups === 1 ? `${cin}` : `${cin}/${groups} groups`;
       throw new GraphError(
