@@ -8,7 +8,8 @@ import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
 import { viewShape } from '../src/kernels/shared/layout.ts';
-import { denseView, vec4s } from '../src/kernels/shared/view.ts';
+import { padChannels, unpad } from '../src/kernels/shared/stored.ts';
+import { denseView } from '../src/kernels/shared/view.ts';
 import { bestFirst } from '../src/ops/estimate.ts';
 import {
   type Argument,
@@ -64,7 +65,7 @@ export class Workbench {
     };
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
     this.inputs = inputs.map((type, i) =>
-      parameters.has(i) ? undefined : gpu.upload(`x${i}`, padChannels(type, this.data[i]!), usage),
+      parameters.has(i) ? undefined : gpu.upload(`x${i}`, padChannels(this.data[i]!, type.shape.at(-1)), usage),
     );
     this.outputs = outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage));
   }
@@ -162,7 +163,7 @@ export class Workbench {
       const read: Float32Array[] = [];
       for (const [i, buffer] of staging.entries()) {
         const stored = new Float32Array(await gpu.read(buffer, storedBytes(this.subject.outputs[i]!)));
-        read.push(dropPadding(this.subject.outputs[i]!, stored));
+        read.push(unpad(stored, this.operands.outputs[i]!.view));
       }
       return read;
     } finally {
@@ -198,27 +199,4 @@ function largestDifference(a: readonly Float32Array[], b: readonly Float32Array[
     }
   });
   return worst / (largest || 1);
-}
-
-/** Rows of channels widened to a multiple of 4, by zeros. */
-export function padChannels({ shape }: TensorType, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
-  const channels = shape.at(-1)!;
-  const width = 4 * vec4s(channels);
-  if (width === channels) return values;
-  const rows = values.length / channels;
-  const padded = new Float32Array(rows * width);
-  for (let row = 0; row < rows; row++) padded.set(values.subarray(row * channels, (row + 1) * channels), row * width);
-  return padded;
-}
-
-export function dropPadding({ shape }: TensorType, stored: Float32Array): Float32Array {
-  const channels = shape.at(-1)!;
-  const width = 4 * vec4s(channels);
-  if (width === channels) return stored;
-  const rows = sizeOf(shape) / channels;
-  const values = new Float32Array(rows * channels);
-  for (let row = 0; row < rows; row++) {
-    values.set(stored.subarray(row * width, row * width + channels), row * channels);
-  }
-  return values;
 }

@@ -9,9 +9,8 @@ import { type FloatTensor, floatTensor, formatShape, type Shape, sameShape } fro
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { BufferUsage } from '../gpu/usage.ts';
-import { padChannels } from '../kernels/conv3d/problem.ts';
 import { viewShape } from '../kernels/shared/layout.ts';
-import { unpad } from '../kernels/shared/stored.ts';
+import { padChannels, unpad } from '../kernels/shared/stored.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { f32, storedBytes } from '../ops/operator.ts';
 import { type Graph, graphChecked } from './graph.ts';

@@ -3,10 +3,10 @@
 import { checkChoice } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape } from '../core/tensor.ts';
-import { padChannels } from '../kernels/conv3d/problem.ts';
 import { affine } from '../kernels/norm/affine.ts';
 import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { padChannels } from '../kernels/shared/stored.ts';
 import { type Argument, defineOperator, pointwiseCost } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
 

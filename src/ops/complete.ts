@@ -4,8 +4,7 @@
  */
 
 import { clearPadding } from '../kernels/pointwise/clear_padding.ts';
-import { padInto } from '../kernels/shared/stored.ts';
-import { vec4s } from '../kernels/shared/view.ts';
+import { padChannels } from '../kernels/shared/stored.ts';
 import {
   type Argument,
   type Candidate,
@@ -31,13 +30,7 @@ export function completed(
     from: 'constant',
     layout: 'padded',
     inputs: [index],
-    make([{ data } = { data: new Float32Array() }]) {
-      const { view } = inputs[index]!;
-      const [n, t, h, w, channels] = view.shape;
-      const stored = new Float32Array(n * t * h * w * 4 * vec4s(channels));
-      padInto(stored, data, view);
-      return stored;
-    },
+    make: ([tensor]) => padChannels(tensor!.data, inputs[index]!.view.shape[4]),
   });
   if (clearing.length === 0 && inputs.every(({ storage }) => storage >= 0)) return candidates;
   return candidates.map((candidate) => ({

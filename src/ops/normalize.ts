@@ -15,7 +15,7 @@ import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.t
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
-import { expectVectors, vectorArgument, workspace } from './vectors.ts';
+import { expectVectors, workspace } from './vectors.ts';
 
 interface NormalizeAttributes {
   readonly epsilon: number;
@@ -37,7 +37,7 @@ export const normalize = defineOperator<NormalizeAttributes>({
   },
   cost: (_, inputs, outputs) => pointwiseCost(3, inputs, outputs),
   candidates({ epsilon, activation }, io, profile) {
-    const vectors = VECTORS.map((_, i) => vectorArgument(io, i + 1));
+    const vectors = VECTORS.map((_, i) => fromInput(i + 1));
     const sweep = channelSweep(profile);
     return [
       pointwise(
@@ -79,7 +79,7 @@ export const normalizeGradient = defineOperator<NormalizeAttributes>({
     const problem = { x, dy, dx, ...attributes };
     const sweep = channelSweep(profile);
     const rows = totalsRows(profile);
-    const vectors = VECTORS.map((_, i) => vectorArgument(io, i + 1));
+    const vectors = VECTORS.map((_, i) => fromInput(i + 1));
     const [partials, coefficients] = [workspace(0), workspace(1)];
     return [
       {

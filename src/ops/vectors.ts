@@ -2,8 +2,7 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
-import { padChannels } from '../kernels/conv3d/problem.ts';
-import { type Argument, fromInput, type NodeOperands, pointwiseCost, type TensorType } from './operator.ts';
+import { pointwiseCost, type TensorType } from './operator.ts';
 
 /** @throws GraphError unless `vector` has a value per channel of x. */
 function expectVector(vector: TensorType | undefined, what: string, channels: number): void {
@@ -15,12 +14,6 @@ function expectVector(vector: TensorType | undefined, what: string, channels: nu
 export function expectVectors(channels: number, vectors: readonly TensorType[], names: readonly string[]): void {
   for (const [i, name] of names.entries()) expectVector(vectors[i], name, channels);
 }
-
-/** A vector that may be a parameter, known on the host. */
-export const vectorArgument = ({ inputs }: NodeOperands, index: number): Argument =>
-  inputs[index]!.storage >= 0
-    ? fromInput(index)
-    : { from: 'constant', layout: 'vector', inputs: [index], make: ([vector]) => padChannels(vector!.data) };
 
 export const workspace = (index: number) => ({ from: 'workspace', index }) as const;
 

@@ -2,17 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d/direct.ts';
 import { conv3dMatrix, matrixTileLabel } from '../../src/kernels/conv3d/matrix.ts';
-import {
-  type Conv3dProblem,
-  packHalves,
-  packPanels,
-  packWeights,
-  padChannels,
-} from '../../src/kernels/conv3d/problem.ts';
+import { type Conv3dProblem, packHalves, packPanels, packWeights } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../../src/kernels/conv3d/tiled.ts';
 import type { Activation } from '../../src/kernels/pointwise/activation.ts';
+import { padChannels } from '../../src/kernels/shared/stored.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { emulatedMatrices, emulatesMatrices } from '../emulated_matrix.ts';
 import { fill } from '../formula.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { padChannels } from '../../src/kernels/conv3d/problem.ts';
 import { softmax as softmaxKernel } from '../../src/kernels/loss/softmax.ts';
 import { affine as affineKernel } from '../../src/kernels/norm/affine.ts';
 import { binary } from '../../src/kernels/pointwise/binary.ts';
 import { copyChannels } from '../../src/kernels/pointwise/copy_channels.ts';
 import { input, unary } from '../../src/kernels/pointwise/unary.ts';
 import { channelSweep, ONE_EACH } from '../../src/kernels/shared/channel_sweep.ts';
+import { padChannels } from '../../src/kernels/shared/stored.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { fill } from '../formula.ts';
 import { expectClose, runKernel, testGpu } from '../harness.ts';

@@ -243,14 +243,3 @@ export function packHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
   }
   return halves;
 }
-
-/** Rows of `channels` values (one row where left out), each padded to a multiple of 4 by zeros, as activations and states lie. */
-export function padChannels(values: Float32Array, channels = values.length): Float32Array<ArrayBuffer> {
-  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
-  const width = 4 * vec4s(channels);
-  const packed = new Float32Array((values.length / channels) * width);
-  for (let from = 0, to = 0; from < values.length; from += channels, to += width) {
-    packed.set(values.subarray(from, from + channels), to);
-  }
-  return packed;
-}

@@ -6,7 +6,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { finiteOrNaN, ORDER_FUNCTIONS, testNaN } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 interface SoftmaxAxisProblem {
   readonly x: View;
@@ -55,12 +55,7 @@ export function softmaxAxis({ x, y, size, step }: SoftmaxAxisProblem): Kernel {
     body: /* wgsl */ `
 ${ORDER_FUNCTIONS}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let cell = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   if (cell >= p.cells) { return; }
   let c = cell % p.c4;

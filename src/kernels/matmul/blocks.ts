@@ -5,7 +5,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import { type MatmulProblem, matmulBindings, matmulFunctions, matmulUniforms } from './problem.ts';
 
 export function matmulBlocks(problem: MatmulProblem, columns: 1 | 2 = 1, workgroupSize = 64): Kernel {
@@ -19,12 +19,7 @@ export function matmulBlocks(problem: MatmulProblem, columns: 1 | 2 = 1, workgro
     workgroups: foldGrid(divideUp(problem.batch * rows4 * columns4, workgroupSize)),
     body: /* wgsl */ `${matmulFunctions(problem)}
 
-@compute @workgroup_size(${workgroupSize})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(workgroupSize)} {
   let index = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
   let columns = (p.n4 + ${columns - 1}u) / ${columns}u;
   let rows = (p.m + 3u) / 4u;

@@ -7,7 +7,7 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { tileProduct } from '../shared/tile_product.ts';
-import { divideUp, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import { type MatmulProblem, matmulBindings, matmulFunctions, matmulUniforms } from './problem.ts';
 
 /** Multiples of 4; see Conv3dTiledTile. */
@@ -71,12 +71,7 @@ export function matmulTiled(problem: MatmulProblem, tile: MatmulTile): Kernel {
 var<workgroup> a_tile: array<vec4f, ${bm * (bk4 + 1)}>;
 var<workgroup> w_tile: array<vec4f, ${bk * bn4}>;
 
-@compute @workgroup_size(${threads})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+${entryPoint(threads, 'thread')} {
   let tiles_n = (p.n + ${bn - 1}u) / ${bn}u;
   let tiles = (p.m + ${bm - 1}u) / ${bm}u * tiles_n;
   let group = workgroup.x + workgroup.z * grid.x;

@@ -15,7 +15,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
 import type { ChannelSweep } from '../shared/channel_sweep.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 interface LayerNormProblem {
   readonly x: View;
@@ -76,12 +76,7 @@ const moments = (each: (body: string) => string): string => /* wgsl */ `var sum 
   ${each('let d = centred(pixel, c, mean); squares += d * d;')}
   let r = 1 / sqrt(total(lane, dot(squares, vec4f(1))) / f32(p.channels) + p.epsilon);`;
 
-const ENTRY = /* wgsl */ `@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-)`;
+const ENTRY = entryPoint(WORKGROUP);
 
 const FIELDS = { pixels: 'u32', c4: 'u32', channels: 'u32', epsilon: 'f32', x_base: 'u32', x_stride: 'u32' } as const;
 const valuesOf = (x: View, epsilon: number) => ({

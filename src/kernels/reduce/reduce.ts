@@ -10,7 +10,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import type { Broadcast } from '../shared/broadcast.ts';
 import { movesOn, ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export type Reduction = 'sum' | 'mean' | 'max';
 export const REDUCTIONS: readonly Reduction[] = ['sum', 'mean', 'max'];
@@ -142,12 +142,7 @@ export function reduce(problem: ReduceProblem, shared = false): Kernel {
 ${isMax ? ORDER_FUNCTIONS : ''}
 ${shader.functions}
 ${shared ? `\nvar<workgroup> totals: array<${type}, ${WORKGROUP}>;\n` : ''}
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let cell = ${shared ? group : `(${group}) * ${WORKGROUP}u + lane`};
   if (cell >= p.cells) { return; }
   var total = ${neutral};
@@ -193,12 +188,7 @@ export function maxGradient({ x, dy, dx, axes }: MaxGradientProblem): Kernel {
 ${ORDER_FUNCTIONS}
 ${functions}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
+${entryPoint(WORKGROUP)} {
   let cell = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + lane;
   if (cell >= p.cells) { return; }
   var best = LOWEST;

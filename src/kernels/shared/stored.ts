@@ -21,6 +21,17 @@ export function padInto(stored: Float32Array, values: Float32Array, view: View, 
   }
 }
 
+/** Rows of `channels` values (one row where left out), each padded to a multiple of 4 by zeros, as activations and states lie. */
+export function padChannels(values: Float32Array, channels = values.length): Float32Array<ArrayBuffer> {
+  if (channels % 4 === 0) return values as Float32Array<ArrayBuffer>;
+  const width = 4 * vec4s(channels);
+  const packed = new Float32Array((values.length / channels) * width);
+  for (let from = 0, to = 0; from < values.length; from += channels, to += width) {
+    packed.set(values.subarray(from, from + channels), to);
+  }
+  return packed;
+}
+
 /** Without padding, and out of a wider tensor where the view is a slice of one. */
 export function unpad(stored: Float32Array, view: View): Float32Array {
   const channels = view.shape[4];

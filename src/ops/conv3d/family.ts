@@ -2,8 +2,9 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
-import { type Conv3dProblem, outputChannels, padChannels } from '../../kernels/conv3d/problem.ts';
+import { type Conv3dProblem, outputChannels } from '../../kernels/conv3d/problem.ts';
 import type { Activation } from '../../kernels/pointwise/activation.ts';
+import { padChannels } from '../../kernels/shared/stored.ts';
 import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { type ProductTile, productWork, type Work } from '../../kernels/shared/work.ts';
