@@ -14,6 +14,7 @@ import { conv3dRegister } from '../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../src/kernels/conv3d/tiled.ts';
 import { padChannels } from '../src/kernels/shared/stored.ts';
+import { loopBound } from '../src/kernels/shared/wgsl.ts';
 import { conv3d } from '../src/ops/conv3d/conv3d.ts';
 import type { Argument, Candidate } from '../src/ops/operator.ts';
 import { splitWindows } from '../src/ops/sliding_window.ts';
@@ -62,7 +63,7 @@ const SWEEPS: Readonly<Record<string, (profile: DeviceProfile) => LabVariant[]>>
         tm: [4, 8],
         tn: [4, 8],
       }),
-      conv3dTiled,
+      (problem, tile) => conv3dTiled(problem, tile, loopBound(profile)),
       (tile) => dividesEvenly(() => conv3dTiledFits(profile, tile)),
     ),
 };

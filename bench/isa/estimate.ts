@@ -50,7 +50,7 @@ export function estimateDispatch(shader: Shader, kernel: string, work: Work, gpu
   const waves = Math.ceil((groupsPerUnit * wavesPerGroup) / SIMDS);
   const { vector, ldsBytes, stages } = perWave(shader, kernel, work);
   const issue = (vector * lanes) / SIMD_LANES;
-  const resident = Math.min(waves, statistics.waves);
+  const resident = Math.min(waves, (statistics.waves * SIMD_LANES) / lanes);
   const cycles = {
     issue: waves * issue,
     latency: Math.ceil(waves / resident) * (issue + stages * MEMORY_CYCLES),

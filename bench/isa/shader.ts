@@ -13,7 +13,7 @@ export interface ShaderStatistics {
   readonly lds: number;
   /** Memory of a thread's own outside of registers, of arrays that are indexed at run time. */
   readonly scratch: number;
-  /** Waves that the registers and the LDS leave room for on one SIMD. */
+  /** Waves that the registers and the LDS leave room for on one SIMD, those of 64 lanes counted twice. */
   readonly waves: number;
   readonly instructions: number;
   /** Cycles from a wave's first instruction to its last, by the compiler's model, which guesses how often loops run. */
@@ -49,8 +49,8 @@ export interface Shader {
   /** The loop around it without the hot loop itself: staging. Undefined where nothing is around. */
   readonly around: InstructionMix | undefined;
   /**
-   * The part of `around`, or of `hot` where nothing is around it, that two branches skip, the inner one as a rule: addresses that
-   * seldom change.
+   * The part of `around`, or of `hot` where nothing is around it, that is skipped where no lane wants it: addresses that seldom
+   * change.
    */
   readonly seldom: InstructionMix | undefined;
   /** Threads of a wave, 32 or 64. */
@@ -83,11 +83,10 @@ export function parseShader(text: string): Shader {
   const loops = loopsOf(code);
   const hot = hottest(code, loops);
   const outer = hot && tightest(loops.filter((loop) => contains(loop, hot) && loop !== hot));
-  const inner = outer ? loops.filter((loop) => loop !== outer && contains(outer, loop)) : [];
-  const around = outer && indices(outer).filter((i) => !inner.some((loop) => within(loop, i)));
+  const around = outer && indices(outer).filter((i) => !within(hot, i));
   const stage = outer ?? hot;
   const skips = stage ? skipsOf(code).filter((skip) => contains(stage, skip)) : [];
-  const seldom = (around ?? (hot && indices(hot)))?.filter((i) => skips.filter((skip) => within(skip, i)).length > 1);
+  const seldom = (around ?? (hot && indices(hot)))?.filter((i) => skips.some((skip) => within(skip, i)));
   const pick = (list: readonly number[]): InstructionMix => mixOf(list.map((i) => code[i]!));
   return {
     statistics,
@@ -95,7 +94,8 @@ export function parseShader(text: string): Shader {
     hot: hot && pick(indices(hot)),
     around: around && pick(around),
     seldom: seldom && pick(seldom),
-    lanes: /s_(mov|and_saveexec|or_saveexec|xor|and|andn2|and_not1)_b64 (exec|s\[\d+:\d+\], exec)/.test(text) ? 64 : 32,
+    // Masks of 32 lanes are half of these registers.
+    lanes: /\b(vcc|exec)_lo\b/.test(text) ? 32 : 64,
   };
 }
 
@@ -145,9 +145,11 @@ function loopsOf(code: readonly Instruction[]): Loop[] {
   return [...ends].map(([from, to]) => ({ from, to }));
 }
 
-/** What branches can skip. */
+/** What is skipped where all lanes agree to, which the code tests lane by lane. */
 const skipsOf = (code: readonly Instruction[]): Loop[] =>
-  branchesOf(code).flatMap(({ at, target }) => (target > at + 1 ? [{ from: at + 1, to: target }] : []));
+  branchesOf(code).flatMap(({ at, target }) =>
+    target > at + 1 && code[at]!.name === 's_cbranch_execz' ? [{ from: at + 1, to: target }] : [],
+  );
 
 const indices = ({ from, to }: Loop): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
@@ -159,11 +161,15 @@ const tightest = (loops: readonly Loop[]): Loop | undefined =>
 /** A loop with fewer is no product. */
 const FEW_FMAS = 16;
 
+/** Of the loops without a product inside, the one with the largest. */
 function hottest(code: readonly Instruction[], loops: readonly Loop[]): Loop | undefined {
-  const fmas = ({ from, to }: Loop): number => mixOf(code.slice(from, to)).fma;
-  const innermost = loops.filter((loop) => !loops.some((other) => other !== loop && contains(loop, other)));
-  const best = innermost.map((loop) => ({ loop, fma: fmas(loop) })).sort((a, b) => b.fma - a.fma)[0];
-  return best && best.fma >= FEW_FMAS ? best.loop : undefined;
+  const products = loops
+    .map((loop) => ({ loop, fma: mixOf(code.slice(loop.from, loop.to)).fma }))
+    .filter(({ fma }) => fma >= FEW_FMAS);
+  const innermost = products.filter(
+    ({ loop }) => !products.some((other) => other.loop !== loop && contains(loop, other.loop)),
+  );
+  return innermost.sort((a, b) => b.fma - a.fma)[0]?.loop;
 }
 
 const ZERO: InstructionMix = {

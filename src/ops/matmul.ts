@@ -4,9 +4,10 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
 import { matmulBlocks } from '../kernels/matmul/blocks.ts';
 import type { MatmulOperand, MatmulProblem } from '../kernels/matmul/problem.ts';
-import { MATMUL_TILES, matmulLabel, matmulTiled, matmulTiledFits } from '../kernels/matmul/tiled.ts';
+import { MATMUL_TILES, matmulTiled, matmulTiledFits } from '../kernels/matmul/tiled.ts';
 import { broadcastOf, broadcastShape } from '../kernels/shared/broadcast.ts';
-import { constant, storage } from '../kernels/shared/wgsl.ts';
+import { tileLabel } from '../kernels/shared/tile_product.ts';
+import { constant, loopBound, storage } from '../kernels/shared/wgsl.ts';
 import { productWork } from '../kernels/shared/work.ts';
 import {
   type Candidate,
@@ -74,11 +75,11 @@ export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttribute
       // A thread of 8×4 reads half as many words again for a multiply-add.
       const share = tm * tn < 64 ? 0.7 : 1;
       return {
-        name: `tiled ${matmulLabel(tile)}`,
+        name: `tiled ${tileLabel(tile)}`,
         accuracy: 'exact',
         workspaces: [],
         work: [productWork(product, { bm, bn, threads, arithmetic: 'tiled', share }, bytes)],
-        lower: () => [{ kernel: matmulTiled(problem, tile), args }],
+        lower: () => [{ kernel: matmulTiled(problem, tile, loopBound(profile)), args }],
       };
     });
     return [...blocks, ...tiled];

@@ -48,7 +48,7 @@ describeWithShared('kernels give what PyTorch gives', ['golden/ops.json'], (path
     if (groups === 1) {
       kernels.push(
         conv3dRegister(problem, { lanes: 8, pixelsPerLane: 3, vectorsPerLane: 2 }),
-        conv3dTiled(problem, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }),
+        conv3dTiled(problem, { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4 }, 'uniform'),
       );
       const { subgroups, subgroupMinSize: min, subgroupMaxSize: max } = gpu().profile;
       if (subgroups && min === max && max <= 16) {

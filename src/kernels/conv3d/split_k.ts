@@ -15,19 +15,20 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { activation, element } from '../shared/element.ts';
-import { tileProduct } from '../shared/tile_product.ts';
-import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import {
-  Conv3dParams,
-  type Conv3dProblem,
-  conv3dValues,
-  outputBindings,
-  PIXEL_FUNCTIONS,
-  storeFunction,
-} from './problem.ts';
-import { stagingCode, stagingFunctions, stagingOf } from './staging.ts';
-import { type Conv3dTiledTile, tileLabel } from './tiled.ts';
+  forSums,
+  sumColumn,
+  sumRow,
+  tileLabel,
+  tileLayout,
+  tileProduct,
+  tileVariables,
+} from '../shared/tile_product.ts';
+import { pixelsOf } from '../shared/view.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
+import { Conv3dParams, type Conv3dProblem, conv3dValues, outputBindings, storeFunction } from './problem.ts';
+import { stagedTile } from './staging.ts';
+import { type Conv3dTiledTile, checkTile } from './tiled.ts';
 
 /** The number of parts is a uniform, too: layers that are cut differently share their pipelines. */
 const SplitKParams = struct('SplitK', { ...Conv3dParams.fields, parts: 'u32' });
@@ -37,66 +38,41 @@ export function splitKBytes(problem: Conv3dProblem, parts: number): number {
   return parts * pixelsOf(problem.outputs[0]!) * conv3dValues(problem).cout4 * 16;
 }
 
-/** Stage 1. Bindings: x, weights, sums. The tile must divide evenly among its threads, see conv3dTiledFits. */
-export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3dTiledTile): Kernel {
-  const { bm, bn, bk, tm, tn } = tile;
+/** Stage 1. Bindings: x, weights, sums. The tile must divide evenly among its threads, see checkTile. */
+export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3dTiledTile, loop: LoopBound): Kernel {
+  checkTile(tile);
+  const { bm, bn, bk } = tile;
   const tileOf = element(tile.half);
-  const [rows, columns] = [bm / tm, bn / tn];
-  const threads = rows * columns;
-  const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
-  const { xLoads, xStride, wLoads } = stagingOf({ bm, bn, bk, threads });
-  const staging = stagingCode({ bm, bn, bk, threads }, 'begin');
+  const bk4 = bk / 4;
+  const staging = stagedTile(tile, { kernel: problem.kernel, x: problem.x, element: tileOf, begin: 'begin' });
   const values = { ...conv3dValues(problem), parts };
-  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
-    repeat(count, line, `\n${' '.repeat(indent)}`);
-  const outputs = (line: (i: number, j: number) => string): string =>
-    lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   return kernel({
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
     storage: [activation('x', problem.x), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
-    workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn4), parts],
+    workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn / 4), parts],
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
-${stagingFunctions(tileOf, problem.x)}
-
-// One vec4 longer than bk, so that rows start in different banks.
-var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
-var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
+${staging.functions}
+${tileVariables(tile, tileOf)}
 
 fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
   if (pixel < p.pixels && oc4 < p.cout4) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
 }
 
-@compute @workgroup_size(${threads})
+@compute @workgroup_size(${tileLayout(tile).threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_pixel = workgroup.x * ${bm}u;
-  let first_oc4 = workgroup.y * ${bn4}u;
+  let first_oc4 = workgroup.y * ${bn / 4}u;
   // This part's steps of K; the last parts may have none.
   let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
   let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
   let per_part = (all_steps + p.parts - 1u) / p.parts;
   let begin = min(workgroup.z * per_part, all_steps);
   let end = min(begin + per_part, all_steps);
-
 ${staging.start}
-  let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
-
-  let row = thread / ${columns}u;
-  let column = thread % ${columns}u;
-  ${outputs((i, j) => `var acc${i}_${j} = vec4f(0);`)}
-  for (var step = begin; step < end; step++) {
-    workgroupBarrier();
-    ${lines(xLoads, (i) => `x_tile[x_slot + ${i * xStride * (bk4 + 1)}u] = x_next${i};`, 4)}
-    ${lines(wLoads, (i) => `w_tile[thread + ${i * threads}u] = w_next${i};`, 4)}
-    workgroupBarrier();
-    if (step + 1u < end) {
-      ${staging.next}
-    }
-    ${tileProduct({ element: tileOf, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
-  }
-  ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, workgroup.z, acc${i}_${j});`)}
+${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['begin', 'end'] })}
+  ${forSums(tile, (i, j) => `store(first_pixel + ${sumRow(tile, i)}, first_oc4 + ${sumColumn(tile, j)}, workgroup.z, acc${i}_${j});`)}
 }`,
   });
 }

@@ -17,8 +17,11 @@
  */
 
 import { type Element, elementOf } from '../shared/element.ts';
+import { storeTurned, type Tile, tileLayout } from '../shared/tile_product.ts';
 import type { View } from '../shared/view.ts';
 import { repeat } from '../shared/wgsl.ts';
+import { PIXEL_FUNCTIONS, type Triple } from './problem.ts';
+import { windowFunctions } from './window.ts';
 
 /** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
 interface StagedTile {
@@ -120,5 +123,93 @@ export function stagingCode(tile: StagedTile, begin?: string): { readonly start:
       w_row += ${bk}u;
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
       ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}`,
+  };
+}
+
+interface StagedOperands {
+  readonly kernel: Triple;
+  readonly x: View;
+  /** Of the tiles. */
+  readonly element: Element;
+  /** The first step, a variable; 0 where left out. */
+  readonly begin?: string;
+}
+
+/** What a shader stages; statements of `thread`, with `first_pixel`, `first_oc4` and `quads`, the vec4 of K. */
+interface StagedCode {
+  readonly functions: string;
+  /** Where the thread stands: at the first step. */
+  readonly start: string;
+  /** See TileProduct. */
+  readonly load: string;
+  readonly advance: string;
+  readonly store: string;
+}
+
+/** Blocks of 4 pixels × 4 channels, and vec4 of weights, that a thread stages per step; whole numbers where the tile can be had. */
+export function stagedLoads(tile: Tile): { readonly blocks: number; readonly weights: number } {
+  const { threads } = tileLayout(tile);
+  return { blocks: (tile.bm * tile.bk) / 16 / threads, weights: (tile.bk * tile.bn) / 4 / threads };
+}
+
+/** How the tiles of tile_product.ts are filled. */
+export function stagedTile(tile: Tile, { kernel, x, element, begin }: StagedOperands): StagedCode {
+  const { bn, bk } = tile;
+  const { threads, leftRow } = tileLayout(tile);
+  const { blocks, weights } = stagedLoads(tile);
+  const [bk4, bn4] = [bk / 4, bn / 4];
+  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
+    repeat(count, line, `\n${' '.repeat(indent)}`);
+  const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
+  const stored = elementOf(x);
+  const inside = `select(${stored.vec4}(0), value, source >= 0)`;
+  const pixel = (i: number): string =>
+    `first_pixel + 4u * (thread / ${bk4}u) + ${4 * Math.floor(i / 4) * (threads / bk4) + (i % 4)}u`;
+  const block = (b: number): string =>
+    storeTurned(
+      tile,
+      `left_slot + ${(b * threads) / bk4}u`,
+      (i) => `staged(x_value${4 * b + i}, source${4 * b + i})`,
+      element,
+    );
+  return {
+    functions: /* wgsl */ `${PIXEL_FUNCTIONS}
+${windowFunctions(kernel)}
+
+fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
+  ${
+    // The same 16 bits need no conversion.
+    element.vec4 === stored.vec4
+      ? `return ${inside};`
+      : `let inside = ${stored.widen(inside)};\n  return ${element.narrow('inside')};`
+  }
+}`,
+    start: /* wgsl */ `
+  // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
+  // not stored.
+  ${lines(4 * blocks, (i) => `let place${i} = place(min(${pixel(i)}, p.pixels - 1u));`)}
+  let quad = ${first(bk4)}thread % ${bk4}u;
+  var at = first_tap(quad / p.cin4);
+  var c = quad % p.cin4;
+  var here = tap(at);
+  ${lines(4 * blocks, (i) => `var source${i} = source(place${i}, here);`)}
+  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
+  let w_last = (4u * quads - 1u) * p.cout4 + w_column;
+  var w_at = (${first(bk)}thread / ${bn4}u) * p.cout4 + w_column;
+  let left_slot = thread % ${bk4}u * ${4 * leftRow}u + thread / ${bk4}u;`,
+    load: `${lines(4 * blocks, (i) => `let x_value${i} = x[u32(max(source${i}, 0)) + c];`, 4)}
+    ${lines(weights, (i) => `let w_value${i} = weights[min(w_at + ${(i * threads) / bn4}u * p.cout4, w_last)];`, 4)}`,
+    advance: `w_at += ${bk}u * p.cout4;
+    c += ${bk4}u;
+    if (c >= p.cin4) {
+      while (c >= p.cin4) {
+        c -= p.cin4;
+        at = next_tap(at);
+      }
+      here = tap(at);
+      ${lines(4 * blocks, (i) => `source${i} = source(place${i}, here);`, 6)}
+    }`,
+    store: `${lines(blocks, block, 4)}
+    ${lines(weights, (i) => `right_tile[thread + ${i * threads}u] = w_value${i};`, 4)}`,
   };
 }

@@ -27,106 +27,61 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
-import { tileProduct } from '../shared/tile_product.ts';
-import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
 import {
-  Conv3dParams,
-  type Conv3dProblem,
-  conv3dBindings,
-  conv3dValues,
-  PIXEL_FUNCTIONS,
-  storeFunction,
-} from './problem.ts';
-import { bandedTile, divides, type Staging, stagingCode, stagingFunctions, stagingOf } from './staging.ts';
+  divides,
+  sumColumn,
+  sumRow,
+  type Tile,
+  tileLabel,
+  tileLayout,
+  tileProduct,
+  tileVariables,
+} from '../shared/tile_product.ts';
+import { pixelsOf } from '../shared/view.ts';
+import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
+import { Conv3dParams, type Conv3dProblem, conv3dBindings, conv3dValues, storeFunction } from './problem.ts';
+import { bandedTile, stagedLoads, stagedTile } from './staging.ts';
 
-/**
- * 64×64×16 with 8×8 per thread (64 threads, 9 KB) runs everywhere; 128×128×8 with 8×8 (256 threads, 10 KB) suits layers with
- * many pixels and channels, 32×32×16 with 4×4 those with few.
- */
-export interface Conv3dTiledTile {
-  /** Pixels of a workgroup. */
-  readonly bm: number;
-  /** Output channels of a workgroup, a multiple of 4. */
-  readonly bn: number;
-  /** Step of K, a multiple of 4. */
-  readonly bk: number;
-  /** Pixels of a thread. */
-  readonly tm: number;
-  /** Output channels of a thread, a multiple of 4. */
-  readonly tn: number;
+/** Of pixels × output channels; 4 × 4 blocks and weights must divide evenly among the threads, see checkTile. */
+export interface Conv3dTiledTile extends Tile {
   /** Weights and tiles in 16 bits; for devices with `shader-f16`. */
   readonly half?: boolean;
 }
 
-interface Layout extends Staging {
-  /** Threads along the pixels and along the channels. */
-  readonly rows: number;
-  readonly columns: number;
-  readonly threads: number;
-  readonly xTile: number;
-  readonly wTile: number;
+/** @throws RangeError when the tile does not divide evenly among its threads. */
+export function checkTile(tile: Tile): void {
+  if (divides([tile.bk / 4, tile.bn / 4, ...Object.values(tileLayout(tile)), ...Object.values(stagedLoads(tile))]))
+    return;
+  throw new RangeError(`Tile ${tileLabel(tile)} does not divide evenly among its threads.`);
 }
 
-/** Tiles are few, and asked about for every layer. */
-const layouts = new WeakMap<Conv3dTiledTile, Layout>();
-
-function layoutOf(tile: Conv3dTiledTile): Layout {
-  const known = layouts.get(tile) ?? layOut(tile);
-  layouts.set(tile, known);
-  return known;
-}
-
-function layOut({ bm, bn, bk, tm, tn }: Conv3dTiledTile): Layout {
-  const [rows, columns] = [bm / tm, bn / tn];
-  const threads = rows * columns;
-  const layout = {
-    ...stagingOf({ bm, bn, bk, threads }),
-    rows,
-    columns,
-    threads,
-    xTile: bm * (bk / 4 + 1),
-    wTile: bk * (bn / 4),
-  };
-  if (!divides([bk / 4, bn / 4, tn / 4, ...Object.values(layout)])) {
-    throw new RangeError(
-      `Tile ${bm}×${bn}×${bk} with ${tm}×${tn} per thread does not divide evenly among its threads.`,
-    );
-  }
-  return layout;
-}
-
-/** Threads of a workgroup. */
-export const tiledThreads = (tile: Conv3dTiledTile): number => layoutOf(tile).threads;
-
-/** Whether the tile's threads, workgroup memory and elements are within what the device offers. */
+/**
+ * Whether the tile's threads, workgroup memory and elements are within what the device offers.
+ * @throws RangeError as checkTile does.
+ */
 export function conv3dTiledFits(profile: DeviceProfile, tile: Conv3dTiledTile): boolean {
-  const { threads, xTile, wTile } = layoutOf(tile);
+  checkTile(tile);
+  const { threads, left, right } = tileLayout(tile);
   const { bytes } = element(tile.half);
   return (
     (profile.shaderF16 || !tile.half) &&
     threads <= profile.maxInvocationsPerWorkgroup &&
-    bytes * (xTile + wTile) <= profile.maxWorkgroupStorage
+    bytes * (left + right) <= profile.maxWorkgroupStorage
   );
 }
 
-/** Says a tile in the names of kernels and candidates. */
-export const tileLabel = ({ bm, bn, bk, tm, tn }: Conv3dTiledTile, separator = ' '): string =>
-  `${bm}×${bn}×${bk}${separator}${tm}×${tn}`;
-
 /** @throws RangeError when the tile does not divide evenly among its threads. */
-export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kernel {
+export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile, loop: LoopBound): Kernel {
+  checkTile(tile);
   const { bm, bn, bk, tm, tn } = tile;
-  const { rows, columns, threads, xLoads, xStride, wLoads, xTile, wTile } = layoutOf(tile);
-  const staging = stagingCode({ bm, bn, bk, threads });
   const tileOf = element(tile.half);
-  const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
+  const staging = stagedTile(tile, { kernel: problem.kernel, x: problem.x, element: tileOf });
   const values = conv3dValues(problem);
-  const tiles = divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn4);
-  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
-    repeat(count, line, `\n${' '.repeat(indent)}`);
-  const outputs = (line: (i: number, j: number) => string): string =>
-    lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
+  const tiles = divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn / 4);
+  const storeSum = (i: number, j: number): string =>
+    `if (oc4_${j} < p.cout4) { store_inside(pixel, oc4_${j}, acc${i}_${j}, bias_${j}); }`;
+  const storePixel = (i: number): string => `{ let pixel = first_pixel + ${sumRow(tile, i)};
+    if (pixel < p.pixels) { ${repeat(tn / 4, (j) => storeSum(i, j), ' ')} } }`;
   return kernel({
     name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: Conv3dParams,
@@ -134,34 +89,18 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
     storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
     workgroups: foldGrid(tiles),
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
+${staging.functions}
 ${storeFunction(problem)}
-${stagingFunctions(tileOf, problem.x)}
+${tileVariables(tile, tileOf)}
 
-var<workgroup> x_tile: array<${tileOf.vec4}, ${xTile}>;
-var<workgroup> w_tile: array<${tileOf.vec4}, ${wTile}>;
-
-${entryPoint(threads, 'thread')} {${bandedTile(tile)}
+${entryPoint(tileLayout(tile).threads, 'thread')} {${bandedTile(tile)}
 
   let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
-  let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
+  let steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
 ${staging.start}
-  let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
-
-  let row = thread / ${columns}u;
-  let column = thread % ${columns}u;
-  ${outputs((i, j) => `var acc${i}_${j} = vec4f(0);`)}
-  for (var step = 0u; step < steps; step++) {
-    workgroupBarrier();
-    ${lines(xLoads, (i) => `x_tile[x_slot + ${i * xStride * (bk4 + 1)}u] = x_next${i};`, 4)}
-    ${lines(wLoads, (i) => `w_tile[thread + ${i * threads}u] = w_next${i};`, 4)}
-    workgroupBarrier();
-    if (step + 1u < steps) {
-      ${staging.next}
-    }
-    ${tileProduct({ element: tileOf, bn, bk, tm, tn, left: 'x_tile', rows, columns })}
-  }
-  ${outputs((i, j) => `store(first_pixel + row + ${i * rows}u, first_oc4 + column + ${j * columns}u, acc${i}_${j});`)}
+${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['0u', 'steps'] })}
+  ${repeat(tn / 4, (j) => `let oc4_${j} = first_oc4 + ${sumColumn(tile, j)}; let bias_${j} = bias_of(oc4_${j});`, '\n  ')}
+  ${repeat(tm, storePixel, '\n  ')}
 }`,
   });
 }

@@ -70,8 +70,8 @@ export function matmulUniforms(problem: MatmulProblem) {
 }
 
 /**
- * `first_rows(matrix)`: numbers of the first rows of a's and b's matrices; `block_a` and `block_b` as above, from those; `store`, which
- * guards both tails.
+ * `first_rows(matrix)`: numbers of the first rows of a's and b's matrices; `block_a` and `block_b` as above, from those, and their
+ * halves: `read_a` takes from memory whatever lies there, `turn_a` makes a block of it; `store`, which guards both tails.
  */
 export function matmulFunctions({ a, b, batches }: MatmulProblem): string {
   const axes = batches.sizes.map((_, axis) => axis);
@@ -81,15 +81,24 @@ export function matmulFunctions({ a, b, batches }: MatmulProblem): string {
   const block = (name: 'a' | 'b', { binding, transposed }: MatmulOperand, rows: string): string => {
     // Rows as they lie; a block that is turned has its vec4 along the other index.
     const [row4, column4] = transposed ? ['second', 'first'] : ['first', 'second'];
-    const row = (i: number): string =>
-      `select(vec4f(0), ${binding.name}[p.${name}_base + (start + min(4u * ${row4} + ${i}u, ${rows} - 1u)) * p.${name}_stride + column], 4u * ${row4} + ${i}u < ${rows} && inside)`;
+    const read = (i: number): string =>
+      `${binding.name}[p.${name}_base + (start + min(4u * ${row4} + ${i}u, ${rows} - 1u)) * p.${name}_stride + column]`;
+    const row = (i: number): string => `select(vec4f(0), value[${i}], 4u * ${row4} + ${i}u < ${rows} && inside)`;
     const columns = { a: transposed ? 'p.m' : 'p.k', b: transposed ? 'p.k' : 'p.n' }[name];
-    const matrixOf = `mat4x4f(${[0, 1, 2, 3].map(row).join(', ')})`;
+    const matrix = (line: (i: number) => string): string => `mat4x4f(${[0, 1, 2, 3].map(line).join(', ')})`;
     return /* wgsl */ `
-fn block_${name}(start: u32, first: u32, second: u32) -> mat4x4f {
-  let inside = 4u * ${column4} < ${columns};
+fn read_${name}(start: u32, first: u32, second: u32) -> mat4x4f {
   let column = min(${column4}, (${columns} - 1u) / 4u);
-  return ${transposed ? `transpose(${matrixOf})` : matrixOf};
+  return ${matrix(read)};
+}
+
+fn turn_${name}(value: mat4x4f, first: u32, second: u32) -> mat4x4f {
+  let inside = 4u * ${column4} < ${columns};
+  return ${transposed ? `transpose(${matrix(row)})` : matrix(row)};
+}
+
+fn block_${name}(start: u32, first: u32, second: u32) -> mat4x4f {
+  return turn_${name}(read_${name}(start, first, second), first, second);
 }`;
   };
   return /* wgsl */ `

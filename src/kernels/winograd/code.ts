@@ -112,6 +112,17 @@ export function rowTransform(
   return { code: lines.join('\n  '), result };
 }
 
+/**
+ * Stores the values of a transformed tile at `to`, one for each batch. On software drivers as a loop over an array, up to the uniform
+ * `batches`: written out, the stores are half of the text and of the time to compile it. A GPU has no registers that can be indexed: it
+ * would keep the array in memory, or find each value by branches.
+ */
+export function storeBatches(values: readonly string[], loop: LoopBound, to: (batch: string) => string): string {
+  if (loop === 'constant') return values.map((value, b) => `${to(`${b}u`)} = ${value};`).join('\n  ');
+  return `var values = array<f32, ${values.length}>(${values.join(', ')});
+  for (var b = 0u; b < p.batches; b++) { ${to('b')} = values[b]; }`;
+}
+
 const literal = (value: number): string => (value % 1 === 0 ? value.toFixed(1) : `${value}`);
 
 function term(coefficient: number, value: string): string {

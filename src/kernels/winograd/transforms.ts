@@ -34,7 +34,7 @@ import {
   storage,
   struct,
 } from '../shared/wgsl.ts';
-import { flatten, rowTransform, winogradLabel } from './code.ts';
+import { flatten, rowTransform, storeBatches, winogradLabel } from './code.ts';
 import { type AxisMatrices, axisMatrices, transpose, type WinogradTile, winogradLayoutOf } from './math.ts';
 
 /** Strides and bases of x in scalars. */
@@ -186,9 +186,7 @@ ${entryPoint(workgroupSize, 'thread')} {
   let w = i32(tile % p.tiles_w) * ${step * tile.hw} - p.pad_w + phase_w;
   ${code}
   let batch = p.rows * p.lanes;
-  // As a loop: written out, the stores are half of the text and of the time to compile it.
-  var values = array<f32, ${batches}>(${flatten(result).join(', ')});
-  for (var b = 0u; b < p.batches; b++) { v[index + b * batch] = values[b]; }
+  ${storeBatches(flatten(result), loop, (b) => `v[index + ${b} * batch]`)}
 }`,
   });
 }

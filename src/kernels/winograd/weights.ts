@@ -18,7 +18,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { vec4s } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
-import { flatten, rowTransform, winogradLabel } from './code.ts';
+import { flatten, rowTransform, storeBatches, winogradLabel } from './code.ts';
 import { axisMatrices, type WinogradTile, winogradBatches } from './math.ts';
 
 export interface WinogradWeightsProblem {
@@ -142,10 +142,8 @@ ${entryPoint(workgroupSize, 'thread')} {
   let inside = phase < ${step * step} && column < p.cout;
   let at = p.base + i32(tap) * p.tap_t + i32(lane % p.cin) * p.row + i32(column) * p.column;
   ${code}
-  // As a loop: written out, the stores are half of the text and of the time to compile it.
-  var values = array<f32, ${batches}>(${flatten(result).join(', ')});
   ${panels === undefined ? 'let to = index;' : PANEL_ADDRESS(panels)}
-  for (var b = 0u; b < p.batches; b++) { packed[to + b * p.count] = values[b]; }
+  ${storeBatches(flatten(result), loop, (b) => `packed[to + ${b} * p.count]`)}
 }`,
   });
 }

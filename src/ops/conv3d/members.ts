@@ -10,15 +10,11 @@ import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { conv3dNarrow } from '../../kernels/conv3d/processor/narrow.ts';
 import { conv3dRegister } from '../../kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../kernels/conv3d/processor/subgroup.ts';
-import {
-  type Conv3dTiledTile,
-  conv3dTiled,
-  conv3dTiledFits,
-  tiledThreads,
-  tileLabel,
-} from '../../kernels/conv3d/tiled.ts';
+import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
 import { MATRIX_DIALECTS } from '../../kernels/shared/subgroup_matrix.ts';
+import { tileLabel, tileLayout } from '../../kernels/shared/tile_product.ts';
+import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
@@ -66,8 +62,8 @@ const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member>
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
   applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
-  tile: () => ({ ...tile, threads: tiledThreads(tile), arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
-  kernel: (problem) => conv3dTiled(problem, tile),
+  tile: () => ({ ...tile, threads: tileLayout(tile).threads, arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
+  kernel: (problem, profile) => conv3dTiled(problem, tile, loopBound(profile)),
   ...more,
 });
 
@@ -124,11 +120,11 @@ export const MEMBERS: readonly Member[] = [
   narrowMember(4, 37 / 38, packs),
   narrowMember(6, 1, packs),
   tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
-  tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, { ...packs, ...spare }),
+  tiledMember(0.9, { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4 }, { ...packs, ...spare }),
   tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, spare),
+  tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4 }, spare),
   tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
-  tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
+  tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8, half: true }, spare),
   tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
   matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_16 }),
   matrixMember(1.15, { bm: 128, bn: 64, bk: 32, ...HALF_16 }),

@@ -2,8 +2,10 @@
 
 import { sizeOf } from '../../core/tensor.ts';
 import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../../kernels/conv3d/split_k.ts';
-import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads } from '../../kernels/conv3d/tiled.ts';
+import { type Conv3dTiledTile, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
+import { tileLayout } from '../../kernels/shared/tile_product.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { anotherShader } from '../estimate.ts';
@@ -20,25 +22,25 @@ interface SplitTile extends Conv3dTiledTile {
 }
 
 const LARGE: SplitTile = { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1, label: '' };
-const SMALL: SplitTile = { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, share: 0.55, label: ' 32×32' };
+const SMALL: SplitTile = { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, share: 0.55, label: ' 32×32' };
 const TILES = [LARGE, SMALL];
 const HALF_TILES = TILES.map((tile): SplitTile => ({ ...tile, half: true }));
 
 const MOST_PARTS = 16;
-/** Steps of K that a part should have, so that its prologue and its store stay small. */
-const FEWEST_STEPS = 8;
+/** What a part should have of K, so that its prologue and its store stay small. */
+const SHORTEST_PART = 128;
 
 /**
  * How many parts fill a device; 1 where the layer does so by itself or K is too short.
  * @param filled Workgroups that it takes.
  */
 function splitKParts(
-  { bm, bn, bk }: Pick<Conv3dTiledTile, 'bm' | 'bn' | 'bk'>,
+  { bm, bn }: Pick<Conv3dTiledTile, 'bm' | 'bn'>,
   { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
   filled: number,
 ): number {
   const tiles = Math.ceil(pixels / bm) * Math.ceil(cout / bn);
-  return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / bk / FEWEST_STEPS), MOST_PARTS));
+  return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / SHORTEST_PART), MOST_PARTS));
 }
 
 export function splitKCandidates(conv: Convolution): Candidate[] {
@@ -53,7 +55,7 @@ export function splitKCandidates(conv: Convolution): Candidate[] {
 function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights | undefined): Candidate[] {
   const { geometry, x, outputs, profile, cin, cout } = conv;
   if (!weights || !conv3dTiledFits(profile, tile)) return [];
-  const [half, threads] = [tile.half ?? false, tiledThreads(tile)];
+  const [half, threads] = [tile.half ?? false, tileLayout(tile).threads];
   const size = { pixels: pixelsOf(outputs[0]!.view), cout, k: sizeOf(geometry.kernel) * 4 * vec4s(cin) };
   const parts = splitKParts(tile, size, workgroupsToFill(deviceRates(profile), threads));
   if (parts < 2) return [];
@@ -85,7 +87,10 @@ function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights
         ...pieces.flatMap((part, i) => {
           const problem = problems[i]!;
           return [
-            { kernel: conv3dSplitK(problem, parts, tile), args: [part.input, weights.argument, sums] },
+            {
+              kernel: conv3dSplitK(problem, parts, tile, loopBound(profile)),
+              args: [part.input, weights.argument, sums],
+            },
             { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
           ];
         }),

@@ -21,11 +21,12 @@ import {
 import { conv3dWeightGradientDirect } from '../../kernels/conv3d_backward/weight_gradient_direct.ts';
 import {
   conv3dWeightGradientTiled,
-  type WeightGradientTile,
   weightGradientTileFits,
 } from '../../kernels/conv3d_backward/weight_gradient_tiled.ts';
 import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
+import { type Tile, tileLabel, tileLayout } from '../../kernels/shared/tile_product.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { loopBound } from '../../kernels/shared/wgsl.ts';
 import type { Arithmetic, Work } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { LAST_RESORT } from '../estimate.ts';
@@ -88,27 +89,26 @@ function directKind(problem: Conv3dWeightGradientProblem): WeightGradientKind {
 /** Whether it is the one for groups and for comparison. */
 export const isDirect = ({ kernel }: WeightGradientKind): boolean => kernel === conv3dWeightGradientDirect;
 
-const TILES: readonly (WeightGradientTile & { readonly share: number })[] = [
+const TILES: readonly (Tile & { readonly share: number })[] = [
   { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1 },
   { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4, share: 0.8 },
-  { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, share: 0.6 },
 ];
 
 function tiledKinds(problem: Conv3dWeightGradientProblem, profile: DeviceProfile): WeightGradientKind[] {
   const [rows, cout] = [4 * weightGradientRows4(problem), 4 * vec4s(problem.dy.shape[4])];
   return TILES.filter((tile) => weightGradientTileFits(profile, tile)).map(({ share, ...tile }) => {
-    const { bm, bn, bk, tm, tn } = tile;
+    const { bm, bn, bk } = tile;
     const workgroups = Math.ceil(rows / bm) * Math.ceil(cout / bn);
     return {
-      name: `tiled ${bm}×${bn}×${bk} ${tm}×${tn}`,
+      name: `tiled ${tileLabel(tile)}`,
       arithmetic: 'tiled',
       share,
       covered: workgroups * bm * bn,
       workgroups,
-      threads: (bm / tm) * (bn / tn),
-      fewest: 16 * bk,
+      threads: tileLayout(tile).threads,
+      fewest: 8 * bk,
       sums: 1,
-      kernel: (part) => conv3dWeightGradientTiled(part, tile),
+      kernel: (part) => conv3dWeightGradientTiled(part, tile, loopBound(profile)),
     };
   });
 }

@@ -5,8 +5,9 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
-import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads, tileLabel } from '../../kernels/conv3d/tiled.ts';
+import { type Conv3dTiledTile, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
+import { tileLabel, tileLayout } from '../../kernels/shared/tile_product.ts';
 import { viewBytes } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { type ProductTile, productWork, streamWork, type Work } from '../../kernels/shared/work.ts';
@@ -37,8 +38,9 @@ interface Gemm {
 
 const GPU_TILES: readonly (Conv3dTiledTile & { readonly share: number })[] = [
   { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1 },
-  { bm: 32, bn: 64, bk: 16, tm: 4, tn: 8, share: 0.75 },
-  { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, share: 0.55 },
+  { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4, share: 0.75 },
+  { bm: 32, bn: 64, bk: 32, tm: 4, tn: 8, share: 0.75 },
+  { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, share: 0.55 },
 ];
 
 /**
@@ -71,8 +73,8 @@ function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: Win
       (gpuTile): Gemm => ({
         name: `tiled ${tileLabel(gpuTile)}`,
         weights: rowsOfChannels,
-        tile: { ...gpuTile, threads: tiledThreads(gpuTile), arithmetic: 'tiled' },
-        kernel: (layout) => conv3dWinogradTiled(layout, gpuTile),
+        tile: { ...gpuTile, threads: tileLayout(gpuTile).threads, arithmetic: 'tiled' },
+        kernel: (layout) => conv3dWinogradTiled(layout, gpuTile, loopBound(profile)),
       }),
     ),
   ];
