@@ -16,7 +16,7 @@
  */
 
 import { elementOf } from '../shared/element.ts';
-import { pixelsOf, type View, vec4s } from '../shared/view.ts';
+import { pixelsOf, vec4s } from '../shared/view.ts';
 import { divideUp, struct } from '../shared/wgsl.ts';
 import {
   CONV3D_FIELDS,
@@ -26,13 +26,6 @@ import {
   PIXEL_FUNCTIONS,
   pixelFunctions,
 } from './problem.ts';
-
-/** A convolution that shares its dispatch with the one of the problem. */
-export interface Branch {
-  readonly x: View;
-  /** Output channels before its own: those of the problem's first outputs, a multiple of 4. */
-  readonly after: number;
-}
 
 /** Those of every convolution, a fourth output, and the second branch in vec4: its x, and where its channels and weights begin. */
 export const BranchedParams = struct('Conv3d', {

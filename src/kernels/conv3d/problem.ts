@@ -16,13 +16,19 @@ import { type Activation, epilogue, epilogueFunctions, epilogueUniform } from '.
 import { activation, elementOf } from '../shared/element.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { constant, repeat, struct } from '../shared/wgsl.ts';
-import type { Branch } from './branches.ts';
 
 export type Triple = readonly [t: number, h: number, w: number];
 
+/** A convolution that shares its dispatch with the one of the problem; see branches.ts. */
+interface Branch {
+  readonly x: View;
+  /** Output channels before its own: those of the problem's first outputs, a multiple of 4. */
+  readonly after: number;
+}
+
 export interface Conv3dProblem {
   readonly x: View;
-  /** Another convolution of the same pixels and window, whose output channels follow those of the first. */
+  /** Another convolution of the same window and pixels, whose output channels follow those of the first. */
   readonly branch?: Branch;
   /**
    * Where the output channels go: one view, or several whose channels follow each other (siblings that were merged into
