@@ -12,42 +12,35 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import { type MatrixDevice, type MatrixTile, matrixProduct, matrixTileLabel } from '../shared/matrix_product.ts';
-import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, entryPoint, foldGrid, kernel } from '../shared/wgsl.ts';
-import {
-  Conv3dParams,
-  type Conv3dProblem,
-  conv3dBindings,
-  conv3dValues,
-  PIXEL_FUNCTIONS,
-  storeFunction,
-} from './problem.ts';
+import { constant, entryPoint, foldGrid, kernel } from '../shared/wgsl.ts';
+import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { bandedTile, stagingCode, stagingFunctions } from './staging.ts';
 
 /** @throws RangeError when the tile does not divide evenly among its threads and matrices. */
 export function conv3dMatrix(problem: Conv3dProblem, tile: MatrixTile, device: MatrixDevice): Kernel {
   const { bm, bn, bk, half = false } = tile;
   const product = matrixProduct(tile, device);
-  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, undefined, 'blocks');
+  const branch = branchCode(problem);
+  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, undefined, 'blocks');
   const tileOf = element(half);
-  const values = conv3dValues(problem);
   return kernel({
     name: `conv3d_matrix ${half ? 'half ' : ''}${matrixTileLabel(tile, '/')}`,
-    params: Conv3dParams,
-    values,
+    params: BranchedParams,
+    values: branchedValues(problem),
     storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
-    workgroups: foldGrid(divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn / 4)),
+    workgroups: foldGrid(outputTiles(problem, tile)),
     enable: product.enable,
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
-${storeFunction(problem)}
-${stagingFunctions(tileOf, problem.x)}
+${branch.functions}
+${storeFunction(problem, branch.storeEnd)}
+${stagingFunctions(tileOf, problem)}
 ${product.declarations}
 
-${product.attributes}${entryPoint(product.threads, 'thread')} {${bandedTile(tile)}
+${product.attributes}${entryPoint(product.threads, 'thread')} {${bandedTile(tile, branch)}
 ${product.start}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
   let steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
 ${staging.start}
   for (var step = 0u; step < steps; step++) {
