@@ -2,6 +2,7 @@
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { fixedNarrowSubgroup } from '../kernels/shared/subgroup.ts';
+import { loopBound } from '../kernels/shared/wgsl.ts';
 import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1/layout.ts';
 import { tvl1Median } from '../kernels/tvl1/median.ts';
 import { tvl1Output } from '../kernels/tvl1/output.ts';
@@ -117,7 +118,7 @@ export function planFlow(
       slot++;
     }
     for (let warp = 0; warp < options.warps; warp++) {
-      add(tvl1Warp(state(extent), options), `level${level}`, 'u', 'data', 'slots');
+      add(tvl1Warp(state(extent), options, loopBound(profile)), `level${level}`, 'u', 'data', 'slots');
       iterate(extent);
     }
   }

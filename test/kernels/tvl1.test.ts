@@ -103,7 +103,14 @@ describe('TV-L1 kernels against their definitions', () => {
     expectClose(unpackFrame(floats(run.to!), 0, frame).data, smooth(frame, axis, 0.8).data, 1e-5);
   });
 
-  describe.each(['bicubic', 'bilinear'] as const)('%s warp', (interpolation) => {
+  describe.each([
+    { interpolation: 'bicubic', taps: 3, blend: 0, loop: 'constant' },
+    { interpolation: 'bilinear', taps: 3, blend: 0, loop: 'constant' },
+    { interpolation: 'bicubic', taps: 3, blend: 0.5, loop: 'constant' },
+    { interpolation: 'bicubic', taps: 5, blend: 0.3, loop: 'uniform' },
+    { interpolation: 'bicubic', taps: 5, blend: 0, loop: 'constant' },
+    { interpolation: 'bilinear', taps: 5, blend: 0.3, loop: 'uniform' },
+  ] as const)('$interpolation warp, $taps points, blend $blend', ({ interpolation, taps, blend, loop }) => {
     it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
       const { width, height } = extent;
       const frames = [0, 1, 2].map((k) => texture(width, height, k));
@@ -130,19 +137,19 @@ describe('TV-L1 kernels against their definitions', () => {
         },
         [
           {
-            kernel: tvl1Warp(stateOf(extent), { interpolation, gradientBlend: 0, gradientTaps: 3 }),
+            kernel: tvl1Warp(stateOf(extent), { interpolation, gradientBlend: blend, gradientTaps: taps }, loop),
             on: ['frames', 'u', 'data', 'slots'],
           },
         ],
       );
       flows.forEach(([fu, fv], k) => {
-        const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation);
+        const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation, { taps, blend });
         const read = (c: number): Picture =>
           picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c)]!);
         expectClose(read(0).data, expected.ix.data, 1e-4);
         expectClose(read(1).data, expected.iy.data, 1e-4);
         expectClose(read(2).data, expected.rho.data, 2e-4);
-        const square = expected.ix.data.map((ix, i) => ix * ix + expected.iy.data[i]! ** 2);
+        const square = expected.ix.data.map((ix, i) => Math.max(ix * ix + expected.iy.data[i]! ** 2, 1e-30));
         expectClose(read(3).data, square, 1e-4);
       });
     });
@@ -227,7 +234,9 @@ describe('TV-L1 kernels against their definitions', () => {
     it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
       const { width, height } = extent;
       const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-      const iterations: Iterations = { outer: 1, inner: 6, median: 1, ...weights, epsilon2: 0, exact };
+      // A sweep does what is left of a round, however much that is; tiles a number that divides it.
+      const inner = kind === 'sweep' ? 5 : 6;
+      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact };
       const words = planeOf(extent) * 8 * PAIRS;
       const data = new Float32Array(words * 2).fill(1e-30);
       const gradients = [1, 2, -3, 9, 0, -0.5];
@@ -277,7 +286,7 @@ describe('TV-L1 kernels against their definitions', () => {
       for (const k of [0, 1]) {
         expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
         let state = still(width, height);
-        for (let i = 0; i < 6; i++) state = iterate(state, warped[k]!, weights).state;
+        for (let i = 0; i < inner; i++) state = iterate(state, warped[k]!, weights).state;
         const result = unpackFlow(floats(run.u!), 0, k, extent);
         expectClose(result.u.data, state.u.data, 2e-4);
         expectClose(result.v.data, state.v.data, 2e-4);

@@ -42,16 +42,9 @@
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import type { MatrixDialect, MatrixShape } from '../shared/subgroup_matrix.ts';
-import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
-import {
-  Conv3dParams,
-  type Conv3dProblem,
-  conv3dBindings,
-  conv3dValues,
-  PIXEL_FUNCTIONS,
-  storeFunction,
-} from './problem.ts';
+import { constant, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { bandedTile, divides, stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 
 /** 64×64×32 on 2×2 subgroups of 16×16×16 in f16 (128 lanes, 18 KB); 64×64×16 of 8×8×8 in f32 (128 lanes, 9 KB). */
@@ -151,12 +144,12 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
   const { threads, xRow, wRow, xTile, tiles, stripRow, strip, tm, tn } = layout;
   const staged = { bm, bn, bk, threads };
   const { xLoads, xStride, wLoads, wStride } = stagingOf(staged);
-  const staging = stagingCode(staged);
+  const branch = branchCode(problem);
+  const staging = stagingCode(staged, branch);
   const tileOf = element(half);
   const target = half ? 'results' : 'tiles';
   const matrices = device.dialect({ M, N, K, component: tileOf.scalar, source: 'tiles', target });
   const [bk4, bn4] = [bk / 4, bn / 4];
-  const values = conv3dValues(problem);
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const left = (i: number): string => matrices.load('Left', `x_from + ${i * M * xRow}u + k`, xRow);
@@ -171,15 +164,15 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
   store_strip(thread, first_pixel + ${i * M}u, first_oc4);`;
   return kernel({
     name: `conv3d_matrix ${half ? 'half ' : ''}${matrixTileLabel(tile, '/')}`,
-    params: Conv3dParams,
-    values,
+    params: BranchedParams,
+    values: branchedValues(problem),
     storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
-    workgroups: foldGrid(divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn4)),
+    workgroups: foldGrid(outputTiles(problem, tile)),
     enable: matrices.enable,
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
-${storeFunction(problem)}
-${stagingFunctions(tileOf, problem.x)}
+${branch.functions}
+${storeFunction(problem, branch.storeEnd)}
+${stagingFunctions(tileOf, problem)}
 
 var<workgroup> drawn: array<atomic<u32>, ${COUNTER}>;
 var<workgroup> tiles: array<${tileOf.scalar}, ${half ? tiles : Math.max(tiles, strip)}>;
@@ -200,7 +193,7 @@ fn store_strip(thread: u32, first_pixel: u32, first_oc4: u32) {
   }
 }
 
-${entryPoint(threads, 'thread')} {${bandedTile(tile)}
+${entryPoint(threads, 'thread')} {${bandedTile(tile, branch)}
 
   // One lane of each subgroup counts it, and the first lane, which is that one, says how many came before.
   let number = subgroupBroadcastFirst(atomicAdd(&drawn[0], select(0u, 1u, subgroupElect())));
@@ -211,7 +204,7 @@ ${entryPoint(threads, 'thread')} {${bandedTile(tile)}
   let w_from = ${xTile}u + column * ${tn * N}u;
   let strip_from = row * ${M * stripRow}u + column * ${tn * N}u;
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
   let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
 ${staging.start}
   let x_slot = thread / ${bk4}u * ${xRow}u + thread % ${bk4}u * 4u;

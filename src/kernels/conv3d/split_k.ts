@@ -14,23 +14,17 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { activation, element } from '../shared/element.ts';
+import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import {
-  Conv3dParams,
-  type Conv3dProblem,
-  conv3dValues,
-  outputBindings,
-  PIXEL_FUNCTIONS,
-  storeFunction,
-} from './problem.ts';
+import { BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
+import { type Conv3dProblem, conv3dValues, inputBindings, outputBindings, storeFunction } from './problem.ts';
 import { stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 import { type Conv3dTiledTile, tileLabel } from './tiled.ts';
 
 /** The number of parts is a uniform, too: layers that are cut differently share their pipelines. */
-const SplitKParams = struct('SplitK', { ...Conv3dParams.fields, parts: 'u32' });
+const SplitKParams = struct('SplitK', { ...BranchedParams.fields, parts: 'u32' });
 
 /** Bytes of the partial sums. */
 export function splitKBytes(problem: Conv3dProblem, parts: number): number {
@@ -45,8 +39,9 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
   const threads = rows * columns;
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const { xLoads, xStride, wLoads } = stagingOf({ bm, bn, bk, threads });
-  const staging = stagingCode({ bm, bn, bk, threads }, 'begin');
-  const values = { ...conv3dValues(problem), parts };
+  const branch = branchCode(problem);
+  const staging = stagingCode({ bm, bn, bk, threads }, branch, 'begin');
+  const values = { ...branchedValues(problem), parts };
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const outputs = (line: (i: number, j: number) => string): string =>
@@ -55,26 +50,26 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
-    storage: [activation('x', problem.x), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
-    workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn4), parts],
+    storage: [...inputBindings(problem), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    workgroups: [divideUp(values.pixels, bm), channelTiles(problem, bn), parts],
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
-${stagingFunctions(tileOf, problem.x)}
+${branch.functions}
+${stagingFunctions(tileOf, problem)}
 
 // One vec4 longer than bk, so that rows start in different banks.
 var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
 
 fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
-  if (pixel < p.pixels && oc4 < p.cout4) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
+  if (pixel < p.pixels && oc4 < ${branch.storeEnd}) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
 }
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_pixel = workgroup.x * ${bm}u;
-  let first_oc4 = workgroup.y * ${bn4}u;
+  ${branch.begin('workgroup.y', bn)}
   // This part's steps of K; the last parts may have none.
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
   let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
   let per_part = (all_steps + p.parts - 1u) / p.parts;
   let begin = min(workgroup.z * per_part, all_steps);
@@ -103,12 +98,12 @@ ${staging.start}
 
 /** Stage 2. Bindings: sums, bias, the outputs. One thread per vec4 of the output; bound by memory. */
 export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroupSize = 64): Kernel {
-  const values = { ...conv3dValues(problem), parts };
+  const values = { ...branchedValues(problem), parts };
   return kernel({
     name: `conv3d_splitk sum ${parts}`,
     params: SplitKParams,
     values,
-    storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
+    storage: [storage('sums'), constant('bias'), ...outputBindings(problem)],
     workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
     body: /* wgsl */ `
 ${storeFunction(problem)}

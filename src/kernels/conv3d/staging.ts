@@ -17,8 +17,9 @@
  */
 
 import { type Element, elementOf } from '../shared/element.ts';
-import type { View } from '../shared/view.ts';
 import { repeat } from '../shared/wgsl.ts';
+import { type BranchCode, branchCode } from './branches.ts';
+import type { Conv3dProblem } from './problem.ts';
 
 /** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
 interface StagedTile {
@@ -46,7 +47,7 @@ export function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
 export const divides = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
 
 /** `source` and `pixel_values`, from x to a tile of `tile`; for the shader beside PIXEL_FUNCTIONS. */
-export const stagingFunctions = (tile: Element, x: View): string => /* wgsl */ `
+export const stagingFunctions = (tile: Element, problem: Conv3dProblem): string => /* wgsl */ `
 // Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
 fn source(origin: vec4i, tap: u32) -> i32 {
   let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
@@ -55,12 +56,11 @@ fn source(origin: vec4i, tap: u32) -> i32 {
 }
 
 fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
-  ${staged(tile, elementOf(x))}
+  ${staged(tile, elementOf(problem.x), branchCode(problem).x('u32(max(start, 0)) + c'))}
 }`;
 
-function staged(tile: Element, x: Element): string {
+function staged(tile: Element, x: Element, value: string): string {
   const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
-  const value = 'x[u32(max(start, 0)) + c]';
   // The same 16 bits need no conversion.
   if (tile.vec4 === x.vec4) return `return ${values(`${tile.vec4}(0)`, value)};`;
   return `let values = ${values('vec4f(0)', x.widen(value))};\n  return ${tile.narrow('values')};`;
@@ -74,47 +74,52 @@ const BAND = 8;
  * bands of 8 tiles of pixels × all tiles of channels, so that those which run together share pixels and weights in the L2
  * cache.
  */
-export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>): string => /* wgsl */ `
+export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>, branch: BranchCode): string => /* wgsl */ `
   let tiles_m = (p.pixels + ${bm - 1}u) / ${bm}u;
-  let tiles_n = (p.cout4 + ${bn / 4 - 1}u) / ${bn / 4}u;
+  let tiles_n = ${branch.tiles(bn)};
   let tile = workgroup.x + workgroup.z * grid.x;
   if (tile >= tiles_m * tiles_n) { return; }
   let band = tile / (${BAND}u * tiles_n) * ${BAND}u;
   let in_band = tile % (${BAND}u * tiles_n);
   let band_height = min(tiles_m - band, ${BAND}u);
   let first_pixel = (band + in_band % band_height) * ${bm}u;
-  let first_oc4 = in_band / band_height * ${bn / 4}u;`;
+  ${branch.begin('in_band / band_height', bn)}`;
 
 /**
  * What `thread` stages of the tile at `first_pixel`, `first_oc4`, as `x_next<i>` and `w_next<i>`: those of the first step
- * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K.
+ * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K, and what `branch.begin` defines.
  * @param begin The first step, a variable; 0 where left out
  */
-export function stagingCode(tile: StagedTile, begin?: string): { readonly start: string; readonly next: string } {
+export function stagingCode(
+  tile: StagedTile,
+  branch: BranchCode,
+  begin?: string,
+): { readonly start: string; readonly next: string } {
   const { bn, bk } = tile;
   const [bk4, bn4] = [bk / 4, bn / 4];
   const { xLoads, xStride, wLoads, wStride } = stagingOf(tile);
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
-  const weight = (i: number): string => `weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column]`;
+  const weight = (i: number): string =>
+    `weights[${branch.weight(`min(w_row + ${i * wStride}u, 4u * quads - 1u) * ${branch.row} + w_column`)}]`;
   return {
     start: /* wgsl */ `
   // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
   // not stored.
   ${lines(xLoads, (i) => `let corner${i} = corner(min(first_pixel + thread / ${bk4}u + ${i * xStride}u, p.pixels - 1u));`)}
-  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
+  let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
   var w_row = ${first(bk)}thread / ${bn4}u;
   let quad = ${first(bk4)}thread % ${bk4}u;
-  var tap = quad / p.cin4;
-  var c = quad % p.cin4;
+  var tap = quad / ${branch.cin4};
+  var c = quad % ${branch.cin4};
   ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
   ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
   ${lines(wLoads, (i) => `var w_next${i} = ${weight(i)};`)}`,
     next: `c += ${bk4}u;
-      if (c >= p.cin4) {
-        tap += c / p.cin4;
-        c %= p.cin4;
+      if (c >= ${branch.cin4}) {
+        tap += c / ${branch.cin4};
+        c %= ${branch.cin4};
         ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
       }
       w_row += ${bk}u;

@@ -28,16 +28,9 @@
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
-import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
-import {
-  Conv3dParams,
-  type Conv3dProblem,
-  conv3dBindings,
-  conv3dValues,
-  PIXEL_FUNCTIONS,
-  storeFunction,
-} from './problem.ts';
+import { constant, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
+import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { bandedTile, divides, type Staging, stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 
 /**
@@ -118,32 +111,31 @@ export const tileLabel = ({ bm, bn, bk, tm, tn }: Conv3dTiledTile, separator = '
 export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kernel {
   const { bm, bn, bk, tm, tn } = tile;
   const { rows, columns, threads, xLoads, xStride, wLoads, xTile, wTile } = layoutOf(tile);
-  const staging = stagingCode({ bm, bn, bk, threads });
+  const branch = branchCode(problem);
+  const staging = stagingCode({ bm, bn, bk, threads }, branch);
   const tileOf = element(tile.half);
-  const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
-  const values = conv3dValues(problem);
-  const tiles = divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn4);
+  const [bk4, tn4] = [bk / 4, tn / 4];
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const outputs = (line: (i: number, j: number) => string): string =>
     lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   return kernel({
     name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
-    params: Conv3dParams,
-    values,
+    params: BranchedParams,
+    values: branchedValues(problem),
     storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
-    workgroups: foldGrid(tiles),
+    workgroups: foldGrid(outputTiles(problem, tile)),
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
-${storeFunction(problem)}
-${stagingFunctions(tileOf, problem.x)}
+${branch.functions}
+${storeFunction(problem, branch.storeEnd)}
+${stagingFunctions(tileOf, problem)}
 
 var<workgroup> x_tile: array<${tileOf.vec4}, ${xTile}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${wTile}>;
 
-${entryPoint(threads, 'thread')} {${bandedTile(tile)}
+${entryPoint(threads, 'thread')} {${bandedTile(tile, branch)}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
   let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
 ${staging.start}
   let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
