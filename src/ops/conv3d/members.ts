@@ -20,6 +20,7 @@ import {
 import { matrixDevice } from '../../kernels/shared/matrix_product.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type Member, memberWeights, memberWork, problemOf, spareOutputs, takes } from './family.ts';
@@ -68,15 +69,22 @@ const narrowMember = (vectors: number, share: number, more: Partial<Member> = {}
   ...more,
 });
 
-const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member> = {}): Member => ({
-  name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}`,
-  ...(tile.half ? { weights: 'half' } : {}),
-  halves: true,
-  applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
-  tile: () => ({ ...tile, threads: tiledThreads(tile), arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
-  kernel: (problem) => conv3dTiled(problem, tile),
-  ...more,
-});
+const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member> = {}): readonly Member[] =>
+  // Multiply-adds of f32 on f16 are never paired.
+  LANES_VARIANTS.slice(0, tile.half ? 1 : undefined).map((lanes) => ({
+    name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}${lanes.label}`,
+    ...(tile.half ? { weights: 'half' } : {}),
+    halves: true,
+    applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile) && lanes.applies(profile),
+    tile: (profile) => ({
+      ...tile,
+      threads: tiledThreads(tile),
+      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
+      share: share * lanes.share(profile),
+    }),
+    kernel: (problem) => lanes.on(conv3dTiled(problem, tile)),
+    ...more,
+  }));
 
 const matrixMember = (tile: SharedMatrixTile): Member => ({
   name: matrixName(tile),
@@ -118,13 +126,13 @@ export const MEMBERS: readonly Member[] = [
   narrowMember(2, 27 / 38, packs),
   narrowMember(4, 37 / 38, packs),
   narrowMember(6, 1, packs),
-  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
-  tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, { ...packs, ...spare }),
-  tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, spare),
-  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
-  tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
+  ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
+  ...tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, { ...packs, ...spare }),
+  ...tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
+  ...tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, spare),
+  ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
+  ...tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
+  ...tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
   ...MATRIX_TILES.map(matrixMember),
   registerMember(4, 2, packs),
   DIRECT,

@@ -11,6 +11,7 @@ import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { anotherShader } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
@@ -29,14 +30,20 @@ interface SplitTile extends Pick<MatrixTile, 'bm' | 'bn' | 'bk' | 'half'> {
 }
 
 /** @param share Of the rate of tiles. */
-const tiledSplit = (tile: Conv3dTiledTile, share: number, label: string): SplitTile => ({
-  ...tile,
-  name: tile.half ? 'half split-k' : 'split-k',
-  label,
-  applies: (profile) => conv3dTiledFits(profile, tile),
-  tile: () => ({ ...tile, threads: tiledThreads(tile), arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
-  kernel: (problem, parts) => conv3dSplitK(problem, parts, tile),
-});
+const tiledSplit = (tile: Conv3dTiledTile, share: number, label: string): readonly SplitTile[] =>
+  LANES_VARIANTS.slice(0, tile.half ? 1 : undefined).map((lanes) => ({
+    ...tile,
+    name: tile.half ? 'half split-k' : 'split-k',
+    label: `${label}${lanes.label}`,
+    applies: (profile) => conv3dTiledFits(profile, tile) && lanes.applies(profile),
+    tile: (profile) => ({
+      ...tile,
+      threads: tiledThreads(tile),
+      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
+      share: share * lanes.share(profile),
+    }),
+    kernel: (problem, parts) => lanes.on(conv3dSplitK(problem, parts, tile)),
+  }));
 
 const matrixSplit = (tile: SharedMatrixTile): SplitTile => ({
   ...tile,
@@ -48,8 +55,8 @@ const matrixSplit = (tile: SharedMatrixTile): SplitTile => ({
 });
 
 const TILES: readonly SplitTile[] = [false, true].flatMap((half) => [
-  tiledSplit({ bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half }, 1, ''),
-  tiledSplit({ bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, half }, 0.55, ' 32×32'),
+  ...tiledSplit({ bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half }, 1, ''),
+  ...tiledSplit({ bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, half }, 0.55, ' 32×32'),
   // Who has too few tiles takes no large ones.
   ...MATRIX_TILES.filter((tile) => (tile.half ?? false) === half && tile.bm <= 64 && tile.bn <= 64).map(matrixSplit),
 ]);
