@@ -9,6 +9,7 @@ import { conv3dMatrix } from '../../src/kernels/conv3d/matrix.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d/problem.ts';
 import { probeCopy } from '../../src/kernels/probe/copy.ts';
 import { probeFma } from '../../src/kernels/probe/fma.ts';
+import { probeMatrix } from '../../src/kernels/probe/matrix.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 import { flowGrey } from '../../src/kernels/tvl1/grey.ts';
 import { flowStream } from '../../src/kernels/tvl1/stream.ts';
@@ -65,9 +66,13 @@ function matrixKernels(): Kernel[] {
 
 /** Of benchmarks. */
 function probeKernels(): Kernel[] {
+  const problem = { workgroups: [4, 1, 1], iterations: 8 } as const;
+  const matrix = { M: 8, N: 8, K: 8, component: 'f32', subgroups: 2, accumulators: 2, unroll: 2 } as const;
   return [
     probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
-    probeFma({ workgroups: [4, 1, 1], iterations: 8 }, { workgroupSize: 64, accumulators: 4, unroll: 2 }),
+    probeFma(problem, { workgroupSize: 64, accumulators: 4, unroll: 2 }),
+    probeFma(problem, { workgroupSize: 64, accumulators: 4, unroll: 2, half: true }),
+    probeMatrix(problem, matrix, { lanes: 8, dialect: emulatedMatrices(8) }),
   ];
 }
 

@@ -234,7 +234,9 @@ describe('TV-L1 kernels against their definitions', () => {
     it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
       const { width, height } = extent;
       const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-      const iterations: Iterations = { outer: 1, inner: 6, median: 1, ...weights, epsilon2: 0, exact };
+      // A sweep does what is left of a round, however much that is; tiles a number that divides it.
+      const inner = kind === 'sweep' ? 5 : 6;
+      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact };
       const words = planeOf(extent) * 8 * PAIRS;
       const data = new Float32Array(words * 2).fill(1e-30);
       const gradients = [1, 2, -3, 9, 0, -0.5];
@@ -284,7 +286,7 @@ describe('TV-L1 kernels against their definitions', () => {
       for (const k of [0, 1]) {
         expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
         let state = still(width, height);
-        for (let i = 0; i < 6; i++) state = iterate(state, warped[k]!, weights).state;
+        for (let i = 0; i < inner; i++) state = iterate(state, warped[k]!, weights).state;
         const result = unpackFlow(floats(run.u!), 0, k, extent);
         expectClose(result.u.data, state.u.data, 2e-4);
         expectClose(result.v.data, state.v.data, 2e-4);
