@@ -4,7 +4,7 @@
  * thread while the host still prepares weights.
  */
 
-import type { BindingKind, Kernel } from '../core/kernel.ts';
+import { type BindingKind, isTexels, type Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
 import { BufferUsage, TEXEL_FORMAT, TextureUsage } from './usage.ts';
 
@@ -23,11 +23,11 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
   const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
-  const view = standInView(gpu);
+  const views = standInViews(gpu);
   const run = async (kernel: Kernel, i: number): Promise<void> => {
     const { pipeline, layout } = await gpu.pipelines.get(kernel);
     const standIn = (kind: BindingKind, binding: number) =>
-      kind === 'texels' ? view! : { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
+      isTexels(kind) ? views.get(kind)! : { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
     await gpu.checked('Warm-up', () => {
       const encoder = gpu.device.createCommandEncoder({ label: 'warm-up' });
       const pass = encoder.beginComputePass();
@@ -48,19 +48,21 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   }
 }
 
-const views = new WeakMap<Gpu, GPUTextureView>();
+const standIns = new WeakMap<Gpu, ReadonlyMap<BindingKind, GPUTextureView>>();
 
 /**
- * One for each device, made at its first warm-up, before anything is submitted: a view waits until the queue is empty (see
- * resource.ts), and behind a warm-up that is until the driver has compiled. Lives as long as the device; 16 bytes.
+ * A texture for each kind of binding, since what a dispatch writes it may not read. Made at a device's first warm-up, before
+ * anything is submitted: a view waits until the queue is empty (see resource.ts), and behind a warm-up that is until the driver
+ * has compiled. They live as long as the device; 16 bytes each.
  */
-function standInView(gpu: Gpu): GPUTextureView | undefined {
-  if (!gpu.profile.texels) return undefined;
-  let view = views.get(gpu);
-  if (!view) {
+function standInViews(gpu: Gpu): ReadonlyMap<BindingKind, GPUTextureView> {
+  let views = standIns.get(gpu);
+  if (!views) {
+    const kinds = gpu.profile.texels ? (['texels', 'writtenTexels'] as const) : [];
     const usage = TextureUsage.STORAGE_BINDING;
-    view = gpu.device.createTexture({ label: 'warm-up', size: [1, 1], format: TEXEL_FORMAT, usage }).createView();
-    views.set(gpu, view);
+    const texture = () => gpu.device.createTexture({ label: 'warm-up', size: [1, 1], format: TEXEL_FORMAT, usage });
+    views = new Map(kinds.map((kind) => [kind, texture().createView()]));
+    standIns.set(gpu, views);
   }
-  return view;
+  return views;
 }
