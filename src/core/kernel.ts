@@ -72,6 +72,8 @@ export interface DeviceProfile {
   /** 0 where subgroups are not offered. */
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
+  /** Shaders may say how many lanes their subgroups have, within these bounds. */
+  readonly subgroupSizeControl?: boolean | undefined;
   readonly shaderF16: boolean;
   /** Kernels may read from storage textures, that is, have `texels`. */
   readonly texels: boolean;

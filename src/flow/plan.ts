@@ -12,6 +12,7 @@ import { tvl1Sweep } from '../kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../kernels/tvl1/upsample.ts';
 import { tvl1Warp } from '../kernels/tvl1/warp.ts';
+import { tvl1Visibility, tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
 import type { Tvl1Options } from './options.ts';
 
 /** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
@@ -120,6 +121,12 @@ export function planFlow(
     for (let warp = 0; warp < options.warps; warp++) {
       add(tvl1Warp(state(extent), options, loopBound(profile)), `level${level}`, 'u', 'data', 'slots');
       iterate(extent);
+    }
+    if (options.weightedMedian > 1) {
+      const size = options.weightedMedian as 9 | 13;
+      add(tvl1Visibility(state(extent)), `level${level}`, 'u', 'data', 'slots');
+      add(tvl1WeightedMedian(state(extent), size, loopBound(profile)), `level${level}`, 'u', 'data', 'slots');
+      slot++;
     }
   }
   add(tvl1Output(state(extents[0]!)), 'u', 'slots', 'flow');

@@ -9,6 +9,7 @@ import { tvl1Sweep } from '../../src/kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../../src/kernels/tvl1/upsample.ts';
 import { tvl1Warp } from '../../src/kernels/tvl1/warp.ts';
+import { tvl1Visibility, tvl1WeightedMedian } from '../../src/kernels/tvl1/weighted_median.ts';
 import {
   dataWordAt,
   floats,
@@ -19,7 +20,20 @@ import {
   unpackFrame,
   wordAt,
 } from '../flow/buffers.ts';
-import { iterate, median, type Picture, picture, resize, smooth, still, type Warped, warp } from '../flow/reference.ts';
+import {
+  at,
+  iterate,
+  median,
+  type Picture,
+  picture,
+  resize,
+  smooth,
+  still,
+  visibility,
+  type Warped,
+  warp,
+  weightedMedian,
+} from '../flow/reference.ts';
 import { uniform } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 
@@ -189,6 +203,48 @@ describe('TV-L1 kernels against their definitions', () => {
     }
   });
 
+  it.each([
+    [9, 'constant'],
+    [13, 'uniform'],
+  ] as const)('weighted median %d×, loops %s', async (size, loop) => {
+    for (const extent of SIZES) {
+      const { width, height } = extent;
+      const frames = [0, 1, 2].map((k) => random(`f${k}`, width, height, 12));
+      // Two surfaces that meet in the middle, and motion that leaves the picture.
+      const flows = [0, 1].map((k): [Picture, Picture] => {
+        const [u, v] = [random(`u${k}`, width, height, 0.2), random(`v${k}`, width, height, 0.1)];
+        return [picture(width, height, (x, y) => Math.fround(at(u, x, y) + (2 * x < width ? 3 : -1))), v];
+      });
+      const half = planeOf(extent) * 8 * PAIRS;
+      const u = new Float32Array(half * 2).fill(Number.NaN);
+      flows.forEach(([fu, fv], k) => {
+        packFlow(u, k * half, k, fu, fv);
+      });
+      const data = new Float32Array(planeOf(extent) * 16 * PAIRS).fill(Number.NaN);
+      const slots = new Uint32Array([2 + FINISHED, 0, 0, 0, 1, 0, 0, 0, ...new Array(8).fill(0)]);
+      const on = ['frames', 'u', 'data', 'slots'];
+      const run = await runSteps(gpu(), { frames: packFrames(frames, Number.NaN), u, data, slots }, [
+        { kernel: tvl1Visibility(stateOf(extent)), on },
+        { kernel: tvl1WeightedMedian(stateOf(extent), size, loop), on },
+      ]);
+      expect([...run.slots!.slice(8)]).toEqual([3, 0, 0, 0, 0, 0, 0, 0]);
+      flows.forEach((flow, k) => {
+        const seen = visibility(frames[k]!, frames[k + 1]!, ...flow);
+        expectClose(unpackFrame(floats(run.data!), k * 4, extent).data, seen.data, 1e-4);
+        const expected = weightedMedian(flow, frames[k]!, seen, size);
+        const result = unpackFlow(floats(run.u!), (1 - k) * half, k, extent);
+        for (const [found, wanted] of [
+          [result.u, expected[0]!],
+          [result.v, expected[1]!],
+        ] as const) {
+          for (let i = 0; i < wanted.data.length; i++) {
+            expect(Math.abs(found.data[i]! - wanted.data[i]!)).toBeLessThan(0.006);
+          }
+        }
+      });
+    }
+  });
+
   it.each(SIZES)('upsampling to $width×$height starts the dual variable again', async (extent) => {
     const from = { width: Math.ceil(extent.width / 2), height: Math.ceil(extent.height / 2) };
     const half = planeOf(extent) * 8 * PAIRS;
@@ -234,7 +290,9 @@ describe('TV-L1 kernels against their definitions', () => {
     it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
       const { width, height } = extent;
       const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-      const iterations: Iterations = { outer: 1, inner: 6, median: 1, ...weights, epsilon2: 0, exact };
+      // A sweep does what is left of a round, however much that is; tiles a number that divides it.
+      const inner = kind === 'sweep' ? 5 : 6;
+      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact };
       const words = planeOf(extent) * 8 * PAIRS;
       const data = new Float32Array(words * 2).fill(1e-30);
       const gradients = [1, 2, -3, 9, 0, -0.5];
@@ -284,7 +342,7 @@ describe('TV-L1 kernels against their definitions', () => {
       for (const k of [0, 1]) {
         expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
         let state = still(width, height);
-        for (let i = 0; i < 6; i++) state = iterate(state, warped[k]!, weights).state;
+        for (let i = 0; i < inner; i++) state = iterate(state, warped[k]!, weights).state;
         const result = unpackFlow(floats(run.u!), 0, k, extent);
         expectClose(result.u.data, state.u.data, 2e-4);
         expectClose(result.v.data, state.v.data, 2e-4);
