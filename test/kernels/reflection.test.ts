@@ -101,6 +101,7 @@ const ACCESS: Record<BindingKind, string> = {
   constant: 'read',
   storage: 'read_write',
   texels: 'read',
+  writtenTexels: 'write',
 };
 
 /** One of each shader. */
@@ -123,7 +124,7 @@ describe.each(DISTINCT)('$name', (kernel) => {
       kernel.bindings.map(({ name, type, kind }) => ({
         name,
         // It takes the access out of a texture's type.
-        type: type.replace('rgba32float, read>', 'rgba32float>'),
+        type: type.replace(/rgba32float, (read|write)>/, 'rgba32float>'),
         access: ACCESS[kind],
       })),
     );
