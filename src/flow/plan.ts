@@ -146,8 +146,9 @@ export function planFlow(
     }
     if (options.weightedMedian > 1) {
       const size = options.weightedMedian as 9 | 13;
-      add(tvl1Visibility(state(extent)), `level${level}`, 'u', 'data', 'slots');
-      add(tvl1WeightedMedian(state(extent), size, loopBound(profile)), `level${level}`, 'u', 'data', 'slots');
+      // The dual variable starts again with the next level: until then its memory is free.
+      add(tvl1Visibility(state(extent)), `level${level}`, 'u', 'dual_u', 'slots');
+      add(tvl1WeightedMedian(state(extent), size, loopBound(profile)), `level${level}`, 'u', 'dual_u', 'slots');
       slot++;
     }
   }

@@ -47,7 +47,7 @@ const MOST_PASSES = 12;
 
 const falloff = (sigma: number): number => 0.5 / sigma ** 2;
 
-/** Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data (`f32`, of which a pair's first plane is written), slots. */
+/** Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, visibility (`f32`, of which a pair's first plane is written; a pair's distance is that of data), slots. */
 export function tvl1Visibility(state: Tvl1State): Kernel {
   const { extent, pairs } = state;
   const plane = planeOf(extent) * 4;
@@ -58,7 +58,7 @@ export function tvl1Visibility(state: Tvl1State): Kernel {
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      storage('visible', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
@@ -91,7 +91,7 @@ ${entryPoint(WORKGROUP, 'thread')} {
   let bottom = mix(grey(pair + 1u, at + vec2i(0, 1)), grey(pair + 1u, at + vec2i(1, 1)), part.x);
   let change = mix(top, bottom, part.y) - grey(pair, here);
   let seen = exp(-closing * closing * ${falloff(VISIBLE.divergence)} - change * change * ${falloff(VISIBLE.grey)});
-  data[pair * p.pitch * 2u + i] = select(0.0, seen, stays);
+  visible[pair * p.pitch * 2u + i] = select(0.0, seen, stays);
 }`,
   });
 }
@@ -111,7 +111,7 @@ const MedianParams = struct('WeightedMedian', {
 const SIDE = 16;
 
 /**
- * Bindings: frames, u, data (where `tvl1Visibility` has written), slots (`f32` but the last).
+ * Bindings: frames, u, visibility (where `tvl1Visibility` has written), slots (`f32` but the last).
  * @param size Side of the window.
  * @param loop Of the loops over the window.
  */
@@ -136,7 +136,7 @@ export function tvl1WeightedMedian(state: Tvl1State, size: 9 | 13, loop: LoopBou
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      storage('visible', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: [divideUp(quadsOf(extent) * 4, SIDE), divideUp(extent.height, SIDE), pairs],
@@ -160,7 +160,7 @@ fn main(
     let i = u32(at.y * p.stride + at.x);
     let flow = from_ + (i / 4u) * 8u + i % 4u;
     // A window in which nothing is visible counts as one in which everything is.
-    let seen = data[pair * p.pitch * 2u + i] + 1e-4;
+    let seen = visible[pair * p.pitch * 2u + i] + 1e-4;
     cells[k] = vec4f(u[flow], u[flow + 4u], frames[pair * p.plane + i], seen);
   }
   workgroupBarrier();
