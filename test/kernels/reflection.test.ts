@@ -38,7 +38,7 @@ function flowKernels(): Kernel[] {
   ];
   const options = [
     ...(Object.keys(presets) as PresetName[]).map((preset) => resolveOptions({ preset })),
-    resolveOptions({ scaleSmoothing: 0.8 }),
+    resolveOptions({ scaleSmoothing: 0.8, weightedMedian: 13 }),
   ];
   const steps = (['sweep', 'tile'] as const).flatMap((kind) =>
     options.flatMap((option) => planFlow(PROFILES[0]!, extents, 2, option, kind).steps),
@@ -103,6 +103,7 @@ const ACCESS: Record<BindingKind, string> = {
   constant: 'read',
   storage: 'read_write',
   texels: 'read',
+  writtenTexels: 'write',
 };
 
 /** One of each shader. */
@@ -125,7 +126,7 @@ describe.each(DISTINCT)('$name', (kernel) => {
       kernel.bindings.map(({ name, type, kind }) => ({
         name,
         // It takes the access out of a texture's type.
-        type: type.replace('rgba32float, read>', 'rgba32float>'),
+        type: type.replace(/rgba32float, (read|write)>/, 'rgba32float>'),
         access: ACCESS[kind],
       })),
     );
