@@ -3,9 +3,10 @@
  * RADV's own means, on one that is not.
  */
 
+import { digits, percent, table } from './format.ts';
 import { type CompiledKernel, compileKernels } from './isa/compile.ts';
-import { estimateDispatch, fmaPeak, GPUS, type Limit } from './isa/estimate.ts';
-import { digits, percent, print, table, writeJson } from './report.ts';
+import { estimateDispatch, fmaPeak, GPUS, issueCycles, type Limit } from './isa/estimate.ts';
+import { print, writeJson } from './report.ts';
 
 export interface IsaOptions {
   /** Mesa's names of AMD GPUs, such as `navi31`; the one at hand where empty. */
@@ -31,7 +32,7 @@ export interface IsaRow {
   readonly waves: number;
   readonly lanes: number;
   readonly instructions: number;
-  /** Multiply-adds among the vector instructions of the innermost loop that has them. */
+  /** Of the cycles in which the innermost loop that has multiply-adds issues vector instructions: those of multiply-adds. */
   readonly fmaShare: number | null;
   readonly ldsPerFma: number | null;
   readonly memoryPerFma: number | null;
@@ -128,6 +129,7 @@ function rowOf(compiled: CompiledKernel, family: string): IsaRow {
   const { statistics, hot, around, seldom, lanes } = shader;
   // Where staging is part of the loop, what it seldom does is not.
   const vector = (hot?.vector ?? 0) - (around ? 0 : (seldom?.vector ?? 0));
+  const cycles = (count: number): number => issueCycles({ vector: count, matrix: hot?.matrix ?? 0 }, lanes);
   const layers = layersOf(compiled, family);
   const perFma = (count: number): number | null => (hot ? count / hot.fma : null);
   const { vgprs, spilledVgprs, scratch, lds, waves, instructions, inverseThroughput } = statistics;
@@ -136,7 +138,7 @@ function rowOf(compiled: CompiledKernel, family: string): IsaRow {
     candidates: [...new Set(uses.map(({ candidate }) => candidate))],
     family,
     ...{ vgprs, spilledVgprs, scratch, lds, waves, lanes, instructions },
-    fmaShare: hot ? hot.fmaInstructions / vector : null,
+    fmaShare: hot ? cycles(hot.fmaInstructions) / cycles(vector) : null,
     ldsPerFma: perFma((hot?.ldsReads ?? 0) + (hot?.ldsWrites ?? 0)),
     memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
     cycles: inverseThroughput,

@@ -26,6 +26,8 @@ export const GPUS: Readonly<Record<string, AmdGpu>> = {
 
 const SIMDS = 2;
 const SIMD_LANES = 32;
+/** Of a SIMD, for a matrix instruction of 16×16×16 in f16 on a wave of either size: four times the rate of multiply-adds in f32. */
+const MATRIX_CYCLES = 32;
 /** Of the LDS of a compute unit. */
 const LDS_BYTES_PER_CYCLE = 128;
 /** From a load that misses the near caches to its value. */
@@ -48,8 +50,7 @@ export function estimateDispatch(shader: Shader, kernel: string, work: Work, gpu
   const wavesPerGroup = Math.ceil(work.threads / lanes);
   const groupsPerUnit = Math.ceil(work.workgroups / gpu.units);
   const waves = Math.ceil((groupsPerUnit * wavesPerGroup) / SIMDS);
-  const { vector, ldsBytes, stages } = perWave(shader, kernel, work);
-  const issue = (vector * lanes) / SIMD_LANES;
+  const { issue, ldsBytes, stages } = perWave(shader, kernel, work);
   const resident = Math.min(waves, (statistics.waves * SIMD_LANES) / lanes);
   const cycles = {
     issue: waves * issue,
@@ -62,31 +63,38 @@ export function estimateDispatch(shader: Shader, kernel: string, work: Work, gpu
   return { us: DISPATCH_US + longest / gpu.clock / 1000, limit: few ? 'few workgroups' : limit };
 }
 
+/** Cycles that a SIMD takes to issue a wave's vector instructions. */
+export const issueCycles = ({ vector, matrix }: Pick<InstructionMix, 'vector' | 'matrix'>, lanes: number): number =>
+  ((vector - matrix) * lanes) / SIMD_LANES + matrix * MATRIX_CYCLES;
+
 /** What one wave does from its first instruction to its last. */
 function perWave(
-  { whole, hot, around, seldom, statistics }: Shader,
+  { whole, hot, around, seldom, statistics, lanes }: Shader,
   kernel: string,
   { flops, workgroups, threads }: Work,
 ) {
   // Loops that nobody knows the turns of: the compiler's guess.
-  if (!hot)
-    return { vector: Math.max(whole.vector, statistics.inverseThroughput), ldsBytes: whole.ldsBytes, stages: 1 };
+  if (!hot) {
+    const vector = Math.max(whole.vector, statistics.inverseThroughput);
+    return { issue: issueCycles({ vector, matrix: 0 }, lanes), ldsBytes: whole.ldsBytes, stages: 1 };
+  }
   const fmas = flops / 2 / (workgroups * threads);
   const turns = fmas / hot.fma;
-  const stages = around ? fmas / (fmasPerStage(kernel) ?? hot.fma) : turns;
+  const stages = around ? fmas / (fmasPerStage(kernel, threads) ?? hot.fma) : turns;
   const sum = (key: keyof InstructionMix): number => {
     const skipped = (1 - SELDOM) * (seldom?.[key] ?? 0);
     const rest = whole[key] - hot[key] - (around?.[key] ?? 0);
     return rest + turns * hot[key] + stages * ((around?.[key] ?? 0) - skipped);
   };
-  return { vector: sum('vector'), ldsBytes: sum('ldsBytes'), stages };
+  const issue = issueCycles({ vector: sum('vector'), matrix: sum('matrix') }, lanes);
+  return { issue, ldsBytes: sum('ldsBytes'), stages };
 }
 
 /** How often a stage comes to a new tap of the window, which is where addresses change: with 128 channels in steps of 16. */
 const SELDOM = 1 / 8;
 
-/** Multiply-adds of a thread between two stagings, of kernels whose names say their tile: `…×…×K/TM×TN`. */
-function fmasPerStage(kernel: string): number | undefined {
-  const [, k, tm, tn] = kernel.match(/\d+×\d+×(\d+)\/(\d+)×(\d+)/) ?? [];
-  return k === undefined ? undefined : Number(k) * Number(tm) * Number(tn);
+/** Multiply-adds of a thread between two stagings, of kernels whose names say what a workgroup does in a step: `M×N×K/…`. */
+function fmasPerStage(kernel: string, threads: number): number | undefined {
+  const [, ...sizes] = kernel.match(/(\d+)×(\d+)×(\d+)\//) ?? [];
+  return sizes.length > 0 ? sizes.reduce((product, size) => product * Number(size), 1) / threads : undefined;
 }

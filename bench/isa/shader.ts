@@ -26,6 +26,8 @@ export interface ShaderStatistics {
 export interface InstructionMix {
   /** Issued to the vector unit; two at once (VOPD) count as one. */
   readonly vector: number;
+  /** Those of them that multiply matrices, which takes many cycles. */
+  readonly matrix: number;
   /** Multiply-adds: two for packed and dual ones, those of a matrix instruction divided among the threads. */
   readonly fma: number;
   /** Vector instructions that have them. */
@@ -81,23 +83,29 @@ export function parseShader(text: string): Shader {
   ) as unknown as ShaderStatistics;
   const code = readCode(text);
   const loops = loopsOf(code);
-  const hot = hottest(code, loops);
+  const lanes = lanesOf(text);
+  const mix = (part: readonly Instruction[]): InstructionMix => mixOf(part, lanes);
+  const hot = hottest(loops, ({ from, to }) => mix(code.slice(from, to)).fma);
+  /** Not a way around the products themselves, which only some waves take. */
+  const idle = ({ from, to }: Loop): boolean => mix(code.slice(from, to)).fma === 0;
   const outer = hot && tightest(loops.filter((loop) => contains(loop, hot) && loop !== hot));
   const around = outer && indices(outer).filter((i) => !within(hot, i));
   const stage = outer ?? hot;
-  const skips = stage ? skipsOf(code).filter((skip) => contains(stage, skip)) : [];
+  const skips = stage ? skipsOf(code).filter((skip) => contains(stage, skip) && skip.to < stage.to && idle(skip)) : [];
   const seldom = (around ?? (hot && indices(hot)))?.filter((i) => skips.some((skip) => within(skip, i)));
-  const pick = (list: readonly number[]): InstructionMix => mixOf(list.map((i) => code[i]!));
+  const pick = (list: readonly number[]): InstructionMix => mix(list.map((i) => code[i]!));
   return {
     statistics,
-    whole: mixOf(code),
+    whole: mix(code),
     hot: hot && pick(indices(hot)),
     around: around && pick(around),
     seldom: seldom && pick(seldom),
-    // Masks of 32 lanes are half of these registers.
-    lanes: /\b(vcc|exec)_lo\b/.test(text) ? 32 : 64,
+    lanes,
   };
 }
+
+/** Waves of 32 mask lanes by halves of the registers that those of 64 do it by. */
+const lanesOf = (text: string): 32 | 64 => (/\b(vcc|exec)_lo\b/.test(text) ? 32 : 64);
 
 interface Instruction {
   readonly name: string;
@@ -162,10 +170,8 @@ const tightest = (loops: readonly Loop[]): Loop | undefined =>
 const FEW_FMAS = 16;
 
 /** Of the loops without a product inside, the one with the largest. */
-function hottest(code: readonly Instruction[], loops: readonly Loop[]): Loop | undefined {
-  const products = loops
-    .map((loop) => ({ loop, fma: mixOf(code.slice(loop.from, loop.to)).fma }))
-    .filter(({ fma }) => fma >= FEW_FMAS);
+function hottest(loops: readonly Loop[], fmas: (loop: Loop) => number): Loop | undefined {
+  const products = loops.map((loop) => ({ loop, fma: fmas(loop) })).filter(({ fma }) => fma >= FEW_FMAS);
   const innermost = products.filter(
     ({ loop }) => !products.some((other) => other.loop !== loop && contains(loop, other.loop)),
   );
@@ -174,6 +180,7 @@ function hottest(code: readonly Instruction[], loops: readonly Loop[]): Loop | u
 
 const ZERO: InstructionMix = {
   vector: 0,
+  matrix: 0,
   fma: 0,
   fmaInstructions: 0,
   ldsReads: 0,
@@ -186,22 +193,23 @@ const ZERO: InstructionMix = {
   barriers: 0,
 };
 
-function mixOf(code: readonly Instruction[]): InstructionMix {
+function mixOf(code: readonly Instruction[], lanes: number): InstructionMix {
   const mix: Record<keyof InstructionMix, number> = { ...ZERO };
   for (const { name, operands } of code) {
     const bytes = bytesOf(name);
     if (/^s_barrier/.test(name)) mix.barriers++;
     else if (/^v_/.test(name)) {
-      const fma = fmasOf(name, operands);
+      const fma = fmasOf(name, operands, lanes);
       mix.vector++;
+      if (isMatrix(name)) mix.matrix++;
       mix.fma += fma;
       if (fma > 0) mix.fmaInstructions++;
     } else if (/^ds_(load|read)/.test(name)) {
       mix.ldsReads++;
-      mix.ldsBytes += bytes;
+      mix.ldsBytes += Math.max(bytes, LDS_WORD);
     } else if (/^ds_(store|write)/.test(name)) {
       mix.ldsWrites++;
-      mix.ldsBytes += bytes;
+      mix.ldsBytes += Math.max(bytes, LDS_WORD);
     } else if (/^(buffer|global|flat|scratch)_load|^image_(load|sample)/.test(name)) {
       mix.memoryReads++;
       mix.memoryBytes += name.startsWith('image') ? 16 : bytes;
@@ -213,11 +221,16 @@ function mixOf(code: readonly Instruction[]): InstructionMix {
   return mix;
 }
 
-/** A matrix instruction multiplies 16×16×16 for the 32 threads of a wave. */
-const MATRIX_FMAS = 16 ** 3 / 32;
+/** The LDS hands out words: what is narrower costs as much. */
+const LDS_WORD = 4;
 
-function fmasOf(name: string, operands: string): number {
-  if (/^v_s?wmma/.test(name)) return MATRIX_FMAS;
+/** A matrix instruction multiplies 16×16×16 for all threads of a wave, be they 32 or 64. */
+const MATRIX_FMAS = 16 ** 3;
+
+const isMatrix = (name: string): boolean => /^v_s?wmma/.test(name);
+
+function fmasOf(name: string, operands: string, lanes: number): number {
+  if (isMatrix(name)) return MATRIX_FMAS / lanes;
   if (/^v_pk_fma/.test(name) || /^v_dot2/.test(name)) return 2;
   // The second half of a dual instruction stands among the operands.
   const halves = name.startsWith('v_dual_') ? [name, operands.split('::')[1] ?? ''] : [name];
@@ -227,7 +240,7 @@ function fmasOf(name: string, operands: string): number {
 /** Of a load or store, by the end of its name. */
 function bytesOf(name: string): number {
   const bits = name.match(/_b(\d+)/)?.[1];
-  if (bits) return Number(bits) / 8;
+  if (bits) return (Number(bits) / 8) * (name.includes('2addr') ? 2 : 1);
   const words = name.match(/dword(?:x(\d))?/);
   if (words) return 4 * Number(words[1] ?? 1);
   return /_(u|i)?(8|16)/.test(name) ? 2 : 4;

@@ -8,7 +8,14 @@ import { type Layout, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { completed } from '../ops/complete.ts';
 import { bestFirst } from '../ops/estimate.ts';
-import { type Candidate, type NodeOperands, type Operand, operand, type TensorType } from '../ops/operator.ts';
+import {
+  type Candidate,
+  type NodeOperands,
+  type Operand,
+  operand,
+  type Runs,
+  type TensorType,
+} from '../ops/operator.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
 import type { StorageMap } from './storage.ts';
@@ -19,6 +26,8 @@ export interface ChoiceOptions {
   readonly accuracy?: Accuracy;
   /** Takes the first candidate whose name starts with this, where a node has one: for research. */
   readonly kernel?: string;
+  /** How often the plan is going to run; `few` where left out: then kernels that take long to compile have to be worth it. */
+  readonly runs?: Runs;
   /** Choices measured on this device; nodes without one take those measured on others of its kind, else the best guess. */
   readonly tuning?: TuningTable;
   /**
@@ -41,7 +50,12 @@ export interface ChoiceNode {
  * Nodes that leave something to do on the device; those that only rename memory have no candidates and are left out. One at a
  * time: writing a node's kernels down takes a millisecond or more.
  */
-export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DeviceProfile): Generator<ChoiceNode> {
+export function* nodesToRun(
+  graph: Graph,
+  storage: StorageMap,
+  profile: DeviceProfile,
+  runs?: Runs,
+): Generator<ChoiceNode> {
   const parameters = parameterValues(graph);
   const operandOf = (value: ValueId): Operand => {
     const { type } = graph.values[value]!;
@@ -52,15 +66,15 @@ export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePr
   for (const node of graph.nodes) {
     if (node.outputs.every((value) => parameters.has(value))) continue;
     const operands = { inputs: node.inputs.map(operandOf), outputs: node.outputs.map(operandOf) };
-    const candidates = candidatesOf(node, operands, profile);
+    const candidates = candidatesOf(node, operands, profile, runs);
     if (candidates.length > 0) yield { node, operands, candidates };
   }
 }
 
-function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
+function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile, runs?: Runs): readonly Candidate[] {
   try {
     const candidates = node.operator.candidates(node.attributes, operands, profile);
-    return bestFirst(completed(candidates, node.operator, operands), profile);
+    return bestFirst(completed(candidates, node.operator, operands), profile, runs);
   } catch (error) {
     if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);
     throw error;
@@ -121,7 +135,7 @@ export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, optio
   const allowed = allowedCandidates(entry, accuracy);
   const forced = kernel === undefined ? undefined : entry.candidates.find(({ name }) => name.startsWith(kernel));
   if (forced) return { candidate: forced, chosenBy: { by: 'name' } };
-  if (tuning && allowed.length > 1) {
+  if (tuning && allowed.length > 1 && knowsOf(tuning, tuningProblem(entry, profile))) {
     const record = tuning[tuningKey(entry, allowed, profile)];
     const tuned = record && allowed.find(({ name }) => name === record.candidate);
     if (tuned) return { candidate: tuned, chosenBy: { by: 'tuning', ms: record.ms } };
@@ -140,17 +154,22 @@ export function tableKey({ node, operands }: ChoiceNode): string {
 
 const shapeOf = ({ dtype, shape }: TensorType): string => `${dtype === 'f16' ? 'f16 ' : ''}${shape.join('×')}`;
 
-/** Adapter and driver, the node's shapes and strides, and a hash of every allowed candidate's shaders. */
-export function tuningKey(
-  { node, operands }: ChoiceNode,
-  allowed: readonly Candidate[],
-  profile: DeviceProfile,
-): string {
+/** Whether it is worth writing down all candidates' shaders for a key: most tables know nothing of most problems. */
+const knowsOf = (tuning: TuningTable, problem: string): boolean =>
+  Object.keys(tuning).some((key) => key.startsWith(problem));
+
+/** What a tuning key begins with: adapter and driver, the node's shapes and strides. */
+function tuningProblem({ node, operands }: ChoiceNode, profile: DeviceProfile): string {
   const shape = ({ type, storage, layout }: Operand) => `${shapeOf(type)}@${storage < 0 ? 0 : stridesOf(layout)}`;
   const shapes = `${operands.inputs.map(shape).join(' ')} → ${operands.outputs.map(shape).join(' ')}`;
-  const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
   const adapter = `${profile.vendor} ${profile.architecture} ${profile.description}`;
-  return `${adapter} | ${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes} | ${hash(sources.join('\n'))}`;
+  return `${adapter} | ${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes} | `;
+}
+
+/** The problem, and a hash of every allowed candidate's shaders. */
+export function tuningKey(entry: ChoiceNode, allowed: readonly Candidate[], profile: DeviceProfile): string {
+  const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
+  return `${tuningProblem(entry, profile)}${hash(sources.join('\n'))}`;
 }
 
 /** From pixel to pixel in vec4, where there is such a distance; else of each axis in values. */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { estimateDispatch, fmaPeak, GPUS } from '../../bench/isa/estimate.ts';
+import { estimateDispatch, fmaPeak, GPUS, issueCycles } from '../../bench/isa/estimate.ts';
 import { parseShader } from '../../bench/isa/shader.ts';
 import type { IsaRow } from '../../bench/isa.ts';
 import { testFolder } from '../folder.ts';
@@ -61,6 +61,24 @@ describe('what RADV prints of a shader', () => {
     expect(seldom).toMatchObject({ vector: 1 });
     expect(lanes).toBe(64);
     expect(parseShader(PRODUCT).hot).toBeUndefined();
+  });
+
+  it('counts what matrix instructions do, and how long they take', () => {
+    const wmma = '\tv_wmma_f32_16x16x16_f16 v[24:31], v[104:111], v[96:103], v[24:31] ; cc404018\n';
+    const wide = parseShader(PRODUCT.replace(/(\tv_fmac_f32_e32.*\n)/, wmma));
+    expect(wide.lanes).toBe(64);
+    expect(wide.hot).toMatchObject({ vector: 3, matrix: 1, fma: 3 + 16 ** 3 / 64, fmaInstructions: 3 });
+    expect(issueCycles(wide.hot!, 64)).toBe(2 * 2 + 32);
+    const narrow = parseShader(PRODUCT.replace(/(\tv_fmac_f32_e32.*\n)/, wmma).replace('s_mov_b64', 's_mov_b32'));
+    expect(narrow.lanes).toBe(32);
+    expect(narrow.hot).toMatchObject({ matrix: 1, fma: 3 + 16 ** 3 / 32 });
+    expect(issueCycles(narrow.hot!, 32)).toBe(2 + 32);
+  });
+
+  it('counts bytes of the LDS in whole words', () => {
+    const reads = ['ds_load_2addr_b32 v[2:3], v9', 'ds_load_u16_d16 v2, v9', 'ds_load_b64 v[2:3], v9'];
+    const text = reads.map((read) => `\t${read} ; 0\n`).join('');
+    expect(parseShader(PRODUCT.replace('disasm:\n', `disasm:\n${text}`)).whole.ldsBytes).toBe(32 + 8 + 4 + 8);
   });
 
   it('has to be there', () => {

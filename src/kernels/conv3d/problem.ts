@@ -19,13 +19,24 @@ import { constant, repeat, struct } from '../shared/wgsl.ts';
 
 export type Triple = readonly [t: number, h: number, w: number];
 
+/** A convolution that shares its dispatch with the one of the problem; see branches.ts. */
+interface Branch {
+  readonly x: View;
+  /** Output channels before its own: those of the problem's first outputs, a multiple of 4. */
+  readonly after: number;
+}
+
 export interface Conv3dProblem {
   readonly x: View;
+  /** Another convolution of the same window and pixels, whose output channels follow those of the first. */
+  readonly branch?: Branch;
   /**
    * Where the output channels go: one view, or several whose channels follow each other (siblings that were merged into
    * one convolution). All but the last have a multiple of 4 channels.
    */
   readonly outputs: readonly View[];
+  /** Which binding each output is written through, where several lie in one tensor; each its own where left out. */
+  readonly outputBinding?: readonly number[];
   readonly kernel: Triple;
   readonly stride: Triple;
   /** Padding before the first frame, row and column; what the end needs follows from the output's size. */
@@ -39,7 +50,7 @@ export const outputChannels = ({ outputs }: Pick<Conv3dProblem, 'outputs'>): num
   outputs.reduce((sum, view) => sum + view.shape[4], 0);
 
 /** The part of the uniforms that every convolution kernel has; strides and bases are in vec4. */
-const FIELDS = {
+export const CONV3D_FIELDS = {
   pixels: 'u32',
   cin4: 'u32',
   cout4: 'u32',
@@ -74,7 +85,7 @@ const FIELDS = {
   y2_stride: 'u32',
 } as const;
 
-export const Conv3dParams = struct('Conv3d', FIELDS);
+export const Conv3dParams = struct('Conv3d', CONV3D_FIELDS);
 
 /** Outputs that one convolution may write: the three 1×1×1 siblings of a Mixed module. */
 export const MAX_OUTPUTS = 3;
@@ -120,27 +131,44 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
   };
 }
 
-/** x, weights (vec4f in a buffer where nothing is said), bias, then the outputs. */
-export function conv3dBindings(
-  { x, outputs }: Pick<Conv3dProblem, 'x' | 'outputs'>,
-  weights: Binding = constant('weights'),
-): Binding[] {
-  return [activation('x', x), weights, constant('bias'), ...outputBindings(outputs)];
-}
+/** x, that of the branch if there is one, weights (vec4f in a buffer where nothing is said), bias, then the outputs. */
+export const conv3dBindings = (problem: Destination & Sources, weights: Binding = constant('weights')): Binding[] => [
+  ...inputBindings(problem),
+  weights,
+  constant('bias'),
+  ...outputBindings(problem),
+];
 
-export const outputBindings = (outputs: readonly View[]): Binding[] =>
-  outputs.map((view, i) => activation(`y${i}`, view));
+type Sources = Pick<Conv3dProblem, 'x' | 'branch'>;
+type Destination = Pick<Conv3dProblem, 'outputs' | 'outputBinding'>;
+
+export const inputBindings = ({ x, branch }: Sources): Binding[] => [
+  activation('x', x),
+  ...(branch ? [activation('x_b', branch.x)] : []),
+];
+
+/** Those of the outputs, or of the tensors that they lie in. */
+export const outputBindings = ({ outputs, outputBinding = outputs.map((_, i) => i) }: Destination): Binding[] =>
+  outputs.flatMap((view, i) =>
+    outputBinding.indexOf(outputBinding[i]!) === i ? [activation(`y${outputBinding[i]}`, view)] : [],
+  );
 
 /**
  * `store(pixel, oc4, value)`: the epilogue (bias, activation) and the choice of the output; guards both tails. Kernels that
  * store many pixels of the same channels guard the tails and read the bias themselves, once (`bias_of(oc4)`), and take
  * `store_inside(pixel, oc4, value, bias)`.
+ * @param channelsEnd One past the last vec4 of channels that this workgroup has
  */
-export function storeFunction({ outputs, activation }: Pick<Conv3dProblem, 'outputs' | 'activation'>): string {
+export function storeFunction(
+  problem: Destination & Pick<Conv3dProblem, 'activation'>,
+  channelsEnd = 'p.cout4',
+): string {
+  const { outputs, outputBinding, activation } = problem;
   const end = epilogue(activation);
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
-    return `y${i}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = ${elementOf(outputs[i]!).narrow('v')};`;
+    const to = `y${outputBinding?.[i] ?? i}`;
+    return `${to}[p.y${i}_base + pixel * p.y${i}_stride + oc4${first}] = ${elementOf(outputs[i]!).narrow('v')};`;
   };
   const chain = repeat(
     outputs.length,
@@ -159,7 +187,7 @@ fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
 }
 
 fn store(pixel: u32, oc4: u32, value: vec4f) {
-  if (pixel < p.pixels && oc4 < p.cout4) { store_inside(pixel, oc4, value, bias[oc4]); }
+  if (pixel < p.pixels && oc4 < ${channelsEnd}) { store_inside(pixel, oc4, value, bias[oc4]); }
 }`;
 }
 
@@ -167,7 +195,11 @@ fn store(pixel: u32, oc4: u32, value: vec4f) {
  * `corner(pixel)`: the input position (frame, row, column) under the kernel's first tap, and in `.w` the first frame of the
  * pixel's sample, counted over the batch. `address(corner, tap)`: where that input pixel starts, or −1 in the padding.
  */
-export const PIXEL_FUNCTIONS = /* wgsl */ `
+export const PIXEL_FUNCTIONS = pixelFunctions('p.x_stride', 'p.x_base');
+
+/** The same for an x of another stride and base. */
+export function pixelFunctions(stride: string, base: string): string {
+  return /* wgsl */ `
 fn corner(pixel: u32) -> vec4i {
   let column = pixel % p.y_w;
   let rows = pixel / p.y_w;
@@ -187,8 +219,9 @@ fn address(corner: vec4i, tap: vec3i) -> i32 {
   let at = corner.xyz + tap;
   let inside = all(at >= vec3i(0)) && all(at < vec3i(p.x_t, p.x_h, p.x_w));
   let pixel = ((corner.w + at.x) * p.x_h + at.y) * p.x_w + at.z;
-  return select(-1, pixel * i32(p.x_stride) + i32(p.x_base), inside);
+  return select(-1, pixel * i32(${stride}) + i32(${base}), inside);
 }`;
+}
 
 /**
  * Weights as the GEMM kernels read them: [taps][Cin up to a multiple of 4][Cout up to a multiple of 4], `vec4f` over Cout.

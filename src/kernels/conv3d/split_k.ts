@@ -14,7 +14,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { activation, element } from '../shared/element.ts';
+import { element } from '../shared/element.ts';
 import {
   forSums,
   sumColumn,
@@ -26,12 +26,27 @@ import {
 } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
-import { Conv3dParams, type Conv3dProblem, conv3dValues, outputBindings, storeFunction } from './problem.ts';
-import { stagedTile } from './staging.ts';
+import { type BranchCode, BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
+import { type Conv3dProblem, conv3dValues, inputBindings, outputBindings, storeFunction } from './problem.ts';
+import { stagedTile } from './staged_tile.ts';
 import { type Conv3dTiledTile, checkTile } from './tiled.ts';
 
 /** The number of parts is a uniform, too: layers that are cut differently share their pipelines. */
-const SplitKParams = struct('SplitK', { ...Conv3dParams.fields, parts: 'u32' });
+export const SplitKParams = struct('SplitK', { ...BranchedParams.fields, parts: 'u32' });
+
+/** `store` to the sums of a part, within the ends of the pixels and channels. */
+export const storeSums = (end: string): string => /* wgsl */ `
+fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
+  if (pixel < p.pixels && oc4 < ${end}) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
+}`;
+
+/** The steps of K, `begin` to `end`, of the part `workgroup.z`; the last parts may have none. Needs what `branch.begin` defines. */
+export const stepsOfPart = ({ cin4 }: Pick<BranchCode, 'cin4'>, bk: number): string => /* wgsl */ `
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${cin4};
+  let all_steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
+  let per_part = (all_steps + p.parts - 1u) / p.parts;
+  let begin = min(workgroup.z * per_part, all_steps);
+  let end = min(begin + per_part, all_steps);`;
 
 /** Bytes of the partial sums. */
 export function splitKBytes(problem: Conv3dProblem, parts: number): number {
@@ -43,33 +58,25 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
   checkTile(tile);
   const { bm, bn, bk } = tile;
   const tileOf = element(tile.half);
-  const bk4 = bk / 4;
-  const staging = stagedTile(tile, { kernel: problem.kernel, x: problem.x, element: tileOf, begin: 'begin' });
-  const values = { ...conv3dValues(problem), parts };
+  const branch = branchCode(problem);
+  const staging = stagedTile(problem, tile, tileOf, 'begin');
+  const values = { ...branchedValues(problem), parts };
   return kernel({
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
-    storage: [activation('x', problem.x), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
-    workgroups: [divideUp(values.pixels, bm), divideUp(values.cout4, bn / 4), parts],
+    storage: [...inputBindings(problem), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    workgroups: [divideUp(values.pixels, bm), channelTiles(problem, bn), parts],
     body: /* wgsl */ `
 ${staging.functions}
 ${tileVariables(tile, tileOf)}
-
-fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
-  if (pixel < p.pixels && oc4 < p.cout4) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
-}
+${storeSums(branch.storeEnd)}
 
 @compute @workgroup_size(${tileLayout(tile).threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_pixel = workgroup.x * ${bm}u;
-  let first_oc4 = workgroup.y * ${bn / 4}u;
-  // This part's steps of K; the last parts may have none.
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
-  let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
-  let per_part = (all_steps + p.parts - 1u) / p.parts;
-  let begin = min(workgroup.z * per_part, all_steps);
-  let end = min(begin + per_part, all_steps);
+  ${branch.begin('workgroup.y', bn)}
+${stepsOfPart(branch, bk)}
 ${staging.start}
 ${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['begin', 'end'] })}
   ${forSums(tile, (i, j) => `store(first_pixel + ${sumRow(tile, i)}, first_oc4 + ${sumColumn(tile, j)}, workgroup.z, acc${i}_${j});`)}
@@ -79,12 +86,12 @@ ${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['begin', 'end']
 
 /** Stage 2. Bindings: sums, bias, the outputs. One thread per vec4 of the output; bound by memory. */
 export function conv3dSplitKSum(problem: Conv3dProblem, parts: number, workgroupSize = 64): Kernel {
-  const values = { ...conv3dValues(problem), parts };
+  const values = { ...branchedValues(problem), parts };
   return kernel({
     name: `conv3d_splitk sum ${parts}`,
     params: SplitKParams,
     values,
-    storage: [storage('sums'), constant('bias'), ...outputBindings(problem.outputs)],
+    storage: [storage('sums'), constant('bias'), ...outputBindings(problem)],
     workgroups: foldGrid(divideUp(values.pixels * values.cout4, workgroupSize)),
     body: /* wgsl */ `
 ${storeFunction(problem)}

@@ -17,11 +17,9 @@
  */
 
 import { type Element, elementOf } from '../shared/element.ts';
-import { storeTurned, type Tile, tileLayout } from '../shared/tile_product.ts';
-import type { View } from '../shared/view.ts';
 import { repeat } from '../shared/wgsl.ts';
-import { PIXEL_FUNCTIONS, type Triple } from './problem.ts';
-import { windowFunctions } from './window.ts';
+import { type BranchCode, branchCode } from './branches.ts';
+import type { Conv3dProblem } from './problem.ts';
 
 /** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
 interface StagedTile {
@@ -45,11 +43,8 @@ export function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
   return { xStride, wStride, xLoads: bm / xStride, wLoads: bk / wStride };
 }
 
-/** Whether the numbers that a tile is divided into are whole. */
-export const divides = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
-
 /** `source` and `pixel_values`, from x to a tile of `tile`; for the shader beside PIXEL_FUNCTIONS. */
-export const stagingFunctions = (tile: Element, x: View): string => /* wgsl */ `
+export const stagingFunctions = (tile: Element, problem: Conv3dProblem): string => /* wgsl */ `
 // Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
 fn source(origin: vec4i, tap: u32) -> i32 {
   let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
@@ -58,13 +53,15 @@ fn source(origin: vec4i, tap: u32) -> i32 {
 }
 
 fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
-  ${staged(tile, elementOf(x))}
+  ${staged(tile, elementOf(problem.x), branchCode(problem).x('u32(max(start, 0)) + c'))}
 }`;
 
-function staged(tile: Element, x: Element): string {
+function staged(tile: Element, x: Element, value: string): string {
   const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
-  const value = 'x[u32(max(start, 0)) + c]';
-  // The same 16 bits need no conversion.
+  // The same 16 bits need no conversion. Compilers select 16 bits one by one, and 32 at once.
+  if (tile.scalar === 'f16' && x.scalar === 'f16') {
+    return `return bitcast<vec4h>(${values('vec2u(0)', `bitcast<vec2u>(${value})`)});`;
+  }
   if (tile.vec4 === x.vec4) return `return ${values(`${tile.vec4}(0)`, value)};`;
   return `let values = ${values('vec4f(0)', x.widen(value))};\n  return ${tile.narrow('values')};`;
 }
@@ -77,139 +74,71 @@ const BAND = 8;
  * bands of 8 tiles of pixels × all tiles of channels, so that those which run together share pixels and weights in the L2
  * cache.
  */
-export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>): string => /* wgsl */ `
+export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>, branch: BranchCode): string => /* wgsl */ `
   let tiles_m = (p.pixels + ${bm - 1}u) / ${bm}u;
-  let tiles_n = (p.cout4 + ${bn / 4 - 1}u) / ${bn / 4}u;
+  let tiles_n = ${branch.tiles(bn)};
   let tile = workgroup.x + workgroup.z * grid.x;
   if (tile >= tiles_m * tiles_n) { return; }
   let band = tile / (${BAND}u * tiles_n) * ${BAND}u;
   let in_band = tile % (${BAND}u * tiles_n);
   let band_height = min(tiles_m - band, ${BAND}u);
   let first_pixel = (band + in_band % band_height) * ${bm}u;
-  let first_oc4 = in_band / band_height * ${bn / 4}u;`;
+  ${branch.begin('in_band / band_height', bn)}`;
 
 /**
  * What `thread` stages of the tile at `first_pixel`, `first_oc4`, as `x_next<i>` and `w_next<i>`: those of the first step
- * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K.
+ * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K, and what `branch.begin` defines.
  * @param begin The first step, a variable; 0 where left out
+ * @param weights Row by row, `wStride` rows apart, or `blocks` of four rows, `wStride` blocks apart, for kernels that turn them: row r
+ * of block b is `w_next<4 b + r>`, and threads that have no block load one that is not theirs.
  */
-export function stagingCode(tile: StagedTile, begin?: string): { readonly start: string; readonly next: string } {
+export function stagingCode(
+  tile: StagedTile,
+  branch: BranchCode,
+  begin?: string,
+  weights: 'rows' | 'blocks' = 'rows',
+): { readonly start: string; readonly next: string } {
   const { bn, bk } = tile;
   const [bk4, bn4] = [bk / 4, bn / 4];
   const { xLoads, xStride, wLoads, wStride } = stagingOf(tile);
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
-  const weight = (i: number): string => `weights[min(w_row + ${i * wStride}u, 4u * quads - 1u) * p.cout4 + w_column]`;
+  const row = (i: number): string =>
+    `weights[${branch.weight(`min(w_row + ${i * wStride}u, 4u * quads - 1u) * ${branch.row} + w_column`)}]`;
+  const blocks = Math.max(1, wLoads / 4);
+  const block = (b: number, keyword: string): string =>
+    `let w_at${b} = ${branch.weight(`4u * min(w_quad + ${b * wStride}u, quads - 1u) * ${branch.row} + w_column`)}; ${repeat(
+      4,
+      (r) => `${keyword}w_next${4 * b + r} = weights[w_at${b} + ${r}u * ${branch.row}];`,
+      ' ',
+    )}`;
+  const load =
+    weights === 'rows'
+      ? (keyword: string, indent: number) => lines(wLoads, (i) => `${keyword}w_next${i} = ${row(i)};`, indent)
+      : (keyword: string, indent: number) => lines(blocks, (b) => block(b, keyword), indent);
+  const [from, to] = weights === 'rows' ? ['w_row', bk] : ['w_quad', bk4];
   return {
     start: /* wgsl */ `
   // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
   // not stored.
   ${lines(xLoads, (i) => `let corner${i} = corner(min(first_pixel + thread / ${bk4}u + ${i * xStride}u, p.pixels - 1u));`)}
-  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
-  var w_row = ${first(bk)}thread / ${bn4}u;
+  let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
+  var ${from} = ${first(to)}thread / ${bn4}u;
   let quad = ${first(bk4)}thread % ${bk4}u;
-  var tap = quad / p.cin4;
-  var c = quad % p.cin4;
+  var tap = quad / ${branch.cin4};
+  var c = quad % ${branch.cin4};
   ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
   ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
-  ${lines(wLoads, (i) => `var w_next${i} = ${weight(i)};`)}`,
+  ${load('var ', 2)}`,
     next: `c += ${bk4}u;
-      if (c >= p.cin4) {
-        tap += c / p.cin4;
-        c %= p.cin4;
+      if (c >= ${branch.cin4}) {
+        tap += c / ${branch.cin4};
+        c %= ${branch.cin4};
         ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
       }
-      w_row += ${bk}u;
+      ${from} += ${to}u;
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
-      ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}`,
-  };
-}
-
-interface StagedOperands {
-  readonly kernel: Triple;
-  readonly x: View;
-  /** Of the tiles. */
-  readonly element: Element;
-  /** The first step, a variable; 0 where left out. */
-  readonly begin?: string;
-}
-
-/** What a shader stages; statements of `thread`, with `first_pixel`, `first_oc4` and `quads`, the vec4 of K. */
-interface StagedCode {
-  readonly functions: string;
-  /** Where the thread stands: at the first step. */
-  readonly start: string;
-  /** See TileProduct. */
-  readonly load: string;
-  readonly advance: string;
-  readonly store: string;
-}
-
-/** Blocks of 4 pixels × 4 channels, and vec4 of weights, that a thread stages per step; whole numbers where the tile can be had. */
-export function stagedLoads(tile: Tile): { readonly blocks: number; readonly weights: number } {
-  const { threads } = tileLayout(tile);
-  return { blocks: (tile.bm * tile.bk) / 16 / threads, weights: (tile.bk * tile.bn) / 4 / threads };
-}
-
-/** How the tiles of tile_product.ts are filled. */
-export function stagedTile(tile: Tile, { kernel, x, element, begin }: StagedOperands): StagedCode {
-  const { bn, bk } = tile;
-  const { threads, leftRow } = tileLayout(tile);
-  const { blocks, weights } = stagedLoads(tile);
-  const [bk4, bn4] = [bk / 4, bn / 4];
-  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
-    repeat(count, line, `\n${' '.repeat(indent)}`);
-  const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
-  const stored = elementOf(x);
-  const inside = `select(${stored.vec4}(0), value, source >= 0)`;
-  const pixel = (i: number): string =>
-    `first_pixel + 4u * (thread / ${bk4}u) + ${4 * Math.floor(i / 4) * (threads / bk4) + (i % 4)}u`;
-  const block = (b: number): string =>
-    storeTurned(
-      tile,
-      `left_slot + ${(b * threads) / bk4}u`,
-      (i) => `staged(x_value${4 * b + i}, source${4 * b + i})`,
-      element,
-    );
-  return {
-    functions: /* wgsl */ `${PIXEL_FUNCTIONS}
-${windowFunctions(kernel)}
-
-fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
-  ${
-    // The same 16 bits need no conversion.
-    element.vec4 === stored.vec4
-      ? `return ${inside};`
-      : `let inside = ${stored.widen(inside)};\n  return ${element.narrow('inside')};`
-  }
-}`,
-    start: /* wgsl */ `
-  // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
-  // not stored.
-  ${lines(4 * blocks, (i) => `let place${i} = place(min(${pixel(i)}, p.pixels - 1u));`)}
-  let quad = ${first(bk4)}thread % ${bk4}u;
-  var at = first_tap(quad / p.cin4);
-  var c = quad % p.cin4;
-  var here = tap(at);
-  ${lines(4 * blocks, (i) => `var source${i} = source(place${i}, here);`)}
-  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
-  let w_last = (4u * quads - 1u) * p.cout4 + w_column;
-  var w_at = (${first(bk)}thread / ${bn4}u) * p.cout4 + w_column;
-  let left_slot = thread % ${bk4}u * ${4 * leftRow}u + thread / ${bk4}u;`,
-    load: `${lines(4 * blocks, (i) => `let x_value${i} = x[u32(max(source${i}, 0)) + c];`, 4)}
-    ${lines(weights, (i) => `let w_value${i} = weights[min(w_at + ${(i * threads) / bn4}u * p.cout4, w_last)];`, 4)}`,
-    advance: `w_at += ${bk}u * p.cout4;
-    c += ${bk4}u;
-    if (c >= p.cin4) {
-      while (c >= p.cin4) {
-        c -= p.cin4;
-        at = next_tap(at);
-      }
-      here = tap(at);
-      ${lines(4 * blocks, (i) => `source${i} = source(place${i}, here);`, 6)}
-    }`,
-    store: `${lines(blocks, block, 4)}
-    ${lines(weights, (i) => `right_tile[thread + ${i * threads}u] = w_value${i};`, 4)}`,
+      ${load('', 6)}`,
   };
 }

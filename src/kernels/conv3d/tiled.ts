@@ -37,10 +37,11 @@ import {
   tileProduct,
   tileVariables,
 } from '../shared/tile_product.ts';
-import { pixelsOf } from '../shared/view.ts';
-import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
-import { Conv3dParams, type Conv3dProblem, conv3dBindings, conv3dValues, storeFunction } from './problem.ts';
-import { bandedTile, stagedLoads, stagedTile } from './staging.ts';
+import { constant, entryPoint, foldGrid, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
+import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
+import { stagedLoads, stagedTile } from './staged_tile.ts';
+import { bandedTile } from './staging.ts';
 
 /** Of pixels × output channels; 4 × 4 blocks and weights must divide evenly among the threads, see checkTile. */
 export interface Conv3dTiledTile extends Tile {
@@ -73,29 +74,28 @@ export function conv3dTiledFits(profile: DeviceProfile, tile: Conv3dTiledTile): 
 /** @throws RangeError when the tile does not divide evenly among its threads. */
 export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile, loop: LoopBound): Kernel {
   checkTile(tile);
-  const { bm, bn, bk, tm, tn } = tile;
+  const { bk, tm, tn } = tile;
   const tileOf = element(tile.half);
-  const staging = stagedTile(tile, { kernel: problem.kernel, x: problem.x, element: tileOf });
-  const values = conv3dValues(problem);
-  const tiles = divideUp(pixelsOf(problem.outputs[0]!), bm) * divideUp(values.cout4, bn / 4);
+  const branch = branchCode(problem);
+  const staging = stagedTile(problem, tile, tileOf);
   const storeSum = (i: number, j: number): string =>
-    `if (oc4_${j} < p.cout4) { store_inside(pixel, oc4_${j}, acc${i}_${j}, bias_${j}); }`;
+    `if (oc4_${j} < ${branch.end}) { store_inside(pixel, oc4_${j}, acc${i}_${j}, bias_${j}); }`;
   const storePixel = (i: number): string => `{ let pixel = first_pixel + ${sumRow(tile, i)};
     if (pixel < p.pixels) { ${repeat(tn / 4, (j) => storeSum(i, j), ' ')} } }`;
   return kernel({
     name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
-    params: Conv3dParams,
-    values,
+    params: BranchedParams,
+    values: branchedValues(problem),
     storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
-    workgroups: foldGrid(tiles),
+    workgroups: foldGrid(outputTiles(problem, tile)),
     body: /* wgsl */ `
 ${staging.functions}
-${storeFunction(problem)}
+${storeFunction(problem, branch.storeEnd)}
 ${tileVariables(tile, tileOf)}
 
-${entryPoint(tileLayout(tile).threads, 'thread')} {${bandedTile(tile)}
+${entryPoint(tileLayout(tile).threads, 'thread')} {${bandedTile(tile, branch)}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * p.cin4;
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
   let steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
 ${staging.start}
 ${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['0u', 'steps'] })}

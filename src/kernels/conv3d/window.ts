@@ -14,17 +14,21 @@
  * Larger ones compare coordinates.
  */
 
+import type { BranchCode } from './branches.ts';
 import type { Triple } from './problem.ts';
 
 /** The one bit that no place has: that of a tap past the last one. */
 const OUTSIDE = 31;
+
+type XPlaces = Pick<BranchCode, 'xStride' | 'xBase'>;
+const ONE_X: XPlaces = { xStride: 'p.x_stride', xBase: 'p.x_base' };
 
 /**
  * `place(pixel)`, `tap(at)`, `inside(place, tap)` and `source(place, tap)`, which is where the input pixel starts, or −1 in the padding
  * and past the last tap; `nowhere()`, a place with all taps in the padding; `first_tap(number)` and `next_tap(at)`: frame, row and
  * column of a tap. For the shader beside PIXEL_FUNCTIONS.
  */
-export const windowFunctions = (kernel: Triple): string => /* wgsl */ `
+export const windowFunctions = (kernel: Triple, { xStride, xBase }: XPlaces = ONE_X): string => /* wgsl */ `
 fn first_tap(number: u32) -> vec3i {
   let size = vec2u(u32(p.kernel_h), u32(p.kernel_w));
   return vec3i(vec3u(number / (size.y * size.x), number / size.y % size.x, number % size.y));
@@ -38,15 +42,15 @@ fn next_tap(at: vec3i) -> vec3i {
 
 // In vec4, from the first pixel of the first frame.
 fn distance(frame: i32, row: i32, column: i32) -> i32 {
-  return ((frame * p.x_h + row) * p.x_w + column) * i32(p.x_stride);
+  return ((frame * p.x_h + row) * p.x_w + column) * i32(${xStride});
 }
-${kernel[0] + kernel[1] + kernel[2] <= OUTSIDE ? BITS : COORDINATES}
+${kernel[0] + kernel[1] + kernel[2] <= OUTSIDE ? bits(xBase) : coordinates(xBase)}
 
 fn source(place: Place, tap: Tap) -> i32 {
   return select(-1, place.start + tap.distance, inside(place, tap));
 }`;
 
-const BITS = /* wgsl */ `
+const bits = (xBase: string): string => /* wgsl */ `
 struct Place { start: i32, taps: u32 }
 struct Tap { distance: i32, taps: u32 }
 
@@ -57,7 +61,7 @@ fn place(pixel: u32) -> Place {
   let high = clamp(vec3i(p.x_t, p.x_h, p.x_w) - at.xyz, low, size);
   let taps = (vec3u(1) << vec3u(high)) - (vec3u(1) << vec3u(low));
   return Place(
-    distance(at.w + at.x, at.y, at.z) + i32(p.x_base),
+    distance(at.w + at.x, at.y, at.z) + i32(${xBase}),
     taps.x | (taps.y << u32(size.x)) | (taps.z << u32(size.x + size.y)),
   );
 }
@@ -76,13 +80,13 @@ fn inside(place: Place, tap: Tap) -> bool {
   return (place.taps & tap.taps) == tap.taps;
 }`;
 
-const COORDINATES = /* wgsl */ `
+const coordinates = (xBase: string): string => /* wgsl */ `
 struct Place { start: i32, corner: vec3i }
 struct Tap { distance: i32, at: vec3i }
 
 fn place(pixel: u32) -> Place {
   let at = corner(pixel);
-  return Place(distance(at.w + at.x, at.y, at.z) + i32(p.x_base), at.xyz);
+  return Place(distance(at.w + at.x, at.y, at.z) + i32(${xBase}), at.xyz);
 }
 
 fn nowhere() -> Place {

@@ -7,7 +7,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { stagedLoads } from '../conv3d/staging.ts';
+import { stagedLoads } from '../conv3d/staged_tile.ts';
 import { type Conv3dTiledTile, checkTile } from '../conv3d/tiled.ts';
 import {
   forSums,

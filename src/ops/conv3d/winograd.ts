@@ -23,6 +23,7 @@ import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
 import { anotherShader } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
 import { splitForScratch } from '../sliding_window.ts';
 import { type Convolution, problemOf, WORKSPACE_BUDGET } from './family.ts';
@@ -69,13 +70,20 @@ function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: Win
   return [
     ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
     ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
-    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).map(
-      (gpuTile): Gemm => ({
-        name: `tiled ${tileLabel(gpuTile)}`,
-        weights: rowsOfChannels,
-        tile: { ...gpuTile, threads: tileLayout(gpuTile).threads, arithmetic: 'tiled' },
-        kernel: (layout) => conv3dWinogradTiled(layout, gpuTile, loopBound(profile)),
-      }),
+    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).flatMap((gpuTile) =>
+      LANES_VARIANTS.filter(({ applies }) => applies(profile)).map(
+        (variant): Gemm => ({
+          name: `tiled ${tileLabel(gpuTile)}${variant.label}`,
+          weights: rowsOfChannels,
+          tile: {
+            ...gpuTile,
+            threads: tileLayout(gpuTile).threads,
+            arithmetic: 'tiled',
+            share: gpuTile.share * variant.share(profile),
+          },
+          kernel: (layout) => variant.on(conv3dWinogradTiled(layout, gpuTile, loopBound(profile))),
+        }),
+      ),
     ),
   ];
 }
@@ -105,15 +113,17 @@ function fewChannels({ profile, geometry, cin: inner, cout }: Convolution): read
  * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 4 × 4 need four times the
  * memory of the weights, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the transforms are most of the time.
  * On processors, where memory is the host's, even tiles of 2 × 2 are not worth it: they save 2 % of I3D's time and cost 0.6 s
- * of compilation at the first run. Weights that are being trained are transformed in every run anyway, in memory that all layers
- * share, and runs are many: there tiles of 4 × 4 take half of the time.
+ * of compilation at the first run, so only plans that run many times have them. Weights that are being trained are transformed in every
+ * run anyway, in memory that all layers share: there tiles of 4 × 4 take half of the time.
  */
 function smallFrames({ profile, weights, geometry, cin, outputs }: Convolution): readonly Surcharge[] {
   if (!profile.software || weights.trained) return [];
   if (!winogradApplies(geometry.kernel, geometry.stride, TILES[0]!)) return [];
   const [, , height, width] = outputs[0]!.view.shape;
   const limit = cin <= FEW_CHANNELS ? FEW_CHANNELS_FRAME : SMALL_FRAME;
-  return height * width <= limit ? [{ factor: 8, because: 'has more weights than its small frames are worth' }] : [];
+  return height * width <= limit
+    ? [{ factor: 8, because: 'has more weights than its small frames are worth', once: true }]
+    : [];
 }
 
 const SMALL_FRAME = 64;

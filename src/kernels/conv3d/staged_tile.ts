@@ -1,0 +1,103 @@
+/**
+ * @file How the implicit-GEMM kernels of conv3d/tiled.ts and split_k.ts fill the tiles of shared/tile_product.ts.
+ *
+ * A thread stages blocks of 4 pixels × 4 channels of x, as 4 vec4 along the channels which it turns in registers, and vec4 of 4 output
+ * channels of the weights. It has the same pixels and the same column of weights in every step. bk/4 neighbouring threads read one
+ * pixel's channels side by side.
+ *
+ * K is walked as one run over taps × channels, not tap by tap: a step may end one tap and begin the next, so the 3 channels of a
+ * network's first layer fill a step of 16 with 4 taps instead of leaving it three quarters empty. A thread knows its tap and computes
+ * addresses only when the tap changes (window.ts).
+ */
+
+import { type Element, elementOf } from '../shared/element.ts';
+import { storeTurned, type Tile, tileLayout } from '../shared/tile_product.ts';
+import { repeat } from '../shared/wgsl.ts';
+import { branchCode } from './branches.ts';
+import type { Conv3dProblem } from './problem.ts';
+import { windowFunctions } from './window.ts';
+
+/** What a shader stages; statements of `thread`, with `first_pixel`, what `branch.begin` defines and `quads`, the vec4 of K. */
+interface StagedCode {
+  readonly functions: string;
+  /** Where the thread stands: at the first step. */
+  readonly start: string;
+  /** See TileProduct. */
+  readonly load: string;
+  readonly advance: string;
+  readonly store: string;
+}
+
+/** Blocks of 4 pixels × 4 channels, and vec4 of weights, that a thread stages per step; whole numbers where the tile can be had. */
+export function stagedLoads(tile: Tile): { readonly blocks: number; readonly weights: number } {
+  const { threads } = tileLayout(tile);
+  return { blocks: (tile.bm * tile.bk) / 16 / threads, weights: (tile.bk * tile.bn) / 4 / threads };
+}
+
+/**
+ * @param element Of the tiles
+ * @param begin The first step, a variable; 0 where left out
+ */
+export function stagedTile(problem: Conv3dProblem, tile: Tile, element: Element, begin?: string): StagedCode {
+  const branch = branchCode(problem);
+  const { bn, bk } = tile;
+  const { threads, leftRow } = tileLayout(tile);
+  const { blocks, weights } = stagedLoads(tile);
+  const [bk4, bn4] = [bk / 4, bn / 4];
+  const lines = (count: number, line: (i: number) => string, indent = 2): string =>
+    repeat(count, line, `\n${' '.repeat(indent)}`);
+  const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
+  const stored = elementOf(problem.x);
+  const inside = `select(${stored.vec4}(0), value, source >= 0)`;
+  const pixel = (i: number): string =>
+    `first_pixel + 4u * (thread / ${bk4}u) + ${4 * Math.floor(i / 4) * (threads / bk4) + (i % 4)}u`;
+  const block = (b: number): string =>
+    storeTurned(
+      tile,
+      `left_slot + ${(b * threads) / bk4}u`,
+      (i) => `staged(x_value${4 * b + i}, source${4 * b + i})`,
+      element,
+    );
+  return {
+    functions: /* wgsl */ `${branch.functions}
+${windowFunctions(problem.kernel, branch)}
+
+fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
+  ${
+    // The same 16 bits need no conversion. Compilers select 16 bits one by one, and 32 at once.
+    element.scalar === 'f16' && stored.scalar === 'f16'
+      ? 'return bitcast<vec4h>(select(vec2u(0), bitcast<vec2u>(value), source >= 0));'
+      : element.vec4 === stored.vec4
+        ? `return ${inside};`
+        : `let inside = ${stored.widen(inside)};\n  return ${element.narrow('inside')};`
+  }
+}`,
+    start: /* wgsl */ `
+  // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
+  // not stored.
+  ${lines(4 * blocks, (i) => `let place${i} = place(min(${pixel(i)}, p.pixels - 1u));`)}
+  let quad = ${first(bk4)}thread % ${bk4}u;
+  var at = first_tap(quad / ${branch.cin4});
+  var c = quad % ${branch.cin4};
+  var here = tap(at);
+  ${lines(4 * blocks, (i) => `var source${i} = source(place${i}, here);`)}
+  let w_column = ${branch.weight(branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`))};
+  let w_last = (4u * quads - 1u) * ${branch.row} + w_column;
+  var w_at = (${first(bk)}thread / ${bn4}u) * ${branch.row} + w_column;
+  let left_slot = thread % ${bk4}u * ${4 * leftRow}u + thread / ${bk4}u;`,
+    load: `${lines(4 * blocks, (i) => `let x_value${i} = ${branch.x(`u32(max(source${i}, 0)) + c`)};`, 4)}
+    ${lines(weights, (i) => `let w_value${i} = weights[min(w_at + ${(i * threads) / bn4}u * ${branch.row}, w_last)];`, 4)}`,
+    advance: `w_at += ${bk}u * ${branch.row};
+    c += ${bk4}u;
+    if (c >= ${branch.cin4}) {
+      while (c >= ${branch.cin4}) {
+        c -= ${branch.cin4};
+        at = next_tap(at);
+      }
+      here = tap(at);
+      ${lines(4 * blocks, (i) => `source${i} = source(place${i}, here);`, 6)}
+    }`,
+    store: `${lines(blocks, block, 4)}
+    ${lines(weights, (i) => `right_tile[thread + ${i * threads}u] = w_value${i};`, 4)}`,
+  };
+}
