@@ -58,17 +58,19 @@ export async function runFlow(gpu: Gpu, grey: Uint8Array, options: FlowRunOption
 
 /** Bytes of the iterations of the last solve: from what the steps left in their slots. */
 async function movedBytes(gpu: Gpu, tvl1: Tvl1, preset: PresetName): Promise<number> {
-  const { warps, scales, scaleStep, innerIterations, outerIterations, medianFiltering } = presets[preset];
+  const options = presets[preset];
+  const { warps, scales, scaleStep, innerIterations, outerIterations, medianFiltering } = options;
   const extents = pyramidExtents(tvl1.size, scales, scaleStep).reverse();
   const count = iterationsPerStep(innerIterations);
   const sweeps = solverFor(gpu.profile) === 'sweep';
   const perWarp = sweeps
     ? 1
     : outerIterations * (innerIterations / count + Number(medianFiltering > 1)) + Number(count > 1);
+  const perLevel = warps * perWarp + Number(options.weightedMedian > 1) + 1;
   let steps = 0;
   for (const slots of await tvl1.solver.history()) {
     extents.forEach((extent, level) => {
-      const first = level * (warps * perWarp + 1) + 1;
+      const first = level * perLevel + 1;
       const words = slots.subarray(first, first + warps * perWarp);
       // A sweep leaves its iterations, a tile's step an error unless it had nothing to do.
       const done = sweeps

@@ -186,3 +186,54 @@ export function smooth(p: Picture, axis: 'x' | 'y', sigma: number): Picture {
     return sum / total;
   });
 }
+
+/** How likely a pixel is visible in both pictures: 1 where it surely is, 0 where it leaves the picture. */
+export function visibility(i0: Picture, i1: Picture, u: Picture, v: Picture): Picture {
+  const { width, height } = i0;
+  return picture(width, height, (x, y) => {
+    const divergence = (at(u, x + 1, y) - at(u, x - 1, y) + at(v, x, y + 1) - at(v, x, y - 1)) / 2;
+    const [tx, ty] = [x + at(u, x, y), y + at(v, x, y)];
+    if (tx < 0 || ty < 0 || tx > width - 1 || ty > height - 1) return 0;
+    const [ix, iy] = [Math.floor(tx), Math.floor(ty)];
+    const row = (j: number): number => at(i1, ix, j) * (1 - (tx - ix)) + at(i1, ix + 1, j) * (tx - ix);
+    const change = row(iy) * (1 - (ty - iy)) + row(iy + 1) * (ty - iy) - at(i0, x, y);
+    return Math.exp(-(Math.min(divergence, 0) ** 2) / (2 * 0.3 ** 2) - change ** 2 / (2 * 20 ** 2));
+  });
+}
+
+/** The weighted median of every second pixel of a window: of distance, likeness in `grey`, and `seen`. Sorted. */
+export function weightedMedian(
+  flow: readonly [Picture, Picture],
+  grey: Picture,
+  seen: Picture,
+  size: number,
+): Picture[] {
+  const reach = (size - 1) / 2;
+  const window = (x: number, y: number): [number, number][] => {
+    const places: [number, number][] = [];
+    for (let j = -reach; j <= reach; j += 2) for (let i = -reach; i <= reach; i += 2) places.push([x + i, y + j]);
+    return places;
+  };
+  const edge = (p: Picture, x: number, y: number): number => {
+    const values = window(x, y).map(([i, j]) => at(p, i, j));
+    return Math.max(...values) - Math.min(...values);
+  };
+  return flow.map((p) =>
+    picture(p.width, p.height, (x, y) => {
+      if (!flow.some((each) => edge(each, x, y) > 0.25)) return at(p, x, y);
+      const weighted = window(x, y).map(([i, j]): [number, number] => {
+        const far = ((i - x) ** 2 + (j - y) ** 2) / (2 * 7 ** 2);
+        const unlike = (at(grey, i, j) - at(grey, x, y)) ** 2 / (2 * 7 ** 2);
+        return [at(p, i, j), Math.exp(-far - unlike) * (at(seen, i, j) + 1e-4)];
+      });
+      weighted.sort(([a], [b]) => a - b);
+      const total = weighted.reduce((sum, [, weight]) => sum + weight, 0);
+      let below = 0;
+      for (const [value, weight] of weighted) {
+        below += weight;
+        if (below >= total / 2) return value;
+      }
+      return at(p, x, y);
+    }),
+  );
+}

@@ -25,7 +25,7 @@ describe('probes of peaks', () => {
     const { M, N, K, unroll, subgroups, accumulators } = MATRIX;
     const factor = (i: number): number => (i % 17) / 128 - 0.0625;
     const product = (row: number, column: number): number =>
-      Array.from({ length: K }, (_, k) => factor(row * K + k) * factor(M * K + k * N + column)).reduce((a, b) => a + b);
+      Array.from({ length: K }, (_, k) => factor(row * K + k) * factor(M * K + column * K + k)).reduce((a, b) => a + b);
     const turns = problem.iterations * unroll;
     const expected = turns * (product(0, 0) + product(M - 1, N - 1));
     for (const value of y!) expect(value).toBeCloseTo(expected, 4);

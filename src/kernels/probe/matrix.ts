@@ -50,8 +50,16 @@ export const probeMatrixBytes = (problem: Pick<ProbeMatrixProblem, 'workgroups'>
 export function probeMatrix(problem: ProbeMatrixProblem, tile: ProbeMatrixTile, device: ProbeMatrixDevice): Kernel {
   const { M, N, K, component, subgroups, accumulators, unroll } = tile;
   const threads = subgroups * device.lanes;
-  const matrices = device.dialect({ M, N, K, component, source: 'factors', target: 'results' });
-  const factors = M * K + K * N;
+  const matrices = device.dialect({
+    M,
+    N,
+    K,
+    component,
+    left: 'left_factor',
+    right: 'right_factor',
+    results: 'results',
+  });
+  const [lefts, rights] = [M * K, K * N];
   return kernel({
     name: `probe_matrix ${component} ${M}×${N}×${K}/${accumulators}`,
     params: Params,
@@ -62,28 +70,31 @@ export function probeMatrix(problem: ProbeMatrixProblem, tile: ProbeMatrixTile, 
     body: /* wgsl */ `
 // Four words, which keep what follows at a multiple of 16 bytes.
 var<workgroup> drawn: array<atomic<u32>, 4>;
-var<workgroup> factors: array<${component}, ${factors}>;
-var<workgroup> results: array<f32, ${subgroups * M * N}>;
+var<workgroup> left_factor: array<array<${component}, ${lefts}>, 1>;
+var<workgroup> right_factor: array<array<${component}, ${rights}>, 1>;
+var<workgroup> results: array<array<f32, ${M * N}>, ${subgroups}>;
 ${matrices.declarations}
+
+fn factor(i: u32) -> ${component} { return ${component}(f32(i % 17u) / 128.0 - 0.0625); }
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   // Of both signs: sums stay small, and the units have something to do.
-  for (var i = thread; i < ${factors}u; i += ${threads}u) { factors[i] = ${component}(f32(i % 17u) / 128.0 - 0.0625); }
+  for (var i = thread; i < ${lefts}u; i += ${threads}u) { left_factor[0][i] = factor(i); }
+  for (var i = thread; i < ${rights}u; i += ${threads}u) { right_factor[0][i] = factor(${lefts}u + i); }
   let number = subgroupBroadcastFirst(atomicAdd(&drawn[0], select(0u, 1u, subgroupElect())));
   workgroupBarrier();
   if (number < ${subgroups}u) {
-    let left = ${matrices.load('Left', '0u', K)};
-    let right = ${matrices.load('Right', `${M * K}u`, N)};
+    let left = ${matrices.load('Left', '0u', 0, K)};
+    let right = ${matrices.load('Right', '0u', 0, K)};
     ${repeat(accumulators, (i) => `var sum${i}: Result;`, ' ')}
     for (var i = 0u; i < p.iterations; i++) {
       ${repeat(unroll, () => repeat(accumulators, (i) => `sum${i} = ${matrices.multiplyAdd('left', 'right', `sum${i}`)};`, ' '), '\n      ')}
     }
-    let target_at = number * ${M * N}u;
-    ${repeat(accumulators, (i) => `${matrices.store('target_at', `sum${i}`, N)};`, '\n    ')}
+    ${repeat(accumulators, (i) => `${matrices.store('number', `sum${i}`, N)};`, '\n    ')}
   }
   workgroupBarrier();
-  if (thread == 0u) { y[workgroup.x + workgroup.y * p.grid_x] = results[0] + results[${subgroups * M * N - 1}]; }
+  if (thread == 0u) { y[workgroup.x + workgroup.y * p.grid_x] = results[0][0] + results[${subgroups - 1}][${M * N - 1}]; }
 }`,
   });
 }

@@ -9,8 +9,18 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
-import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import {
+  divideUp,
+  entryPoint,
+  foldGrid,
+  kernel,
+  type LoopBound,
+  repeat,
+  storage,
+  struct,
+  writtenTexels,
+} from '../shared/wgsl.ts';
+import { type DataIn, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 const Params = struct('Warp', {
   width: 'i32',
@@ -40,9 +50,13 @@ const WORKGROUP = 64;
 
 /**
  * Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data, slots.
- * @param loop Of the loop over the rows of the five-point derivative.
+ * @param variant The loop is over the rows of the five-point derivative.
  */
-export function tvl1Warp(state: Tvl1State, options: WarpOptions, loop: LoopBound): Kernel {
+export function tvl1Warp(
+  state: Tvl1State,
+  options: WarpOptions,
+  { loop, dataIn }: { readonly loop: LoopBound; readonly dataIn: DataIn },
+): Kernel {
   const { extent, pairs } = state;
   const plane = planeOf(extent) * 4;
   return kernel({
@@ -59,7 +73,7 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions, loop: LoopBound
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      dataIn === 'texels' ? writtenTexels('data') : storage('data', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
@@ -112,14 +126,18 @@ ${entryPoint(WORKGROUP, 'thread')} {
     let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
     gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
   }
-  let known = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
-  data[known] = gradient.x;
-  data[known + 4u] = gradient.y;
-  data[known + 8u] = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
-  data[known + 12u] = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+  let rho = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  let square = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+  ${STORE_DATA[dataIn]}
 }`,
   });
 }
+
+const STORE_DATA: Record<DataIn, string> = {
+  buffer: /* wgsl */ `let to_data = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
+  data[to_data] = gradient.x; data[to_data + 4u] = gradient.y; data[to_data + 8u] = rho; data[to_data + 12u] = square;`,
+  texels: 'data_put(pair * (p.pitch / 2u) + i, vec4f(gradient, rho, square));',
+};
 
 const taps = (count: 3 | 5, load: (offset: number) => string): string =>
   repeat(count, (i) => load(i - (count - 1) / 2), ', ');

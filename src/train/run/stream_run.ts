@@ -56,6 +56,8 @@ export interface RunContext {
   readonly observer: RunObserver;
   readonly tuning?: TuningTable | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the clips of the stream are ready, before it trains. */
+  onPrepared?(): void;
   /** The device. Asked again where it is lost: on another one, training goes on from its last checkpoint. */
   gpu(): Promise<Gpu>;
 }
@@ -83,6 +85,7 @@ export async function trainStream(
     onSkip: observer.onSkip,
     signal,
   });
+  context.onPrepared?.();
   const { augmentation, balanced, batch, seed } = config;
   const mirror = mirroredClasses(set.classes);
   const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
