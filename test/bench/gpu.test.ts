@@ -132,6 +132,16 @@ describe('a stage', () => {
     expect(end.how).toBe('cut short');
   });
 
+  it('blames nothing for what was under way when all time was over', async () => {
+    const { outcomes, end } = await run(
+      (context) =>
+        context.attempt(attempt('slow', () => new Promise<undefined>(() => undefined))).then(() => undefined),
+      { budget: 30 },
+    );
+    expect(outcomes).toEqual([]);
+    expect(end.how).toBe('cut short');
+  });
+
   it('does nothing again that an earlier process did', async () => {
     const known: Outcome[] = [{ stage: 'flow', id: 'a', title: 'a', seconds: 1, problem: 'the process ended' }];
     const { outcomes } = await run(
