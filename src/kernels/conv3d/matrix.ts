@@ -43,7 +43,7 @@ import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import type { MatrixDialect, MatrixShape } from '../shared/subgroup_matrix.ts';
 import { constant, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
-import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { BranchedParams, branchedValues, convolutionBranches, outputTiles } from './branches.ts';
 import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { bandedTile, divides, stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 
@@ -144,9 +144,9 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
   const { threads, xRow, wRow, xTile, tiles, stripRow, strip, tm, tn } = layout;
   const staged = { bm, bn, bk, threads };
   const { xLoads, xStride, wLoads, wStride } = stagingOf(staged);
-  const branch = branchCode(problem);
-  const staging = stagingCode(staged, branch);
   const tileOf = element(half);
+  const branch = convolutionBranches(problem, tileOf);
+  const staging = stagingCode(staged, branch);
   const target = half ? 'results' : 'tiles';
   const matrices = device.dialect({ M, N, K, component: tileOf.scalar, source: 'tiles', target });
   const [bk4, bn4] = [bk / 4, bn / 4];
@@ -171,8 +171,8 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: Conv3dMatrixTile, dev
     enable: matrices.enable,
     body: /* wgsl */ `
 ${branch.functions}
-${storeFunction(problem, branch.storeEnd)}
-${stagingFunctions(tileOf, problem)}
+${storeFunction(problem, branch.endWithin)}
+${stagingFunctions(tileOf, problem.x, branch)}
 
 var<workgroup> drawn: array<atomic<u32>, ${COUNTER}>;
 var<workgroup> tiles: array<${tileOf.scalar}, ${half ? tiles : Math.max(tiles, strip)}>;
@@ -204,7 +204,7 @@ ${entryPoint(threads, 'thread')} {${bandedTile(tile, branch)}
   let w_from = ${xTile}u + column * ${tn * N}u;
   let strip_from = row * ${M * stripRow}u + column * ${tn * N}u;
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.pick('p.cin4', 'p.b_cin4')};
   let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
 ${staging.start}
   let x_slot = thread / ${bk4}u * ${xRow}u + thread % ${bk4}u * 4u;

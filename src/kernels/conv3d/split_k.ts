@@ -18,7 +18,7 @@ import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
+import { BranchedParams, branchedValues, channelTiles, convolutionBranches } from './branches.ts';
 import { type Conv3dProblem, conv3dValues, inputBindings, outputBindings, storeFunction } from './problem.ts';
 import { stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 import { type Conv3dTiledTile, tileLabel } from './tiled.ts';
@@ -39,7 +39,7 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
   const threads = rows * columns;
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const { xLoads, xStride, wLoads } = stagingOf({ bm, bn, bk, threads });
-  const branch = branchCode(problem);
+  const branch = convolutionBranches(problem, tileOf);
   const staging = stagingCode({ bm, bn, bk, threads }, branch, 'begin');
   const values = { ...branchedValues(problem), parts };
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
@@ -50,18 +50,18 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
-    storage: [...inputBindings(problem), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    storage: [...inputBindings(problem, constant('weights', `array<${tileOf.vec4}>`)), storage('sums')],
     workgroups: [divideUp(values.pixels, bm), channelTiles(problem, bn), parts],
     body: /* wgsl */ `
 ${branch.functions}
-${stagingFunctions(tileOf, problem)}
+${stagingFunctions(tileOf, problem.x, branch)}
 
 // One vec4 longer than bk, so that rows start in different banks.
 var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
 
 fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
-  if (pixel < p.pixels && oc4 < ${branch.storeEnd}) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
+  if (pixel < p.pixels && oc4 < ${branch.endWithin}) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
 }
 
 @compute @workgroup_size(${threads})
@@ -69,7 +69,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let first_pixel = workgroup.x * ${bm}u;
   ${branch.begin('workgroup.y', bn)}
   // This part's steps of K; the last parts may have none.
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.pick('p.cin4', 'p.b_cin4')};
   let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
   let per_part = (all_steps + p.parts - 1u) / p.parts;
   let begin = min(workgroup.z * per_part, all_steps);

@@ -22,7 +22,18 @@ import { MATRIX_DIALECTS } from '../../kernels/shared/subgroup_matrix.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
-import { type Convolution, type Member, memberWeights, memberWork, problemOf, spareOutputs, takes } from './family.ts';
+import {
+  boundInputs,
+  boundOutputs,
+  type Convolution,
+  type Member,
+  memberWeights,
+  memberWork,
+  problemOf,
+  spareOutputs,
+  takes,
+  weightsOf,
+} from './family.ts';
 
 const subgroupMember = (
   pixelsPerLane: number,
@@ -65,6 +76,7 @@ const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member>
   name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}`,
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
+  branches: true,
   applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
   tile: () => ({ ...tile, threads: tiledThreads(tile), arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
   kernel: (problem) => conv3dTiled(problem, tile),
@@ -75,6 +87,7 @@ const matrixMember = (share: number, tile: Conv3dMatrixTile): Member => ({
   name: `${tile.half ? 'half ' : ''}matrix ${matrixTileLabel(tile)}`,
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
+  branches: true,
   applies: (groups, profile) => groups === 1 && !profile.software && conv3dMatrixFits(profile, tile),
   tile: ({ subgroupMaxSize }) => ({
     ...tile,
@@ -143,17 +156,19 @@ export const MEMBERS: readonly Member[] = [
 
 /** Those that compute any convolution of so many groups on this device and take activations and weights as they are. */
 export function membersFor(
-  { groups, profile }: Convolution,
+  { groups, profile, second }: Convolution,
   activations: Parameters<typeof takes>[1],
 ): readonly Member[] {
-  return MEMBERS.filter((member) => member.applies(groups, profile) && takes(member, activations));
+  return MEMBERS.filter(
+    (member) => member.applies(groups, profile) && takes(member, activations) && (!second || member.branches),
+  );
 }
 
 export function memberCandidates(conv: Convolution): Candidate[] {
   const { geometry, x, outputs, profile } = conv;
   const parts = splitWindows(geometry, x, outputs, profile);
   return membersFor(conv, [x, ...outputs]).flatMap((member): Candidate[] => {
-    const weights = memberWeights(member, conv, conv.packedWeights);
+    const weights = weightsOf(conv, (branch) => memberWeights(member, branch, branch.packedWeights));
     if (!weights) return [];
     const spareMemory = spareOutputs(member, outputs);
     const problems = parts.map((part) => problemOf(conv, part));
@@ -170,7 +185,13 @@ export function memberCandidates(conv: Convolution): Candidate[] {
           ...weights.prepare(),
           ...parts.map((part, i) => ({
             kernel: member.kernel(problems[i]!, profile),
-            args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs, ...spareMemory.args],
+            args: [
+              ...boundInputs(conv, part),
+              ...weights.arguments,
+              conv.biasArgument,
+              ...boundOutputs(conv, part),
+              ...spareMemory.args,
+            ],
           })),
         ],
       },

@@ -1,6 +1,7 @@
 /** @file Candidates that cut K into parts, for layers with too few output tiles to fill a GPU (conv3d/split_k.ts). */
 
 import { sizeOf } from '../../core/tensor.ts';
+import { channelTiles } from '../../kernels/conv3d/branches.ts';
 import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../../kernels/conv3d/split_k.ts';
 import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads } from '../../kernels/conv3d/tiled.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
@@ -9,8 +10,15 @@ import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { anotherShader } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
-import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
-import type { PackedWeights } from './weights.ts';
+import {
+  boundInputs,
+  boundOutputs,
+  type Convolution,
+  type MemberTile,
+  memberWork,
+  problemOf,
+  weightsOf,
+} from './family.ts';
 
 interface SplitTile extends Conv3dTiledTile {
   /** Of the rate of tiles. */
@@ -33,32 +41,44 @@ const FEWEST_STEPS = 8;
  * @param filled Workgroups that it takes.
  */
 function splitKParts(
-  { bm, bn, bk }: Pick<Conv3dTiledTile, 'bm' | 'bn' | 'bk'>,
-  { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
+  { bk }: Pick<Conv3dTiledTile, 'bk'>,
+  { tiles, k }: { readonly tiles: number; readonly k: number },
   filled: number,
 ): number {
-  const tiles = Math.ceil(pixels / bm) * Math.ceil(cout / bn);
   return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / bk / FEWEST_STEPS), MOST_PARTS));
 }
 
 export function splitKCandidates(conv: Convolution): Candidate[] {
   if (conv.groups !== 1) return [];
   return [
-    ...TILES.flatMap((tile) => candidatesOf(conv, tile, conv.packedWeights)),
-    ...HALF_TILES.flatMap((tile) => candidatesOf(conv, tile, conv.halfWeights)),
+    ...TILES.flatMap((tile) =>
+      candidatesOf(
+        conv,
+        tile,
+        weightsOf(conv, ({ packedWeights }) => packedWeights),
+      ),
+    ),
+    ...HALF_TILES.flatMap((tile) =>
+      candidatesOf(
+        conv,
+        tile,
+        weightsOf(conv, ({ halfWeights }) => halfWeights),
+      ),
+    ),
   ];
 }
 
 /** One or none. */
-function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights | undefined): Candidate[] {
-  const { geometry, x, outputs, profile, cin, cout } = conv;
+function candidatesOf(conv: Convolution, tile: SplitTile, weights: ReturnType<typeof weightsOf>): Candidate[] {
+  const { geometry, x, outputs, profile, cin, second } = conv;
   if (!weights || !conv3dTiledFits(profile, tile)) return [];
   const [half, threads] = [tile.half ?? false, tiledThreads(tile)];
-  const size = { pixels: pixelsOf(outputs[0]!.view), cout, k: sizeOf(geometry.kernel) * 4 * vec4s(cin) };
-  const parts = splitKParts(tile, size, workgroupsToFill(deviceRates(profile), threads));
-  if (parts < 2) return [];
   const pieces = splitWindows(geometry, x, outputs, profile);
   const problems = pieces.map((part) => problemOf(conv, part));
+  const tiles = Math.ceil(pixelsOf(outputs[0]!.view) / tile.bm) * channelTiles(problems[0]!, tile.bn);
+  const k = sizeOf(geometry.kernel) * 4 * vec4s(Math.max(cin, second?.cin ?? 0));
+  const parts = splitKParts(tile, { tiles, k }, workgroupsToFill(deviceRates(profile), threads));
+  if (parts < 2) return [];
   const bytes = Math.max(...problems.map((problem) => splitKBytes(problem, parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;
@@ -85,8 +105,11 @@ function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights
         ...pieces.flatMap((part, i) => {
           const problem = problems[i]!;
           return [
-            { kernel: conv3dSplitK(problem, parts, tile), args: [part.input, weights.argument, sums] },
-            { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
+            {
+              kernel: conv3dSplitK(problem, parts, tile),
+              args: [...boundInputs(conv, part), ...weights.arguments, sums],
+            },
+            { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...boundOutputs(conv, part)] },
           ];
         }),
       ],
