@@ -5,6 +5,7 @@
 
 import { sizeOf } from '../src/core/tensor.ts';
 import { isOp, type Node } from '../src/graph/graph.ts';
+import type { Activations } from '../src/graph/passes/half_activations.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import type { Triple } from '../src/kernels/conv3d/problem.ts';
@@ -20,8 +21,9 @@ export type Subject = Pick<Node, 'operator' | 'attributes'>;
 export interface Case {
   /** Such as `3×3×3 64→192 at 8×56×56`, or `max 3×3×3 480 at 8×28×28`. */
   readonly name: string;
-  /** How often the model has it. */
+  /** How often the model has it, and the names of those nodes. */
   readonly count: number;
+  readonly nodes: readonly string[];
   readonly node: Subject;
   readonly inputs: readonly TensorType[];
   readonly outputs: readonly TensorType[];
@@ -62,34 +64,59 @@ export function parameterInputs({ node, inputs }: Pick<Case, 'node' | 'inputs'>)
   return new Set(none ? [] : inputs.slice(1).map((_, i) => i + 1));
 }
 
-function caseOf(node: Subject, inputs: readonly TensorType[], outputs: readonly TensorType[], count: number): Case {
+function caseOf(
+  node: Subject,
+  inputs: readonly TensorType[],
+  outputs: readonly TensorType[],
+  nodes: readonly string[],
+): Case {
   const cost = node.operator.cost(node.attributes, inputs, outputs);
-  return { name: nameOf(node, inputs), count, node, inputs, outputs, cost };
+  const half = [...inputs, ...outputs].some(({ dtype }) => dtype === 'f16');
+  const name = `${nameOf(node, inputs)}${half ? ', f16' : ''}`;
+  return { name, count: nodes.length, nodes, node, inputs, outputs, cost };
 }
 
-/** Every distinct convolution and pool of I3D as it is compiled, in the order of the model. */
-export function i3dCases(size: ModelSize): Case[] {
-  const graph = inferencePasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits] });
+/** Distinct ones, in order. */
+class Cases {
+  private readonly found = new Map<string, Case>();
+
+  add(node: Subject, inputs: readonly TensorType[], outputs: readonly TensorType[], name: string): void {
+    const key = JSON.stringify([node.operator.type, node.attributes, inputs, outputs]);
+    this.found.set(key, caseOf(node, inputs, outputs, [...(this.found.get(key)?.nodes ?? []), name]));
+  }
+
+  list(): Case[] {
+    return [...this.found.values()];
+  }
+}
+
+/**
+ * Every distinct convolution and pool of I3D as it is compiled, in the order of the model.
+ * @param activations What they hand each other; f32 where left out.
+ */
+export function i3dCases(size: ModelSize, activations: Activations = 'f32'): Case[] {
+  const graph = inferencePasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits], activations });
   const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
-  const found = new Map<string, Case>();
+  const cases = new Cases();
   for (const node of graph.nodes) {
     if (!isOp(node, operators.conv3d) && !isOp(node, operators.pool3d)) continue;
-    const [inputs, outputs] = [types(node.inputs), types(node.outputs)];
-    const key = JSON.stringify([node.operator.type, node.attributes, inputs]);
-    found.set(key, caseOf(node, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
+    cases.add(node, types(node.inputs), types(node.outputs), node.name);
   }
-  return [...found.values()];
+  return cases.list();
 }
 
 /** The gradients of every distinct convolution of I3D, by its weights and, but for the first layer's, by its input. */
 export function gradientCases(size: ModelSize): Case[] {
   const { values, nodes } = modelGraph(size);
-  const found = new Map<string, Case>();
-  const add = <A extends object>(operator: Operator<A>, attributes: A, inputs: readonly TensorType[]): void => {
+  const cases = new Cases();
+  const add = <A extends object>(
+    operator: Operator<A>,
+    attributes: A,
+    inputs: readonly TensorType[],
+    name: string,
+  ): void => {
     const node: Subject = { operator, attributes };
-    const key = JSON.stringify([operator.type, attributes, inputs]);
-    const outputs = node.operator.infer(node.attributes, inputs);
-    found.set(key, caseOf(node, inputs, outputs, 1 + (found.get(key)?.count ?? 0)));
+    cases.add(node, inputs, node.operator.infer(node.attributes, inputs), name);
   };
   for (const node of nodes) {
     if (!isOp(node, operators.conv3d)) continue;
@@ -98,11 +125,11 @@ export function gradientCases(size: ModelSize): Case[] {
     const kernel = weights!.type.shape.slice(0, 3) as unknown as Triple;
     const around = x!.type.shape.slice(1, 4) as unknown as Triple;
     const window = { stride, padding, groups };
-    add(operators.conv3dWeightGradient, { ...window, kernel }, [x!.type, y!.type]);
+    add(operators.conv3dWeightGradient, { ...window, kernel }, [x!.type, y!.type], node.name);
     if (x!.source.kind === 'input') continue;
-    add(operators.conv3dInputGradient, { ...window, size: around }, [y!.type, weights!.type]);
+    add(operators.conv3dInputGradient, { ...window, size: around }, [y!.type, weights!.type], node.name);
   }
-  return [...found.values()];
+  return cases.list();
 }
 
 /** A convolution with bias and ReLU, SAME padding, as I3D has them. */
@@ -110,7 +137,7 @@ export function conv3dCase(size: Triple, cin: number, cout: number, kernel: Trip
   const attributes = { stride, padding: 'same', groups: 1, activation: 'relu', channels: [cout] } as const;
   const node = { operator: operators.conv3d, attributes };
   const inputs = [f32([1, ...size, cin]), f32([...kernel, cin, cout]), f32([cout])];
-  return caseOf(node, inputs, operators.conv3d.infer(attributes, inputs), 1);
+  return caseOf(node, inputs, operators.conv3d.infer(attributes, inputs), ['conv']);
 }
 
 /** Values of the output. */

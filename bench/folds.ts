@@ -15,7 +15,8 @@ import { readClipSet } from '../src/train/data/clip_set.ts';
 import type { Evaluation } from '../src/train/evaluate/evaluation.ts';
 import { readConfig } from '../src/train/run/config.ts';
 import { runTraining } from '../src/train/run/run.ts';
-import { type Origin, originOf, percent, print, progress, table, writeJson } from './report.ts';
+import { type Origin, originOf, percent, table } from './format.ts';
+import { print, progress, writeJson } from './report.ts';
 
 export interface FoldsOptions {
   readonly data: string;

@@ -3,9 +3,10 @@
  * RADV's own means, on one that is not.
  */
 
+import { digits, percent, table } from './format.ts';
 import { type CompiledKernel, compileKernels } from './isa/compile.ts';
 import { estimateDispatch, fmaPeak, GPUS, issueCycles, type Limit } from './isa/estimate.ts';
-import { digits, percent, print, table, writeJson } from './report.ts';
+import { print, writeJson } from './report.ts';
 
 export interface IsaOptions {
   /** Mesa's names of AMD GPUs, such as `navi31`; the one at hand where empty. */

@@ -18,10 +18,11 @@ import { conv3d } from '../src/ops/conv3d/conv3d.ts';
 import type { Argument, Candidate } from '../src/ops/operator.ts';
 import { splitWindows } from '../src/ops/sliding_window.ts';
 import { type Case, conv3dCase } from './cases.ts';
+import { digits, originOf, percent, table } from './format.ts';
 import { parseLabFile } from './lab_file.ts';
 import { type LabVariant, product, sweep } from './lab_sweep.ts';
 import { measurePeaks, type Peaks } from './peaks.ts';
-import { digits, originOf, percent, print, progress, table, writeJson } from './report.ts';
+import { print, progress, writeJson } from './report.ts';
 import { type Trial, Workbench } from './workbench.ts';
 
 export interface LabOptions {

@@ -10,13 +10,14 @@ import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 import { openGpu } from '../src/node.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
+import { digits, percent, table } from './format.ts';
 import { CHILD, compileHere } from './isa/compile.ts';
 import { benchIsa } from './isa.ts';
 import { benchKernels } from './kernels.ts';
 import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
 import { benchPeers, PEER_TASKS, type PeersOptions } from './peers.ts';
-import { digits, percent, print, table, wholeNumber } from './report.ts';
+import { print, wholeNumber } from './report.ts';
 import { benchTables, type TablesOptions } from './tables.ts';
 import { benchTrain, type TrainOptions } from './train.ts';
 

@@ -20,6 +20,8 @@ export interface TimingOptions {
   readonly budgetMs?: number;
   /** A first run longer than this is the only one: it is no candidate for anything. Milliseconds. */
   readonly hopelessMs?: number;
+  /** By time stamps around each dispatch, where the device has them: what lies between dispatches does not count. */
+  readonly byStamps?: boolean;
 }
 
 export function median(values: readonly number[]): number {
@@ -50,13 +52,27 @@ async function batch(gpu: Gpu, program: Program, count: number): Promise<number>
 export async function timeProgram(gpu: Gpu, program: Program, options: TimingOptions): Promise<Timing> {
   const { repeats, batchMs = 20, budgetMs = Infinity, hopelessMs = Infinity } = options;
   const started = performance.now();
+  const isLate = (): boolean => performance.now() - started > budgetMs;
+  if (options.byStamps && gpu.profile.timestamps) return timeByStamps(program, { repeats, hopelessMs, isLate });
   const first = await batch(gpu, program, 1);
   if (first > hopelessMs) return timingOf([first]);
   const count = Math.max(1, Math.min(1000, Math.round(batchMs / first)));
   // The first run counts where one run is a batch: it was warm already.
   const times = count === 1 ? [first] : [];
-  while (times.length < repeats && (times.length === 0 || performance.now() - started < budgetMs)) {
+  while (times.length < repeats && (times.length === 0 || !isLate())) {
     times.push((await batch(gpu, program, count)) / count);
   }
   return timingOf(times, count);
+}
+
+async function timeByStamps(
+  program: Program,
+  { repeats, hopelessMs, isLate }: { readonly repeats: number; readonly hopelessMs: number; isLate(): boolean },
+): Promise<Timing> {
+  const times: number[] = [];
+  while (times.length < repeats && (times.length === 0 || !isLate())) {
+    times.push((await program.profile()).reduce((a, b) => a + b, 0));
+    if (times[0]! > hopelessMs) break;
+  }
+  return timingOf(times);
 }

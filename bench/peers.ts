@@ -16,13 +16,14 @@ import { writeFileAtomic } from '../src/io/atomic.ts';
 import { encodeNpy } from '../src/io/npy.ts';
 import { barChart } from './chart.ts';
 import { type Contender, hold, PEERS_FOLDER, type Score, typescript } from './contender.ts';
+import { digits, type Origin, originOf, table } from './format.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { movingFrames } from './moving_frames.ts';
 import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
 import { activationFirst, exportNetwork, type Network } from './peers/network.ts';
 import { encodeOnnx } from './peers/onnx.ts';
 import { hasCuda, pythonContender } from './python.ts';
-import { digits, type Origin, originOf, print, progress, table, writeJson } from './report.ts';
+import { print, progress, writeJson } from './report.ts';
 
 export const PEER_TASKS = ['model', 'conv', 'flow'] as const;
 export type PeerTask = (typeof PEER_TASKS)[number];

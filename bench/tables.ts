@@ -1,7 +1,6 @@
 /** @file Tables of kernel choices to ship: I3D tuned several times over, of which what was clearly faster every time is kept. */
 
 import type { Accuracy } from '../src/core/kernel.ts';
-import type { ShippedTable } from '../src/core/tuning.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { allowedCandidates, devicePasses, nodesToRun, tableKey, tuningKey } from '../src/graph/choose.ts';
 import type { Graph } from '../src/graph/graph.ts';
@@ -11,9 +10,11 @@ import { tune } from '../src/graph/tuner.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import type { Stream } from '../src/models/definition.ts';
+import { digits, percent, table } from './format.ts';
 import { madeUpParameters, modelGraph } from './i3d.ts';
 import { median } from './measure.ts';
-import { digits, originOf, percent, print, progress, table } from './report.ts';
+import { print, progress } from './report.ts';
+import { type ClearChoice, clearest, moduleText, type Times, WORTH } from './runs/choices.ts';
 
 export interface TablesOptions {
   readonly streams: readonly Stream[];
@@ -27,32 +28,15 @@ export interface TablesOptions {
   readonly out?: string;
 }
 
-/** What is not so many times as fast as the best guess, in every round, is noise or will change with the next driver. */
-const CLEARLY = 1.15;
-
-/** The share of all problems' time that a choice has to save. */
-const WORTH = 0.005;
-
 /** What took so many times as long as the fastest is not tried again. */
 const HOPELESS = 1.5;
 
 const OUTPUTS = [I3D_OUTPUTS.logits];
 
-interface Choice {
-  readonly accuracy: Accuracy;
-  readonly problem: string;
-  readonly candidate: string;
-  /** Times as fast as the best guess, the least of all rounds. */
-  readonly gain: number;
-  /** Milliseconds, the best guess's and the choice's. */
-  readonly guessMs: number;
-  readonly ms: number;
-}
-
 export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<void> {
-  const choices: Choice[] = [];
+  const choices: ClearChoice[] = [];
   for (const accuracy of options.accuracies) {
-    const found = new Map<string, Choice>();
+    const found = new Map<string, ClearChoice>();
     for (const stream of options.streams) {
       for (const frames of options.frames) {
         const graph = modelGraph({ stream, frames, size: options.size });
@@ -85,7 +69,12 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
 }
 
 /** Problems of a graph for which some candidate was clearly faster than the best guess in every round. */
-async function clearChoices(gpu: Gpu, graph: Graph, accuracy: Accuracy, options: TablesOptions): Promise<Choice[]> {
+async function clearChoices(
+  gpu: Gpu,
+  graph: Graph,
+  accuracy: Accuracy,
+  options: TablesOptions,
+): Promise<ClearChoice[]> {
   const parameters = madeUpParameters(graph);
   const measured = new Map<string, Map<string, number[]>>();
   for (let round = 0; round < options.rounds; round++) {
@@ -105,57 +94,16 @@ async function clearChoices(gpu: Gpu, graph: Graph, accuracy: Accuracy, options:
   const prepared = inferencePasses(graph, { outputs: OUTPUTS, ...devicePasses(gpu.profile, { accuracy }) });
   // Another shader has to be compiled, which a small layer does not win back.
   const whole = [...measured.values()].reduce((sum, times) => sum + median([...times.values()][0]!), 0);
-  return [...nodesToRun(prepared, assignStorage(prepared), gpu.profile)].flatMap((entry): Choice[] => {
+  return [...nodesToRun(prepared, assignStorage(prepared), gpu.profile)].flatMap((entry): ClearChoice[] => {
     const times = measured.get(tuningKey(entry, allowedCandidates(entry, accuracy), gpu.profile));
     const best = times && clearest(times);
     return best && best.guessMs - best.ms > WORTH * whole ? [{ accuracy, problem: tableKey(entry), ...best }] : [];
   });
 }
 
-/** Milliseconds by candidate, the best guess first; one for each round in which it was tried. */
-type Times = ReadonlyMap<string, readonly number[]>;
-
 /** In the first round. */
 function isHopeless(times: Times | undefined, candidate: string): boolean {
   if (!times) return false;
   const best = Math.min(...[...times.values()].map((rounds) => rounds[0]!));
   return (times.get(candidate)?.[0] ?? 0) > HOPELESS * best;
-}
-
-/** The candidate with the largest gain in its worst round, where that is clear. */
-function clearest(times: Times): Pick<Choice, 'candidate' | 'gain' | 'guessMs' | 'ms'> | undefined {
-  const [guess] = times.values();
-  const rivals = [...times].slice(1).filter(([, rounds]) => rounds.length === guess!.length);
-  const gains = rivals.map(([candidate, rounds]) => ({
-    candidate,
-    gain: Math.min(...rounds.map((ms, i) => guess![i]! / ms)),
-    guessMs: median(guess!),
-    ms: median(rounds),
-  }));
-  const best = gains.reduce((a, b) => (b.gain > a.gain ? b : a), { candidate: '', gain: 0, guessMs: 0, ms: 0 });
-  return best.gain >= CLEARLY ? best : undefined;
-}
-
-/** Formatted as `npm run fix` leaves it, near enough. */
-function moduleText(gpu: Gpu, choices: readonly Choice[]): string {
-  const { vendor, architecture, subgroupMaxSize } = gpu.profile;
-  const { adapter, date } = originOf(gpu);
-  const of = (accuracy: Accuracy) => {
-    const lines = choices.filter((choice) => choice.accuracy === accuracy);
-    return Object.fromEntries(lines.map(({ problem, candidate }) => [problem, candidate]));
-  };
-  const content: ShippedTable = {
-    adapter: { vendor, architecture, subgroupMaxSize },
-    measured: `${adapter}, ${date.slice(0, 10)}`,
-    choices: Object.fromEntries(
-      [...new Set(choices.map(({ accuracy }) => accuracy))].map((accuracy) => [accuracy, of(accuracy)]),
-    ),
-  };
-  const name = `${vendor} ${architecture}`.replace(/\W+/g, '_').toUpperCase();
-  return `/** @file Written by \`npm run -s bench -- tables\`; measure again instead of changing it. */
-
-import type { ShippedTable } from '../../core/tuning.ts';
-
-export const ${name}: ShippedTable = ${JSON.stringify(content, null, 2)};
-`;
 }

@@ -8,27 +8,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { floatTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { compile } from '../src/graph/compile.ts';
-import { DeviceParameters } from '../src/graph/parameters.ts';
-import type { PlanMemory, ProfiledRow } from '../src/graph/plan.ts';
+import type { ProfiledRow } from '../src/graph/plan.ts';
 import { LOGITS_LAYER } from '../src/i3d/graph.ts';
-import { I3D, I3D_OUTPUTS, I3D_TABLE } from '../src/i3d/i3d.ts';
+import { I3D, I3D_TABLE } from '../src/i3d/i3d.ts';
 import { INCEPTION_4_TABLE } from '../src/i3d/inception4.ts';
 import { scaleTable } from '../src/i3d/layers.ts';
 import { encodeNpy } from '../src/io/npy.ts';
 import { type Contender, hold, type Score, typescript } from './contender.ts';
-import { median } from './measure.ts';
+import { digits, megabytes, percent, table } from './format.ts';
 import { hasCuda, pythonContender } from './python.ts';
-import { digits, megabytes, type Origin, originOf, percent, print, progress, table, writeJson } from './report.ts';
-import {
-  createStep,
-  type TrainingShape,
-  trainingArguments,
-  trainingInputs,
-  trainingModel,
-  trainingParameters,
-  trainingSpec,
-} from './training.ts';
+import { print, progress, writeJson } from './report.ts';
+import { runTraining, type TimedTraining, trainingTitle } from './runs/train.ts';
+import { type TrainingShape, trainingArguments, trainingInputs, trainingParameters, trainingSpec } from './training.ts';
 
 export interface TrainOptions {
   readonly shapes: readonly TrainingShape[];
@@ -40,24 +31,14 @@ export interface TrainOptions {
   readonly json?: string;
 }
 
-export interface TrainRecord extends Origin, TrainingShape {
-  readonly recompute: boolean;
-  /** Medians, in milliseconds: forward passes of the same network with exact kernels and with the fast ones, and the step. */
-  readonly forwardMs: number;
-  readonly fastForwardMs: number;
-  readonly stepMs: number;
-  /** Of the step's time and the exact forward's. */
-  readonly ratio: number;
-  readonly gflops: number;
-  readonly dispatches: number;
-  readonly memory: PlanMemory & { readonly allocated: number };
+export interface TrainRecord extends TimedTraining {
   readonly peers: readonly Score[];
 }
 
 export async function benchTrain(gpu: Gpu, options: TrainOptions): Promise<TrainRecord[]> {
   const records: TrainRecord[] = [];
   for (const shape of options.shapes) {
-    const { record, rows } = await runShape(gpu, shape, options);
+    const { record, rows } = await runTraining(gpu, shape, { ...options, onProgress: progress });
     records.push({ ...record, peers: options.peers ? await contest(shape, options.repeats) : [] });
     progress('');
     print(`${gpu.profile.description}\n${trainTable(records.slice(-1))}`);
@@ -65,63 +46,6 @@ export async function benchTrain(gpu: Gpu, options: TrainOptions): Promise<Train
     await writeJson(options.json, records);
   }
   return records;
-}
-
-const title = ({ architecture, width, frames, size, batch }: TrainingShape): string =>
-  `${architecture}${width === 1 ? '' : ` × ${width}`}, ${batch} × ${frames}×${size}×${size}`;
-
-async function runShape(
-  gpu: Gpu,
-  shape: TrainingShape,
-  { repeats, recompute, profile }: TrainOptions,
-): Promise<{ record: Omit<TrainRecord, 'peers'>; rows: ProfiledRow[] | undefined }> {
-  const model = trainingModel(shape);
-  const constants = new DeviceParameters(gpu, trainingParameters(shape));
-  const outputs = [I3D_OUTPUTS.logits];
-  progress(`${title(shape)}: compiling …`);
-  const exact = await compile(model, constants, { outputs, accuracy: 'exact' });
-  const fast = await compile(model, constants, { outputs, accuracy: 'fast' });
-  const before = gpu.allocatedBytes;
-  const step = await createStep(gpu, shape, recompute);
-  const allocated = gpu.allocatedBytes - before;
-  const inputs = trainingInputs(shape);
-  const clip = { clip: inputs.clip! };
-  try {
-    const runs = [
-      () => exact.run(clip),
-      () => fast.run(clip),
-      (i: number) => step.run(inputs, { learningRate: 0.01, step: i }),
-    ];
-    const times: number[][] = runs.map(() => []);
-    // In turns, so that a slow minute of the machine falls on all of them. The first round warms up.
-    for (let round = 0; round <= repeats; round++) {
-      progress(`${title(shape)}: round ${round} of ${repeats} …`);
-      for (const [i, run] of runs.entries()) {
-        const start = performance.now();
-        await run(round);
-        if (round > 0) times[i]!.push(performance.now() - start);
-      }
-    }
-    const [forwardMs, fastForwardMs, stepMs] = times.map(median) as [number, number, number];
-    const record = {
-      ...originOf(gpu),
-      ...shape,
-      recompute,
-      forwardMs,
-      fastForwardMs,
-      stepMs,
-      ratio: stepMs / forwardMs,
-      gflops: step.flops / stepMs / 1e6,
-      dispatches: step.dispatchCount,
-      memory: { ...step.memory, allocated },
-    };
-    return { record, rows: profile ? await step.profile() : undefined };
-  } finally {
-    step.dispose();
-    exact.dispose();
-    fast.dispose();
-    constants.dispose();
-  }
 }
 
 async function contest(shape: TrainingShape, repeats: number): Promise<Score[]> {
@@ -187,7 +111,7 @@ const trainTable = (records: readonly TrainRecord[]): string =>
       'PyTorch ms',
     ],
     records.map((record) => [
-      title(record),
+      trainingTitle(record),
       digits(record.stepMs),
       digits(record.forwardMs),
       digits(record.ratio),

@@ -1,11 +1,14 @@
-/** @file Runs candidates of one case: buffers once, then for each candidate compile, check, time. */
+/** @file Runs candidates of one case: buffers once, then for each candidate compile, check, and time it where that is asked for. */
 
+import { floatToHalf, toFloat32 } from '../src/core/half.ts';
 import type { FloatTensor } from '../src/core/tensor.ts';
 import { floatTensor, sizeOf } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
+import { DeviceLostError } from '../src/gpu/errors.ts';
 import { Program } from '../src/gpu/program.ts';
 import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
+import type { ChoiceNode } from '../src/graph/choose.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
 import { viewShape } from '../src/kernels/shared/layout.ts';
 import { padChannels, unpad } from '../src/kernels/shared/stored.ts';
@@ -31,7 +34,7 @@ export interface Trial {
   readonly accuracy: Candidate['accuracy'];
   /** Largest difference over the largest magnitude. */
   readonly error: number;
-  /** Milliseconds; undefined where the result was wrong. */
+  /** Milliseconds; undefined where the result was wrong, or nobody asked. */
   readonly timing: Timing | undefined;
   readonly compileMs: number;
   /** Why there is no time. */
@@ -57,7 +60,11 @@ export class Workbench {
     // Weights by fan-in keep results near 1, as in a network.
     const fanIn = (shape: readonly number[]) => Math.sqrt(3 / sizeOf(shape.slice(0, -1)));
     const scale = (shape: readonly number[], i: number) => (i === 1 && parameters.has(i) ? fanIn(shape) : 1);
-    this.data = inputs.map(({ shape }, i) => cheapNoise(i, sizeOf(shape), scale(shape, i)));
+    this.data = inputs.map(({ dtype, shape }, i) => {
+      const values = cheapNoise(i, sizeOf(shape), scale(shape, i));
+      // Multiples of 2⁻¹⁰ are the same in f16.
+      return dtype === 'f16' ? values.map((value) => Math.round(value * 1024) / 1024) : values;
+    });
     this.oracle = oracle(subject, this.data);
     this.operands = {
       inputs: inputs.map((type, i) => operand(type, parameters.has(i) ? -1 : i)),
@@ -65,7 +72,7 @@ export class Workbench {
     };
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
     this.inputs = inputs.map((type, i) =>
-      parameters.has(i) ? undefined : gpu.upload(`x${i}`, padChannels(this.data[i]!, type.shape.at(-1)), usage),
+      parameters.has(i) ? undefined : gpu.upload(`x${i}`, stored(type, this.data[i]!), usage),
     );
     this.outputs = outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage));
   }
@@ -77,7 +84,17 @@ export class Workbench {
     return bestFirst(node.operator.candidates(node.attributes, this.operands, profile), profile);
   }
 
-  async run(candidate: Candidate, options: TimingOptions): Promise<Trial> {
+  /** The case as a graph's node, for those who choose. */
+  entry(): ChoiceNode {
+    const { name, node } = this.subject;
+    return { node: { ...node, name, inputs: [], outputs: [] }, operands: this.operands, candidates: this.candidates() };
+  }
+
+  /**
+   * @param options Without them it is only checked.
+   * @throws DeviceLostError; other errors are the trial's problem.
+   */
+  async run(candidate: Candidate, options?: TimingOptions): Promise<Trial> {
     const made: Resource[] = [];
     const constants = new DeviceConstants(this.gpu);
     const { name, accuracy } = candidate;
@@ -87,13 +104,15 @@ export class Workbench {
       const compileMs = performance.now() - start;
       try {
         const results = await this.results(program);
-        const { error, problem } = this.judge(results, TOLERANCE[accuracy]);
-        if (problem) return { candidate: name, accuracy, error, compileMs, timing: undefined, problem };
-        return { candidate: name, accuracy, error, compileMs, timing: await timeProgram(this.gpu, program, options) };
+        const { error, problem } = this.judge(results, this.tolerance(accuracy));
+        const trial = { candidate: name, accuracy, error, compileMs };
+        if (problem) return { ...trial, timing: undefined, problem };
+        return { ...trial, timing: options && (await timeProgram(this.gpu, program, options)) };
       } finally {
         program.dispose();
       }
     } catch (error) {
+      if (error instanceof DeviceLostError) throw error;
       const problem = error instanceof Error ? error.message : String(error);
       return { candidate: name, accuracy, error: Number.NaN, compileMs: Number.NaN, timing: undefined, problem };
     } finally {
@@ -151,7 +170,7 @@ export class Workbench {
     try {
       await gpu.checked(this.subject.name, () => {
         for (const buffer of this.outputs) {
-          gpu.device.queue.writeBuffer(buffer, 0, new Float32Array(buffer.size / 4).fill(Number.NaN));
+          gpu.device.queue.writeBuffer(buffer, 0, new Uint16Array(buffer.size / 2).fill(NAN_TWICE));
         }
         const encoder = gpu.device.createCommandEncoder();
         program.encode(encoder);
@@ -162,13 +181,23 @@ export class Workbench {
       });
       const read: Float32Array[] = [];
       for (const [i, buffer] of staging.entries()) {
-        const stored = new Float32Array(await gpu.read(buffer, storedBytes(this.subject.outputs[i]!)));
-        read.push(unpad(stored, this.operands.outputs[i]!.view));
+        const type = this.subject.outputs[i]!;
+        const bytes = await gpu.read(buffer, storedBytes(type));
+        const values =
+          type.dtype === 'f16'
+            ? toFloat32({ dtype: 'f16', shape: type.shape, data: new Uint16Array(bytes) }, type.dtype).data
+            : new Float32Array(bytes);
+        read.push(unpad(values, this.operands.outputs[i]!.view));
       }
       return read;
     } finally {
       for (const buffer of staging) gpu.destroyBuffer(buffer);
     }
+  }
+
+  /** Half of the last of 11 bits is more where the result is rounded to them. */
+  private tolerance(accuracy: Candidate['accuracy']): number {
+    return TOLERANCE[accuracy] + (this.subject.outputs.some(({ dtype }) => dtype === 'f16') ? 2 ** -11 : 0);
   }
 
   private judge(results: readonly Float32Array[], tolerance: number): { error: number; problem?: string } {
@@ -184,8 +213,20 @@ export class Workbench {
   }
 }
 
+/** NaN as f16 and, twice, as f32. */
+const NAN_TWICE = 0x7fff;
+
+function stored(
+  { dtype, shape }: TensorType,
+  data: Float32Array,
+): Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
+  const padded = padChannels(data, shape.at(-1));
+  return dtype === 'f16' ? Uint16Array.from(padded, floatToHalf) : padded;
+}
+
 function operand(type: TensorType, storage: number): Operand {
-  return operandAt(type, denseView(viewShape(type.shape)), storage, storedBytes(type));
+  const view = denseView(viewShape(type.shape));
+  return operandAt(type, type.dtype === 'f16' ? { ...view, half: true } : view, storage, storedBytes(type));
 }
 
 /** Largest difference over the largest magnitude. */

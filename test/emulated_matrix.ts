@@ -14,23 +14,24 @@ export const emulatesMatrices = ({ subgroups, subgroupMinSize, subgroupMaxSize }
 /** @param lanes Lanes of a subgroup */
 export const emulatedMatrices =
   (lanes: number): MatrixDialect =>
-  ({ M, N, K, source, target }) => {
+  ({ M, N, K, left, right, results }) => {
     const rowsOf = (rows: number): number => Math.ceil(rows / lanes);
     const declare = (name: string, rows: number, columns: number): string =>
       `alias ${name} = array<array<f32, ${columns}>, ${rowsOf(rows)}>;`;
     /** `body` for every element of this lane, `i`, `c`, at `at` in memory. */
-    const each = (rows: number, columns: number, body: string): string => /* wgsl */ `
+    const each = (rows: number, columns: number, at: string, body: string): string => /* wgsl */ `
   // How many lanes come before this one.
   let lane = subgroupExclusiveAdd(1u);
   for (var i = 0u; i < ${rowsOf(rows)}u; i++) {
     let row = i * ${lanes}u + lane;
     if (row < ${rows}u) {
-      for (var c = 0u; c < ${columns}u; c++) { let at = offset + row * stride + c; ${body} }
+      for (var c = 0u; c < ${columns}u; c++) { let at = ${at}; ${body} }
     }
   }`;
-    const load = (name: string, rows: number, columns: number): string => /* wgsl */ `
-fn load_${name}(offset: u32, stride: u32) -> ${name} {
-  var matrix: ${name};${each(rows, columns, `matrix[i][c] = f32(${source}[at]);`)}
+    const [byRows, byColumns] = ['offset + row * stride + c', 'offset + c * stride + row'];
+    const load = (name: string, rows: number, columns: number, source: string, at: string): string => /* wgsl */ `
+fn load_${name}(piece: u32, offset: u32, stride: u32) -> ${name} {
+  var matrix: ${name};${each(rows, columns, at, `matrix[i][c] = f32(${source}[piece][at]);`)}
   return matrix;
 }`;
     return {
@@ -39,11 +40,12 @@ fn load_${name}(offset: u32, stride: u32) -> ${name} {
 ${declare('Left', M, K)}
 ${declare('Right', K, N)}
 ${declare('Result', M, N)}
-${load('Left', M, K)}
-${load('Right', K, N)}
+${load('Left', M, K, left, byRows)}
+${load('Right', K, N, right, byColumns)}
 
-fn store_result(offset: u32, value: Result, stride: u32) {
-  var matrix = value;${each(M, N, `${target}[at] = matrix[i][c];`)}
+fn store_result(piece: u32, value: Result, stride: u32) {
+  let offset = 0u;
+  var matrix = value;${each(M, N, byRows, `${results}[piece][at] = matrix[i][c];`)}
 }
 
 fn multiply_add(left: Left, right: Right, result: Result) -> Result {
@@ -58,8 +60,8 @@ fn multiply_add(left: Left, right: Right, result: Result) -> Result {
   }
   return sum;
 }`,
-      load: (type, offset, stride) => `load_${type}(${offset}, ${stride}u)`,
-      store: (offset, result, stride) => `store_result(${offset}, ${result}, ${stride}u)`,
-      multiplyAdd: (left, right, sum) => `multiply_add(${left}, ${right}, ${sum})`,
+      load: (type, piece, offset, stride) => `load_${type}(${piece}, ${offset}u, ${stride}u)`,
+      store: (piece, result, stride) => `store_result(${piece}, ${result}, ${stride}u)`,
+      multiplyAdd: (a, b, sum) => `multiply_add(${a}, ${b}, ${sum})`,
     };
   };

@@ -32,6 +32,13 @@ export const NVIDIA = device(
   config('u8', 'u32', [16, 16, 32]),
 );
 
+/** Of RDNA 3. Subgroups of two sizes, of which shaders may ask for one. */
+export const AMD: Partial<DeviceProfile> = {
+  ...device(32, 64, config('f16', 'f16', [16, 16, 16]), config('f16', 'f32', [16, 16, 16])),
+  subgroupSizeControl: true,
+  maxWorkgroupStorage: 65_536,
+};
+
 /** Subgroups of several sizes. */
 export const INTEL = device(16, 32, config('f16', 'f16', [8, 16, 16]), config('f16', 'f32', [8, 16, 16]));
 

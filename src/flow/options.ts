@@ -23,6 +23,11 @@ export interface Tvl1Options {
   readonly outerIterations: number;
   /** Side of the median's window; 1 means none. */
   readonly medianFiltering: 1 | 3 | 5;
+  /**
+   * Side of the window of the median that ends each level of the pyramid, in which pixels count by distance, likeness and visibility (Sun, Roth,
+   * Black 2014); 1 means none, as in OpenCV.
+   */
+  readonly weightedMedian: 1 | 9 | 13;
   /** Start from the flow that is given to `run`. */
   readonly useInitialFlow: boolean;
   readonly interpolation: 'bicubic' | 'bilinear';
@@ -50,6 +55,7 @@ const opencv: Tvl1Options = {
   innerIterations: 30,
   outerIterations: 10,
   medianFiltering: 5,
+  weightedMedian: 1,
   useInitialFlow: false,
   interpolation: 'bicubic',
   presmoothing: 0,
@@ -122,6 +128,7 @@ export function resolveOptions(options: Partial<Tvl1Options> & { readonly preset
     throw new InputError(`The flow's ${name} must be ${wanted}, not ${describeValue(value)}.`);
   }
   checkOneOf('medianFiltering', resolved.medianFiltering, [1, 3, 5]);
+  checkOneOf('weightedMedian', resolved.weightedMedian, [1, 9, 13]);
   checkOneOf('gradientTaps', resolved.gradientTaps, [3, 5]);
   checkOneOf('useInitialFlow', resolved.useInitialFlow, [false, true]);
   checkOneOf('exactRounding', resolved.exactRounding, [false, true]);

@@ -1,8 +1,16 @@
 /** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
 
-import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import { type DeviceProfile, type Kernel, MAX_TEXELS } from '../core/kernel.ts';
 import { fixedNarrowSubgroup } from '../kernels/shared/subgroup.ts';
-import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1/layout.ts';
+import { loopBound } from '../kernels/shared/wgsl.ts';
+import {
+  type DataIn,
+  type Extent,
+  type Iterations,
+  iterationsPerStep,
+  planeOf,
+  type Tvl1State,
+} from '../kernels/tvl1/layout.ts';
 import { tvl1Median } from '../kernels/tvl1/median.ts';
 import { tvl1Output } from '../kernels/tvl1/output.ts';
 import { tvl1Resize } from '../kernels/tvl1/resize.ts';
@@ -11,6 +19,7 @@ import { tvl1Sweep } from '../kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../kernels/tvl1/upsample.ts';
 import { tvl1Warp } from '../kernels/tvl1/warp.ts';
+import { tvl1Visibility, tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
 import type { Tvl1Options } from './options.ts';
 
 /** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
@@ -38,6 +47,7 @@ interface FlowPlan {
   readonly steps: readonly PlannedStep[];
   /** Slots that the steps use, see tvl1/layout.ts. */
   readonly slots: number;
+  readonly dataIn: DataIn;
 }
 
 /** The kernels that suit an adapter. */
@@ -55,6 +65,7 @@ export function planFlow(
   const pitch = planeOf(extents[0]!);
   const half = pitch * 2 * pairs;
   const steps: PlannedStep[] = [];
+  const dataIn = kind === 'sweep' && profile.texels && pitch * 4 * pairs <= MAX_TEXELS ? 'texels' : 'buffer';
   let slot = 0;
   const state = (extent: Extent): Tvl1State => ({ extent, pairs, pitch, half, slot });
   const add = (kernel: Kernel, ...on: BufferName[]): void => {
@@ -77,7 +88,14 @@ export function planFlow(
       exact: options.exactRounding && profile.software,
     };
     if (kind === 'sweep') {
-      add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual_u', 'dual_v', 'data', 'slots');
+      add(
+        tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize, dataIn),
+        'u',
+        'dual_u',
+        'dual_v',
+        'data',
+        'slots',
+      );
       slot++;
       return;
     }
@@ -117,10 +135,23 @@ export function planFlow(
       slot++;
     }
     for (let warp = 0; warp < options.warps; warp++) {
-      add(tvl1Warp(state(extent), options), `level${level}`, 'u', 'data', 'slots');
+      add(
+        tvl1Warp(state(extent), options, { loop: loopBound(profile), dataIn }),
+        `level${level}`,
+        'u',
+        'data',
+        'slots',
+      );
       iterate(extent);
+    }
+    if (options.weightedMedian > 1) {
+      const size = options.weightedMedian as 9 | 13;
+      // The dual variable starts again with the next level: until then its memory is free.
+      add(tvl1Visibility(state(extent)), `level${level}`, 'u', 'dual_u', 'slots');
+      add(tvl1WeightedMedian(state(extent), size, loopBound(profile)), `level${level}`, 'u', 'dual_u', 'slots');
+      slot++;
     }
   }
   add(tvl1Output(state(extents[0]!)), 'u', 'slots', 'flow');
-  return { steps, slots: slot + 1 };
+  return { steps, slots: slot + 1, dataIn };
 }

@@ -51,8 +51,11 @@ export const GPU_OPTION_NAMES: readonly (keyof GpuOptions)[] = [
   'whileWaiting',
 ];
 
+/** Lets shaders say how many lanes their subgroups have. It brings `subgroups` along. */
+const SUBGROUP_SIZE_CONTROL = 'subgroup-size-control';
+
 /** Used where the adapter has them; every kernel that needs one has a substitute that does not. */
-const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX] as const;
+const FEATURES = ['timestamp-query', 'subgroups', SUBGROUP_SIZE_CONTROL, 'shader-f16', SUBGROUP_MATRIX] as const;
 
 /** WebGPU promises this alignment for every adapter; using it everywhere keeps memory plans the same on all of them. */
 const BINDING_ALIGNMENT = 256;
@@ -117,7 +120,10 @@ export class Gpu {
       ...(options.forceFallbackAdapter ? { forceFallbackAdapter: true } : {}),
     });
     if (!adapter) throw new AdapterError('No GPU adapter was found: install a Vulkan, Metal or D3D12 driver.');
-    const features = FEATURES.filter((f) => adapter.features.has(f) && !options.withoutFeatures?.includes(f));
+    const without = new Set(options.withoutFeatures);
+    // What brings another feature along goes with it.
+    if (without.has('subgroups')) without.add(SUBGROUP_SIZE_CONTROL);
+    const features = FEATURES.filter((f) => adapter.features.has(f) && !without.has(f));
     const requiredLimits: Record<string, number> = {};
     for (const name of LIMITS)
       requiredLimits[name] = Math.min(adapter.limits[name], options.limits?.[name] ?? Infinity);
@@ -126,7 +132,7 @@ export class Gpu {
       requiredFeatures: features as GPUFeatureName[],
       requiredLimits,
     });
-    const language = [...(gpu.wgslLanguageFeatures ?? [])].filter((f) => !options.withoutFeatures?.includes(f));
+    const language = [...(gpu.wgslLanguageFeatures ?? [])].filter((f) => !without.has(f));
     const subgroupMatrix = await describeSubgroupMatrices(adapter.info, device);
     return new Gpu(
       gpu,
@@ -341,6 +347,7 @@ function describe(
     subgroups,
     subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 0) : 0,
     subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 0) : 0,
+    subgroupSizeControl: subgroups && device.features.has(SUBGROUP_SIZE_CONTROL),
     shaderF16: device.features.has('shader-f16'),
     texels: language.includes(READ_STORAGE_TEXTURES),
     subgroupMatrix,

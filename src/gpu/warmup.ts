@@ -4,7 +4,7 @@
  * thread while the host still prepares weights.
  */
 
-import type { BindingKind, Kernel } from '../core/kernel.ts';
+import { type BindingKind, isTexels, type Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
 import { BufferUsage, TextureUsage } from './usage.ts';
 
@@ -24,14 +24,19 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
   const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
-  const texels = distinct.some(hasTexels) ? gpu.createTexels('warm-up', 1, TextureUsage.STORAGE_BINDING) : undefined;
+  // What a dispatch writes it may not read.
+  const texels = new Map(
+    [...new Set(distinct.flatMap(({ bindings }) => bindings.map(({ kind }) => kind)))]
+      .filter(isTexels)
+      .map((kind) => [kind, gpu.createTexels('warm-up', 1, TextureUsage.STORAGE_BINDING)]),
+  );
   try {
     await gpu.checked('Warm-up', () => {
       const encoder = gpu.device.createCommandEncoder({ label: 'warm-up' });
       const pass = encoder.beginComputePass();
       distinct.forEach((kernel, i) => {
         const standIn = (kind: BindingKind, binding: number) =>
-          kind === 'texels' ? texels!.view : { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
+          texels.get(kind)?.view ?? { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
         const entries = kernel.bindings.map(({ kind }, binding) => ({ binding, resource: standIn(kind, binding) }));
         pass.setPipeline(compiled[i]!.pipeline);
         pass.setBindGroup(0, gpu.device.createBindGroup({ layout: compiled[i]!.layout, entries }));
@@ -43,8 +48,6 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   } finally {
     // Destroying is allowed while the work is in flight.
     for (const buffer of [...buffers, ...uniforms]) gpu.destroyBuffer(buffer);
-    if (texels) gpu.destroyResource(texels);
+    for (const texture of texels.values()) gpu.destroyResource(texture);
   }
 }
-
-const hasTexels = ({ bindings }: Kernel): boolean => bindings.some(({ kind }) => kind === 'texels');

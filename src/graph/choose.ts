@@ -8,7 +8,14 @@ import { type Layout, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { completed } from '../ops/complete.ts';
 import { bestFirst } from '../ops/estimate.ts';
-import { type Candidate, type NodeOperands, type Operand, operand, type TensorType } from '../ops/operator.ts';
+import {
+  type Candidate,
+  type NodeOperands,
+  type Operand,
+  operand,
+  type Runs,
+  type TensorType,
+} from '../ops/operator.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
 import type { PassOptions } from './passes/index.ts';
@@ -20,6 +27,8 @@ export interface ChoiceOptions {
   readonly accuracy?: Accuracy;
   /** Takes the first candidate whose name starts with this, where a node has one: for research. */
   readonly kernel?: string;
+  /** How often the plan is going to run; `few` where left out: then kernels that take long to compile have to be worth it. */
+  readonly runs?: Runs;
   /** Choices measured on this device; nodes without one take those measured on others of its kind, else the best guess. */
   readonly tuning?: TuningTable;
   /**
@@ -42,7 +51,12 @@ export interface ChoiceNode {
  * Nodes that leave something to do on the device; those that only rename memory have no candidates and are left out. One at a
  * time: writing a node's kernels down takes a millisecond or more.
  */
-export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DeviceProfile): Generator<ChoiceNode> {
+export function* nodesToRun(
+  graph: Graph,
+  storage: StorageMap,
+  profile: DeviceProfile,
+  runs?: Runs,
+): Generator<ChoiceNode> {
   const parameters = parameterValues(graph);
   const operandOf = (value: ValueId): Operand => {
     const { type } = graph.values[value]!;
@@ -53,15 +67,15 @@ export function* nodesToRun(graph: Graph, storage: StorageMap, profile: DevicePr
   for (const node of graph.nodes) {
     if (node.outputs.every((value) => parameters.has(value))) continue;
     const operands = { inputs: node.inputs.map(operandOf), outputs: node.outputs.map(operandOf) };
-    const candidates = candidatesOf(node, operands, profile);
+    const candidates = candidatesOf(node, operands, profile, runs);
     if (candidates.length > 0) yield { node, operands, candidates };
   }
 }
 
-function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile): readonly Candidate[] {
+function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile, runs?: Runs): readonly Candidate[] {
   try {
     const candidates = node.operator.candidates(node.attributes, operands, profile);
-    return bestFirst(completed(candidates, node.operator, operands), profile);
+    return bestFirst(completed(candidates, node.operator, operands), profile, runs);
   } catch (error) {
     if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);
     throw error;

@@ -115,6 +115,7 @@ interface LoweredGraph {
 const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
   'accuracy',
   'kernel',
+  'runs',
   'tuning',
   'activations',
   'tables',
@@ -137,7 +138,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
   const prepared = inferencePasses(graph, { ...options, ...devicePasses(profile, options) });
   const storage = assignStorage(prepared);
   const entries: ChoiceNode[] = [];
-  for (const entry of nodesToRun(prepared, storage, profile)) {
+  for (const entry of nodesToRun(prepared, storage, profile, options.runs)) {
     entries.push(entry);
     await slices.pause();
   }
@@ -145,7 +146,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
   const lowered: LoweredNode[] = [];
   for (const entry of entries) {
     const choice = chooseCandidate(entry, profile, options);
-    const considered = consideredKernels(allowedCandidates(entry, options.accuracy), profile);
+    const considered = consideredKernels(allowedCandidates(entry, options.accuracy), profile, options.runs);
     lowered.push({ ...entry, ...choice, considered, dispatches: choice.candidate.lower() });
     await slices.pause();
   }

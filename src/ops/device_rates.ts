@@ -5,7 +5,8 @@
  *
  * The rows of processors are measured (docs/kernels.md, bench/NOTES.md; Mesa's llvmpipe on two cores). Those of GPUs are guesses
  * from what others report of such kernels: half of the peak for tiles in workgroup memory, matrix units four to six times as fast
- * where they are units of their own. The tuner should be trusted over them.
+ * where they are units of their own. Those of windows follow from the vector instructions of a load (docs/gpus.md): about 12 that are
+ * issued at half the rate of multiply-adds, and three times as many in loops. The tuner should be trusted over them.
  */
 
 import type { DeviceProfile } from '../core/kernel.ts';
@@ -54,6 +55,7 @@ const LLVMPIPE: DeviceRates = {
     plain: 2.5,
     transform: 6,
     window: 5,
+    strip: 5,
   },
   // Of the caches: rates were measured with all that kernels load.
   bandwidth: 400,
@@ -79,7 +81,8 @@ const RATES = {
       matrixHalf: 45_000,
       plain: 1200,
       transform: 3000,
-      window: 3000,
+      window: 500,
+      strip: 1500,
     },
     bandwidth: 500,
     dispatch: 4,
@@ -97,7 +100,8 @@ const RATES = {
       matrixHalf: 160_000,
       plain: 3500,
       transform: 8000,
-      window: 8000,
+      window: 1300,
+      strip: 4000,
     },
     bandwidth: 2500,
     dispatch: 3,
@@ -115,7 +119,8 @@ const RATES = {
       matrixHalf: 36_000,
       plain: 1200,
       transform: 3000,
-      window: 3000,
+      window: 700,
+      strip: 2300,
     },
     bandwidth: 600,
     dispatch: 5,
@@ -133,7 +138,8 @@ const RATES = {
       matrixHalf: 3600,
       plain: 350,
       transform: 1000,
-      window: 1000,
+      window: 300,
+      strip: 900,
     },
     bandwidth: 150,
     dispatch: 8,
@@ -151,7 +157,8 @@ const RATES = {
       matrixHalf: 8000,
       plain: 200,
       transform: 500,
-      window: 500,
+      window: 170,
+      strip: 500,
     },
     bandwidth: 80,
     dispatch: 10,
@@ -169,7 +176,8 @@ const RATES = {
       matrixHalf: 1000,
       plain: 100,
       transform: 200,
-      window: 200,
+      window: 70,
+      strip: 200,
     },
     bandwidth: 30,
     dispatch: 20,

@@ -6,7 +6,7 @@
 import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
 import type { Work } from '../kernels/shared/work.ts';
 import { type DeviceRates, deviceRates } from './device_rates.ts';
-import type { Candidate, Surcharge } from './operator.ts';
+import type { Candidate, Runs, Surcharge } from './operator.ts';
 
 /**
  * Microseconds that a dispatch takes once it has begun: its arithmetic at its rate or its bytes at the memory's, whichever is
@@ -34,20 +34,24 @@ function idleness({ workgroups, threads }: Work, { filled, filledBy }: DeviceRat
 export function estimate(
   { work, surcharges = [] }: Pick<Candidate, 'work' | 'surcharges'>,
   rates: DeviceRates,
+  runs: Runs = 'few',
 ): number {
   if (!work) return Number.POSITIVE_INFINITY;
   const time = work.reduce((sum, dispatch) => sum + workTime(dispatch, rates), 0);
-  const factor = surcharges.reduce((product, surcharge) => product * surcharge.factor, 1);
+  const factor = surcharges.reduce(
+    (product, { factor, once }) => (once && runs === 'many' ? product : product * factor),
+    1,
+  );
   // Equal up to rounding is equal: then the order in which they are listed decides.
   return Number((rates.dispatch * work.length + time * factor).toPrecision(6));
 }
 
 /** Best estimate first; of equal ones, the one that is listed first. */
-export function bestFirst(candidates: readonly Candidate[], profile: DeviceProfile): Candidate[] {
+export function bestFirst(candidates: readonly Candidate[], profile: DeviceProfile, runs: Runs = 'few'): Candidate[] {
   if (candidates.length < 2) return [...candidates];
   const rates = deviceRates(profile);
   return candidates
-    .map((candidate) => ({ candidate, time: estimate(candidate, rates) }))
+    .map((candidate) => ({ candidate, time: estimate(candidate, rates, runs) }))
     .sort((a, b) => (a.time === b.time ? 0 : a.time - b.time))
     .map(({ candidate }) => candidate);
 }
@@ -58,7 +62,7 @@ export const LAST_RESORT: Surcharge = { factor: 1000, because: 'only where nothi
 /** For a kernel that a network's other layers mostly have no use for: it has to be compiled for those that do. */
 export function anotherShader(profile: DeviceProfile, sharedBy: 'several' | 'one'): Surcharge[] {
   const factor = deviceRates(profile).shader[sharedBy];
-  return factor === 1 ? [] : [{ factor, because: 'has a shader that few layers share' }];
+  return factor === 1 ? [] : [{ factor, because: 'has a shader that few layers share', once: true }];
 }
 
 /** A way of computing a node that could have been taken. */
@@ -73,12 +77,16 @@ export interface ConsideredKernel {
 }
 
 /** Candidates in words, in the same order. */
-export function consideredKernels(candidates: readonly Candidate[], profile: DeviceProfile): ConsideredKernel[] {
+export function consideredKernels(
+  candidates: readonly Candidate[],
+  profile: DeviceProfile,
+  runs: Runs = 'few',
+): ConsideredKernel[] {
   const rates = deviceRates(profile);
   return candidates.map((candidate) => ({
     kernel: candidate.name,
     accuracy: candidate.accuracy,
-    ...(candidate.work && { estimate: estimate(candidate, rates) }),
-    against: (candidate.surcharges ?? []).map(({ because }) => because),
+    ...(candidate.work && { estimate: estimate(candidate, rates, runs) }),
+    against: (candidate.surcharges ?? []).filter(({ once }) => !once || runs === 'few').map(({ because }) => because),
   }));
 }

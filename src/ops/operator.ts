@@ -114,7 +114,12 @@ export interface Surcharge {
   readonly factor: number;
   /** In words that follow its name. */
   readonly because: string;
+  /** Paid once, in compilation or in memory, so that it counts little where a plan runs hundreds of times. */
+  readonly once?: boolean;
 }
+
+/** How often a plan is going to run: `many` forgives a candidate what it costs once. */
+export type Runs = 'few' | 'many';
 
 /** One way of computing a node. */
 export interface Candidate {

@@ -4,12 +4,19 @@ import type { Kernel } from '../core/kernel.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { type Pool3dProblem, pool3d as pool3dKernel, pool3dWork } from '../kernels/pool/pool3d.ts';
+import { type Pool3dStripTile, pool3dStrip, pool3dStripFits, pool3dStripWork } from '../kernels/pool/strip.ts';
 import { pool3dSweep, pool3dSweepFits, pool3dSweepWork } from '../kernels/pool/sweep.ts';
-import { loopBound } from '../kernels/shared/wgsl.ts';
 import type { Work } from '../kernels/shared/work.ts';
 import { type Candidate, defineOperator, expectVolume, f32, storedBytes } from './operator.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './sliding_window.ts';
+
+/** What a thread of a GPU takes. Neighbours share what they load; threads with one output each fill the device where there are few. */
+const STRIPS: readonly Pool3dStripTile[] = [
+  { columns: 2, span: 4 },
+  { columns: 2, span: 1 },
+  { columns: 1, span: 1 },
+];
 
 export interface Pool3dAttributes extends WindowGeometry {
   readonly mode: 'max' | 'average';
@@ -45,23 +52,23 @@ export const pool3d = defineOperator<Pool3dAttributes>({
       work: problems.map(({ problem }) => work(problem)),
       lower: () => problems.map(({ problem, args }) => ({ kernel: make(problem), args })),
     });
-    // A sweep over all frames loads least; GPUs need more threads than that leaves.
-    const sweep = {
-      columns: 2,
-      span: profile.software ? Number.MAX_SAFE_INTEGER : 4,
-      workgroupSize: 64,
-      loop: loopBound(profile),
-    };
+    const fits = (test: (problem: Pool3dProblem) => boolean): boolean => problems.every(({ problem }) => test(problem));
+    const sweep = profile.software && fits(pool3dSweepFits) ? [candidate('sweep', pool3dSweep, pool3dSweepWork)] : [];
+    const strips =
+      profile.software || !fits(pool3dStripFits)
+        ? []
+        : STRIPS.filter(
+            ({ columns, span }) => columns <= io.outputs[0]!.view.shape[3] && (span === 1 || kernel[0] > stride[0]),
+          );
     return [
-      ...(problems.every(({ problem }) => pool3dSweepFits(problem))
-        ? [
-            candidate(
-              'sweep',
-              (problem) => pool3dSweep(problem, sweep),
-              (problem) => pool3dSweepWork(problem, sweep),
-            ),
-          ]
-        : []),
+      ...sweep,
+      ...strips.map((tile) =>
+        candidate(
+          `strip ${tile.columns}×${tile.span}`,
+          (problem) => pool3dStrip(problem, tile),
+          (problem) => pool3dStripWork(problem, tile),
+        ),
+      ),
       candidate('window', (problem) => pool3dKernel(problem), pool3dWork),
     ];
   },

@@ -32,10 +32,13 @@ export function resize(from: Picture, width: number, height: number, step: { x: 
   });
 }
 
-export const gradientX = (p: Picture): Picture =>
-  picture(p.width, p.height, (x, y) => 0.5 * (at(p, x + 1, y) - at(p, x - 1, y)));
-export const gradientY = (p: Picture): Picture =>
-  picture(p.width, p.height, (x, y) => 0.5 * (at(p, x, y + 1) - at(p, x, y - 1)));
+/** The derivative of three or of five points of `value(offset)`. */
+const derivative = (taps: 3 | 5, value: (offset: number) => number): number =>
+  taps === 3 ? (value(1) - value(-1)) / 2 : (value(-2) - value(2) + 8 * (value(1) - value(-1))) / 12;
+export const gradientX = (p: Picture, taps: 3 | 5 = 3): Picture =>
+  picture(p.width, p.height, (x, y) => derivative(taps, (d) => at(p, x + d, y)));
+export const gradientY = (p: Picture, taps: 3 | 5 = 3): Picture =>
+  picture(p.width, p.height, (x, y) => derivative(taps, (d) => at(p, x, y + d)));
 
 function roundEven(x: number): number {
   const floor = Math.floor(x);
@@ -73,18 +76,31 @@ export interface Warped {
   readonly rho: Picture;
 }
 
-/** I1 and its gradient at x + u, and the constant part of ρ. */
+/**
+ * I1 and its gradient at x + u, and the constant part of ρ. Of the gradient `blend` is I0's own; then it is 0 where x + u is
+ * outside.
+ */
 export function warp(
   i0: Picture,
   i1: Picture,
   u: Picture,
   v: Picture,
   kind: 'bicubic' | 'bilinear' = 'bicubic',
+  { taps = 3, blend = 0 }: { readonly taps?: 3 | 5; readonly blend?: number } = {},
 ): Warped {
-  const [gx, gy] = [gradientX(i1), gradientY(i1)];
-  const through = (p: Picture): Picture =>
-    picture(i0.width, i0.height, (x, y) => sample(p, x + at(u, x, y), y + at(v, x, y), kind));
-  const [i1w, ix, iy] = [through(i1), through(gx), through(gy)];
+  const { width, height } = i0;
+  const target = (x: number, y: number): [number, number] => [x + at(u, x, y), y + at(v, x, y)];
+  const through = (p: Picture): Picture => picture(width, height, (x, y) => sample(p, ...target(x, y), kind));
+  const i1w = through(i1);
+  const [ix, iy] = [gradientX, gradientY].map((gradient) => {
+    const [warped, own] = [through(gradient(i1, taps)), gradient(i0, taps)];
+    if (blend === 0) return warped;
+    return picture(width, height, (x, y) => {
+      const [tx, ty] = target(x, y);
+      const known = tx >= 0 && ty >= 0 && tx <= width - 1 && ty <= height - 1;
+      return known ? (1 - blend) * at(warped, x, y) + blend * at(own, x, y) : 0;
+    });
+  }) as [Picture, Picture];
   const rho = picture(i0.width, i0.height, (x, y) => {
     return at(i1w, x, y) - at(ix, x, y) * at(u, x, y) - at(iy, x, y) * at(v, x, y) - at(i0, x, y);
   });
@@ -169,4 +185,55 @@ export function smooth(p: Picture, axis: 'x' | 'y', sigma: number): Picture {
     }
     return sum / total;
   });
+}
+
+/** How likely a pixel is visible in both pictures: 1 where it surely is, 0 where it leaves the picture. */
+export function visibility(i0: Picture, i1: Picture, u: Picture, v: Picture): Picture {
+  const { width, height } = i0;
+  return picture(width, height, (x, y) => {
+    const divergence = (at(u, x + 1, y) - at(u, x - 1, y) + at(v, x, y + 1) - at(v, x, y - 1)) / 2;
+    const [tx, ty] = [x + at(u, x, y), y + at(v, x, y)];
+    if (tx < 0 || ty < 0 || tx > width - 1 || ty > height - 1) return 0;
+    const [ix, iy] = [Math.floor(tx), Math.floor(ty)];
+    const row = (j: number): number => at(i1, ix, j) * (1 - (tx - ix)) + at(i1, ix + 1, j) * (tx - ix);
+    const change = row(iy) * (1 - (ty - iy)) + row(iy + 1) * (ty - iy) - at(i0, x, y);
+    return Math.exp(-(Math.min(divergence, 0) ** 2) / (2 * 0.3 ** 2) - change ** 2 / (2 * 20 ** 2));
+  });
+}
+
+/** The weighted median of every second pixel of a window: of distance, likeness in `grey`, and `seen`. Sorted. */
+export function weightedMedian(
+  flow: readonly [Picture, Picture],
+  grey: Picture,
+  seen: Picture,
+  size: number,
+): Picture[] {
+  const reach = (size - 1) / 2;
+  const window = (x: number, y: number): [number, number][] => {
+    const places: [number, number][] = [];
+    for (let j = -reach; j <= reach; j += 2) for (let i = -reach; i <= reach; i += 2) places.push([x + i, y + j]);
+    return places;
+  };
+  const edge = (p: Picture, x: number, y: number): number => {
+    const values = window(x, y).map(([i, j]) => at(p, i, j));
+    return Math.max(...values) - Math.min(...values);
+  };
+  return flow.map((p) =>
+    picture(p.width, p.height, (x, y) => {
+      if (!flow.some((each) => edge(each, x, y) > 0.25)) return at(p, x, y);
+      const weighted = window(x, y).map(([i, j]): [number, number] => {
+        const far = ((i - x) ** 2 + (j - y) ** 2) / (2 * 7 ** 2);
+        const unlike = (at(grey, i, j) - at(grey, x, y)) ** 2 / (2 * 7 ** 2);
+        return [at(p, i, j), Math.exp(-far - unlike) * (at(seen, i, j) + 1e-4)];
+      });
+      weighted.sort(([a], [b]) => a - b);
+      const total = weighted.reduce((sum, [, weight]) => sum + weight, 0);
+      let below = 0;
+      for (const [value, weight] of weighted) {
+        below += weight;
+        if (below >= total / 2) return value;
+      }
+      return at(p, x, y);
+    }),
+  );
 }

@@ -29,6 +29,7 @@ describe('options', () => {
     [{ scales: 1.5 }, /scales must be a whole number/],
     [{ scaleStep: 1 }, /scaleStep/],
     [{ medianFiltering: 4 as 5 }, /medianFiltering must be 1, 3 or 5/],
+    [{ weightedMedian: 5 as 9 }, /weightedMedian must be 1, 9 or 13/],
     [{ preset: 'best' as 'fast' }, /flow preset must be .* not "best"/],
   ])('out of range are refused: %o', (options, message) => {
     expect(() => resolveOptions(options)).toThrow(InputError);

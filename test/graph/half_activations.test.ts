@@ -108,6 +108,7 @@ describe('pools of f16', () => {
   it.for([
     { mode: 'max', kernel: [3, 3, 3], stride: [1, 1, 1], halves: [true, true], names: ['sweep', 'window'] },
     { mode: 'max', kernel: [1, 3, 3], stride: [1, 2, 2], halves: [false, true], names: ['window'] },
+    { mode: 'max', kernel: [2, 2, 2], stride: [2, 2, 2], halves: [true, false], names: ['window'] },
     { mode: 'average', kernel: [2, 7, 6], stride: [1, 1, 1], halves: [true, false], names: ['window'] },
   ] as const)('$mode $kernel, $halves', async ({ mode, kernel, stride, halves, names }, { skip }) => {
     skip(!gpu().profile.shaderF16, 'this adapter has no f16');
@@ -118,6 +119,8 @@ describe('pools of f16', () => {
     const io = { inputs: [operand(shape, true, halves[0])], outputs: [operand(y, true, halves[1])] };
     const candidates = pool3d.candidates(attributes, io, gpu().profile);
     expect(candidates.map(({ name }) => name)).toEqual(names);
+    const strips = pool3d.candidates(attributes, io, { ...gpu().profile, software: false });
+    candidates.push(...strips.filter(({ name }) => name.startsWith('strip')));
     const before = (size: number, out: number, axis: number) =>
       Math.floor(Math.max((out - 1) * stride[axis]! + kernel[axis]! - size, 0) / 2);
     const padding = [0, 1, 2].map((i) => before(shape[i + 1]!, y[i + 1]!, i)) as unknown as readonly [

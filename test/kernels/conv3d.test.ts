@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { conv3dDirect } from '../../src/kernels/conv3d/direct.ts';
-import { conv3dMatrix, matrixTileLabel } from '../../src/kernels/conv3d/matrix.ts';
+import { conv3dMatrix } from '../../src/kernels/conv3d/matrix.ts';
 import { type Conv3dProblem, packHalves, packPanels, packWeights } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
 import { conv3dTiled, conv3dTiledFits } from '../../src/kernels/conv3d/tiled.ts';
 import type { Activation } from '../../src/kernels/pointwise/activation.ts';
+import { matrixTileLabel } from '../../src/kernels/shared/matrix_product.ts';
 import { padChannels } from '../../src/kernels/shared/stored.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { emulatedMatrices, emulatesMatrices } from '../emulated_matrix.ts';
@@ -182,7 +183,12 @@ function matrixMember(
     another,
     applies: (profile) => emulatesMatrices(profile) && (profile.shaderF16 || !half),
     kernel: (problem, { subgroupMaxSize }) =>
-      conv3dMatrix(problem, tile, { lanes: larger * subgroupMaxSize, dialect: emulatedMatrices(subgroupMaxSize) }),
+      conv3dMatrix(problem, tile, {
+        lanes: larger * subgroupMaxSize,
+        exact: larger === 1,
+        pin: false,
+        dialect: emulatedMatrices(subgroupMaxSize),
+      }),
   };
 }
 

@@ -165,9 +165,13 @@ function rows(): Row[] {
       const pool = { ...geometry, padding: CORNERS[i]! };
       const to = i === 0 ? SHAPE : ([2, 2, 3, 7, 6] as const);
       const gradient = { shape: to, data: Float32Array.from(fill('pooled', sizeOf5(to))) };
-      const runs = KINDS.flatMap((profile) =>
-        (i === 0 ? ['sweep', 'window'] : ['window']).map((candidate) => ({ profile, candidate })),
-      );
+      const kindsOf = (candidates: (software: boolean) => string[]) =>
+        KINDS.flatMap((profile) => candidates(profile.software).map((candidate) => ({ profile, candidate })));
+      const runs = kindsOf((software) => [
+        'window',
+        ...(software ? (i === 0 ? ['sweep'] : []) : i === 0 ? ['strip 2×4', 'strip 2×1'] : ['strip 1×1']),
+      ]);
+      const gradientRuns = kindsOf(() => (i === 0 ? ['sweep', 'gather'] : ['gather']));
       const label = `${geometry.kernel.join('×')} ${geometry.stride.join('×')}`;
       const size = [SHAPE[1], SHAPE[2], SHAPE[3]] as const;
       return [
@@ -181,19 +185,26 @@ function rows(): Row[] {
             run,
           ),
         ),
-        ...runs.map((run) =>
+        ...gradientRuns.map((run) =>
           operator(
             `the gradient of max pool ${label}, ${run.candidate}, software ${run.profile.software}`,
             operators.maxPool3dGradient,
             geometry,
             [x, gradient],
             () => [pool3dGradient(x, gradient, { ...pool, mode: 'max' })],
-            { ...run, candidate: run.candidate === 'window' ? 'gather' : 'sweep' },
+            run,
           ),
         ),
-        operator(`average pool ${label}`, operators.pool3d, { ...geometry, mode: 'average' }, [x], () => [
-          pool3d(x, to, { ...pool, mode: 'average' }).data,
-        ]),
+        ...KINDS.map((profile) =>
+          operator(
+            `average pool ${label}, software ${profile.software}`,
+            operators.pool3d,
+            { ...geometry, mode: 'average' },
+            [x],
+            () => [pool3d(x, to, { ...pool, mode: 'average' }).data],
+            { profile },
+          ),
+        ),
         ...(i === 0 ? [y] : []).map((gradients) =>
           operator(
             `the gradient of average pool ${label}`,

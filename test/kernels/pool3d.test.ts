@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Pool3dProblem, pool3d as pool3dKernel } from '../../src/kernels/pool/pool3d.ts';
+import { pool3dStrip, pool3dStripFits } from '../../src/kernels/pool/strip.ts';
 import { pool3dSweep, pool3dSweepFits } from '../../src/kernels/pool/sweep.ts';
 import { denseView, type View, vec4s } from '../../src/kernels/shared/view.ts';
 import { fill } from '../formula.ts';
@@ -87,6 +88,110 @@ describe.each(MODES)('pool3d %o', (mode) => {
   });
 });
 
+const TILES = [
+  { columns: 1, span: 1 },
+  { columns: 2, span: 4 },
+  { columns: 3, span: 2 },
+];
+
+describe.each(MODES)('pool3dStrip %o', (mode) => {
+  const more: readonly Case[] = [
+    {
+      name: 'two planes kept',
+      x: [2, 9, 5, 7, 6],
+      y: [2, 9, 5, 7],
+      kernel: [3, 3, 3],
+      stride: [1, 1, 1],
+      padding: [1, 1, 1],
+    },
+    {
+      name: 'one plane kept',
+      x: [1, 12, 7, 9, 5],
+      y: [1, 6, 4, 5],
+      kernel: [3, 3, 3],
+      stride: [2, 2, 2],
+      padding: [0, 0, 1],
+    },
+    {
+      name: 'three kept, two new',
+      x: [1, 13, 3, 4, 4],
+      y: [1, 6, 3, 4],
+      kernel: [5, 1, 2],
+      stride: [2, 1, 1],
+      padding: [1, 0, 1],
+      sliced: true,
+    },
+    {
+      name: 'gaps between windows',
+      x: [1, 7, 9, 11, 4],
+      y: [1, 3, 3, 3],
+      kernel: [1, 2, 2],
+      stride: [3, 4, 4],
+      padding: [0, 0, 0],
+    },
+  ];
+  it.each([...CASES, ...more])('$name', async ({ name, x: shape, y, kernel, stride, padding, sliced = false }) => {
+    const problem = { kernel, stride, padding, ...mode };
+    const views = { x: view(shape, sliced), y: view([...y, shape[4]], sliced) };
+    expect(pool3dStripFits({ ...views, ...problem })).toBe(true);
+    const data = fill(name, sizeOf5(shape)).map((value) => value - 2);
+    const expected = pool3d({ shape, data }, views.y.shape, problem).data;
+    // Compiling is what takes time: one tile for each case.
+    const tile = TILES[name.length % TILES.length]!;
+    const result = await runKernel(gpu(), pool3dStrip({ ...views, ...problem }, tile), {
+      inputs: { x: { view: views.x, data } },
+      outputs: { y: views.y },
+    });
+    expectClose(result.y!, expected, mode.mode === 'max' ? 0 : 1e-6);
+  });
+
+  it.each([{ padding: [0, 2, 0] }, { padding: [-9, 0, 0] }, { kernel: [1, 17, 1] }] as const)(
+    'leaves %o to others',
+    (change) => {
+      const views = { x: denseView([1, 4, 4, 4, 4]), y: denseView([1, 4, 4, 4, 4]) };
+      const problem = { kernel: [2, 2, 2], stride: [1, 1, 1], padding: [0, 0, 0], ...mode } as const;
+      expect(pool3dStripFits({ ...views, ...problem, ...change })).toBe(false);
+    },
+  );
+});
+
+it('a maximum of any signs, infinities and NaN is the one that the order of floats has', async () => {
+  const values = [
+    0,
+    -0,
+    1,
+    -1,
+    3e38,
+    -3e38,
+    1e-40,
+    -1e-40,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    Number.NaN,
+  ].map(Math.fround);
+  const shape: Shape5 = [1, 1, values.length, values.length * 2, 4];
+  const data = new Float32Array(sizeOf5(shape));
+  const bits = new Uint32Array(data.buffer);
+  // Pairs of all values, side by side; in lane 1 NaN has its sign set.
+  for (const [i, a] of values.entries()) {
+    for (const [j, b] of values.entries()) {
+      for (const [k, value] of [a, b].entries()) {
+        const at = ((i * values.length + j) * 2 + k) * 4;
+        data.fill(value, at, at + 4);
+        if (Number.isNaN(value)) bits[at + 1] = 0xffc00000;
+      }
+    }
+  }
+  const problem = { kernel: [1, 1, 2], stride: [1, 1, 2], padding: [0, 0, 0], mode: 'max' } as const;
+  const views = { x: denseView(shape), y: denseView([1, 1, values.length, values.length, 4]) };
+  const { y } = await runKernel(gpu(), pool3dStrip({ ...views, ...problem }, { columns: 2, span: 1 }), {
+    inputs: { x: { view: views.x, data } },
+    outputs: { y: views.y },
+  });
+  const expected = values.flatMap((a) => values.flatMap((b) => Array<number>(4).fill(Math.max(a, b))));
+  expect([...y!]).toEqual(expected);
+});
+
 describe('pool3dSweep', () => {
   it.each([
     { x: [2, 1, 1, 1, 3], y: [2, 1, 1, 1], padding: [1, 1, 1], columns: 2, span: 4 },
@@ -99,10 +204,7 @@ describe('pool3dSweep', () => {
     const views = { x: view(shape, sliced), y: view([...y, shape[4]], sliced) };
     expect(pool3dSweepFits({ ...views, ...problem })).toBe(true);
     const data = fill('sweep', sizeOf5(shape)).map((value) => value - 2);
-    const kernel = pool3dSweep(
-      { ...views, ...problem },
-      { columns, span, workgroupSize: 64, loop: columns === 1 ? 'constant' : 'uniform' },
-    );
+    const kernel = pool3dSweep({ ...views, ...problem }, { columns, span });
     const result = await runKernel(gpu(), kernel, { inputs: { x: { view: views.x, data } }, outputs: { y: views.y } });
     expectClose(result.y!, pool3d({ shape, data }, views.y.shape, problem).data, 0);
   });

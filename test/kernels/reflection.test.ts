@@ -9,6 +9,7 @@ import { conv3dMatrix } from '../../src/kernels/conv3d/matrix.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d/problem.ts';
 import { probeCopy } from '../../src/kernels/probe/copy.ts';
 import { probeFma } from '../../src/kernels/probe/fma.ts';
+import { probeMatrix } from '../../src/kernels/probe/matrix.ts';
 import { denseView } from '../../src/kernels/shared/view.ts';
 import { flowGrey } from '../../src/kernels/tvl1/grey.ts';
 import { flowStream } from '../../src/kernels/tvl1/stream.ts';
@@ -36,7 +37,7 @@ function flowKernels(): Kernel[] {
   ];
   const options = [
     ...(Object.keys(presets) as PresetName[]).map((preset) => resolveOptions({ preset })),
-    resolveOptions({ scaleSmoothing: 0.8 }),
+    resolveOptions({ scaleSmoothing: 0.8, weightedMedian: 13 }),
   ];
   const steps = (['sweep', 'tile'] as const).flatMap((kind) =>
     options.flatMap((option) => planFlow(PROFILES[0]!, extents, 2, option, kind).steps),
@@ -56,7 +57,7 @@ function matrixKernels(): Kernel[] {
   const window = { kernel: [3, 3, 3], stride: [1, 1, 1], padding: [1, 1, 1] } as const;
   const problem: Conv3dProblem = { x, outputs: [x], ...window, groups: 1, activation: 'relu' };
   const tile = { bm: 32, bn: 32, bk: 16, rows: 2, columns: 2, M: 8, N: 8, K: 8 };
-  const device = { lanes: 8, dialect: emulatedMatrices(8) };
+  const device = { lanes: 8, exact: true, pin: false, dialect: emulatedMatrices(8) };
   return [
     conv3dMatrix(problem, tile, device),
     conv3dMatrix({ ...problem, outputs: [x, x, x] }, { ...tile, half: true }, device),
@@ -65,9 +66,13 @@ function matrixKernels(): Kernel[] {
 
 /** Of benchmarks. */
 function probeKernels(): Kernel[] {
+  const problem = { workgroups: [4, 1, 1], iterations: 8 } as const;
+  const matrix = { M: 8, N: 8, K: 8, component: 'f32', subgroups: 2, accumulators: 2, unroll: 2 } as const;
   return [
     probeCopy(1 << 16, { workgroupSize: 64, perThread: 4 }),
-    probeFma({ workgroups: [4, 1, 1], iterations: 8 }, { workgroupSize: 64, accumulators: 4, unroll: 2 }),
+    probeFma(problem, { workgroupSize: 64, accumulators: 4, unroll: 2 }),
+    probeFma(problem, { workgroupSize: 64, accumulators: 4, unroll: 2, half: true }),
+    probeMatrix(problem, matrix, { lanes: 8, dialect: emulatedMatrices(8) }),
   ];
 }
 
@@ -96,6 +101,7 @@ const ACCESS: Record<BindingKind, string> = {
   constant: 'read',
   storage: 'read_write',
   texels: 'read',
+  writtenTexels: 'write',
 };
 
 /** One of each shader. */
@@ -118,7 +124,7 @@ describe.each(DISTINCT)('$name', (kernel) => {
       kernel.bindings.map(({ name, type, kind }) => ({
         name,
         // It takes the access out of a texture's type.
-        type: type.replace('rgba32float, read>', 'rgba32float>'),
+        type: type.replace(/rgba32float, (read|write)>/, 'rgba32float>'),
         access: ACCESS[kind],
       })),
     );

@@ -317,7 +317,7 @@ describe('on a GPU with matrix units, the first candidate', () => {
     ['Apple, class exact', apple, 'exact', 'matrix 64×64×16 8×8×8'],
     ['NVIDIA, class exact', nvidia, 'exact', 'tiled 128×64×16 8×8'],
     ['NVIDIA without its shapes', { ...nvidia, subgroupMatrix: undefined }, 'half', 'half tiled 128×128×16 8×8'],
-    ['NVIDIA, little memory', { ...nvidia, maxWorkgroupStorage: 16_384 }, 'half', 'half matrix 32×32×32 16×16×16'],
+    ['NVIDIA, little memory', { ...nvidia, maxWorkgroupStorage: 15_000 }, 'half', 'half matrix 32×32×64 16×16×16'],
   ] as const)('for %s', (_, profile, accuracy, name) => {
     expect(first(profile, ...pointwise, accuracy)).toBe(name);
   });
@@ -326,7 +326,7 @@ describe('on a GPU with matrix units, the first candidate', () => {
     expect(first(nvidia, [1, 8, 56, 56, 64], 192, { kernel: [3, 3, 3] }, 'half')).toBe(
       'half matrix 128×64×32 16×16×16',
     );
-    expect(first(nvidia, [1, 2, 7, 7, 832], 448, {}, 'half')).toBe('half matrix 32×32×32 16×16×16');
+    expect(first(nvidia, [1, 2, 7, 7, 832], 448, {}, 'half')).toBe('half matrix 32×32×64 16×16×16');
   });
 
   it('is none of theirs on software adapters, and with groups', () => {

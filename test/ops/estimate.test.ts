@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { productWork, type Work } from '../../src/kernels/shared/work.ts';
 import { deviceKind, deviceRates, workgroupsToFill } from '../../src/ops/device_rates.ts';
 import { bestFirst, consideredKernels, estimate, LAST_RESORT } from '../../src/ops/estimate.ts';
-import type { Candidate } from '../../src/ops/operator.ts';
+import type { Candidate, Runs } from '../../src/ops/operator.ts';
 import { MADE_UP_GPU } from '../made_up_device.ts';
 
 const GPU = deviceRates(MADE_UP_GPU);
@@ -79,6 +79,20 @@ describe('the estimate', () => {
     expect(first).toEqual({ kernel: 'plain', accuracy: 'exact', estimate: estimate(plain, GPU), against: [] });
     expect(last!.against).toEqual([LAST_RESORT.because]);
     expect(last!.estimate! / first!.estimate!).toBeGreaterThan(LAST_RESORT.factor / 2);
+  });
+
+  it('forgives what is paid once where a plan runs many times', () => {
+    const plain = candidate('plain', work(millisecond));
+    const compiled = { ...candidate('compiled', work({ flops: 0.9 * millisecond.flops })) };
+    const charged = { ...compiled, surcharges: [{ factor: 1.5, because: 'has a shader of its own', once: true }] };
+    const names = (runs: Runs) => bestFirst([plain, charged], MADE_UP_GPU, runs).map(({ name }) => name);
+    expect(names('few')).toEqual(['plain', 'compiled']);
+    expect(names('many')).toEqual(['compiled', 'plain']);
+    expect(estimate(charged, GPU, 'many')).toBe(estimate(compiled, GPU));
+    const [seen] = consideredKernels([charged], MADE_UP_GPU, 'many');
+    expect(seen).toMatchObject({ estimate: estimate(compiled, GPU), against: [] });
+    const always = { ...plain, surcharges: [LAST_RESORT] };
+    expect(estimate(always, GPU, 'many')).toBe(estimate(always, GPU));
   });
 });
 

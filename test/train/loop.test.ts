@@ -59,6 +59,7 @@ const planned = (name: string, first: number, length: number): PlannedStage => (
   warmup: 0,
   drops: [0.5],
   dropFactor: 0.1,
+  learned: 0,
 });
 
 const STAGES = [planned('head', 0, 3), planned('all', 3, 5)];
@@ -76,6 +77,7 @@ function setting(changes: Partial<LoopOptions> = {}) {
   const options: LoopOptions = {
     stages: STAGES,
     accumulate: 1,
+    clips: 1,
     start: FRESH,
     open: async (_, state) => {
       const trainer = new Scale(value(state)!);

@@ -2,8 +2,8 @@
 
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { clipCaches } from '../../src/train/data/clip_cache.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { type ClipCaches, clipCaches } from '../../src/train/data/clip_cache.ts';
 import { parseConfig, type TrainConfigInput } from '../../src/train/run/config.ts';
 import { MODEL_FILES, readModels } from '../../src/train/run/model_files.ts';
 import { type RunResult, runTraining } from '../../src/train/run/run.ts';
@@ -20,14 +20,18 @@ interface Extras {
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
   readonly observer?: Partial<RunObserver>;
+  readonly caches?: ClipCaches;
 }
+
+const cachesIn = (name: string): ClipCaches =>
+  clipCaches({ folder: join(folder, name), gpu: async () => gpu(), onWarning: () => undefined });
 
 function run(out: string, changes: Partial<TrainConfigInput> = {}, extras: Extras = {}): Promise<RunResult> {
   const open = async () => gpu();
   return runTraining({
     config: parseConfig({ ...TINY, data, out: join(folder, out), ...changes }, 'test'),
     resume: extras.resume ?? false,
-    caches: clipCaches({ folder: join(folder, 'cache'), gpu: open, onWarning: () => undefined }),
+    caches: extras.caches ?? cachesIn('cache'),
     gpu: open,
     observer: { ...SILENT, ...extras.observer },
     signal: extras.signal,
@@ -121,6 +125,31 @@ describe('a run', () => {
     await stoppedAfter(3, 'sum-broken', changes);
     await run('sum-broken', changes, { resume: true });
     expect(bytes('sum-broken', MODEL_FILES.rgb).equals(bytes('sum', MODEL_FILES.rgb))).toBe(true);
+  });
+
+  test('computes the flow of the second stream beside the first', async () => {
+    const caches = cachesIn('own-cache');
+    const events: string[] = [];
+    const spied: ClipCaches = (spec) => {
+      const cache = caches(spec);
+      if (!vi.isMockFunction(cache.fixedPointFlow)) {
+        const flow = cache.fixedPointFlow.bind(cache);
+        vi.spyOn(cache, 'fixedPointFlow').mockImplementation((clip) => {
+          events.push('flow');
+          return flow(clip);
+        });
+      }
+      return cache;
+    };
+    const observer: Partial<RunObserver> = {
+      onStream: (stream) => void events.push(stream),
+      onStep: (stream) => void events.push(`step of ${stream}`),
+    };
+    const stages = [{ name: 'head', trains: 'head' as const, steps: 1, learningRate: 0.01 }];
+    await run('beside', { streams: ['rgb', 'flow'], stages }, { caches: spied, observer });
+    const first = events.indexOf('flow');
+    expect(first).toBeGreaterThanOrEqual(0);
+    expect(first).toBeLessThan(events.indexOf('step of rgb'));
   });
 
   test('of two streams evaluates both together; half precision is half as large', async () => {

@@ -2,6 +2,7 @@
 
 import { counted } from '../../core/words.ts';
 import type { Stream } from '../../models/definition.ts';
+import type { EarlyEnd } from '../../train/run/cooling.ts';
 import type { StepReport } from '../../train/run/step_runner.ts';
 import type { RunObserver, StreamPlan } from '../../train/run/stream_run.ts';
 import type { Session } from '../session.ts';
@@ -15,6 +16,8 @@ const LOG_INTERVAL = 30;
 export class TrainProgress implements RunObserver {
   private shown: { stage: string; loss: number; accuracy: number; clipsPerSecond: number } | undefined;
   private logged = performance.now();
+  /** Steps that are going to be left out, and the one after which they would have come. */
+  private cut = { steps: 0, before: 0 };
 
   constructor(
     private readonly session: Session,
@@ -29,6 +32,7 @@ export class TrainProgress implements RunObserver {
 
   onStream = (stream: Stream, { from, done, steps, clips, stages }: StreamPlan): void => {
     this.shown = undefined;
+    this.cut = { steps: 0, before: 0 };
     const start =
       done > 0 ? `on from step ${done} of ${steps}` : `${counted(steps, 'step')} from ${from ?? 'random numbers'}`;
     const names = stages.map(({ name, length }) => `${name} ${length}`).join(', ');
@@ -46,7 +50,8 @@ export class TrainProgress implements RunObserver {
       before ? before[key] + NEWEST * (report[key] - before[key]) : report[key];
     const [loss, accuracy, clipsPerSecond] = [blend('loss'), blend('accuracy'), blend('clipsPerSecond')];
     this.shown = { stage, loss, accuracy, clipsPerSecond };
-    const left = duration(((steps - step) * this.clips) / Math.max(clipsPerSecond, 1e-6));
+    const cut = step <= this.cut.before ? this.cut.steps : 0;
+    const left = duration(((steps - step - cut) * this.clips) / Math.max(clipsPerSecond, 1e-6));
     const line = [
       `${stream} ${step}/${steps}`,
       stage,
@@ -60,6 +65,13 @@ export class TrainProgress implements RunObserver {
       this.logged = performance.now();
       this.session.warn(line);
     }
+  };
+
+  onLearned = (stream: Stream, { stage, step, end, planned }: EarlyEnd): void => {
+    this.cut = { steps: planned - end, before: end };
+    this.session.warn(
+      `${stream}: nearly all training clips are recognised at step ${step}; stage ${stage} ends after step ${end} instead of ${planned}.`,
+    );
   };
 
   onEvaluation = ({ stream, step, top1, loss }: { stream: Stream; step: number; top1: number; loss: number }): void =>

@@ -61,7 +61,10 @@ fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
 
 function staged(tile: Element, x: Element, value: string): string {
   const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
-  // The same 16 bits need no conversion.
+  // The same 16 bits need no conversion. Compilers select 16 bits one by one, and 32 at once.
+  if (tile.scalar === 'f16' && x.scalar === 'f16') {
+    return `return bitcast<vec4h>(${values('vec2u(0)', `bitcast<vec2u>(${value})`)});`;
+  }
   if (tile.vec4 === x.vec4) return `return ${values(`${tile.vec4}(0)`, value)};`;
   return `let values = ${values('vec4f(0)', x.widen(value))};\n  return ${tile.narrow('values')};`;
 }
@@ -89,11 +92,14 @@ export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>, branch: Br
  * What `thread` stages of the tile at `first_pixel`, `first_oc4`, as `x_next<i>` and `w_next<i>`: those of the first step
  * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K, and what `branch.begin` defines.
  * @param begin The first step, a variable; 0 where left out
+ * @param weights Row by row, `wStride` rows apart, or `blocks` of four rows, `wStride` blocks apart, for kernels that turn them: row r
+ * of block b is `w_next<4 b + r>`, and threads that have no block load one that is not theirs.
  */
 export function stagingCode(
   tile: StagedTile,
   branch: BranchCode,
   begin?: string,
+  weights: 'rows' | 'blocks' = 'rows',
 ): { readonly start: string; readonly next: string } {
   const { bn, bk } = tile;
   const [bk4, bn4] = [bk / 4, bn / 4];
@@ -102,29 +108,41 @@ export function stagingCode(
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const cin4 = branch.pick('p.cin4', 'p.b_cin4');
   const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
-  const weight = (i: number): string =>
+  const row = (i: number): string =>
     branch.weight(`min(w_row + ${i * wStride}u, 4u * quads - 1u) * ${branch.row} + w_column`);
+  const blocks = Math.max(1, wLoads / 4);
+  const block = (b: number, keyword: string): string =>
+    `let w_at${b} = 4u * min(w_quad + ${b * wStride}u, quads - 1u) * ${branch.row} + w_column; ${repeat(
+      4,
+      (r) => `${keyword}w_next${4 * b + r} = ${branch.weight(`w_at${b} + ${r}u * ${branch.row}`)};`,
+      ' ',
+    )}`;
+  const load =
+    weights === 'rows'
+      ? (keyword: string, indent: number) => lines(wLoads, (i) => `${keyword}w_next${i} = ${row(i)};`, indent)
+      : (keyword: string, indent: number) => lines(blocks, (b) => block(b, keyword), indent);
+  const [from, to] = weights === 'rows' ? ['w_row', bk] : ['w_quad', bk4];
   return {
     start: /* wgsl */ `
   // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
   // not stored.
   ${lines(xLoads, (i) => `let corner${i} = corner(min(first_pixel + thread / ${bk4}u + ${i * xStride}u, p.pixels - 1u));`)}
   let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
-  var w_row = ${first(bk)}thread / ${bn4}u;
+  var ${from} = ${first(to)}thread / ${bn4}u;
   let quad = ${first(bk4)}thread % ${bk4}u;
   var tap = quad / ${cin4};
   var c = quad % ${cin4};
   ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
   ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
-  ${lines(wLoads, (i) => `var w_next${i} = ${weight(i)};`)}`,
+  ${load('var ', 2)}`,
     next: `c += ${bk4}u;
       if (c >= ${cin4}) {
         tap += c / ${cin4};
         c %= ${cin4};
         ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
       }
-      w_row += ${bk}u;
+      ${from} += ${to}u;
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
-      ${lines(wLoads, (i) => `w_next${i} = ${weight(i)};`, 6)}`,
+      ${load('', 6)}`,
   };
 }

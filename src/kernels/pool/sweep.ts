@@ -1,10 +1,10 @@
 /**
- * @file 3×3×3 max pooling with stride 1 (the pooling branch of an Inception module), sweeping along time.
+ * @file 3×3×3 max pooling with stride 1 (the pooling branch of an Inception module), sweeping along time, for processors.
  *
  * One thread owns `columns` neighbouring output columns of one row, 4 channels each, and walks over the frames: it takes the
  * 3×3 maximum of each frame once and combines the last three. A window of 27 loads becomes 3·(columns + 2)/columns loads per
  * output: 9 for one column, 6 for two. `span` output frames per thread; a shorter span gives more threads, each of which
- * reads two frames more than it writes.
+ * reads two frames more than it writes. Loops end at uniforms, so that drivers do not unroll them: they take seconds for long shaders.
  *
  *     frame t−1   frame t   frame t+1        y[t] = max(a, b, c);  then a ← b, b ← c, c ← next frame
  *        a           b          c
@@ -17,7 +17,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { vec4s, viewBytes } from '../shared/view.ts';
-import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, kernel, repeat, struct } from '../shared/wgsl.ts';
 import { streamWork, type Work } from '../shared/work.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 
@@ -47,10 +47,11 @@ interface Pool3dSweepTile {
   readonly columns: number;
   /** Output frames per thread. */
   readonly span: number;
-  readonly workgroupSize: number;
-  /** Of the loop over the three rows of a window. */
-  readonly loop: LoopBound;
 }
+
+/** Over all frames, which loads least. */
+const TILE: Pool3dSweepTile = { columns: 2, span: Number.MAX_SAFE_INTEGER };
+const THREADS = 64;
 
 /** Stride 1, 3×3×3, maximum, and every window reaches into the input. */
 export function pool3dSweepFits({ x, y, kernel: window, stride, padding, mode }: Pool3dProblem): boolean {
@@ -59,20 +60,20 @@ export function pool3dSweepFits({ x, y, kernel: window, stride, padding, mode }:
   return mode === 'max' && window.every((k) => k === 3) && stride.every((s) => s === 1) && [0, 1, 2].every(reaches);
 }
 
-const threadsOf = ({ y }: Pool3dProblem, { columns, span }: Pick<Pool3dSweepTile, 'columns' | 'span'>): number => {
+const threadsOf = ({ y }: Pool3dProblem, { columns, span }: Pool3dSweepTile): number => {
   const [samples, frames, rows, width, channels] = y.shape;
   return samples * divideUp(frames, span) * rows * divideUp(width, columns) * vec4s(channels);
 };
 
 /** Three rows of each frame, and of two frames more than it writes, for each thread's columns and one on either side. */
-export function pool3dSweepWork(problem: Pool3dProblem, tile: Pick<Pool3dSweepTile, 'columns' | 'span'>): Work {
+export function pool3dSweepWork(problem: Pool3dProblem, tile = TILE): Work {
   const { x, y } = problem;
   const threads = threadsOf(problem, tile);
   const loads = threads * (Math.min(tile.span, y.shape[1]) + 2) * 3 * (tile.columns + 2);
   return streamWork(threads, viewBytes(x) + viewBytes(y), 4 * loads, 'window');
 }
 
-export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSize, loop }: Pool3dSweepTile): Kernel {
+export function pool3dSweep(problem: Pool3dProblem, { columns, span } = TILE): Kernel {
   const { x, y, padding } = problem;
   const [, frames, rows, width] = y.shape;
   const c4 = vec4s(y.shape[4]);
@@ -104,12 +105,12 @@ export function pool3dSweep(problem: Pool3dProblem, { columns, span, workgroupSi
       rows: 3,
     },
     storage: [activation('x', x), activation('y', y)],
-    workgroups: foldGrid(divideUp(threads, workgroupSize)),
+    workgroups: foldGrid(divideUp(threads, THREADS)),
     body: /* wgsl */ `
 ${ORDER_FUNCTIONS}
 
-${entryPoint(workgroupSize)} {
-  let thread = (workgroup.x + workgroup.z * grid.x) * ${workgroupSize}u + lane;
+${entryPoint(THREADS)} {
+  let thread = (workgroup.x + workgroup.z * grid.x) * ${THREADS}u + lane;
   if (thread >= p.threads) { return; }
   let c = thread % p.c4;
   let first = i32(thread / p.c4 % p.groups) * ${columns};
@@ -124,7 +125,7 @@ ${entryPoint(workgroupSize)} {
   for (var t = begin - 2; t < end; t++) {
     ${repeat(columns, (j) => `a${j} = b${j}; b${j} = c${j}; c${j} = LOWEST;`, '\n    ')}
     let frame = (sample * p.x_t + clamp(t + 2 - p.pad_t, 0, p.x_t - 1)) * p.x_h;
-    for (var r = 0; r < ${loop === 'uniform' ? 'p.rows' : '3'}; r++) {
+    for (var r = 0; r < p.rows; r++) {
       let at = p.x_base + u32((frame + clamp(row + r - p.pad_h, 0, p.x_h - 1)) * p.x_w) * p.x_stride + c;
       ${repeat(columns + 2, (i) => `let v${i} = order_of(${elementOf(x).widen(`x[at + x${i}]`)});`, '\n      ')}
       ${repeat(columns, (j) => `c${j} = max(c${j}, max(v${j}, max(v${j + 1}, v${j + 2})));`, '\n      ')}

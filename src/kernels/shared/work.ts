@@ -17,7 +17,8 @@ import { divideUp } from './wgsl.ts';
  * - `matrix`, `matrixHalf`: the device's matrix units, on f32 or f16
  * - `plain`: one thread per output value, nothing shared
  * - `transform`: short sums of what a thread has loaded
- * - `window`: comparisons or sums over a window, a load for each
+ * - `window`: comparisons or sums over a window in loops, a load for each
+ * - `strip`: the same written out for a window of known size
  */
 export type Arithmetic =
   | 'panels'
@@ -32,7 +33,8 @@ export type Arithmetic =
   | 'matrixHalf'
   | 'plain'
   | 'transform'
-  | 'window';
+  | 'window'
+  | 'strip';
 
 /** One dispatch. */
 export interface Work {

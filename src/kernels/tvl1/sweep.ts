@@ -19,16 +19,17 @@
  * outgrows the instruction cache. A sweep reads one half of u and dual and writes the other.
  *
  * Every stage sums its own error. Where the pair was done after the first or the second, the half that was read is still
- * there, and those iterations are done again by sweeps of one stage: a pair stops exactly where it should.
+ * there, and the sweep is done once more with only so many iterations: a pair stops exactly where it should. Stages beyond the
+ * limit hand on what they got. One function for all numbers of iterations costs a few selects and saves compiling another loop.
  * No barriers within a sweep; between sweeps the one in `workgroupUniformLoad`.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, kernel, repeat, storage, struct, texels } from '../shared/wgsl.ts';
 import {
+  type DataIn,
   type Iterations,
   iterationFunctions,
-  iterationsPerStep,
   quadsOf,
   SLOT_WORDS,
   stateValues,
@@ -46,7 +47,7 @@ const Params = struct('Sweep', {
   slot: 'u32',
   strips: 'u32',
   outer: 'u32',
-  sweeps: 'u32',
+  inner: 'u32',
   theta: 'f32',
   step: 'f32',
   rate: 'f32',
@@ -54,27 +55,35 @@ const Params = struct('Sweep', {
   zero: 'u32',
 });
 
+/** Iterations of a sweep. */
+const STAGES = 3;
+
 /** Bindings: u, dual_u, dual_v, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
-export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number): Kernel {
+export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number, dataIn: DataIn): Kernel {
   const { extent, pairs } = state;
   const { median, inner, theta } = iterations;
-  const stages = iterationsPerStep(inner);
   return kernel({
-    name: `tvl1_sweep ×${stages}`,
+    name: 'tvl1_sweep',
     params: Params,
     values: {
       ...stateValues(state, 'vec4'),
       quads: quadsOf(extent),
       strips: Math.max(1, divideUp(quadsOf(extent) - 2, lanes - 2)),
       outer: iterations.outer,
-      sweeps: inner / stages,
+      inner,
       theta,
       step: iterations.lambda * theta,
       rate: iterations.tau / theta,
       threshold: iterations.epsilon2 * extent.width * extent.height,
       zero: 0,
     },
-    storage: [storage('u'), storage('dual_u'), storage('dual_v'), storage('data'), storage('slots', 'array<u32>')],
+    storage: [
+      storage('u'),
+      storage('dual_u'),
+      storage('dual_v'),
+      dataIn === 'texels' ? texels('data') : storage('data'),
+      storage('slots', 'array<u32>'),
+    ],
     workgroups: [pairs, 1, 1],
     enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
     body: /* wgsl */ `
@@ -90,8 +99,12 @@ fn stored(quad: u32, strip: u32) -> bool {
   return quad < p.quads && (lane > 0u || strip == 0u) && (lane < ${lanes - 1}u || strip == p.strips - 1u);
 }
 ${median === 1 ? '' : medianPass(median, lanes)}
-${sweepPass(stages, lanes)}
-${stages === 1 ? '' : sweepPass(1, lanes)}
+${sweepPass(lanes, dataIn)}
+// Of the iterations of a sweep, the number after which the pair was done; all of them where it is not.
+fn first_done(errors: vec4f, limit: u32) -> u32 {
+  for (var k = 1u; k < limit; k++) { if (errors[k - 1u] <= p.threshold) { return k; } }
+  return limit;
+}
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
@@ -107,8 +120,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   var dual_to = base + (1u - (halves_before >> 1u)) * p.half;
   var halves_now = halves_before;
   var count = 0u;
-  var error = p.threshold + 1.0;
-  for (var round = 0u; round < p.outer; round++) {
+  var done = false;
+  for (var round = 0u; round < p.outer && !done; round++) {
     ${
       median === 1
         ? ''
@@ -117,22 +130,27 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     { let t = u_from; u_from = u_to; u_to = t; }
     halves_now ^= 1u;`
     }
-    for (var i = 0u; i < p.sweeps; i++) {
-      let sums = sweep${stages}(u_from, u_to, dual_from, dual_to, data_base);
+    var left = p.inner;
+    var limit = min(left, ${STAGES}u);
+    while (left > 0u && !done) {
+      let sums = sweep(limit, u_from, u_to, dual_from, dual_to, data_base);
       if (lane == 0u) { totals = sums; }
       storageBarrier();
       let errors = workgroupUniformLoad(&totals);
-      var done = ${stages}u;
-      ${repeat(stages - 1, (i) => `if (errors[${stages - 2 - i}] <= p.threshold) { done = ${stages - 1 - i}u; }`, '\n      ')}
-      error = errors[done - 1u];
-      ${stages === 1 ? '' : AGAIN(stages)}
+      let first = first_done(errors, limit);
+      if (first < limit) {
+        // The pair was done before the last of them, and what was read is still there: so many once more.
+        limit = first;
+        continue;
+      }
+      done = errors[limit - 1u] <= p.threshold;
       { let t = u_from; u_from = u_to; u_to = t; }
       { let t = dual_from; dual_from = dual_to; dual_to = t; }
       halves_now ^= 3u;
-      count += done;
-      if (error <= p.threshold) { break; }
+      count += limit;
+      left -= limit;
+      limit = min(left, ${STAGES}u);
     }
-    if (error <= p.threshold) { break; }
   }
   if (lane == 0u) {
     let next = slot + p.pairs * ${SLOT_WORDS}u;
@@ -143,40 +161,33 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   });
 }
 
-/** Where the pair was done before the last stage: its iterations once more from the half that is still there. */
-const AGAIN = (stages: number): string => /* wgsl */ `
-      if (done < ${stages}u) {
-        for (var again = 0u; again < done; again++) {
-          if (again > 0u) {
-            { let t = u_from; u_from = u_to; u_to = t; }
-            { let t = dual_from; dual_from = dual_to; dual_to = t; }
-            halves_now ^= 3u;
-          }
-          let sums = sweep1(u_from, u_to, dual_from, dual_to, data_base);
-          if (lane == 0u) { totals = sums; }
-          storageBarrier();
-          let unused = workgroupUniformLoad(&totals);
-        }
-      }`;
+const LOAD_DATA: Record<DataIn, string> = {
+  buffer: `var e = Data(${repeat(4, (i) => `data[known + ${i}u]`, ', ')});`,
+  texels: `${repeat(4, (i) => `let d${i} = data_at(known + ${i}u);`, ' ')}
+      var e = Data(${['x', 'y', 'z', 'w'].map((c) => `vec4f(${repeat(4, (i) => `d${i}.${c}`, ', ')})`).join(', ')});`,
+};
 
-/** One sweep over all strips; returns the summed squared change of each iteration. */
-function sweepPass(stages: number, lanes: number): string {
+/** One sweep of `limit` iterations over all strips; returns the summed squared change of each. */
+function sweepPass(lanes: number, dataIn: DataIn): string {
   const stage = (k: number): string => /* wgsl */ `
       { // stage ${k}: row y - ${k - 1}
         let left_a = select(lane_before(q.a.w), 0.0, quad == 0u);
         let left_c = select(lane_before(q.c.w), 0.0, quad == 0u);
-        let next = primal(s, q, left_a, left_c, q${k}.b, q${k}.d, e, quad == 0u);
+        let moved = primal(s, q, left_a, left_c, q${k}.b, q${k}.d, e, quad == 0u);
+        ${k === 1 ? 'let next = moved;' : `let next = Flow(select(s.u, moved.u, on${k}), select(s.v, moved.v, on${k}));`}
         let y_in = f32(y >= ${k} && y < p.height + ${k - 1});
         let updated = dual_update(q${k}, s${k}, lane_after(s${k}.u.x), lane_after(s${k}.v.x), next, x_in, y_in);
         let du = next.u - s.u;
         let dv = next.v - s.v;
         change${k} += (du * du + dv * dv) * counted * f32(y >= ${k - 1} && y < p.height + ${k - 1});
-        ${k < stages ? `let held = e${k}; e${k} = e; e = held;` : ''}
-        s = s${k}; s${k} = next; q${k} = q; q = updated;
+        ${k < STAGES ? `let held = e${k}; e${k} = e; e = held;` : ''}
+        ${k === 1 ? 'let out = updated;' : `let out = Dual(${['a', 'b', 'c', 'd'].map((c) => `select(q${k}.${c}, updated.${c}, on${k})`).join(', ')});`}
+        s = s${k}; s${k} = next; q${k} = q; q = out;
       }`;
   return /* wgsl */ `
-fn sweep${stages}(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u32) -> vec4f {
-  ${repeat(stages, (i) => `var change${i + 1} = vec4f(0);`, ' ')}
+fn sweep(limit: u32, u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u32) -> vec4f {
+  ${repeat(STAGES - 1, (i) => `let on${i + 2} = limit > ${i + 1}u;`, ' ')}
+  ${repeat(STAGES, (i) => `var change${i + 1} = vec4f(0);`, ' ')}
   for (var strip = 0u; strip < p.strips; strip++) {
     let quad = strip * ${lanes - 2}u + lane;
     let column = min(quad, p.quads - 1u) * 2u;
@@ -184,17 +195,17 @@ fn sweep${stages}(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u3
     let xs = vec4i(i32(quad) * 4) + vec4i(0, 1, 2, 3);
     let x_in = vec4f(xs < vec4i(p.width - 1));
     let counted = vec4f(xs < vec4i(p.width)) * f32(keep);
-    ${repeat(stages, (i) => `var s${i + 1} = Flow(); var q${i + 1} = Dual(); var e${i + 1} = Data(vec4f(0), vec4f(0), vec4f(0), vec4f(1));`, '\n    ')}
-    for (var y = 0; y < p.height + ${stages}; y++) {
+    ${repeat(STAGES, (i) => `var s${i + 1} = Flow(); var q${i + 1} = Dual(); var e${i + 1} = Data(vec4f(0), vec4f(0), vec4f(0), vec4f(1));`, '\n    ')}
+    for (var y = 0; y < p.height + ${STAGES}; y++) {
       let at = u32(min(y, p.height - 1)) * p.quads * 2u + column;
       let from_ = dual_from + at;
       let known = base + at * 2u;
       var s = Flow(u[u_from + at], u[u_from + at + 1u]);
       var q = Dual(dual_u[from_], dual_u[from_ + 1u], dual_v[from_], dual_v[from_ + 1u]);
-      var e = Data(data[known], data[known + 1u], data[known + 2u], data[known + 3u]);
-      ${repeat(stages, (i) => stage(i + 1))}
-      if (keep && y >= ${stages}) {
-        let to = u32(y - ${stages}) * p.quads * 2u + quad * 2u;
+      ${LOAD_DATA[dataIn]}
+      ${repeat(STAGES, (i) => stage(i + 1))}
+      if (keep && y >= ${STAGES}) {
+        let to = u32(y - ${STAGES}) * p.quads * 2u + quad * 2u;
         u[u_to + to] = s.u;
         u[u_to + to + 1u] = s.v;
         let dual_at = dual_to + to;
@@ -203,7 +214,7 @@ fn sweep${stages}(u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base: u3
       }
     }
   }
-  return vec4f(${repeat(stages, (i) => `subgroupAdd(dot(change${i + 1}, vec4f(1)))`, ', ')}${', 0.0'.repeat(4 - stages)});
+  return vec4f(${repeat(STAGES, (i) => `subgroupAdd(dot(change${i + 1}, vec4f(1)))`, ', ')}${', 0.0'.repeat(4 - STAGES)});
 }`;
 }
 

@@ -9,8 +9,18 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import {
+  divideUp,
+  entryPoint,
+  foldGrid,
+  kernel,
+  type LoopBound,
+  repeat,
+  storage,
+  struct,
+  writtenTexels,
+} from '../shared/wgsl.ts';
+import { type DataIn, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 
 const Params = struct('Warp', {
   width: 'i32',
@@ -23,6 +33,7 @@ const Params = struct('Warp', {
   slot: 'u32',
   blend: 'f32',
   zero: 'u32',
+  rows: 'i32',
 });
 
 interface WarpOptions {
@@ -37,8 +48,15 @@ interface WarpOptions {
 
 const WORKGROUP = 64;
 
-/** Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data, slots. */
-export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
+/**
+ * Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data, slots.
+ * @param variant The loop is over the rows of the five-point derivative.
+ */
+export function tvl1Warp(
+  state: Tvl1State,
+  options: WarpOptions,
+  { loop, dataIn }: { readonly loop: LoopBound; readonly dataIn: DataIn },
+): Kernel {
   const { extent, pairs } = state;
   const plane = planeOf(extent) * 4;
   return kernel({
@@ -50,11 +68,12 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
       plane,
       blend: options.gradientBlend,
       zero: 0,
+      rows: 8,
     },
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      dataIn === 'texels' ? writtenTexels('data') : storage('data', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
@@ -62,6 +81,7 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions): Kernel {
 fn column(x: i32) -> i32 { return clamp(x, 0, p.width - 1); }
 fn row(y: i32) -> i32 { return clamp(y, 0, p.height - 1) * i32(p.stride); }
 ${WEIGHTS[options.interpolation]}
+${options.gradientTaps === 3 ? '' : SLOPES}
 fn difference(${repeat(options.gradientTaps, (i) => `v${i}: f32`, ', ')}) -> f32 {
   return ${options.gradientTaps === 3 ? '0.5 * (v2 - v0)' : '(v0 - v4 + 8.0 * (v3 - v1)) * (1.0 / 12.0)'};
 }
@@ -99,21 +119,25 @@ ${entryPoint(WORKGROUP, 'thread')} {
   let wx = weights(part.x) * vec4f(inside(corner.x, p.width));
   let wy = weights(part.y) * vec4f(inside(corner.y, p.height));
   let frame = i32((pair + 1u) * p.plane);
-  ${options.gradientTaps === 3 ? SAMPLE_3 : SAMPLE_5}
+  ${options.gradientTaps === 3 ? SAMPLE_3 : sample5(loop)}
   var gradient = vec2f(gx, gy);
   if (p.blend > 0.0) {
     // What comes from outside says nothing; without a gradient it has no part in the solution.
     let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
     gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
   }
-  let known = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
-  data[known] = gradient.x;
-  data[known + 4u] = gradient.y;
-  data[known + 8u] = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
-  data[known + 12u] = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+  let rho = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  let square = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+  ${STORE_DATA[dataIn]}
 }`,
   });
 }
+
+const STORE_DATA: Record<DataIn, string> = {
+  buffer: /* wgsl */ `let to_data = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
+  data[to_data] = gradient.x; data[to_data + 4u] = gradient.y; data[to_data + 8u] = rho; data[to_data + 12u] = square;`,
+  texels: 'data_put(pair * (p.pitch / 2u) + i, vec4f(gradient, rho, square));',
+};
 
 const taps = (count: 3 | 5, load: (offset: number) => string): string =>
   repeat(count, (i) => load(i - (count - 1) / 2), ', ');
@@ -152,16 +176,40 @@ const SAMPLE_3 = /* wgsl */ `
   let gx = sum(${repeat(4, (j) => `(0.5 * (vec4f(t${j + 1}.yzw, e${j + 1}) - vec4f(l${j + 1}, t${j + 1}.xyz))) * w${j}`, ', ')}, whole);
   let gy = sum(${repeat(4, (j) => `(0.5 * (t${j + 2} - t${j})) * w${j}`, ', ')}, whole);`;
 
-/** The five-point derivative reaches two pixels further. */
-const SAMPLE_5 = /* wgsl */ `
-  var value = 0.0; var gx = 0.0; var gy = 0.0;
-  for (var j = 0; j < 4; j++) {
-    for (var k = 0; k < 4; k++) {
-      let weight = wx[k] * wy[j];
-      let tap = corner + vec2i(k, j);
-      let gradient = own_gradient(frame, column(tap.x), clamp(tap.y, 0, p.height - 1));
-      value += weight * frames[frame + row(tap.y) + column(tap.x)];
-      gx += weight * gradient.x;
-      gy += weight * gradient.y;
-    }
+/**
+ * Columns and rows −2 … 5, for the five-point derivative. Derivative and interpolation are one filter along each axis, of 8
+ * weights, so a pixel takes 48 different loads instead of the 176 of a derivative at each of the 16 taps. Rows in a loop: a
+ * software driver takes 3 s to compile them written out.
+ */
+const sample5 = (loop: LoopBound): string => /* wgsl */ `
+  let sx = slopes(wx);
+  let sy = slopes(wy);
+  ${repeat(8, (j) => `let c${j} = column(corner.x + ${j - 2});`, ' ')}
+  // The weights of the rows that are left.
+  var near_w = vec4f(0.0, 0.0, wy.xy); var far_w = vec4f(wy.zw, 0.0, 0.0);
+  var near_s = sy.near; var far_s = sy.far;
+  // Of differences from a pixel in the middle, the gradient of an even surface is 0 and not what rounding leaves.
+  let middle = frames[frame + row(corner.y + 1) + column(corner.x + 1)];
+  var value = middle * dot(wx, vec4f(1.0)) * dot(wy, vec4f(1.0));
+  var gx = 0.0; var gy = 0.0;
+  for (var j = 0; j < ${loop === 'uniform' ? 'p.rows' : '8'}; j++) {
+    let r = frame + row(corner.y + j - 2);
+    let a = vec4f(frames[r + c0], frames[r + c1], frames[r + c2], frames[r + c3]) - middle;
+    let b = vec4f(frames[r + c4], frames[r + c5], frames[r + c6], frames[r + c7]) - middle;
+    let across = dot(vec4f(a.zw, b.xy), wx);
+    value += near_w.x * across;
+    gx += near_w.x * (dot(a, sx.near) + dot(b, sx.far));
+    gy += near_s.x * across;
+    near_w = vec4f(near_w.yzw, far_w.x); far_w = vec4f(far_w.yzw, 0.0);
+    near_s = vec4f(near_s.yzw, far_s.x); far_s = vec4f(far_s.yzw, 0.0);
   }`;
+
+/** The weights of −2 … 1 and of 2 … 5 for the derivative of what `w` weights of 0 … 3 interpolate. */
+const SLOPES = /* wgsl */ `
+struct Slopes { near: vec4f, far: vec4f }
+fn slopes(w: vec4f) -> Slopes {
+  return Slopes(
+    (w + 8.0 * (vec4f(0.0, 0.0, 0.0, w.x) - vec4f(0.0, w.xyz))) * (1.0 / 12.0),
+    (8.0 * (vec4f(w.yzw, 0.0) - vec4f(w.w, 0.0, 0.0, 0.0)) - w) * (1.0 / 12.0),
+  );
+}`;

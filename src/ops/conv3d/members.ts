@@ -5,7 +5,7 @@
 
 import type { DeviceProfile } from '../../core/kernel.ts';
 import { conv3dDirect } from '../../kernels/conv3d/direct.ts';
-import { type Conv3dMatrixTile, conv3dMatrix, conv3dMatrixFits, matrixTileLabel } from '../../kernels/conv3d/matrix.ts';
+import { conv3dMatrix } from '../../kernels/conv3d/matrix.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { conv3dNarrow } from '../../kernels/conv3d/processor/narrow.ts';
 import { conv3dRegister } from '../../kernels/conv3d/processor/register.ts';
@@ -17,8 +17,8 @@ import {
   tiledThreads,
   tileLabel,
 } from '../../kernels/conv3d/tiled.ts';
+import { type MatrixTile, matrixDevice, matrixTileFits, matrixTileLabel } from '../../kernels/shared/matrix_product.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
-import { MATRIX_DIALECTS } from '../../kernels/shared/subgroup_matrix.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
@@ -83,24 +83,26 @@ const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member>
   ...more,
 });
 
-const matrixMember = (share: number, tile: Conv3dMatrixTile): Member => ({
+const matrixMember = (share: number, tile: MatrixTile): Member => ({
   name: `${tile.half ? 'half ' : ''}matrix ${matrixTileLabel(tile)}`,
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
   branches: true,
-  applies: (groups, profile) => groups === 1 && !profile.software && conv3dMatrixFits(profile, tile),
-  tile: ({ subgroupMaxSize }) => ({
+  applies: (groups, profile) => groups === 1 && !profile.software && matrixTileFits(profile, tile),
+  tile: (profile) => ({
     ...tile,
-    threads: tile.rows * tile.columns * subgroupMaxSize,
+    threads: tile.rows * tile.columns * matrixDevice(profile, tile).lanes,
     arithmetic: tile.half ? 'matrixHalf' : 'matrix',
     share,
   }),
-  kernel: (problem, { subgroupMaxSize, subgroupMatrix }) =>
-    conv3dMatrix(problem, tile, { lanes: subgroupMaxSize, dialect: MATRIX_DIALECTS[subgroupMatrix!.dialect] }),
+  kernel: (problem, profile) => conv3dMatrix(problem, tile, matrixDevice(profile, tile)),
 });
 
-/** Shapes of f16 that are added up in f32: NVIDIA's and AMD's, and Intel's. */
-const HALF_16 = { M: 16, N: 16, K: 16, rows: 2, columns: 2, half: true } as const;
+/**
+ * Shapes of f16 that are added up in f32: NVIDIA's and AMD's, and Intel's. Of the two sizes that AMD's subgroups have, the small one: a
+ * matrix instruction takes as long for 32 lanes as for 64, which hold the same left and right matrices twice.
+ */
+const HALF_16 = { M: 16, N: 16, K: 16, rows: 2, columns: 2, half: true, lanes: 32 } as const;
 const HALF_8 = { M: 8, N: 16, K: 16, rows: 2, columns: 2, half: true } as const;
 /** Apple's; in f16 its units add up in f16, too. */
 const SINGLE_8 = { M: 8, N: 8, K: 8 } as const;
@@ -144,8 +146,10 @@ export const MEMBERS: readonly Member[] = [
   tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
   tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
   matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_16 }),
-  matrixMember(1.15, { bm: 128, bn: 64, bk: 32, ...HALF_16 }),
-  matrixMember(0.55, { bm: 32, bn: 32, bk: 32, ...HALF_16 }),
+  matrixMember(1.2, { bm: 128, bn: 128, bk: 32, ...HALF_16, columns: 4 }),
+  matrixMember(1.1, { bm: 64, bn: 128, bk: 32, ...HALF_16, columns: 4 }),
+  matrixMember(1.05, { bm: 128, bn: 64, bk: 32, ...HALF_16, rows: 4 }),
+  matrixMember(0.7, { bm: 32, bn: 32, bk: 64, ...HALF_16 }),
   matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_8 }),
   matrixMember(0.7, { bm: 32, bn: 64, bk: 32, ...HALF_8 }),
   matrixMember(1, { bm: 64, bn: 64, bk: 16, rows: 2, columns: 2, ...SINGLE_8 }),

@@ -124,15 +124,17 @@ function fewChannels({ profile, geometry, cin: inner, cout }: Convolution): read
  * Frames of so few pixels are where a network has most of its weights and least of its time: tiles of 4 × 4 need four times the
  * memory of the weights, and 8 × 8 pixels of 7 × 7 are computed either way. On few channels the transforms are most of the time.
  * On processors, where memory is the host's, even tiles of 2 × 2 are not worth it: they save 2 % of I3D's time and cost 0.6 s
- * of compilation at the first run. Weights that are being trained are transformed in every run anyway, in memory that all layers
- * share, and runs are many: there tiles of 4 × 4 take half of the time.
+ * of compilation at the first run, so only plans that run many times have them. Weights that are being trained are transformed in every
+ * run anyway, in memory that all layers share: there tiles of 4 × 4 take half of the time.
  */
 function smallFrames({ profile, weights, geometry, cin, outputs }: Convolution): readonly Surcharge[] {
   if (!profile.software || weights.trained) return [];
   if (!winogradApplies(geometry.kernel, geometry.stride, TILES[0]!)) return [];
   const [, , height, width] = outputs[0]!.view.shape;
   const limit = cin <= FEW_CHANNELS ? FEW_CHANNELS_FRAME : SMALL_FRAME;
-  return height * width <= limit ? [{ factor: 8, because: 'has more weights than its small frames are worth' }] : [];
+  return height * width <= limit
+    ? [{ factor: 8, because: 'has more weights than its small frames are worth', once: true }]
+    : [];
 }
 
 const SMALL_FRAME = 64;

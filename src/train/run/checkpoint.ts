@@ -32,8 +32,8 @@ export const checkpointPath = (folder: string, stream: Stream): string =>
 
 /** @throws InputError when the file cannot be written; what was there before stays. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { spec, classes, state, step, recipe } = checkpoint;
-  const notes = { [KEY]: JSON.stringify({ step, recipe }) };
+  const { spec, classes, state, step, cooling, recipe } = checkpoint;
+  const notes = { [KEY]: JSON.stringify({ step, cooling, recipe }) };
   const parts = (optimizer: boolean): State =>
     new Map([...state].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX) === optimizer));
   const { tensors, metadata } = modelFileContents({ spec, classes, parameters: parts(false), notes });
@@ -54,8 +54,8 @@ export async function readCheckpoint(path: string, models = MODELS): Promise<Che
     ...optimizer.map(([name, tensor]) => [name, toFloat32(tensor, name)] as const),
   ]);
   try {
-    const { step, recipe } = JSON.parse(notes?.[KEY] ?? '');
-    return { spec, classes, state, step, recipe };
+    const { step, cooling, recipe } = JSON.parse(notes?.[KEY] ?? '');
+    return { spec, classes, state, step, cooling, recipe };
   } catch {
     throw new InputError(`${path} does not say how far training had come; give a folder that i3d train left.`);
   }

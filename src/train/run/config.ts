@@ -43,6 +43,8 @@ const stage = object({
   /** For `step`: where the learning rate drops, as shares of the steps, and to what part of it. */
   drops: v.optional(listOf(share, 'shares of the steps'), [...PUBLISHED_DROPS]),
   dropFactor: v.optional(share, 0.1),
+  /** Share of an epoch's clips that have to be recognised for the stage to come to its end early; 0 for never. */
+  learned: v.optional(share, 0),
 });
 
 const model = object({

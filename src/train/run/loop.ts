@@ -4,6 +4,7 @@
  */
 
 import { DeviceLostError } from '../../gpu/errors.ts';
+import { Cooling, type CoolingState, type EarlyEnd } from './cooling.ts';
 import type { PlannedStage } from './stages.ts';
 import {
   type BatchInputs,
@@ -16,20 +17,26 @@ import {
 
 /** How far training has come. */
 export interface Position {
-  /** Steps done, over all stages. */
+  /** Steps done, over all stages; those that a stage left out count, too. */
   readonly step: number;
   readonly state: State;
+  /** Of the stage that it is in the middle of. */
+  readonly cooling?: CoolingState | undefined;
 }
 
 export interface LoopOptions {
   readonly stages: readonly PlannedStage[];
   /** Batches that make a step. */
   readonly accumulate: number;
+  /** Clips of a batch. */
+  readonly clips: number;
   readonly start: Position;
   open(stage: PlannedStage, state: State): Promise<Trainer>;
   /** Batch 0, 1, 2 …; asked for while the one before it is being computed. */
   batch(index: number): Promise<BatchInputs>;
   onStep(report: StepReport): void | Promise<void>;
+  /** A stage is going to end before its time, since its clips are learned. */
+  onLearned?(end: EarlyEnd): void;
   /** Called when `saveDue` says so, at the end of a stage and when the run is interrupted. */
   save(position: Position): Promise<void>;
   /** Asked of every step that has been given to the device, whether to save when it is done. */
@@ -79,29 +86,34 @@ async function trainStage(stage: PlannedStage, start: Position, options: LoopOpt
 
 /** While the results of a step are read, the next one is with the device already; but for what needs the state between the two. */
 async function trainOnDevice(stage: PlannedStage, start: Position, options: LoopOptions): Promise<Position> {
-  const { accumulate, batch, evaluateEvery = 0, signal } = options;
+  const { accumulate, batch, clips, evaluateEvery = 0, signal } = options;
   // A stage begins without velocities, whether the one before it has just ended or was loaded.
   const begins = start.step === stage.first;
   const entering = begins ? withoutVelocities(start.state) : start.state;
   const trainer = await options.open(stage, entering);
-  const runner = new StepRunner(stage, trainer, batch, accumulate);
+  const cooling = new Cooling(stage, clips * accumulate, begins ? undefined : start.cooling);
+  const runner = new StepRunner(stage, trainer, cooling, batch, accumulate);
   let submitting: Promise<StepUnderWay> | undefined;
   try {
     if (!begins) trainer.load(entering);
-    const end = stage.first + stage.length;
     let saved = start;
     let step = start.step;
     let underWay: StepUnderWay | undefined;
     const finish = async () => {
-      if (underWay) await options.onStep(await runner.finish(underWay));
+      if (!underWay) return;
+      const report = await runner.finish(underWay);
       underWay = undefined;
+      await options.onStep(report);
+      if (!cooling.add(report.step, report.accuracy)) return;
+      const planned = stage.first + stage.length;
+      options.onLearned?.({ stage: stage.name, step: report.step, end: cooling.end, planned });
     };
-    const position = async () => ({ step, state: await trainer.state() });
+    const position = async () => ({ step, state: await trainer.state(), cooling: cooling.state });
     const save = async () => {
       saved = await position();
       await options.save(saved);
     };
-    while (step < end && !signal?.aborted) {
+    while (step < cooling.end && !signal?.aborted) {
       submitting = runner.submit(step);
       // Its failure counts after that of the step before it, whose results are read meanwhile.
       submitting.catch(() => undefined);
@@ -115,6 +127,8 @@ async function trainOnDevice(stage: PlannedStage, start: Position, options: Loop
       if (evaluates) await options.evaluate?.(await position(), stage);
     }
     await finish();
+    // Steps that are left out count as done, so that later stages are where they were planned.
+    if (step === cooling.end) step = stage.first + stage.length;
     if (step > saved.step) await save();
     return saved;
   } finally {

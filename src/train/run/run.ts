@@ -7,7 +7,7 @@ import { makeFolder } from '../../io/atomic.ts';
 import type { Stream } from '../../models/definition.ts';
 import type { ModelRegistry } from '../../models/registry.ts';
 import { type ClipSet, checkTrainable, readClipSet } from '../data/clip_set.ts';
-import type { SkippedClip } from '../data/prepare.ts';
+import { prepareClips, type SkippedClip } from '../data/prepare.ts';
 import { evaluateModels, type ModelsEvaluation } from '../evaluate/evaluate_models.ts';
 import { MetricsFile, type MetricsLine } from '../evaluate/metrics.ts';
 import { type Checkpoint, checkpointPath, readCheckpoint } from './checkpoint.ts';
@@ -16,7 +16,7 @@ import { MODEL_FILES, type Models, readModelFile, saveModelFile } from './model_
 import { type Start, startOf } from './start.ts';
 import { type RunContext, type RunObserver, type StreamPlan, trainStream } from './stream_run.ts';
 
-export interface RunOptions extends Omit<RunContext, 'metrics'> {
+export interface RunOptions extends Omit<RunContext, 'metrics' | 'onPrepared'> {
   /** Go on where an earlier run of the same configuration was left. */
   readonly resume: boolean;
   /** The models that may be trained; those that come with the package where left out. */
@@ -65,10 +65,15 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
     skipped: [...skipped.values()],
     metrics: metrics.lines,
   });
-  for (const [stream, start] of starts) {
+  for (const [i, stream] of streams.entries()) {
+    const start = starts.get(stream)!;
     let step = checkpoints.get(stream)?.step ?? 0;
+    const ahead = prepareAhead(set, starts.get(streams[i + 1]!), options);
     try {
-      const { plan, position } = await trainStream(set, start, checkpoints.get(stream), context);
+      const { plan, position } = await trainStream(set, start, checkpoints.get(stream), {
+        ...context,
+        onPrepared: ahead.start,
+      });
       plans[stream] = plan;
       step = position.step;
       if (step < plan.steps) return { ...outcome(), interrupted: { stream, step } };
@@ -79,6 +84,8 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
       // What is aborted while clips are being decoded.
       if (signal?.aborted && error === signal.reason) return { ...outcome(), interrupted: { stream, step } };
       throw error;
+    } finally {
+      await ahead.stop();
     }
   }
   // As they were written: rounded, where that was asked for.
@@ -88,6 +95,31 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
     ),
   );
   return { ...outcome(), ...(await evaluateRun(models, set, options, onSkip, plans)) };
+}
+
+/**
+ * Decodes the clips of the next stream, and computes their flow, beside the training of the one before it. Only the cache gets to know:
+ * what cannot be read is said when the stream's turn has come.
+ */
+function prepareAhead(
+  set: ClipSet,
+  next: Start | undefined,
+  { caches, signal }: Pick<RunContext, 'caches' | 'signal'>,
+) {
+  const controller = new AbortController();
+  let done: Promise<unknown> | undefined;
+  return {
+    start: () => {
+      if (!next) return;
+      const { stream } = next.spec;
+      const either = AbortSignal.any([controller.signal, ...(signal ? [signal] : [])]);
+      done = prepareClips(set, caches(next.spec), { stream, signal: either }).catch(() => undefined);
+    },
+    stop: async () => {
+      controller.abort();
+      await done;
+    },
+  };
 }
 
 /** How good the models are; undefined, with where the run stands, when it is stopped meanwhile. */

@@ -24,6 +24,7 @@ function defaultStages(pretrained: boolean): Stage[] {
     warmup: 0.05,
     drops: [...PUBLISHED_DROPS],
     dropFactor: 0.1,
+    learned: 0,
   };
   if (!pretrained) {
     return [{ ...common, name: 'all', trains: 'all', epochs: 60, atLeast: 1_200, atMost: 16_000, learningRate: 0.05 }];
@@ -45,9 +46,12 @@ export function planStages(config: TrainConfig, clips: number, pretrained: boole
   const stages = config.stages ?? defaultStages(pretrained);
   let first = 0;
   return stages.map((stage, i) => {
-    const asked: Length = i === stages.length - 1 && config.epochs !== undefined ? { epochs: config.epochs } : stage;
+    // What was asked for in so many words is done to the end.
+    const own =
+      i === stages.length - 1 && config.epochs !== undefined ? { epochs: config.epochs, learned: 0 } : undefined;
+    const asked: Length = own ?? stage;
     const length = asked.steps ?? Math.max(1, Math.ceil(clipsSeen(asked, clips) / perStep));
-    const planned = { ...stage, first, length, stepsPerEpoch };
+    const planned = { ...stage, learned: own?.learned ?? stage.learned, first, length, stepsPerEpoch };
     first += length;
     return planned;
   });

@@ -89,7 +89,12 @@ export class TrainingStep {
         if (adds) state.ensure(gradientSumOf(name), shape);
       }
       const { loss, logits, norm } = TRAINING_OUTPUTS;
-      const shared = { state, accuracy: 'fast', ...(options.tuning ? { tuning: options.tuning } : {}) } as const;
+      const shared = {
+        state,
+        accuracy: 'fast',
+        runs: 'many',
+        ...(options.tuning ? { tuning: options.tuning } : {}),
+      } as const;
       const batch = await compile(graph, constants, {
         ...shared,
         outputs: adds ? [loss, logits] : [loss, logits, norm],

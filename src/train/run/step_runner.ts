@@ -5,7 +5,7 @@
 
 import { I3dError } from '../../core/errors.ts';
 import type { FloatTensor, HostTensor } from '../../core/tensor.ts';
-import { learningRateAt } from './schedule.ts';
+import type { Cooling } from './cooling.ts';
 import type { PlannedStage } from './stages.ts';
 import type { Schedule, StepResult } from './step.ts';
 
@@ -68,12 +68,14 @@ export class StepRunner {
   #finished = 0;
 
   /**
+   * @param rates Of the stage's steps.
    * @param batch Gives batch 0, 1, 2 … of the run.
    * @param accumulate Batches that make a step.
    */
   constructor(
     private readonly stage: PlannedStage,
     private readonly trainer: Trainer,
+    private readonly rates: Pick<Cooling, 'learningRate'>,
     private readonly batch: (index: number) => Promise<BatchInputs>,
     private readonly accumulate: number,
   ) {}
@@ -85,9 +87,9 @@ export class StepRunner {
    * @throws What `batch` throws.
    */
   async submit(step: number): Promise<StepUnderWay> {
-    const { stage, accumulate } = this;
+    const { rates, accumulate } = this;
     const began = performance.now();
-    const schedule = { learningRate: learningRateAt(stage, step - stage.first, stage.length), step };
+    const schedule = { learningRate: rates.learningRate(step), step };
     const batches: Promise<BatchResult>[] = [];
     for (let i = 0; i < accumulate; i++) {
       while (this.#underWay.length >= BATCHES_UNDER_WAY) await this.#underWay.shift();

@@ -16,6 +16,7 @@ import { classificationMetrics, scoreClips } from '../evaluate/evaluation.ts';
 import type { EvaluationLine, MetricsFile } from '../evaluate/metrics.ts';
 import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
+import type { EarlyEnd } from './cooling.ts';
 import { type Position, train } from './loop.ts';
 import { batchNormMode, type PlannedStage, planStages, totalSteps, trainsParameter } from './stages.ts';
 import type { Start } from './start.ts';
@@ -30,6 +31,8 @@ export interface RunObserver {
   onSkip(clip: SkippedClip): void;
   onStream(stream: Stream, plan: StreamPlan): void;
   onStep(stream: Stream, report: StepReport, plan: StreamPlan): void;
+  /** Nearly all clips of a stage are recognised. */
+  onLearned?(stream: Stream, end: EarlyEnd): void;
   onEvaluation(line: EvaluationLine): void;
   onWarning(message: string): void;
 }
@@ -53,6 +56,8 @@ export interface RunContext {
   readonly observer: RunObserver;
   readonly tuning?: TuningTable | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the clips of the stream are ready, before it trains. */
+  onPrepared?(): void;
   /** The device. Asked again where it is lost: on another one, training goes on from its last checkpoint. */
   gpu(): Promise<Gpu>;
 }
@@ -80,6 +85,7 @@ export async function trainStream(
     onSkip: observer.onSkip,
     signal,
   });
+  context.onPrepared?.();
   const { augmentation, balanced, batch, seed } = config;
   const mirror = mirroredClasses(set.classes);
   const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
@@ -103,6 +109,7 @@ export async function trainStream(
   const position = await train({
     stages,
     accumulate: config.accumulate,
+    clips: batch,
     start: from,
     open: (stage, state) => openStep(stepOf(stage, state, spec, context), context),
     batch: async (index) => {
@@ -113,8 +120,9 @@ export async function trainStream(
       await metrics.add({ kind: 'step', stream, ...report });
       observer.onStep(stream, report, plan);
     },
-    save: async ({ step, state }) => {
-      await saveCheckpoint(path, { spec, classes: set.classes, recipe, step, state });
+    onLearned: (end) => observer.onLearned?.(stream, end),
+    save: async ({ step, state, cooling }) => {
+      await saveCheckpoint(path, { spec, classes: set.classes, recipe, step, state, cooling });
       saved = performance.now();
     },
     saveDue: () => performance.now() - saved >= config.saveEvery * 1000,

@@ -1,0 +1,36 @@
+/** @file How numbers and tables read, and where a record comes from: text alone, without files or a console. */
+
+import type { Gpu } from '../src/gpu/device.ts';
+
+/** Part of every record, so that a number can never be read without knowing where it comes from. */
+export interface Origin {
+  readonly adapter: string;
+  /** ISO 8601. */
+  readonly date: string;
+}
+
+export const originOf = (gpu: Gpu): Origin => ({
+  adapter: gpu.profile.description,
+  date: new Date().toISOString().slice(0, 19).concat('Z'),
+});
+
+/** Columns of text; numbers (all but the first column that `left` names) stand at the right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
+  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (i < left ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  return [line(header), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+/** Three digits that matter: `0.123`, `12.3`, `1234`. */
+export function digits(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
+  return value.toFixed(Math.min(decimals, 4));
+}
+
+export const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
