@@ -64,10 +64,10 @@ const CASES: readonly Case[] = [
     pixels: [1, 5, 9, 7],
     branches: [
       { cin: 3, outputs: [4] },
-      { cin: 300, outputs: [70] },
+      { cin: 150, outputs: [70] },
     ],
-    kernel: [3, 3, 3],
-    stride: [2, 2, 2],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 2],
     has: ['tiled 64×64×16 8×8', 'split-k'],
   },
 ];
