@@ -23,6 +23,7 @@ import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
 import { anotherShader } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
 import { splitForScratch } from '../sliding_window.ts';
 import {
@@ -88,13 +89,20 @@ function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
   return [
     ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
     ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
-    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).map(
-      (gpuTile): Gemm => ({
-        name: `tiled ${tileLabel(gpuTile)}`,
-        weights: rowsOfChannels,
-        tile: { ...gpuTile, threads: tiledThreads(gpuTile), arithmetic: 'tiled' },
-        kernel: (layouts) => conv3dWinogradTiled(layouts, gpuTile),
-      }),
+    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).flatMap((gpuTile) =>
+      LANES_VARIANTS.filter(({ applies }) => applies(profile)).map(
+        (variant): Gemm => ({
+          name: `tiled ${tileLabel(gpuTile)}${variant.label}`,
+          weights: rowsOfChannels,
+          tile: {
+            ...gpuTile,
+            threads: tiledThreads(gpuTile),
+            arithmetic: 'tiled',
+            share: gpuTile.share * variant.share(profile),
+          },
+          kernel: (layouts) => variant.on(conv3dWinogradTiled(layouts, gpuTile)),
+        }),
+      ),
     ),
   ];
 }
