@@ -26,7 +26,7 @@ import {
 } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
-import { type BranchCode, BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
+import { type BranchCode, BranchedParams, branchedValues, channelTiles, convolutionBranches } from './branches.ts';
 import { type Conv3dProblem, conv3dValues, inputBindings, outputBindings, storeFunction } from './problem.ts';
 import { stagedTile } from './staged_tile.ts';
 import { type Conv3dTiledTile, checkTile } from './tiled.ts';
@@ -41,8 +41,8 @@ fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
 }`;
 
 /** The steps of K, `begin` to `end`, of the part `workgroup.z`; the last parts may have none. Needs what `branch.begin` defines. */
-export const stepsOfPart = ({ cin4 }: Pick<BranchCode, 'cin4'>, bk: number): string => /* wgsl */ `
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${cin4};
+export const stepsOfPart = ({ pick }: Pick<BranchCode, 'pick'>, bk: number): string => /* wgsl */ `
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${pick('p.cin4', 'p.b_cin4')};
   let all_steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
   let per_part = (all_steps + p.parts - 1u) / p.parts;
   let begin = min(workgroup.z * per_part, all_steps);
@@ -58,19 +58,19 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
   checkTile(tile);
   const { bm, bn, bk } = tile;
   const tileOf = element(tile.half);
-  const branch = branchCode(problem);
+  const branch = convolutionBranches(problem, tileOf);
   const staging = stagedTile(problem, tile, tileOf, 'begin');
   const values = { ...branchedValues(problem), parts };
   return kernel({
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
-    storage: [...inputBindings(problem), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    storage: [...inputBindings(problem, constant('weights', `array<${tileOf.vec4}>`)), storage('sums')],
     workgroups: [divideUp(values.pixels, bm), channelTiles(problem, bn), parts],
     body: /* wgsl */ `
 ${staging.functions}
 ${tileVariables(tile, tileOf)}
-${storeSums(branch.storeEnd)}
+${storeSums(branch.endWithin)}
 
 @compute @workgroup_size(${tileLayout(tile).threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {

@@ -13,7 +13,7 @@
 import { type Element, elementOf } from '../shared/element.ts';
 import { storeTurned, type Tile, tileLayout } from '../shared/tile_product.ts';
 import { repeat } from '../shared/wgsl.ts';
-import { branchCode } from './branches.ts';
+import { convolutionBranches } from './branches.ts';
 import type { Conv3dProblem } from './problem.ts';
 import { windowFunctions } from './window.ts';
 
@@ -39,7 +39,8 @@ export function stagedLoads(tile: Tile): { readonly blocks: number; readonly wei
  * @param begin The first step, a variable; 0 where left out
  */
 export function stagedTile(problem: Conv3dProblem, tile: Tile, element: Element, begin?: string): StagedCode {
-  const branch = branchCode(problem);
+  const branch = convolutionBranches(problem, element);
+  const cin4 = branch.pick('p.cin4', 'p.b_cin4');
   const { bn, bk } = tile;
   const { threads, leftRow } = tileLayout(tile);
   const { blocks, weights } = stagedLoads(tile);
@@ -60,7 +61,7 @@ export function stagedTile(problem: Conv3dProblem, tile: Tile, element: Element,
     );
   return {
     functions: /* wgsl */ `${branch.functions}
-${windowFunctions(problem.kernel, branch)}
+${windowFunctions(problem.kernel, branch.pickWithin)}
 
 fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
   ${
@@ -77,21 +78,21 @@ fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
   // not stored.
   ${lines(4 * blocks, (i) => `let place${i} = place(min(${pixel(i)}, p.pixels - 1u));`)}
   let quad = ${first(bk4)}thread % ${bk4}u;
-  var at = first_tap(quad / ${branch.cin4});
-  var c = quad % ${branch.cin4};
+  var at = first_tap(quad / ${cin4});
+  var c = quad % ${cin4};
   var here = tap(at);
   ${lines(4 * blocks, (i) => `var source${i} = source(place${i}, here);`)}
-  let w_column = ${branch.weight(branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`))};
+  let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
   let w_last = (4u * quads - 1u) * ${branch.row} + w_column;
   var w_at = (${first(bk)}thread / ${bn4}u) * ${branch.row} + w_column;
   let left_slot = thread % ${bk4}u * ${4 * leftRow}u + thread / ${bk4}u;`,
-    load: `${lines(4 * blocks, (i) => `let x_value${i} = ${branch.x(`u32(max(source${i}, 0)) + c`)};`, 4)}
-    ${lines(weights, (i) => `let w_value${i} = weights[min(w_at + ${(i * threads) / bn4}u * ${branch.row}, w_last)];`, 4)}`,
+    load: `${lines(4 * blocks, (i) => `let x_value${i} = ${branch.left(`u32(max(source${i}, 0)) + c`)};`, 4)}
+    ${lines(weights, (i) => `let w_value${i} = ${branch.weight(`min(w_at + ${(i * threads) / bn4}u * ${branch.row}, w_last)`)};`, 4)}`,
     advance: `w_at += ${bk}u * ${branch.row};
     c += ${bk4}u;
-    if (c >= ${branch.cin4}) {
-      while (c >= ${branch.cin4}) {
-        c -= ${branch.cin4};
+    if (c >= ${cin4}) {
+      while (c >= ${cin4}) {
+        c -= ${cin4};
         at = next_tap(at);
       }
       here = tap(at);

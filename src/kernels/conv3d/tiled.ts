@@ -38,7 +38,7 @@ import {
   tileVariables,
 } from '../shared/tile_product.ts';
 import { constant, entryPoint, foldGrid, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
-import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { BranchedParams, branchedValues, convolutionBranches, outputTiles } from './branches.ts';
 import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { stagedLoads, stagedTile } from './staged_tile.ts';
 import { bandedTile } from './staging.ts';
@@ -76,7 +76,7 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile, loop:
   checkTile(tile);
   const { bk, tm, tn } = tile;
   const tileOf = element(tile.half);
-  const branch = branchCode(problem);
+  const branch = convolutionBranches(problem, tileOf);
   const staging = stagedTile(problem, tile, tileOf);
   const storeSum = (i: number, j: number): string =>
     `if (oc4_${j} < ${branch.end}) { store_inside(pixel, oc4_${j}, acc${i}_${j}, bias_${j}); }`;
@@ -90,12 +90,12 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile, loop:
     workgroups: foldGrid(outputTiles(problem, tile)),
     body: /* wgsl */ `
 ${staging.functions}
-${storeFunction(problem, branch.storeEnd)}
+${storeFunction(problem, branch.endWithin)}
 ${tileVariables(tile, tileOf)}
 
 ${entryPoint(tileLayout(tile).threads, 'thread')} {${bandedTile(tile, branch)}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.pick('p.cin4', 'p.b_cin4')};
   let steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
 ${staging.start}
 ${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['0u', 'steps'] })}

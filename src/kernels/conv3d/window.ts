@@ -14,21 +14,21 @@
  * Larger ones compare coordinates.
  */
 
-import type { BranchCode } from './branches.ts';
 import type { Triple } from './problem.ts';
 
 /** The one bit that no place has: that of a tap past the last one. */
 const OUTSIDE = 31;
 
-type XPlaces = Pick<BranchCode, 'xStride' | 'xBase'>;
-const ONE_X: XPlaces = { xStride: 'p.x_stride', xBase: 'p.x_base' };
-
 /**
  * `place(pixel)`, `tap(at)`, `inside(place, tap)` and `source(place, tap)`, which is where the input pixel starts, or −1 in the padding
  * and past the last tap; `nowhere()`, a place with all taps in the padding; `first_tap(number)` and `next_tap(at)`: frame, row and
  * column of a tap. For the shader beside PIXEL_FUNCTIONS.
+ * @param pick Of two uniforms that of the branch at hand, see branches.ts
  */
-export const windowFunctions = (kernel: Triple, { xStride, xBase }: XPlaces = ONE_X): string => /* wgsl */ `
+export const windowFunctions = (
+  kernel: Triple,
+  pick = (first: string, _second: string): string => first,
+): string => /* wgsl */ `
 fn first_tap(number: u32) -> vec3i {
   let size = vec2u(u32(p.kernel_h), u32(p.kernel_w));
   return vec3i(vec3u(number / (size.y * size.x), number / size.y % size.x, number % size.y));
@@ -42,9 +42,9 @@ fn next_tap(at: vec3i) -> vec3i {
 
 // In vec4, from the first pixel of the first frame.
 fn distance(frame: i32, row: i32, column: i32) -> i32 {
-  return ((frame * p.x_h + row) * p.x_w + column) * i32(${xStride});
+  return ((frame * p.x_h + row) * p.x_w + column) * i32(${pick('p.x_stride', 'p.b_x_stride')});
 }
-${kernel[0] + kernel[1] + kernel[2] <= OUTSIDE ? bits(xBase) : coordinates(xBase)}
+${kernel[0] + kernel[1] + kernel[2] <= OUTSIDE ? bits(pick('p.x_base', 'p.b_x_base')) : coordinates(pick('p.x_base', 'p.b_x_base'))}
 
 fn source(place: Place, tap: Tap) -> i32 {
   return select(-1, place.start + tap.distance, inside(place, tap));

@@ -3,12 +3,16 @@
  *
  * The products are those of winograd/processor/gemm.ts, the tile is that of conv3d/tiled.ts: a workgroup computes bm rows × bn
  * channels of one batch and walks K = taps × Cin in steps of bk; a thread owns tm rows × tn channels in named accumulators,
- * interleaved with its neighbours'; the next tiles wait in registers between two barriers. Batches lie along z: 36 of them fill a GPU where one product would not.
+ * interleaved with its neighbours'; the next tiles wait in registers between two barriers. Batches lie along z: 36 of them fill a GPU
+ * where one product would not. Two branches (conv3d/branches.ts) have v and weights of their own and lie side by side in u; their
+ * tiles of channels follow each other along y.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
+import { branchCode } from '../conv3d/branches.ts';
 import { stagedLoads } from '../conv3d/staged_tile.ts';
 import { type Conv3dTiledTile, checkTile } from '../conv3d/tiled.ts';
+import { element } from '../shared/element.ts';
 import {
   forSums,
   storeTurned,
@@ -19,21 +23,28 @@ import {
   tileProduct,
   tileVariables,
 } from '../shared/tile_product.ts';
-import { constant, divideUp, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
+import { constant, divideUp, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
 import type { WinogradLayout } from './math.ts';
-import {
-  WINOGRAD_ROW_FUNCTION,
-  WinogradGemmParams,
-  winogradGemmBindings,
-  winogradGemmValues,
-} from './processor/gemm.ts';
+import { WinogradGemmParams, winogradGemmValues, winogradRowFunction } from './processor/gemm.ts';
 
-/** Bindings: v, weights, u. The tile must divide evenly among its threads, see checkTile. */
-export function conv3dWinogradTiled(layout: WinogradLayout, tile: Conv3dTiledTile, loop: LoopBound): Kernel {
+const TiledParams = struct('WinogradTiled', { ...WinogradGemmParams.fields, b_cin4: 'u32', b_k4: 'u32', b_oc4: 'u32' });
+
+/**
+ * Bindings: v, weights, u; of two branches v, v_b, weights, weights_b, u. The tile must divide evenly among its threads, see
+ * checkTile.
+ */
+export function conv3dWinogradTiled(
+  layouts: readonly WinogradLayout[],
+  tile: Conv3dTiledTile,
+  loop: LoopBound,
+): Kernel {
   checkTile(tile);
   const { bm, bn, bk } = tile;
   const { threads, leftRow } = tileLayout(tile);
   const { blocks, weights } = stagedLoads(tile);
+  const [layout, second] = layouts as readonly [WinogradLayout, WinogradLayout?];
+  const branch = branchCode(second !== undefined, { left: 'v', of: element(), weights: element() });
+  const [cin4, k4] = ['cin4', 'k4'].map((name) => branch.pick(`p.${name}`, `p.b_${name}`));
   const [bk4, bn4] = [bk / 4, bn / 4];
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
@@ -43,46 +54,63 @@ export function conv3dWinogradTiled(layout: WinogradLayout, tile: Conv3dTiledTil
     storeTurned(
       tile,
       `left_slot + ${(b * threads) / bk4}u`,
-      (i) => `select(vec4f(0), v_value${4 * b + i}, quad < p.k4)`,
+      (i) => `select(vec4f(0), v_value${4 * b + i}, quad < ${k4})`,
     );
+  const tilesOf = ({ cout4 }: WinogradLayout): number => divideUp(cout4, bn4);
   return kernel({
     name: `conv3d_winograd tiled ${tileLabel(tile, '/')}`,
-    params: WinogradGemmParams,
-    values: winogradGemmValues(layout),
-    storage: winogradGemmBindings(constant('weights')),
-    workgroups: [divideUp(layout.outputRows, bm), divideUp(layout.cout4, bn4), layout.batches],
+    params: TiledParams,
+    values: {
+      ...winogradGemmValues(layout),
+      cout4: layouts.reduce((sum, { cout4 }) => sum + cout4, 0),
+      b_cin4: second?.cin4 ?? 0,
+      b_k4: second ? second.taps * second.cin4 : 0,
+      b_oc4: layout.cout4,
+    },
+    storage: [
+      ...(second
+        ? [storage('v'), storage('v_b'), constant('weights'), constant('weights_b')]
+        : [storage('v'), constant('weights')]),
+      storage('u'),
+    ],
+    workgroups: [
+      divideUp(layout.outputRows, bm),
+      layouts.reduce((sum, each) => sum + tilesOf(each), 0),
+      layout.batches,
+    ],
     body: /* wgsl */ `
-${WINOGRAD_ROW_FUNCTION}
+${branch.functions}
+${winogradRowFunction(branch.pickWithin('p.cin4', 'p.b_cin4'))}
 ${tileVariables(tile)}
 
 fn store(row: u32, oc4: u32, batch: u32, value: vec4f) {
-  if (row < p.rows && oc4 < p.cout4) { u[(batch * p.rows + row) * p.cout4 + oc4] = value; }
+  if (row < p.rows && oc4 < ${branch.endWithin}) { u[(batch * p.rows + row) * p.cout4 + oc4] = value; }
 }
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_row = workgroup.x * ${bm}u;
-  let first_oc4 = workgroup.y * ${bn4}u;
+  ${branch.begin('workgroup.y', bn)}
   let batch = workgroup.z;
-  let steps = (p.k4 + ${bk4 - 1}u) / ${bk4}u;
-  let v_batch = batch * p.input_rows * p.cin4;
+  let steps = (${k4} + ${bk4 - 1}u) / ${bk4}u;
+  let v_batch = batch * p.input_rows * ${cin4};
 
   // What this thread stages. Tails read the last row or channel again, which is not stored, and are zero past the end of K.
   ${lines(4 * blocks, (i) => `let start${i} = v_batch + start(min(${row(i)}, p.rows - 1u));`)}
   var quad = thread % ${bk4}u;
-  let w_column = batch * p.k4 * 4u * p.cout4 + min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
-  let w_last = (4u * p.k4 - 1u) * p.cout4 + w_column;
-  var w_at = thread / ${bn4}u * p.cout4 + w_column;
+  let w_column = batch * ${k4} * 4u * ${branch.row} + ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
+  let w_last = (4u * ${k4} - 1u) * ${branch.row} + w_column;
+  var w_at = thread / ${bn4}u * ${branch.row} + w_column;
   let left_slot = thread % ${bk4}u * ${4 * leftRow}u + thread / ${bk4}u;
 ${tileProduct({
   tile,
   loop,
   steps: ['0u', 'steps'],
-  load: `let inner = min(quad, p.k4 - 1u);
-    ${lines(4 * blocks, (i) => `let v_value${i} = v[start${i} + inner];`, 4)}
-    ${lines(weights, (i) => `let w_value${i} = weights[min(w_at + ${(i * threads) / bn4}u * p.cout4, w_last)];`, 4)}`,
+  load: `let inner = min(quad, ${k4} - 1u);
+    ${lines(4 * blocks, (i) => `let v_value${i} = ${branch.left(`start${i} + inner`)};`, 4)}
+    ${lines(weights, (i) => `let w_value${i} = ${branch.weight(`min(w_at + ${(i * threads) / bn4}u * ${branch.row}, w_last)`)};`, 4)}`,
   advance: `quad += ${bk4}u;
-    w_at += ${bk}u * p.cout4;`,
+    w_at += ${bk}u * ${branch.row};`,
   store: `${lines(blocks, block, 4)}
     ${lines(weights, (i) => `right_tile[thread + ${i * threads}u] = w_value${i};`, 4)}`,
 })}
