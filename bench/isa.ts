@@ -5,7 +5,7 @@
 
 import { digits, percent, table } from './format.ts';
 import { type CompiledKernel, compileKernels } from './isa/compile.ts';
-import { estimateDispatch, fmaPeak, GPUS, issueCycles, type Limit } from './isa/estimate.ts';
+import { estimateDispatch, fmaPeak, GPUS, IDLE_DISPATCH, issueCycles, type Limit } from './isa/estimate.ts';
 import { print, writeJson } from './report.ts';
 
 export interface IsaOptions {
@@ -46,7 +46,7 @@ export interface IsaRow {
   readonly layers: readonly IsaLayer[];
 }
 
-/** A dispatch, by the model of isa/estimate.ts. */
+/** A dispatch, or several that are the same, by the model of isa/estimate.ts. */
 export interface IsaLayer {
   readonly where: string;
   readonly node: string;
@@ -73,9 +73,11 @@ export async function benchIsa({ families, kernel, json, experimental }: IsaOpti
 function layersOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaLayer[] {
   const gpu = GPUS[family];
   if (!gpu) return [];
-  return uses.flatMap(({ work, where, node, flops }) =>
-    work ? [{ where, node, flops, ...estimateDispatch(shader, kernel, work, gpu) }] : [],
-  );
+  return uses.flatMap(({ work, where, node, flops, times = 1, idle }) => {
+    if (!work) return [];
+    const { us, limit } = idle ? IDLE_DISPATCH : estimateDispatch(shader, kernel, work, gpu);
+    return [{ where, node, flops, us: us * times, limit }];
+  });
 }
 
 /** A line for each network: its time, the share of the multiply-adds' peak, and how much of the time is bound by what. */
@@ -98,12 +100,12 @@ function networks(rows: readonly IsaRow[]): string {
         ) / us,
       );
     const share = flops / us / 1000 / fmaPeak(GPUS[family]!);
-    return [where, GPUS[family]!.name, digits(us / 1000), percent(share), ...LIMITS.map(bound)];
+    return [where, GPUS[family]!.name, digits(us / 1000), flops > 0 ? percent(share) : '–', ...LIMITS.map(bound)];
   });
   return table(['estimated', 'GPU', 'ms', 'of FMA', ...LIMITS], lines, 2);
 }
 
-const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few workgroups'];
+const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few workgroups', 'nothing to do'];
 
 const total = (layers: readonly IsaLayer[], key: 'us' | 'flops'): number =>
   layers.reduce((sum, layer) => sum + layer[key], 0);
@@ -143,7 +145,7 @@ function rowOf(compiled: CompiledKernel, family: string): IsaRow {
     memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
     cycles: inverseThroughput,
     limit: mainLimit(layers),
-    dispatches: uses.length,
+    dispatches: uses.reduce((sum, { times = 1 }) => sum + times, 0),
     layers,
   };
 }

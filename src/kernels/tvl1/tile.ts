@@ -3,7 +3,7 @@
  *
  * A workgroup holds a tile of C quads × R rows; each thread has a quad of two rows, one above the other, and keeps their u, dual and
  * image data in registers through all iterations. Only what neighbouring threads need goes through workgroup memory: per iteration
- * and pixel 10 bytes in and 10 out.
+ * and pixel 11 bytes in and 12 out.
  *
  *   ┌──┬──────────────────┬──┐   One iteration:
  *   │//│//////////////////│//│     put p12, p22 of the lower row, the last p11, p21 of both quads   → barrier
@@ -143,7 +143,7 @@ var<workgroup> flows_v: array<vec4f, ${threads}>;
 var<workgroup> firsts: array<vec2f, ${threads}>;
 ${subgroups ? 'var<workgroup> totals: array<atomic<u32>, 3>;' : ''}
 
-fn fixed_point(error: f32) -> u32 { return u32(min(error * p.error_scale, ${fixed + 1}.0) + 0.5); }
+fn fixed_point(error: f32) -> u32 { return u32(min(error * p.error_scale, f32(p.fixed + 1u)) + 0.5); }
 
 @compute @workgroup_size(${columns}, ${rows})
 fn main(
