@@ -9,7 +9,7 @@ import { planFlow, solverFor } from '../../src/flow/plan.ts';
 import { pyramidExtents } from '../../src/flow/pyramid.ts';
 import type { Work } from '../../src/kernels/shared/work.ts';
 import { iterationsPerStep } from '../../src/kernels/tvl1/layout.ts';
-import type { Use } from './kernels.ts';
+import type { Use } from './use.ts';
 
 /** The pictures that the flow stream works on, in pixels, and how many pairs there are. */
 const FLOW = { width: 340, height: 256, pairs: 16 };

@@ -1,33 +1,15 @@
 /** @file The kernels that are compiled by default on a device: of I3D at both lengths and in all classes, of TV-L1, of a training step. */
 
-import type { Accuracy, DeviceProfile, Kernel, Workgroups } from '../../src/core/kernel.ts';
+import type { Accuracy, DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { activationsOf, chooseCandidate, nodesToRun } from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
-import type { Work } from '../../src/kernels/shared/work.ts';
 import { trainingGraph } from '../../src/train/run/step_graph.ts';
 import { modelGraph } from '../i3d.ts';
 import { flowUses } from './flow_kernels.ts';
-
-/** One dispatch of a kernel. */
-export interface Use {
-  /** Such as `I3D 16 fast`. */
-  readonly where: string;
-  readonly node: string;
-  /** The candidate that the dispatch belongs to. */
-  readonly candidate: string;
-  readonly workgroups: Workgroups;
-  /** Missing where nobody counts. */
-  readonly work?: Work;
-  /** Of the node, as the direct algorithm counts, said once for all its dispatches. */
-  readonly flops: number;
-  /** Dispatches that are the same as this one, itself included; 1 where left out. */
-  readonly times?: number;
-  /** Its workgroups return at once. */
-  readonly idle?: boolean;
-}
+import type { Use } from './use.ts';
 
 export interface KernelUses {
   readonly kernel: Kernel;
