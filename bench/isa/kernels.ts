@@ -1,7 +1,7 @@
 /** @file The kernels that are compiled by default on a device: of I3D at both lengths and in all classes, of TV-L1, of a training step. */
 
 import type { Accuracy, DeviceProfile, Kernel } from '../../src/core/kernel.ts';
-import { activationsOf, chooseCandidate, nodesToRun } from '../../src/graph/choose.ts';
+import { chooseCandidate, devicePasses, nodesToRun } from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
@@ -29,9 +29,8 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
     entry.uses.push({ ...use, workgroups: kernel.workgroups });
   };
   const addGraph = (where: string, graph: Graph, accuracy: Accuracy): void => {
-    const activations = activationsOf(profile, { accuracy });
     const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
-    const prepared = inferencePasses(graph, { outputs, activations });
+    const prepared = inferencePasses(graph, { outputs, ...devicePasses(profile, { accuracy }) });
     for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
       const { candidate } = chooseCandidate(entry, profile, { accuracy });
       const { node } = entry;
