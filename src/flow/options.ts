@@ -39,6 +39,11 @@ export interface Tvl1Options {
   readonly gradientBlend: number;
   /** Points of the image derivative. */
   readonly gradientTaps: 3 | 5;
+  /**
+   * Whether the data term of a pixel counts by how likely it is visible in both pictures: what is covered takes its motion from
+   * what is around it. Off in OpenCV.
+   */
+  readonly visibilityWeight: boolean;
   /** Round every step as OpenCV does, so that the flow is the same bit by bit. On software adapters; costs time. */
   readonly exactRounding: boolean;
 }
@@ -62,6 +67,7 @@ const opencv: Tvl1Options = {
   scaleSmoothing: 0,
   gradientBlend: 0,
   gradientTaps: 3,
+  visibilityWeight: false,
   exactRounding: true,
 };
 
@@ -131,6 +137,7 @@ export function resolveOptions(options: Partial<Tvl1Options> & { readonly preset
   checkOneOf('weightedMedian', resolved.weightedMedian, [1, 9, 13]);
   checkOneOf('gradientTaps', resolved.gradientTaps, [3, 5]);
   checkOneOf('useInitialFlow', resolved.useInitialFlow, [false, true]);
+  checkOneOf('visibilityWeight', resolved.visibilityWeight, [false, true]);
   checkOneOf('exactRounding', resolved.exactRounding, [false, true]);
   checkChoice("The flow's interpolation", resolved.interpolation, ['bicubic', 'bilinear']);
   return resolved;

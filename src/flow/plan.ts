@@ -11,8 +11,9 @@ import { tvl1Smooth } from '../kernels/tvl1/smooth.ts';
 import { tvl1Sweep } from '../kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../kernels/tvl1/upsample.ts';
+import { tvl1Visibility } from '../kernels/tvl1/visibility.ts';
 import { tvl1Warp } from '../kernels/tvl1/warp.ts';
-import { tvl1Visibility, tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
+import { tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
 import type { Tvl1Options } from './options.ts';
 
 /** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */

@@ -78,7 +78,7 @@ export interface Warped {
 
 /**
  * I1 and its gradient at x + u, and the constant part of ρ. Of the gradient `blend` is I0's own; then it is 0 where x + u is
- * outside.
+ * outside. With `visible` everything counts by how likely a pixel is visible in both pictures, 0.02 at least.
  */
 export function warp(
   i0: Picture,
@@ -86,7 +86,11 @@ export function warp(
   u: Picture,
   v: Picture,
   kind: 'bicubic' | 'bilinear' = 'bicubic',
-  { taps = 3, blend = 0 }: { readonly taps?: 3 | 5; readonly blend?: number } = {},
+  {
+    taps = 3,
+    blend = 0,
+    visible = false,
+  }: { readonly taps?: 3 | 5; readonly blend?: number; readonly visible?: boolean } = {},
 ): Warped {
   const { width, height } = i0;
   const target = (x: number, y: number): [number, number] => [x + at(u, x, y), y + at(v, x, y)];
@@ -104,7 +108,11 @@ export function warp(
   const rho = picture(i0.width, i0.height, (x, y) => {
     return at(i1w, x, y) - at(ix, x, y) * at(u, x, y) - at(iy, x, y) * at(v, x, y) - at(i0, x, y);
   });
-  return { ix, iy, rho };
+  if (!visible) return { ix, iy, rho };
+  const change = picture(width, height, (x, y) => at(i1w, x, y) - at(i0, x, y));
+  const weighted = (p: Picture): Picture =>
+    picture(width, height, (x, y) => at(p, x, y) * Math.max(visibleBy(at(change, x, y), u, v, x, y), 0.02));
+  return { ix: weighted(ix), iy: weighted(iy), rho: weighted(rho) };
 }
 
 /** u, v and the dual variable (p11, p12, p21, p22). */
@@ -187,17 +195,21 @@ export function smooth(p: Picture, axis: 'x' | 'y', sigma: number): Picture {
   });
 }
 
-/** How likely a pixel is visible in both pictures: 1 where it surely is, 0 where it leaves the picture. */
+/** How likely a pixel is visible in both pictures, by how much it changes and by whether the flow closes over it. */
+function visibleBy(change: number, u: Picture, v: Picture, x: number, y: number): number {
+  const divergence = (at(u, x + 1, y) - at(u, x - 1, y) + at(v, x, y + 1) - at(v, x, y - 1)) / 2;
+  return Math.exp(-(Math.min(divergence, 0) ** 2) / (2 * 0.3 ** 2) - change ** 2 / (2 * 20 ** 2));
+}
+
+/** The same of every pixel, by a bilinear sample; 0 where it leaves the picture. */
 export function visibility(i0: Picture, i1: Picture, u: Picture, v: Picture): Picture {
   const { width, height } = i0;
   return picture(width, height, (x, y) => {
-    const divergence = (at(u, x + 1, y) - at(u, x - 1, y) + at(v, x, y + 1) - at(v, x, y - 1)) / 2;
     const [tx, ty] = [x + at(u, x, y), y + at(v, x, y)];
     if (tx < 0 || ty < 0 || tx > width - 1 || ty > height - 1) return 0;
     const [ix, iy] = [Math.floor(tx), Math.floor(ty)];
     const row = (j: number): number => at(i1, ix, j) * (1 - (tx - ix)) + at(i1, ix + 1, j) * (tx - ix);
-    const change = row(iy) * (1 - (ty - iy)) + row(iy + 1) * (ty - iy) - at(i0, x, y);
-    return Math.exp(-(Math.min(divergence, 0) ** 2) / (2 * 0.3 ** 2) - change ** 2 / (2 * 20 ** 2));
+    return visibleBy(row(iy) * (1 - (ty - iy)) + row(iy + 1) * (ty - iy) - at(i0, x, y), u, v, x, y);
   });
 }
 

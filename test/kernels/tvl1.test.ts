@@ -8,8 +8,9 @@ import { tvl1Smooth } from '../../src/kernels/tvl1/smooth.ts';
 import { tvl1Sweep } from '../../src/kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../../src/kernels/tvl1/upsample.ts';
+import { tvl1Visibility } from '../../src/kernels/tvl1/visibility.ts';
 import { tvl1Warp } from '../../src/kernels/tvl1/warp.ts';
-import { tvl1Visibility, tvl1WeightedMedian } from '../../src/kernels/tvl1/weighted_median.ts';
+import { tvl1WeightedMedian } from '../../src/kernels/tvl1/weighted_median.ts';
 import {
   dataWordAt,
   floats,
@@ -124,7 +125,12 @@ describe('TV-L1 kernels against their definitions', () => {
     { interpolation: 'bicubic', taps: 5, blend: 0.3, loop: 'uniform' },
     { interpolation: 'bicubic', taps: 5, blend: 0, loop: 'constant' },
     { interpolation: 'bilinear', taps: 5, blend: 0.3, loop: 'uniform' },
-  ] as const)('$interpolation warp, $taps points, blend $blend', ({ interpolation, taps, blend, loop }) => {
+    { interpolation: 'bicubic', taps: 5, blend: 0.3, visible: true, loop: 'uniform' },
+    { interpolation: 'bilinear', taps: 3, blend: 0, visible: true, loop: 'constant' },
+  ] as const)('$interpolation warp, $taps points, blend $blend, $visible', (options) => {
+    const { interpolation, taps, blend, loop, visible } = { visible: false, ...options };
+    // Most of what moves wildly is not visible at all.
+    const most = visible ? 0.3 : 4;
     it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
       const { width, height } = extent;
       const frames = [0, 1, 2].map((k) => texture(width, height, k));
@@ -135,7 +141,7 @@ describe('TV-L1 kernels against their definitions', () => {
         data: p.data.map((value) => Math.fround((Math.round(value * 32) + 0.2) / 32)),
       });
       const flows = [0, 1].map(
-        (k) => [near(random(`u${k}`, width, height, 4)), near(random(`v${k}`, width, height, 4))] as const,
+        (k) => [near(random(`u${k}`, width, height, most)), near(random(`v${k}`, width, height, most))] as const,
       );
       // Pair 1's flow is in the second half.
       flows.forEach(([fu, fv], k) => {
@@ -151,13 +157,17 @@ describe('TV-L1 kernels against their definitions', () => {
         },
         [
           {
-            kernel: tvl1Warp(stateOf(extent), { interpolation, gradientBlend: blend, gradientTaps: taps }, loop),
+            kernel: tvl1Warp(
+              stateOf(extent),
+              { interpolation, gradientBlend: blend, gradientTaps: taps, visibilityWeight: visible },
+              loop,
+            ),
             on: ['frames', 'u', 'data', 'slots'],
           },
         ],
       );
       flows.forEach(([fu, fv], k) => {
-        const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation, { taps, blend });
+        const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation, { taps, blend, visible });
         const read = (c: number): Picture =>
           picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c)]!);
         expectClose(read(0).data, expected.ix.data, 1e-4);

@@ -11,6 +11,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
 import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { VISIBILITY } from './visibility.ts';
 
 const Params = struct('Warp', {
   width: 'i32',
@@ -34,7 +35,12 @@ interface WarpOptions {
   readonly gradientBlend: number;
   /** Taps of the derivative: 3 = (−1 0 1)/2, 5 = (1 −8 0 8 −1)/12. */
   readonly gradientTaps: 3 | 5;
+  /** Whether the data term counts by how likely a pixel is visible in both pictures. */
+  readonly visibilityWeight: boolean;
 }
+
+/** What a pixel's data term counts at least: a visibility that is wrong must be able to mend. */
+const LEAST_WEIGHT = 0.02;
 
 const WORKGROUP = 64;
 
@@ -68,6 +74,7 @@ fn column(x: i32) -> i32 { return clamp(x, 0, p.width - 1); }
 fn row(y: i32) -> i32 { return clamp(y, 0, p.height - 1) * i32(p.stride); }
 ${WEIGHTS[options.interpolation]}
 ${options.gradientTaps === 3 ? '' : SLOPES}
+${options.visibilityWeight ? VISIBILITY : ''}
 fn difference(${repeat(options.gradientTaps, (i) => `v${i}: f32`, ', ')}) -> f32 {
   return ${options.gradientTaps === 3 ? '0.5 * (v2 - v0)' : '(v0 - v4 + 8.0 * (v3 - v1)) * (1.0 / 12.0)'};
 }
@@ -112,10 +119,19 @@ ${entryPoint(WORKGROUP, 'thread')} {
     let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
     gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
   }
+  var rho = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  ${
+    options.visibilityWeight
+      ? `// λ w |ρ| is λ |w ρ|, so nothing else has to know.
+  let weight = max(visible(current - (i / 4u) * 8u - i % 4u, vec2i(x, y), value - frames[pair * p.plane + i]), ${LEAST_WEIGHT});
+  gradient *= weight;
+  rho *= weight;`
+      : ''
+  }
   let known = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
   data[known] = gradient.x;
   data[known + 4u] = gradient.y;
-  data[known + 8u] = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  data[known + 8u] = rho;
   data[known + 12u] = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
 }`,
   });
