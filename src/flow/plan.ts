@@ -78,6 +78,7 @@ export function planFlow(
       epsilon2: options.epsilon ** 2,
       // Elsewhere compilers fuse multiplications with additions, and nothing here would be exact.
       exact: options.exactRounding && profile.software,
+      weighted: options.edgeWeight > 0,
     };
     if (kind === 'sweep') {
       add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual_u', 'dual_v', 'data', 'slots');

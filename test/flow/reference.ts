@@ -115,6 +115,13 @@ export function warp(
   return { ix: weighted(ix), iy: weighted(iy), rho: weighted(rho) };
 }
 
+/** 1/g at edges of a picture, where g = exp(−α (|∇I| / 255)^0.55), 10 at most. */
+export const softness = (p: Picture, alpha: number): Picture =>
+  picture(p.width, p.height, (x, y) => {
+    const edge = Math.hypot(at(p, x + 1, y) - at(p, x, y), at(p, x, y + 1) - at(p, x, y));
+    return Math.min(Math.exp(alpha * (edge / 255) ** 0.55), 10);
+  });
+
 /** u, v and the dual variable (p11, p12, p21, p22). */
 export interface State {
   readonly u: Picture;
@@ -133,8 +140,16 @@ export interface Weights {
   readonly theta: number;
 }
 
-/** One iteration: threshold step, primal update, dual update; and the sum of the squared change of the flow. */
-export function iterate(state: State, data: Warped, { tau, lambda, theta }: Weights): { state: State; error: number } {
+/**
+ * One iteration: threshold step, primal update, dual update; and the sum of the squared change of the flow. `softness` is 1/g
+ * where the smoothness is weighted.
+ */
+export function iterate(
+  state: State,
+  data: Warped,
+  { tau, lambda, theta }: Weights,
+  softness?: Picture,
+): { state: State; error: number } {
   const { width, height } = state.u;
   const step = lambda * theta;
   const factor = picture(width, height, (x, y) => {
@@ -160,7 +175,8 @@ export function iterate(state: State, data: Warped, { tau, lambda, theta }: Weig
     const rate = tau / theta;
     const next = (p: Picture, d: Picture): Picture =>
       picture(width, height, (x, y) => {
-        return (at(p, x, y) + rate * at(d, x, y)) / (1 + rate * Math.hypot(at(dx, x, y), at(dy, x, y)));
+        const norm = Math.hypot(at(dx, x, y), at(dy, x, y)) * (softness ? at(softness, x, y) : 1);
+        return (at(p, x, y) + rate * at(d, x, y)) / (1 + rate * norm);
       });
     return [next(a, dx), next(b, dy)];
   };

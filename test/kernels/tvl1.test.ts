@@ -29,6 +29,7 @@ import {
   picture,
   resize,
   smooth,
+  softness,
   still,
   visibility,
   type Warped,
@@ -127,8 +128,9 @@ describe('TV-L1 kernels against their definitions', () => {
     { interpolation: 'bilinear', taps: 5, blend: 0.3, loop: 'uniform' },
     { interpolation: 'bicubic', taps: 5, blend: 0.3, visible: true, loop: 'uniform' },
     { interpolation: 'bilinear', taps: 3, blend: 0, visible: true, loop: 'constant' },
-  ] as const)('$interpolation warp, $taps points, blend $blend, $visible', (options) => {
-    const { interpolation, taps, blend, loop, visible } = { visible: false, ...options };
+    { interpolation: 'bilinear', taps: 3, blend: 0, edge: 2.5, loop: 'constant' },
+  ] as const)('$interpolation warp, $taps points, blend $blend, visible $visible, edge $edge', (options) => {
+    const { interpolation, taps, blend, loop, visible, edge } = { visible: false, edge: 0, ...options };
     // Most of what moves wildly is not visible at all.
     const most = visible ? 0.3 : 4;
     it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
@@ -159,7 +161,7 @@ describe('TV-L1 kernels against their definitions', () => {
           {
             kernel: tvl1Warp(
               stateOf(extent),
-              { interpolation, gradientBlend: blend, gradientTaps: taps, visibilityWeight: visible },
+              { interpolation, gradientBlend: blend, gradientTaps: taps, visibilityWeight: visible, edgeWeight: edge },
               loop,
             ),
             on: ['frames', 'u', 'data', 'slots'],
@@ -173,6 +175,10 @@ describe('TV-L1 kernels against their definitions', () => {
         expectClose(read(0).data, expected.ix.data, 1e-4);
         expectClose(read(1).data, expected.iy.data, 1e-4);
         expectClose(read(2).data, expected.rho.data, 2e-4);
+        if (edge > 0) {
+          expectClose(read(3).data, softness(frames[k]!, edge).data, 1e-4);
+          return;
+        }
         const square = expected.ix.data.map((ix, i) => Math.max(ix * ix + expected.iy.data[i]! ** 2, 1e-30));
         expectClose(read(3).data, square, 1e-4);
       });
@@ -292,19 +298,22 @@ describe('TV-L1 kernels against their definitions', () => {
   });
 
   describe.each([
-    ['sweep', true],
-    ['sweep', false],
-    ['tile', true],
-    ['tile', false],
-  ] as const)('iterations by %s, exact rounding %s', (kind, exact) => {
+    ['sweep', true, false],
+    ['sweep', false, false],
+    ['sweep', false, true],
+    ['tile', true, false],
+    ['tile', false, false],
+    ['tile', false, true],
+  ] as const)('iterations by %s, exact rounding %s, weighted smoothness %s', (kind, exact, weighted) => {
     it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
       const { width, height } = extent;
       const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
       // A sweep does what is left of a round, however much that is; tiles a number that divides it.
       const inner = kind === 'sweep' ? 5 : 6;
-      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact };
+      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact, weighted };
       const words = planeOf(extent) * 8 * PAIRS;
       const data = new Float32Array(words * 2).fill(1e-30);
+      const soft = [0, 1].map((k) => softness(random(`soft${k}`, width, height, 255), 2.5));
       const gradients = [1, 2, -3, 9, 0, -0.5];
       const warped = [0, 1].map((k): Warped => {
         const pick = (name: string) => random(`${name}${k}`, width, height, 1);
@@ -317,7 +326,8 @@ describe('TV-L1 kernels against their definitions', () => {
         for (let y = 0; y < height; y++) {
           for (let x = 0; x < width; x++) {
             const i = y * width + x;
-            const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, ix.data[i]! ** 2 + iy.data[i]! ** 2];
+            const square = ix.data[i]! ** 2 + iy.data[i]! ** 2;
+            const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, weighted ? soft[k]!.data[i]! : square];
             values.forEach((value, c) => {
               data[dataWordAt(extent, k, x, y, c)] = Math.max(value, c === 3 ? 1e-30 : value);
             });
@@ -352,7 +362,8 @@ describe('TV-L1 kernels against their definitions', () => {
       for (const k of [0, 1]) {
         expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
         let state = still(width, height);
-        for (let i = 0; i < inner; i++) state = iterate(state, warped[k]!, weights).state;
+        for (let i = 0; i < inner; i++)
+          state = iterate(state, warped[k]!, weights, weighted ? soft[k] : undefined).state;
         const result = unpackFlow(floats(run.u!), 0, k, extent);
         expectClose(result.u.data, state.u.data, 2e-4);
         expectClose(result.v.data, state.v.data, 2e-4);
@@ -380,7 +391,15 @@ describe('TV-L1 kernels against their definitions', () => {
     const epsilon2 = (2 * first.error) / (37 * 19);
     const words = planeOf(extent) * 16 * PAIRS;
     const tile = { count: 1, rows: 24 };
-    const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2, exact: true };
+    const iterations: Iterations = {
+      outer: 1,
+      inner: 1,
+      median: 1,
+      ...weights,
+      epsilon2,
+      exact: true,
+      weighted: false,
+    };
     const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
     const run = await runSteps(
       gpu(),

@@ -109,7 +109,7 @@ export function tvl1Tile(state: Tvl1State, iterations: Iterations, tile: TileSte
     ],
     workgroups: [...tilesOf(extent, tile), pairs],
     body: /* wgsl */ `
-${iterationFunctions(iterations.exact)}
+${iterationFunctions(iterations)}
 ${doneAfter(count)}
 
 var<workgroup> slot_before: vec4u;
@@ -175,7 +175,7 @@ fn main(
     flows_v[thread] = next.v;
     workgroupBarrier();
     let below = Flow(flows_u[below_thread], flows_v[below_thread]);
-    q = dual_update(q, next, flows_u[after_thread].x, flows_v[after_thread].x, below, x_in, y_in);
+    q = dual_update(q, next, flows_u[after_thread].x, flows_v[after_thread].x, below, e, x_in, y_in);
     let du = next.u - s.u;
     let dv = next.v - s.v;
     change${i + 1} = du * du + dv * dv;

@@ -1,6 +1,6 @@
 /**
  * @file The warp: I1 and its gradient at x + u, and from them what an iteration needs of the images: the gradient, its
- * square and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
+ * square or the weight of the smoothness, and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
  *
  * One thread per pixel. The gradient images are never stored. Central differences commute with interpolation, so the
  * bicubic samples of I1, I1x and I1y come from the same neighbourhood of I1: 4×4 taps and their 16 outer neighbours (a plus
@@ -25,6 +25,7 @@ const Params = struct('Warp', {
   blend: 'f32',
   zero: 'u32',
   rows: 'i32',
+  edge: 'f32',
 });
 
 interface WarpOptions {
@@ -37,7 +38,15 @@ interface WarpOptions {
   readonly gradientTaps: 3 | 5;
   /** Whether the data term counts by how likely a pixel is visible in both pictures. */
   readonly visibilityWeight: boolean;
+  /**
+   * α of the weight of the smoothness, g = exp(−α (|∇I0| / 255)^0.55), which is the less the more the first picture has an edge
+   * (Werlberger et al., "Anisotropic Huber-L1 optical flow", BMVC 2009); 0 means none, and data has |∇I|² in its place.
+   */
+  readonly edgeWeight: number;
 }
+
+/** The exponent of `edgeWeight`, and what 1/g is at most. */
+const EDGE = { exponent: 0.55, most: 10 };
 
 /** What a pixel's data term counts at least: a visibility that is wrong must be able to mend. */
 const LEAST_WEIGHT = 0.02;
@@ -61,6 +70,7 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions, loop: LoopBound
       blend: options.gradientBlend,
       zero: 0,
       rows: 8,
+      edge: options.edgeWeight,
     },
     storage: [
       storage('frames', 'array<f32>'),
@@ -75,6 +85,7 @@ fn row(y: i32) -> i32 { return clamp(y, 0, p.height - 1) * i32(p.stride); }
 ${WEIGHTS[options.interpolation]}
 ${options.gradientTaps === 3 ? '' : SLOPES}
 ${options.visibilityWeight ? VISIBILITY : ''}
+${options.edgeWeight > 0 ? SOFTNESS : ''}
 fn difference(${repeat(options.gradientTaps, (i) => `v${i}: f32`, ', ')}) -> f32 {
   return ${options.gradientTaps === 3 ? '0.5 * (v2 - v0)' : '(v0 - v4 + 8.0 * (v3 - v1)) * (1.0 / 12.0)'};
 }
@@ -132,10 +143,18 @@ ${entryPoint(WORKGROUP, 'thread')} {
   data[known] = gradient.x;
   data[known + 4u] = gradient.y;
   data[known + 8u] = rho;
-  data[known + 12u] = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+  data[known + 12u] = ${options.edgeWeight > 0 ? 'softness(i32(pair * p.plane), x, y)' : 'max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30)'};
 }`,
   });
 }
+
+/** 1/g of a pixel of the first picture. */
+const SOFTNESS = /* wgsl */ `
+fn softness(frame: i32, x: i32, y: i32) -> f32 {
+  let own = frames[frame + row(y) + column(x)];
+  let edge = vec2f(frames[frame + row(y) + column(x + 1)], frames[frame + row(y + 1) + column(x)]) - own;
+  return min(exp(p.edge * pow(max(length(edge) * (1.0 / 255.0), 1e-12), ${EDGE.exponent})), ${EDGE.most}.0);
+}`;
 
 const taps = (count: 3 | 5, load: (offset: number) => string): string =>
   repeat(count, (i) => load(i - (count - 1) / 2), ', ');

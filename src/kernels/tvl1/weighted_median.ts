@@ -19,7 +19,7 @@ import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './lay
 import { falloff } from './visibility.ts';
 
 /** Of the distance in pixels, and of the difference in grey values. Sun et al. */
-const LIKE = { distance: 7, grey: 7 };
+const LIKE = { distance: 7, grey: 12 };
 /** Every so many pixels of the window are looked at. */
 const SPACING = 2;
 /** Where the flow differs by less within the window there is no edge of motion. Pixels. */
