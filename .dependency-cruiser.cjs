@@ -78,6 +78,17 @@ module.exports = {
       },
     },
     {
+      name: 'a-session-with-a-gpu-runs-in-browsers',
+      severity: 'error',
+      comment:
+        'What bench/gpu/ measures a page can measure, too; files, processes and the console are in bench/gpu/node/.',
+      from: { path: '^bench/gpu/[^/]+\\.ts$' },
+      to: {
+        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        reachable: true,
+      },
+    },
+    {
       name: 'sources-do-not-import-tests-bench-examples-or-web',
       severity: 'error',
       comment: 'What ships must not need what does not.',

@@ -1,6 +1,7 @@
 /** @file The bench's side of bench/peers/protocol.ts: engines in child processes, compared first and then timed in turns. */
 
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,7 +17,10 @@ export interface Contender {
   readonly args: readonly string[];
 }
 
-export const PEERS_FOLDER = fileURLToPath(new URL('./peers/', import.meta.url));
+/** Beside this file; a bundle of the bench has it where it is run, in the repository. */
+export const PEERS_FOLDER = [fileURLToPath(new URL('./peers/', import.meta.url)), join('bench', 'peers')].find(
+  (folder, i, all) => i === all.length - 1 || existsSync(folder),
+)!;
 
 /** A contender of bench/peers in Node, with the loader that runs us. */
 export const typescript = (
@@ -57,7 +61,8 @@ export interface Contest {
 /** Milliseconds: loading a library, compiling its shaders and one run may take minutes on a slow adapter. */
 const PATIENCE = 15 * 60_000;
 
-class Child {
+/** An engine in a process of its own. */
+export class Child {
   private readonly lines: AsyncIterator<string>;
   private readonly process;
   private errors = '';

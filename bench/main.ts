@@ -11,6 +11,7 @@ import { openGpu } from '../src/node.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
 import { digits, percent, table } from './format.ts';
+import { addGpuCommand } from './gpu.ts';
 import { CHILD, compileHere } from './isa/compile.ts';
 import { benchIsa } from './isa.ts';
 import { benchKernels } from './kernels.ts';
@@ -211,6 +212,8 @@ program
   .action(async ({ kernel, out }: { kernel: string; out: string }) => {
     await withGpu((gpu) => compileHere(gpu, kernel, out));
   });
+
+addGpuCommand(program, oneOf);
 
 try {
   await program.exitOverride().parseAsync();

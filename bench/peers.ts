@@ -16,12 +16,14 @@ import { writeFileAtomic } from '../src/io/atomic.ts';
 import { encodeNpy } from '../src/io/npy.ts';
 import { barChart } from './chart.ts';
 import { type Contender, hold, PEERS_FOLDER, type Score, typescript } from './contender.ts';
+import { relativeDistance } from './distance.ts';
 import { digits, type Origin, originOf, table } from './format.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { movingFrames } from './moving_frames.ts';
 import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
 import { activationFirst, exportNetwork, type Network } from './peers/network.ts';
 import { encodeOnnx } from './peers/onnx.ts';
+import { writeTorch } from './peers/torch_files.ts';
 import { hasCuda, pythonContender } from './python.ts';
 import { print, progress, writeJson } from './report.ts';
 
@@ -177,20 +179,6 @@ async function modelContest(
   return { flops: networkFlops(network), contenders: [...ours, ...(packages ? ort : []), ...torch] };
 }
 
-async function writeTorch(folder: string, { input, output, layers, weights }: Network): Promise<void> {
-  let offset = 0;
-  const entries = [...weights].map(([name, { shape, data }]) => {
-    const entry = { shape, offset, size: data.length };
-    offset += data.length;
-    return [name, entry] as const;
-  });
-  const flat = new Float32Array(offset);
-  for (const [name, { offset: at }] of entries) flat.set(weights.get(name)!.data, at);
-  await writeFile(join(folder, 'weights.npy'), encodeNpy(floatTensor([offset], flat)));
-  const network = { input, output, layers, weights: Object.fromEntries(entries) };
-  await writeFile(join(folder, 'network.json'), JSON.stringify(network));
-}
-
 /** Convolutions as the direct algorithm counts; what else there is does not show. */
 function networkFlops({ input, layers, weights }: Network): number {
   const sizes = new Map([[input.name, input.shape.slice(2)]]);
@@ -209,17 +197,6 @@ function networkFlops({ input, layers, weights }: Network): number {
     }
   }
   return flops;
-}
-
-/** Largest difference over the largest magnitude. */
-function relativeDistance(theirs: Float32Array, ours: Float32Array): number {
-  let [worst, largest] = [0, 0];
-  for (let i = 0; i < ours.length; i++) {
-    const difference = Math.abs(theirs[i]! - ours[i]!);
-    worst = Math.max(worst, Number.isNaN(difference) ? Infinity : difference);
-    largest = Math.max(largest, Math.abs(ours[i]!));
-  }
-  return worst / (largest || 1);
 }
 
 /** Mean absolute difference, for flow in pixels: single pixels may stop iterating a step apart. */

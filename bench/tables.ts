@@ -10,7 +10,7 @@ import { tune } from '../src/graph/tuner.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import type { Stream } from '../src/models/definition.ts';
-import { digits, percent, table } from './format.ts';
+import { digits, originOf, percent, table } from './format.ts';
 import { madeUpParameters, modelGraph } from './i3d.ts';
 import { median } from './measure.ts';
 import { print, progress } from './report.ts';
@@ -47,7 +47,8 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
     }
     choices.push(...found.values());
     // What was measured so far is not lost where the rest takes too long.
-    if (options.out && choices.length > 0) await writeFileAtomic(options.out, moduleText(gpu, choices));
+    if (options.out && choices.length > 0)
+      await writeFileAtomic(options.out, moduleText(gpu.profile, originOf(gpu), 'tables', choices));
   }
   progress('');
   if (choices.length === 0) return print('No kernel was clearly faster than the best guess in every round.');

@@ -41,13 +41,20 @@ export interface Trial {
   readonly problem?: string;
 }
 
-export class Workbench {
-  private readonly data: readonly Float32Array<ArrayBuffer>[];
-  private readonly oracle: Oracle;
+/** What a case is computed on. */
+interface Material {
+  /** Values of the inputs, dense. */
+  readonly data: readonly Float32Array<ArrayBuffer>[];
   /** Undefined for parameters, which candidates have packed. */
-  private readonly inputs: readonly (GPUBuffer | undefined)[];
-  private readonly outputs: readonly GPUBuffer[];
+  readonly inputs: readonly (GPUBuffer | undefined)[];
+  readonly outputs: readonly GPUBuffer[];
+}
+
+export class Workbench {
   readonly operands: NodeOperands;
+  /** Both are made when they are needed: they take a moment. */
+  private made: Material | undefined;
+  private oracle: Oracle | undefined;
   /** A result that passed: others must agree with it everywhere, not only at the samples. */
   private accepted: { readonly results: readonly Float32Array[]; readonly tolerance: number } | undefined;
 
@@ -57,24 +64,15 @@ export class Workbench {
   ) {
     const { inputs, outputs } = subject;
     const parameters = parameterInputs(subject);
-    // Weights by fan-in keep results near 1, as in a network.
-    const fanIn = (shape: readonly number[]) => Math.sqrt(3 / sizeOf(shape.slice(0, -1)));
-    const scale = (shape: readonly number[], i: number) => (i === 1 && parameters.has(i) ? fanIn(shape) : 1);
-    this.data = inputs.map(({ dtype, shape }, i) => {
-      const values = cheapNoise(i, sizeOf(shape), scale(shape, i));
-      // Multiples of 2⁻¹⁰ are the same in f16.
-      return dtype === 'f16' ? values.map((value) => Math.round(value * 1024) / 1024) : values;
-    });
-    this.oracle = oracle(subject, this.data);
     this.operands = {
       inputs: inputs.map((type, i) => operand(type, parameters.has(i) ? -1 : i)),
       outputs: outputs.map((type, i) => operand(type, inputs.length + i)),
     };
-    const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-    this.inputs = inputs.map((type, i) =>
-      parameters.has(i) ? undefined : gpu.upload(`x${i}`, stored(type, this.data[i]!), usage),
-    );
-    this.outputs = outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage));
+  }
+
+  private get material(): Material {
+    this.made ??= makeMaterial(this.gpu, this.subject);
+    return this.made;
   }
 
   /** The operator's own candidates, the best guess first. */
@@ -94,7 +92,18 @@ export class Workbench {
    * @param options Without them it is only checked.
    * @throws DeviceLostError; other errors are the trial's problem.
    */
-  async run(candidate: Candidate, options?: TimingOptions): Promise<Trial> {
+  run(candidate: Candidate, options?: TimingOptions): Promise<Trial> {
+    return this.trial(candidate, async (program) => {
+      const judgement = this.judge(await this.results(program), this.tolerance(candidate.accuracy));
+      if (judgement.problem || !options) return { ...judgement, timing: undefined };
+      return { ...judgement, timing: await timeProgram(this.gpu, program, options) };
+    });
+  }
+
+  private async trial(
+    candidate: Candidate,
+    work: (program: Program) => Promise<Pick<Trial, 'error' | 'timing' | 'problem'>>,
+  ): Promise<Trial> {
     const made: Resource[] = [];
     const constants = new DeviceConstants(this.gpu);
     const { name, accuracy } = candidate;
@@ -103,11 +112,7 @@ export class Workbench {
       const program = await this.compile(candidate, constants, made);
       const compileMs = performance.now() - start;
       try {
-        const results = await this.results(program);
-        const { error, problem } = this.judge(results, this.tolerance(accuracy));
-        const trial = { candidate: name, accuracy, error, compileMs };
-        if (problem) return { ...trial, timing: undefined, problem };
-        return { ...trial, timing: options && (await timeProgram(this.gpu, program, options)) };
+        return { candidate: name, accuracy, compileMs, ...(await work(program)) };
       } finally {
         program.dispose();
       }
@@ -121,8 +126,26 @@ export class Workbench {
     }
   }
 
+  /**
+   * Times a candidate that was found right elsewhere, and does not look at what it computes: its error is NaN.
+   * @throws DeviceLostError; other errors are the trial's problem.
+   */
+  time(candidate: Candidate, options: TimingOptions): Promise<Trial> {
+    return this.trial(candidate, async (program) => {
+      await program.profile();
+      return { error: Number.NaN, timing: await timeProgram(this.gpu, program, options) };
+    });
+  }
+
+  /** Compiles the kernels of candidates side by side; those that fail say so when they are run. */
+  async prepare(candidates: readonly Candidate[]): Promise<void> {
+    const kernels = candidates.flatMap((candidate) => candidate.lower().map(({ kernel }) => kernel));
+    await Promise.allSettled(kernels.map((kernel) => this.gpu.pipelines.get(kernel)));
+  }
+
   dispose(): void {
-    for (const buffer of [...this.inputs, ...this.outputs]) if (buffer) this.gpu.destroyBuffer(buffer);
+    const { inputs = [], outputs = [] } = this.made ?? {};
+    for (const buffer of [...inputs, ...outputs]) if (buffer) this.gpu.destroyBuffer(buffer);
   }
 
   private async compile(candidate: Candidate, constants: DeviceConstants, made: Resource[]): Promise<Program> {
@@ -134,14 +157,15 @@ export class Workbench {
       sizes.map(
         (size, i) => keep(wholeBuffer(this.gpu.createBuffer(`${what} ${i}`, size, BufferUsage.STORAGE))).buffer,
       );
+    const { data, inputs, outputs } = this.material;
     const buffers = {
-      input: this.inputs,
-      output: this.outputs,
+      input: inputs,
+      output: outputs,
       workspace: scratch(candidate.workspaces, 'workspace'),
       packed: scratch(candidate.packs ?? [], 'packed'),
     };
     const tensors = (indices: readonly number[]): FloatTensor[] =>
-      indices.map((i) => floatTensor(this.subject.inputs[i]!.shape, this.data[i]!));
+      indices.map((i) => floatTensor(this.subject.inputs[i]!.shape, data[i]!));
     const dispatches = candidate.lower();
     const packed = await constants.get(
       constantsOf(dispatches).map((argument) => ({
@@ -164,17 +188,18 @@ export class Workbench {
   /** Runs once over outputs that hold NaN, so that a value nobody wrote shows. */
   private async results(program: Program): Promise<Float32Array[]> {
     const { gpu } = this;
-    const staging = this.outputs.map((buffer) =>
+    const { outputs } = this.material;
+    const staging = outputs.map((buffer) =>
       gpu.createBuffer('results', buffer.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST),
     );
     try {
       await gpu.checked(this.subject.name, () => {
-        for (const buffer of this.outputs) {
+        for (const buffer of outputs) {
           gpu.device.queue.writeBuffer(buffer, 0, new Uint16Array(buffer.size / 2).fill(NAN_TWICE));
         }
         const encoder = gpu.device.createCommandEncoder();
         program.encode(encoder);
-        this.outputs.forEach((buffer, i) => {
+        outputs.forEach((buffer, i) => {
           encoder.copyBufferToBuffer(buffer, 0, staging[i]!, 0, buffer.size);
         });
         gpu.device.queue.submit([encoder.finish()]);
@@ -201,6 +226,7 @@ export class Workbench {
   }
 
   private judge(results: readonly Float32Array[], tolerance: number): { error: number; problem?: string } {
+    this.oracle ??= oracle(this.subject, this.material.data);
     const error = this.oracle.error(results);
     if (!(error <= tolerance)) return { error, problem: `wrong by ${error.toExponential(1)} at a sample` };
     if (results.some((values) => values.some(Number.isNaN))) return { error, problem: 'left outputs unwritten' };
@@ -211,6 +237,27 @@ export class Workbench {
     }
     return { error };
   }
+}
+
+function makeMaterial(gpu: Gpu, subject: Case): Material {
+  const { inputs, outputs } = subject;
+  const parameters = parameterInputs(subject);
+  // Weights by fan-in keep results near 1, as in a network.
+  const fanIn = (shape: readonly number[]) => Math.sqrt(3 / sizeOf(shape.slice(0, -1)));
+  const scale = (shape: readonly number[], i: number) => (i === 1 && parameters.has(i) ? fanIn(shape) : 1);
+  const data = inputs.map(({ dtype, shape }, i) => {
+    const values = cheapNoise(i, sizeOf(shape), scale(shape, i));
+    // Multiples of 2⁻¹⁰ are the same in f16.
+    return dtype === 'f16' ? values.map((value) => Math.round(value * 1024) / 1024) : values;
+  });
+  const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+  return {
+    data,
+    inputs: inputs.map((type, i) =>
+      parameters.has(i) ? undefined : gpu.upload(`x${i}`, stored(type, data[i]!), usage),
+    ),
+    outputs: outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage)),
+  };
 }
 
 /** NaN as f16 and, twice, as f32. */

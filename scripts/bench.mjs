@@ -4,8 +4,8 @@ import { runTypeScript } from './lib/launch.mjs';
 import { main } from './lib/report.mjs';
 import { ensureAdapter, ensureDependencies } from './setup.mjs';
 
-await main(() => {
+await main(async () => {
   ensureDependencies();
-  ensureAdapter();
+  await ensureAdapter();
   return runTypeScript('bench/main.ts', process.argv.slice(2));
 });

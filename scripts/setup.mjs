@@ -13,9 +13,9 @@ import { main } from './lib/report.mjs';
 export { ensureAdapter, ensureBrowser, ensureDependencies };
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await main(() => {
+  await main(async () => {
     ensureDependencies();
-    ensureAdapter();
+    await ensureAdapter();
     ensureBrowser();
   });
 }

@@ -7,9 +7,9 @@ import { runVitest } from './lib/launch.mjs';
 import { main } from './lib/report.mjs';
 import { ensureAdapter, ensureBrowser, ensureDependencies } from './setup.mjs';
 
-await main(() => {
+await main(async () => {
   ensureDependencies();
-  ensureAdapter();
+  await ensureAdapter();
   const browser = ensureBrowser();
   const args = process.argv.slice(2);
   const full = args.includes('--full');

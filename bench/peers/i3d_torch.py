@@ -1,4 +1,4 @@
-"""PyTorch as a contender: runs the layers of network.json (see network.ts). Arguments: folder, device."""
+"""PyTorch as a contender: runs the layers of network.json (see network.ts). Arguments: folder, device, dtype (float32)."""
 
 import json
 import os
@@ -57,25 +57,29 @@ def forward(network, weights, x):
 
 def main():
     folder, device = pathlib.Path(sys.argv[1]), sys.argv[2]
+    dtype = getattr(torch, sys.argv[3] if len(sys.argv) > 3 else "float32")
     # Some builds start with one thread.
     torch.set_num_threads(os.cpu_count() or 1)
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
+        # It tries its algorithms in the first run and keeps the fastest.
+        torch.backends.cudnn.benchmark = True
     network = json.loads((folder / "network.json").read_text())
     flat = torch.from_numpy(numpy.load(folder / "weights.npy"))
     weights = {
-        name: flat[entry["offset"] : entry["offset"] + entry["size"]].reshape(entry["shape"]).to(device)
+        name: flat[entry["offset"] : entry["offset"] + entry["size"]].reshape(entry["shape"]).to(device, dtype)
         for name, entry in network["weights"].items()
     }
     clip = torch.from_numpy(numpy.load(folder / "clip.npy"))
 
     def run():
         with torch.no_grad():
-            return forward(network, weights, clip.to(device)).cpu().numpy()
+            return forward(network, weights, clip.to(device).to(dtype)).float().cpu().numpy()
 
     threads = f", {torch.get_num_threads()} threads" if device == "cpu" else ""
-    serve(f"PyTorch {torch.__version__} {device}{threads}", run)
+    kind = "" if dtype == torch.float32 else f" {sys.argv[3]}"
+    serve(f"PyTorch {torch.__version__} {device}{kind}{threads}", run)
 
 
 main()

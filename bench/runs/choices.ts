@@ -2,12 +2,11 @@
 
 import type { Accuracy } from '../../src/core/kernel.ts';
 import type { ShippedTable } from '../../src/core/tuning.ts';
-import type { Gpu } from '../../src/gpu/device.ts';
-import { originOf } from '../format.ts';
+import type { Origin } from '../format.ts';
 import { median } from '../measure.ts';
 
 /** What is not so many times as fast as the best guess, in every round, is noise or will change with the next driver. */
-const CLEARLY = 1.15;
+export const CLEARLY = 1.15;
 
 /** The share of all problems' time that a choice has to save. */
 export const WORTH = 0.005;
@@ -40,10 +39,16 @@ export function clearest(times: Times): Pick<ClearChoice, 'candidate' | 'gain' |
   return best.gain >= CLEARLY ? best : undefined;
 }
 
-/** Formatted as `npm run fix` leaves it, near enough. */
-export function moduleText(gpu: Gpu, choices: readonly ClearChoice[]): string {
-  const { vendor, architecture, subgroupMaxSize } = gpu.profile;
-  const { adapter, date } = originOf(gpu);
+/**
+ * Formatted as `npm run fix` leaves it, near enough.
+ * @param by The command that measured them.
+ */
+export function moduleText(
+  { vendor, architecture, subgroupMaxSize }: ShippedTable['adapter'],
+  { adapter, date }: Origin,
+  by: string,
+  choices: readonly ClearChoice[],
+): string {
   const of = (accuracy: Accuracy) => {
     const lines = choices.filter((choice) => choice.accuracy === accuracy);
     return Object.fromEntries(lines.map(({ problem, candidate }) => [problem, candidate]));
@@ -56,7 +61,7 @@ export function moduleText(gpu: Gpu, choices: readonly ClearChoice[]): string {
     ),
   };
   const name = `${vendor} ${architecture}`.replace(/\W+/g, '_').toUpperCase();
-  return `/** @file Written by \`npm run -s bench -- tables\`; measure again instead of changing it. */
+  return `/** @file Written by \`npm run -s bench -- ${by}\`; measure again instead of changing it. */
 
 import type { ShippedTable } from '../../core/tuning.ts';
 

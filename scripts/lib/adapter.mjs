@@ -1,6 +1,6 @@
 /** @file Sees that Dawn has an adapter to run on; on Linux without one, installs the distribution's software Vulkan driver. */
 
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
@@ -12,14 +12,14 @@ import { notice, SetupError } from './report.mjs';
 const stamp = join(cacheDirectory, 'adapter.json');
 
 /** @throws SetupError with one sentence when there is no adapter and none can be installed. */
-export function ensureAdapter() {
+export async function ensureAdapter() {
   const key = machineKey();
   if (readStamp() === key) return;
-  let answer = probe();
+  let answer = await probe();
   if (answer.state === 'unloadable') throw new SetupError(unloadable(answer.reason));
   if (answer.state === 'none') {
     installDriver();
-    answer = probe();
+    answer = await probe();
     if (answer.state !== 'found') {
       throw new SetupError(
         `Dawn finds no WebGPU adapter, even with ${driverPlan().packages[0]} installed: a newer Linux or a GPU driver is needed.`,
@@ -65,11 +65,14 @@ function machineKey() {
   ].join('|');
 }
 
-function probe() {
+async function probe() {
   const script = fileURLToPath(new URL('probe-adapter.mjs', import.meta.url));
   // A driver on a slow machine may compile for long; one that hangs must not hang us.
   const options = { cwd: root, env: childEnvironment(), encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' };
-  const { stdout } = spawnSync(process.execPath, [script], options);
+  // How it ended does not matter; what it printed does.
+  const stdout = await new Promise((resolve) => {
+    execFile(process.execPath, [script], options, (_, printed) => resolve(printed));
+  });
   const line = stdout?.match(/^adapter:(.*)$/m)?.[1];
   return line ? JSON.parse(line) : { state: 'none' };
 }

@@ -7,18 +7,28 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { forgetAdapter } from './adapter.mjs';
+import { bundle } from './bundle.mjs';
 import { childEnvironment, root } from './paths.mjs';
 
 const requireFromRoot = createRequire(join(root, 'package.json'));
 
+// npm changes to the repository's root; file names on the command line are relative to where npm was called.
+const cwd = process.env.INIT_CWD ?? process.cwd();
+
+/**
+ * Runs the command line, in the folder that the user is in; its exit code.
+ * @param ready What has to be there first; the program is translated meanwhile.
+ */
+export async function runCommandLine(args, ready) {
+  const [program] = await Promise.all([bundle('src/cli/main.ts'), ready]);
+  return runNode(['--enable-source-maps', program, ...args], { cwd, env: childEnvironment() });
+}
+
 /** Runs a TypeScript program of the repository, in the folder that the user is in; its exit code. */
 export function runTypeScript(program, args) {
   const tsx = pathToFileURL(requireFromRoot.resolve('tsx')).href;
-  return runNode(['--import', tsx, join(root, program), ...args], {
-    // npm changes to the repository's root; file names on the command line are relative to where npm was called.
-    cwd: process.env.INIT_CWD ?? process.cwd(),
-    env: childEnvironment({ TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') }),
-  });
+  const env = childEnvironment({ TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') });
+  return runNode(['--import', tsx, join(root, program), ...args], { cwd, env });
 }
 
 /** Runs vitest in the repository's root; its exit code. */

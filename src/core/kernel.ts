@@ -3,9 +3,10 @@
 /**
  * How a kernel sees memory. `constant` is a read-only buffer (weights); `storage` is read and written: activations share one
  * arena, and WebGPU wants every binding of a buffer in one dispatch to have the same access, reads included. `texels` is a
- * read-only list of vec4f in a texture: row after row of TEXEL_COLUMNS texels, 32-bit floats.
+ * read-only list of vec4f in a texture: row after row of TEXEL_COLUMNS texels, 32-bit floats. `writtenTexels` is such a list that
+ * is only written.
  */
-export type BindingKind = 'uniform' | 'constant' | 'storage' | 'texels';
+export type BindingKind = 'uniform' | 'constant' | 'storage' | 'texels' | 'writtenTexels';
 
 /**
  * Texels in a row of a texture that holds a list. Few, since the last row is filled up; 8192 rows, which every device allows,
@@ -21,6 +22,11 @@ export interface Binding {
 }
 
 export type Workgroups = readonly [x: number, y: number, z: number];
+
+/** Vec4f that a texture can hold on every device. */
+export const MAX_TEXELS = TEXEL_COLUMNS * 8192;
+
+export const isTexels = (kind: BindingKind): boolean => kind === 'texels' || kind === 'writtenTexels';
 
 /** Bytes of the texture that holds a list of so many vec4f. */
 export const texelBytes = (count: number): number => 16 * TEXEL_COLUMNS * Math.max(1, Math.ceil(count / TEXEL_COLUMNS));

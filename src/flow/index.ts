@@ -1,5 +1,6 @@
 /** @file TV-L1 optical flow: compute it, look at it, compare it, feed it to the flow stream. */
 
+export { compileFlow } from './ahead.ts';
 export { COLOR_WHEEL, type ColorOptions, flowToColor } from './color.ts';
 export { compareFlow, type FlowError } from './compare.ts';
 export { type ComputeFlowOptions, computeFlow, pairsPerGroup, RgbFlow } from './compute.ts';

@@ -1,9 +1,16 @@
 /** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
 
-import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import { type DeviceProfile, type Kernel, MAX_TEXELS } from '../core/kernel.ts';
 import { fixedNarrowSubgroup } from '../kernels/shared/subgroup.ts';
 import { loopBound } from '../kernels/shared/wgsl.ts';
-import { type Extent, type Iterations, iterationsPerStep, planeOf, type Tvl1State } from '../kernels/tvl1/layout.ts';
+import {
+  type DataIn,
+  type Extent,
+  type Iterations,
+  iterationsPerStep,
+  planeOf,
+  type Tvl1State,
+} from '../kernels/tvl1/layout.ts';
 import { tvl1Median } from '../kernels/tvl1/median.ts';
 import { tvl1Output } from '../kernels/tvl1/output.ts';
 import { tvl1Resize } from '../kernels/tvl1/resize.ts';
@@ -41,6 +48,7 @@ interface FlowPlan {
   readonly steps: readonly PlannedStep[];
   /** Slots that the steps use, see tvl1/layout.ts. */
   readonly slots: number;
+  readonly dataIn: DataIn;
 }
 
 /** The kernels that suit an adapter. */
@@ -58,6 +66,7 @@ export function planFlow(
   const pitch = planeOf(extents[0]!);
   const half = pitch * 2 * pairs;
   const steps: PlannedStep[] = [];
+  const dataIn = kind === 'sweep' && profile.texels && pitch * 4 * pairs <= MAX_TEXELS ? 'texels' : 'buffer';
   let slot = 0;
   const state = (extent: Extent): Tvl1State => ({ extent, pairs, pitch, half, slot });
   const add = (kernel: Kernel, ...on: BufferName[]): void => {
@@ -81,7 +90,14 @@ export function planFlow(
       weighted: options.edgeWeight > 0,
     };
     if (kind === 'sweep') {
-      add(tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize), 'u', 'dual_u', 'dual_v', 'data', 'slots');
+      add(
+        tvl1Sweep(state(extent), iterations, profile.subgroupMaxSize, dataIn),
+        'u',
+        'dual_u',
+        'dual_v',
+        'data',
+        'slots',
+      );
       slot++;
       return;
     }
@@ -121,16 +137,23 @@ export function planFlow(
       slot++;
     }
     for (let warp = 0; warp < options.warps; warp++) {
-      add(tvl1Warp(state(extent), options, loopBound(profile)), `level${level}`, 'u', 'data', 'slots');
+      add(
+        tvl1Warp(state(extent), options, { loop: loopBound(profile), dataIn }),
+        `level${level}`,
+        'u',
+        'data',
+        'slots',
+      );
       iterate(extent);
     }
     if (options.weightedMedian > 1) {
       const size = options.weightedMedian as 9 | 13;
-      add(tvl1Visibility(state(extent)), `level${level}`, 'u', 'data', 'slots');
-      add(tvl1WeightedMedian(state(extent), size, loopBound(profile)), `level${level}`, 'u', 'data', 'slots');
+      // The dual variable starts again with the next level: until then its memory is free.
+      add(tvl1Visibility(state(extent)), `level${level}`, 'u', 'dual_u', 'slots');
+      add(tvl1WeightedMedian(state(extent), size, loopBound(profile)), `level${level}`, 'u', 'dual_u', 'slots');
       slot++;
     }
   }
   add(tvl1Output(state(extents[0]!)), 'u', 'slots', 'flow');
-  return { steps, slots: slot + 1 };
+  return { steps, slots: slot + 1, dataIn };
 }

@@ -5,8 +5,8 @@
 
 import type { Gpu } from '../gpu/device.ts';
 import { Program, type Step } from '../gpu/program.ts';
-import { wholeBuffer } from '../gpu/resource.ts';
-import { BufferUsage } from '../gpu/usage.ts';
+import { type Resource, type Texels, wholeBuffer } from '../gpu/resource.ts';
+import { BufferUsage, TextureUsage } from '../gpu/usage.ts';
 import { type Extent, frameBytes, SLOT_WORDS, stateBytes } from '../kernels/tvl1/layout.ts';
 import type { Tvl1Options } from './options.ts';
 import { type BufferName, planFlow, solverFor } from './plan.ts';
@@ -57,6 +57,8 @@ export class Solver {
     readonly size: FlowSize,
     readonly extents: readonly Extent[],
     private readonly buffers: ReadonlyMap<BufferName, GPUBuffer>,
+    /** Data, where it lies in a texture. */
+    private readonly texels: Texels | undefined,
     private readonly program: Program,
     /** The name of each dispatch's kernel. */
     readonly kernels: readonly string[],
@@ -70,18 +72,26 @@ export class Solver {
     bytes.set('slots', plan.slots * size.pairs * SLOT_WORDS * 4);
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST | BufferUsage.COPY_SRC;
     const buffers = new Map<BufferName, GPUBuffer>();
+    let texels: Texels | undefined;
     try {
       await gpu.checked('Flow', () => {
+        if (plan.dataIn === 'texels') {
+          texels = gpu.createTexels('flow: data', bytes.get('data')! / 16, TextureUsage.STORAGE_BINDING);
+          bytes.delete('data');
+        }
         for (const [name, each] of bytes) buffers.set(name, gpu.createBuffer(`flow: ${name}`, each, usage));
       });
+      const resource = (name: BufferName): Resource =>
+        name === 'data' && texels ? texels : wholeBuffer(buffers.get(name)!);
       const steps = plan.steps.map(({ kernel, on }): Step => {
-        return { kernel, resources: on.map((name) => wholeBuffer(buffers.get(name)!)) };
+        return { kernel, resources: on.map((name) => resource(name)) };
       });
       const program = await Program.create(gpu, 'flow', steps);
       const kernels = plan.steps.map(({ kernel }) => kernel.name);
-      return new Solver(gpu, size, extents, buffers, program, kernels, plan.slots);
+      return new Solver(gpu, size, extents, buffers, texels, program, kernels, plan.slots);
     } catch (error) {
       for (const buffer of buffers.values()) gpu.destroyBuffer(buffer);
+      if (texels) gpu.destroyResource(texels);
       throw error;
     }
   }
@@ -162,5 +172,6 @@ export class Solver {
   dispose(): void {
     this.program.dispose();
     for (const buffer of this.buffers.values()) this.gpu.destroyBuffer(buffer);
+    if (this.texels) this.gpu.destroyResource(this.texels);
   }
 }

@@ -64,7 +64,7 @@ export async function flowToStream(gpu: Gpu, flow: FloatTensor, options: FlowStr
 }
 
 /** @throws InputError */
-function checkStreamOptions(
+export function checkStreamOptions(
   options: FlowStreamOptions,
   own: NonNullable<FlowStreamOptions['resized']>,
 ): Required<FlowStreamOptions> {

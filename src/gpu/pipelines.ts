@@ -24,6 +24,7 @@ const BINDING_LAYOUT: Record<BindingKind, Pick<GPUBindGroupLayoutEntry, 'buffer'
   constant: { buffer: { type: 'read-only-storage' } },
   storage: { buffer: { type: 'storage' } },
   texels: { storageTexture: { access: 'read-only', format: TEXEL_FORMAT } },
+  writtenTexels: { storageTexture: { access: 'write-only', format: TEXEL_FORMAT } },
 };
 
 export class PipelineCache {

@@ -3,7 +3,7 @@
  * Running it is a matter of encoding; nothing is allocated.
  */
 
-import type { Kernel } from '../core/kernel.ts';
+import { isTexels, type Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
 import { GpuValidationError } from './errors.ts';
 import { type BufferRange, type Resource, Texels } from './resource.ts';
@@ -142,7 +142,7 @@ function bindEntries(step: Step, uniforms: BufferRange): GPUBindGroupEntry[] {
   return kernel.bindings.map(({ name, kind }, i) => {
     if (kind === 'uniform') return { binding: i, resource: uniforms };
     const resource = resources[next++]!;
-    if ((kind === 'texels') !== resource instanceof Texels) {
+    if (isTexels(kind) !== resource instanceof Texels) {
       throw new GpuValidationError(`Kernel ${kernel.name} wants ${kind} for ${name} and was given something else.`);
     }
     return { binding: i, resource: resource instanceof Texels ? resource.view : resource };

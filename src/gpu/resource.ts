@@ -33,7 +33,7 @@ export class Texels {
   }
 }
 
-/** `texels` are bound to a texture, all other bindings to a part of a buffer. */
+/** `texels` and `writtenTexels` are bound to a texture, all other bindings to a part of a buffer. */
 export type Resource = BufferRange | Texels;
 
 export const wholeBuffer = (buffer: GPUBuffer): BufferRange => ({ buffer, offset: 0, size: buffer.size });

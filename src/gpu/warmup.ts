@@ -4,9 +4,9 @@
  * thread while the host still prepares weights.
  */
 
-import type { BindingKind, Kernel } from '../core/kernel.ts';
+import { type BindingKind, isTexels, type Kernel } from '../core/kernel.ts';
 import type { Gpu } from './device.ts';
-import { BufferUsage, TextureUsage } from './usage.ts';
+import { BufferUsage, TEXEL_FORMAT, TextureUsage } from './usage.ts';
 
 /** Bytes of each stand-in buffer. Accesses beyond it are clamped, as WebGPU promises; so are those beyond a texture. */
 const STAND_IN = 1024;
@@ -20,31 +20,49 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   const all = new Map([...kernels].map((kernel) => [kernel.wgsl, kernel]));
   const distinct = [...all.values()].filter(({ wgsl }) => gpu.pipelines.isFirstUse(wgsl));
   if (distinct.length === 0) return;
-  const compiled = await Promise.all(distinct.map((kernel) => gpu.pipelines.get(kernel)));
   const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
   const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
-  const texels = distinct.some(hasTexels) ? gpu.createTexels('warm-up', 1, TextureUsage.STORAGE_BINDING) : undefined;
-  try {
+  const views = standInViews(gpu);
+  const run = async (kernel: Kernel, i: number): Promise<void> => {
+    const { pipeline, layout } = await gpu.pipelines.get(kernel);
+    const standIn = (kind: BindingKind, binding: number) =>
+      isTexels(kind) ? views.get(kind)! : { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
     await gpu.checked('Warm-up', () => {
       const encoder = gpu.device.createCommandEncoder({ label: 'warm-up' });
       const pass = encoder.beginComputePass();
-      distinct.forEach((kernel, i) => {
-        const standIn = (kind: BindingKind, binding: number) =>
-          kind === 'texels' ? texels!.view : { buffer: kind === 'uniform' ? uniforms[i]! : buffers[binding]! };
-        const entries = kernel.bindings.map(({ kind }, binding) => ({ binding, resource: standIn(kind, binding) }));
-        pass.setPipeline(compiled[i]!.pipeline);
-        pass.setBindGroup(0, gpu.device.createBindGroup({ layout: compiled[i]!.layout, entries }));
-        pass.dispatchWorkgroups(1);
-      });
+      const entries = kernel.bindings.map(({ kind }, binding) => ({ binding, resource: standIn(kind, binding) }));
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, gpu.device.createBindGroup({ layout, entries }));
+      pass.dispatchWorkgroups(1);
       pass.end();
       gpu.device.queue.submit([encoder.finish()]);
     });
+  };
+  try {
+    // Each as soon as it can be: the driver is to have something to do.
+    await Promise.all(distinct.map(run));
   } finally {
     // Destroying is allowed while the work is in flight.
     for (const buffer of [...buffers, ...uniforms]) gpu.destroyBuffer(buffer);
-    if (texels) gpu.destroyResource(texels);
   }
 }
 
-const hasTexels = ({ bindings }: Kernel): boolean => bindings.some(({ kind }) => kind === 'texels');
+const standIns = new WeakMap<Gpu, ReadonlyMap<BindingKind, GPUTextureView>>();
+
+/**
+ * A texture for each kind of binding, since what a dispatch writes it may not read. Made at a device's first warm-up, before
+ * anything is submitted: a view waits until the queue is empty (see resource.ts), and behind a warm-up that is until the driver
+ * has compiled. They live as long as the device; 16 bytes each.
+ */
+function standInViews(gpu: Gpu): ReadonlyMap<BindingKind, GPUTextureView> {
+  let views = standIns.get(gpu);
+  if (!views) {
+    const kinds = gpu.profile.texels ? (['texels', 'writtenTexels'] as const) : [];
+    const usage = TextureUsage.STORAGE_BINDING;
+    const texture = () => gpu.device.createTexture({ label: 'warm-up', size: [1, 1], format: TEXEL_FORMAT, usage });
+    views = new Map(kinds.map((kind) => [kind, texture().createView()]));
+    standIns.set(gpu, views);
+  }
+  return views;
+}

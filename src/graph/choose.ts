@@ -135,7 +135,7 @@ export function chooseCandidate(entry: ChoiceNode, profile: DeviceProfile, optio
   const allowed = allowedCandidates(entry, accuracy);
   const forced = kernel === undefined ? undefined : entry.candidates.find(({ name }) => name.startsWith(kernel));
   if (forced) return { candidate: forced, chosenBy: { by: 'name' } };
-  if (tuning && allowed.length > 1) {
+  if (tuning && allowed.length > 1 && knowsOf(tuning, tuningProblem(entry, profile))) {
     const record = tuning[tuningKey(entry, allowed, profile)];
     const tuned = record && allowed.find(({ name }) => name === record.candidate);
     if (tuned) return { candidate: tuned, chosenBy: { by: 'tuning', ms: record.ms } };
@@ -154,17 +154,22 @@ export function tableKey({ node, operands }: ChoiceNode): string {
 
 const shapeOf = ({ dtype, shape }: TensorType): string => `${dtype === 'f16' ? 'f16 ' : ''}${shape.join('×')}`;
 
-/** Adapter and driver, the node's shapes and strides, and a hash of every allowed candidate's shaders. */
-export function tuningKey(
-  { node, operands }: ChoiceNode,
-  allowed: readonly Candidate[],
-  profile: DeviceProfile,
-): string {
+/** Whether it is worth writing down all candidates' shaders for a key: most tables know nothing of most problems. */
+const knowsOf = (tuning: TuningTable, problem: string): boolean =>
+  Object.keys(tuning).some((key) => key.startsWith(problem));
+
+/** What a tuning key begins with: adapter and driver, the node's shapes and strides. */
+function tuningProblem({ node, operands }: ChoiceNode, profile: DeviceProfile): string {
   const shape = ({ type, storage, layout }: Operand) => `${shapeOf(type)}@${storage < 0 ? 0 : stridesOf(layout)}`;
   const shapes = `${operands.inputs.map(shape).join(' ')} → ${operands.outputs.map(shape).join(' ')}`;
-  const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
   const adapter = `${profile.vendor} ${profile.architecture} ${profile.description}`;
-  return `${adapter} | ${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes} | ${hash(sources.join('\n'))}`;
+  return `${adapter} | ${node.operator.type} ${JSON.stringify(node.attributes)} ${shapes} | `;
+}
+
+/** The problem, and a hash of every allowed candidate's shaders. */
+export function tuningKey(entry: ChoiceNode, allowed: readonly Candidate[], profile: DeviceProfile): string {
+  const sources = allowed.flatMap(({ name, lower }) => [name, ...new Set(lower().map(({ kernel }) => kernel.wgsl))]);
+  return `${tuningProblem(entry, profile)}${hash(sources.join('\n'))}`;
 }
 
 /** From pixel to pixel in vec4, where there is such a distance; else of each axis in values. */

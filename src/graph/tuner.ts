@@ -55,7 +55,7 @@ export interface TuneProgress {
  * Software adapters run workgroup barriers by switching between coroutines: such kernels have 3 to 10 % of the others' speed there,
  * and take the drivers minutes and gigabytes to compile.
  */
-const isWorthTrying = (candidate: Candidate, { software }: DeviceProfile): boolean =>
+export const isWorthTrying = (candidate: Candidate, { software }: DeviceProfile): boolean =>
   !software || candidate.lower().every(({ kernel }) => !kernel.wgsl.includes('workgroupBarrier'));
 
 const OPTION_NAMES: readonly (keyof TuneOptions)[] = [

@@ -1,25 +1,31 @@
 /** @file Puts pictures into the layouts of the TV-L1 kernels, runs steps on them and takes the results out again. */
 
-import type { Kernel } from '../../src/core/kernel.ts';
+import { isTexels, type Kernel, TEXEL_COLUMNS } from '../../src/core/kernel.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { Program } from '../../src/gpu/program.ts';
-import { wholeBuffer } from '../../src/gpu/resource.ts';
-import { BufferUsage } from '../../src/gpu/usage.ts';
-import { planeOf, quadsOf } from '../../src/kernels/tvl1/layout.ts';
+import { type Resource, Texels, wholeBuffer } from '../../src/gpu/resource.ts';
+import { BufferUsage, TextureUsage } from '../../src/gpu/usage.ts';
+import { type DataIn, planeOf, quadsOf } from '../../src/kernels/tvl1/layout.ts';
 import { type Picture, picture } from './reference.ts';
 
 export type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
-/** Runs kernels in order; each names its buffers. Every buffer comes back as 32-bit words. */
+/** Runs kernels in order; each names its buffers, or textures where it wants texels. All come back as 32-bit words. */
 export async function runSteps(
   gpu: Gpu,
   buffers: Readonly<Record<string, Words>>,
   steps: readonly { kernel: Kernel; on: readonly string[] }[],
 ): Promise<Record<string, Uint32Array>> {
   const names = Object.keys(buffers);
-  const made = names.map((name) => gpu.upload(name, buffers[name]!, BufferUsage.STORAGE | BufferUsage.COPY_SRC));
+  const inTexels = new Set(steps.flatMap(({ kernel, on }) => textured(kernel, on)));
+  const made = names.map(
+    (name): Resource =>
+      inTexels.has(name)
+        ? texture(gpu, name, buffers[name]!)
+        : wholeBuffer(gpu.upload(name, buffers[name]!, BufferUsage.STORAGE | BufferUsage.COPY_SRC)),
+  );
   const staging = made.map((b) => gpu.createBuffer('read', b.size, BufferUsage.MAP_READ | BufferUsage.COPY_DST));
-  const range = (name: string) => wholeBuffer(made[names.indexOf(name)]!);
+  const range = (name: string) => made[names.indexOf(name)]!;
   const program = await Program.create(
     gpu,
     'steps',
@@ -29,7 +35,10 @@ export async function runSteps(
     const encoder = gpu.device.createCommandEncoder();
     program.encode(encoder);
     made.forEach((b, i) => {
-      encoder.copyBufferToBuffer(b, 0, staging[i]!, 0, b.size);
+      if (b instanceof Texels) {
+        const to = { buffer: staging[i]!, bytesPerRow: 16 * TEXEL_COLUMNS };
+        encoder.copyTextureToBuffer({ texture: b.texture }, to, [b.texture.width, b.texture.height]);
+      } else encoder.copyBufferToBuffer(b.buffer, 0, staging[i]!, 0, b.size);
     });
     gpu.device.queue.submit([encoder.finish()]);
   });
@@ -37,8 +46,26 @@ export async function runSteps(
   for (const [i, name] of names.entries())
     results[name] = new Uint32Array(await gpu.read(staging[i]!, staging[i]!.size));
   program.dispose();
-  for (const buffer of [...made, ...staging]) gpu.destroyBuffer(buffer);
+  for (const resource of made) gpu.destroyResource(resource);
+  for (const buffer of staging) gpu.destroyBuffer(buffer);
   return results;
+}
+
+/** Those of `on` that the kernel has as texels. */
+function textured(kernel: Kernel, on: readonly string[]): string[] {
+  const bindings = kernel.bindings.filter(({ kind }) => kind !== 'uniform');
+  return on.filter((_, i) => isTexels(bindings[i]!.kind));
+}
+
+function texture(gpu: Gpu, name: string, words: Words): Texels {
+  const COPY_SRC = 0x01;
+  const usage = TextureUsage.STORAGE_BINDING | TextureUsage.COPY_DST | COPY_SRC;
+  const texels = gpu.createTexels(name, Math.ceil(words.length / 4), usage);
+  const all = new Float32Array(texels.size / 4);
+  all.set(words);
+  const { width, height } = texels.texture;
+  gpu.device.queue.writeTexture({ texture: texels.texture }, all, { bytesPerRow: 16 * width }, [width, height]);
+  return texels;
 }
 
 export const floats = (words: Uint32Array): Float32Array => new Float32Array(words.buffer);
@@ -68,7 +95,11 @@ export const dataWordAt = (
   x: number,
   y: number,
   c: number,
-): number => (pair * planeOf(extent) + y * quadsOf(extent) + (x >> 2)) * 16 + c * 4 + (x & 3);
+  dataIn: DataIn = 'buffer',
+): number => {
+  const quad = (pair * planeOf(extent) + y * quadsOf(extent) + (x >> 2)) * 16;
+  return quad + (dataIn === 'texels' ? (x & 3) * 4 + c : c * 4 + (x & 3));
+};
 
 /** Word of component c (0 or 1) of a pixel in u, dual_u or dual_v. */
 export function wordAt(

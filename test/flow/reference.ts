@@ -251,7 +251,7 @@ export function weightedMedian(
       if (!flow.some((each) => edge(each, x, y) > 0.25)) return at(p, x, y);
       const weighted = window(x, y).map(([i, j]): [number, number] => {
         const far = ((i - x) ** 2 + (j - y) ** 2) / (2 * 7 ** 2);
-        const unlike = (at(grey, i, j) - at(grey, x, y)) ** 2 / (2 * 7 ** 2);
+        const unlike = (at(grey, i, j) - at(grey, x, y)) ** 2 / (2 * 12 ** 2);
         return [at(p, i, j), Math.exp(-far - unlike) * (at(seen, i, j) + 1e-4)];
       });
       weighted.sort(([a], [b]) => a - b);

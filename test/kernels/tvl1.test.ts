@@ -120,17 +120,18 @@ describe('TV-L1 kernels against their definitions', () => {
   });
 
   describe.each([
-    { interpolation: 'bicubic', taps: 3, blend: 0, loop: 'constant' },
+    { interpolation: 'bicubic', taps: 3, blend: 0, loop: 'constant', dataIn: 'texels' },
     { interpolation: 'bilinear', taps: 3, blend: 0, loop: 'constant' },
     { interpolation: 'bicubic', taps: 3, blend: 0.5, loop: 'constant' },
-    { interpolation: 'bicubic', taps: 5, blend: 0.3, loop: 'uniform' },
+    { interpolation: 'bicubic', taps: 5, blend: 0.3, loop: 'uniform', dataIn: 'texels' },
     { interpolation: 'bicubic', taps: 5, blend: 0, loop: 'constant' },
     { interpolation: 'bilinear', taps: 5, blend: 0.3, loop: 'uniform' },
-    { interpolation: 'bicubic', taps: 5, blend: 0.3, visible: true, loop: 'uniform' },
+    { interpolation: 'bicubic', taps: 5, blend: 0.3, visible: true, loop: 'uniform', dataIn: 'texels' },
     { interpolation: 'bilinear', taps: 3, blend: 0, visible: true, loop: 'constant' },
     { interpolation: 'bilinear', taps: 3, blend: 0, edge: 2.5, loop: 'constant' },
-  ] as const)('$interpolation warp, $taps points, blend $blend, visible $visible, edge $edge', (options) => {
-    const { interpolation, taps, blend, loop, visible, edge } = { visible: false, edge: 0, ...options };
+  ] as const)('$interpolation warp, $taps points, blend $blend, visible $visible, edge $edge, $dataIn', (options) => {
+    const common = { visible: false, edge: 0, dataIn: 'buffer' } as const;
+    const { interpolation, taps, blend, loop, visible, edge, dataIn } = { ...common, ...options };
     // Most of what moves wildly is not visible at all.
     const most = visible ? 0.3 : 4;
     it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
@@ -162,7 +163,7 @@ describe('TV-L1 kernels against their definitions', () => {
             kernel: tvl1Warp(
               stateOf(extent),
               { interpolation, gradientBlend: blend, gradientTaps: taps, visibilityWeight: visible, edgeWeight: edge },
-              loop,
+              { loop, dataIn },
             ),
             on: ['frames', 'u', 'data', 'slots'],
           },
@@ -171,7 +172,7 @@ describe('TV-L1 kernels against their definitions', () => {
       flows.forEach(([fu, fv], k) => {
         const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation, { taps, blend, visible });
         const read = (c: number): Picture =>
-          picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c)]!);
+          picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c, dataIn)]!);
         expectClose(read(0).data, expected.ix.data, 1e-4);
         expectClose(read(1).data, expected.iy.data, 1e-4);
         expectClose(read(2).data, expected.rho.data, 2e-4);
@@ -298,78 +299,82 @@ describe('TV-L1 kernels against their definitions', () => {
   });
 
   describe.each([
-    ['sweep', true, false],
-    ['sweep', false, false],
-    ['sweep', false, true],
-    ['tile', true, false],
-    ['tile', false, false],
-    ['tile', false, true],
-  ] as const)('iterations by %s, exact rounding %s, weighted smoothness %s', (kind, exact, weighted) => {
-    it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
-      const { width, height } = extent;
-      const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-      // A sweep does what is left of a round, however much that is; tiles a number that divides it.
-      const inner = kind === 'sweep' ? 5 : 6;
-      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact, weighted };
-      const words = planeOf(extent) * 8 * PAIRS;
-      const data = new Float32Array(words * 2).fill(1e-30);
-      const soft = [0, 1].map((k) => softness(random(`soft${k}`, width, height, 255), 2.5));
-      const gradients = [1, 2, -3, 9, 0, -0.5];
-      const warped = [0, 1].map((k): Warped => {
-        const pick = (name: string) => random(`${name}${k}`, width, height, 1);
-        const choose = (p: Picture): Picture => ({
-          ...p,
-          data: p.data.map((value) => gradients[Math.floor(((value + 1) / 2) * 5.99)]!),
-        });
-        const [ix, iy] = [choose(pick('ix')), choose(pick('iy'))];
-        const rho = random(`rho${k}`, width, height, 3);
-        for (let y = 0; y < height; y++) {
-          for (let x = 0; x < width; x++) {
-            const i = y * width + x;
-            const square = ix.data[i]! ** 2 + iy.data[i]! ** 2;
-            const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, weighted ? soft[k]!.data[i]! : square];
-            values.forEach((value, c) => {
-              data[dataWordAt(extent, k, x, y, c)] = Math.max(value, c === 3 ? 1e-30 : value);
-            });
+    ['sweep', true, false, 'texels'],
+    ['sweep', false, false, 'buffer'],
+    ['sweep', false, true, 'texels'],
+    ['sweep', false, true, 'buffer'],
+    ['tile', true, false, 'buffer'],
+    ['tile', false, false, 'buffer'],
+    ['tile', false, true, 'buffer'],
+  ] as const)(
+    'iterations by %s, exact rounding %s, weighted smoothness %s, data in %s',
+    (kind, exact, weighted, dataIn) => {
+      it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
+        const { width, height } = extent;
+        const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
+        // A sweep does what is left of a round, however much that is; tiles a number that divides it.
+        const inner = kind === 'sweep' ? 5 : 6;
+        const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact, weighted };
+        const words = planeOf(extent) * 8 * PAIRS;
+        const data = new Float32Array(words * 2).fill(1e-30);
+        const soft = [0, 1].map((k) => softness(random(`soft${k}`, width, height, 255), 2.5));
+        const gradients = [1, 2, -3, 9, 0, -0.5];
+        const warped = [0, 1].map((k): Warped => {
+          const pick = (name: string) => random(`${name}${k}`, width, height, 1);
+          const choose = (p: Picture): Picture => ({
+            ...p,
+            data: p.data.map((value) => gradients[Math.floor(((value + 1) / 2) * 5.99)]!),
+          });
+          const [ix, iy] = [choose(pick('ix')), choose(pick('iy'))];
+          const rho = random(`rho${k}`, width, height, 3);
+          for (let y = 0; y < height; y++) {
+            for (let x = 0; x < width; x++) {
+              const i = y * width + x;
+              const square = ix.data[i]! ** 2 + iy.data[i]! ** 2;
+              const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, weighted ? soft[k]!.data[i]! : square];
+              values.forEach((value, c) => {
+                data[dataWordAt(extent, k, x, y, c, dataIn)] = Math.max(value, c === 3 ? 1e-30 : value);
+              });
+            }
           }
+          return { ix, iy, rho };
+        });
+        const buffers = {
+          u: new Float32Array(words * 2),
+          dual_u: new Float32Array(words * 2),
+          dual_v: new Float32Array(words * 2),
+          data,
+          slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
+        };
+        const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
+        const rows = tileRows(16384);
+        const lanes = gpu().profile.subgroupMaxSize;
+        if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
+        const steps =
+          kind === 'sweep'
+            ? [{ kernel: tvl1Sweep(stateOf(extent), iterations, lanes, dataIn), on }]
+            : [0, 1].map((slot) => ({
+                kernel: tvl1Tile(stateOf(extent, slot), iterations, {
+                  count: 3,
+                  rows,
+                  run: slot === 0 ? 'always' : 'unless done',
+                }),
+                on,
+              }));
+        const run = await runSteps(gpu(), buffers, steps);
+        const final = kind === 'sweep' ? 1 : 2;
+        for (const k of [0, 1]) {
+          expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
+          let state = still(width, height);
+          for (let i = 0; i < inner; i++)
+            state = iterate(state, warped[k]!, weights, weighted ? soft[k] : undefined).state;
+          const result = unpackFlow(floats(run.u!), 0, k, extent);
+          expectClose(result.u.data, state.u.data, 2e-4);
+          expectClose(result.v.data, state.v.data, 2e-4);
         }
-        return { ix, iy, rho };
       });
-      const buffers = {
-        u: new Float32Array(words * 2),
-        dual_u: new Float32Array(words * 2),
-        dual_v: new Float32Array(words * 2),
-        data,
-        slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
-      };
-      const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
-      const rows = tileRows(16384);
-      const lanes = gpu().profile.subgroupMaxSize;
-      if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
-      const steps =
-        kind === 'sweep'
-          ? [{ kernel: tvl1Sweep(stateOf(extent), iterations, lanes), on }]
-          : [0, 1].map((slot) => ({
-              kernel: tvl1Tile(stateOf(extent, slot), iterations, {
-                count: 3,
-                rows,
-                run: slot === 0 ? 'always' : 'unless done',
-              }),
-              on,
-            }));
-      const run = await runSteps(gpu(), buffers, steps);
-      const final = kind === 'sweep' ? 1 : 2;
-      for (const k of [0, 1]) {
-        expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
-        let state = still(width, height);
-        for (let i = 0; i < inner; i++)
-          state = iterate(state, warped[k]!, weights, weighted ? soft[k] : undefined).state;
-        const result = unpackFlow(floats(run.u!), 0, k, extent);
-        expectClose(result.u.data, state.u.data, 2e-4);
-        expectClose(result.v.data, state.v.data, 2e-4);
-      }
-    });
-  });
+    },
+  );
 
   it('a tile leaves the error in fixed point, and stops where it was small', async () => {
     const extent = { width: 37, height: 19 };

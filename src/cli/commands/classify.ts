@@ -7,7 +7,6 @@ import { type PresetName, presets } from '../../flow/index.ts';
 import { checkWritable } from '../../io/atomic.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
-import { Recogniser } from '../../models/recogniser.ts';
 import { checkFusionWeights, type FusionMode } from '../../models/scores.ts';
 import { checkWindowRequest, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
 import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
@@ -24,6 +23,7 @@ import { type Classification, printClassification } from '../report/result.ts';
 import { Sampler } from '../report/samples.ts';
 import { type Session, withSession } from '../session.ts';
 import { type ClipReader, openClipReader } from '../streams/clip-reader.ts';
+import { compileAhead } from '../streams/compile-ahead.ts';
 import { ComputedFlow, type FlowUnits, StoredFlow } from '../streams/flow-source.ts';
 import { type Networks, recognise, type WindowSource } from '../streams/recognise.ts';
 import type { ClipWindow } from '../streams/window-stream.ts';
@@ -116,7 +116,9 @@ export async function classify(
     source = await openSource(input, chosen, stored, flags, session);
     await session.gpu();
     session.progress.say('reading weights');
-    const compiling = compileAhead(chosen, source, flags, session);
+    const { preset: flowPreset = spec.flowPreset, flowQuantise } = flags;
+    const flowAhead = specs.has('flow') && !stored ? flowPreset : undefined;
+    const compiling = compileAhead(chosen, source.seen, { ...flags, flow: flowAhead }, session);
     // Whoever awaits it sees the error; where reading fails, nobody does.
     compiling.catch(() => undefined);
     const load = (stream: Stream) =>
@@ -130,7 +132,6 @@ export async function classify(
       );
     }
     const labels = flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, spec);
-    const { preset: flowPreset = spec.flowPreset, flowQuantise } = flags;
     const networks: Networks = {
       rgb,
       flow: flow && {
@@ -160,25 +161,6 @@ export async function classify(
     await source?.close();
     await stored?.close();
   }
-}
-
-/** Compiles the kernels of a network while its values are read; models that were trained here are small and already there. */
-async function compileAhead(
-  { rule, specs }: ChosenNetworks,
-  { seen }: ClipSource,
-  flags: ClassifyFlags,
-  session: Session,
-): Promise<void> {
-  if (rule.trained) return;
-  const spec = specs.get('rgb') ?? rule.spec;
-  const frames = flags.frames ?? spec.frames;
-  const input =
-    spec.stream === 'rgb'
-      ? { dtype: seen.dtype, shape: [frames, ...seen.side, 3] }
-      : { dtype: 'f32' as const, shape: [frames, spec.size, spec.size, spec.channels] };
-  const { accuracy, kernel } = flags;
-  const settings = { accuracy, kernel, tuning: await session.tuning() };
-  await session.time('compile', () => session.onDevice((gpu) => Recogniser.compileAhead(gpu, spec, input, settings)));
 }
 
 const requestOf = ({ frames, start }: ClipFlags): WindowRequest => ({ frames, start });

@@ -8,8 +8,10 @@ import { makeFolder } from '../../io/atomic.ts';
 import { type VideoFormat, writeVideo } from '../../io/encode.ts';
 import { ACTIONS, actionClip, FIRST_TEST_SEED } from '../../train/actions/index.ts';
 import { SHIPPED_MODELS } from '../../train/shipped_models.ts';
+import { chooseNetworks } from '../networks.ts';
 import { addDeviceOptions, type DeviceFlags, wholeNumber } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
+import { compileAhead } from '../streams/compile-ahead.ts';
 import { print } from '../terminal/output.ts';
 import { classify } from './classify.ts';
 
@@ -38,7 +40,11 @@ async function demonstrate({ out, seed, ...flags }: DemoFlags, session: Session)
   const action = new Random(seed, 'demo').pick(ACTIONS);
   await makeFolder(out);
   const [clip, report] = [join(out, `${action}.mp4`), join(out, 'report.html')];
+  const networks = await chooseNetworks({ model: SHIPPED_MODELS }, (text) => session.warn(text));
+  const { size, flowPreset: flow } = networks.rule.spec;
   session.progress.say('drawing a clip');
+  // The driver compiles on its own thread while the clip is drawn.
+  await compileAhead(networks, { dtype: 'u8', side: [size, size] }, { ...flags, flow }, session);
   await writeVideo(clip, frames(action, FIRST_SEED + seed), FORMAT);
   session.progress.clear();
   await print(

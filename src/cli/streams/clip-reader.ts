@@ -97,7 +97,7 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
 }
 
 /** Height and width in pixels; bytes are not normalised yet. */
-interface SeenFrame {
+export interface SeenFrame {
   readonly dtype: 'u8' | 'f32';
   readonly side: readonly [height: number, width: number];
 }

@@ -3,7 +3,15 @@
  * declaration), binding declarations, and folding a long grid into WebGPU's three dimensions.
  */
 
-import { type Binding, type DeviceProfile, type Kernel, TEXEL_COLUMNS, type Workgroups } from '../../core/kernel.ts';
+import {
+  type Binding,
+  type BindingKind,
+  type DeviceProfile,
+  isTexels,
+  type Kernel,
+  TEXEL_COLUMNS,
+  type Workgroups,
+} from '../../core/kernel.ts';
 
 export type FieldType = 'u32' | 'i32' | 'f32';
 
@@ -53,7 +61,7 @@ export function kernel<F extends Record<string, FieldType>>(source: {
   readonly body: string;
 }): Kernel {
   const bindings: Binding[] = [{ name: 'p', kind: 'uniform', type: source.params.name }, ...source.storage];
-  const hasTexels = bindings.some(({ kind }) => kind === 'texels');
+  const hasTexels = bindings.some(({ kind }) => isTexels(kind));
   const hasHalves = bindings.some(({ type }) => /vec4h|f16/.test(type));
   const directives = [hasHalves ? 'enable f16;' : '', source.enable, hasTexels ? READ_TEXELS : ''].filter(Boolean);
   return {
@@ -72,19 +80,24 @@ const ADDRESS_SPACE = {
   constant: '<storage, read>',
   storage: '<storage, read_write>',
   texels: '',
+  writtenTexels: '',
 } as const;
 
 function declare(bindings: readonly Binding[]): string {
   return bindings
     .map(({ name, kind, type }, i) => {
       const variable = `@group(0) @binding(${i}) var${ADDRESS_SPACE[kind]} ${name}: ${type};`;
-      return kind === 'texels' ? `${variable}\n${texelFunction(name)}` : variable;
+      return isTexels(kind) ? `${variable}\n${texelFunction(name, kind)}` : variable;
     })
     .join('\n');
 }
 
-const texelFunction = (name: string): string =>
-  `fn ${name}_at(i: u32) -> vec4f { return textureLoad(${name}, vec2u(i % ${TEXEL_COLUMNS}u, i / ${TEXEL_COLUMNS}u)); }`;
+const texelFunction = (name: string, kind: BindingKind): string => {
+  const at = `vec2u(i % ${TEXEL_COLUMNS}u, i / ${TEXEL_COLUMNS}u)`;
+  return kind === 'texels'
+    ? `fn ${name}_at(i: u32) -> vec4f { return textureLoad(${name}, ${at}); }`
+    : `fn ${name}_put(i: u32, value: vec4f) { textureStore(${name}, ${at}, value); }`;
+};
 
 export const storage = (name: string, type = 'array<vec4f>'): Binding => ({ name, kind: 'storage', type });
 export const constant = (name: string, type = 'array<vec4f>'): Binding => ({ name, kind: 'constant', type });
@@ -93,6 +106,12 @@ export const texels = (name: string): Binding => ({
   name,
   kind: 'texels',
   type: 'texture_storage_2d<rgba32float, read>',
+});
+/** A list of vec4f in a texture that a kernel writes; `name_put(i, value)` writes element i. */
+export const writtenTexels = (name: string): Binding => ({
+  name,
+  kind: 'writtenTexels',
+  type: 'texture_storage_2d<rgba32float, write>',
 });
 
 /** WebGPU promises this many workgroups in each dimension on every adapter. */

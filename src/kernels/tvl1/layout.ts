@@ -5,8 +5,8 @@
  *   u        per quad two vec4f: the flow's u and v of its 4 pixels
  *   dual_u   per quad two vec4f: the dual variable of u, p11 and p12; dual_v: that of v, p21 and p22. In two buffers, so that
  *            the smallest binding that browsers have holds a pair of 4K
- *   data     per quad four vec4f: the warped gradient Ix, Iy, the constant part of ρ, and |∇I|², or 1/g where the smoothness is
- *            weighted by a g of each pixel
+ *   data     the warped gradient Ix, Iy, the constant part of ρ, and |∇I|², or 1/g where the smoothness is weighted by a g of
+ *            each pixel: per quad a vec4f of each; in a texture, per pixel a vec4f of all four
  *
  * u and dual exist twice (two halves of one buffer): a step reads one half and writes the other. Which half is current is
  * known on the GPU alone, since it depends on how many steps a pair needed. It is kept per pair in **slots**, four words each:
@@ -15,6 +15,12 @@
  */
 
 import { divideUp } from '../shared/wgsl.ts';
+
+/**
+ * Where data lies. Only the warp writes it, so a sweep may read it from a texture, which on Mesa's llvmpipe takes a quarter of
+ * the time of a buffer.
+ */
+export type DataIn = 'buffer' | 'texels';
 
 /** The size of one level of the pyramid. Pixels. */
 export interface Extent {

@@ -25,8 +25,16 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { type Iterations, iterationFunctions, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { divideUp, kernel, repeat, storage, struct, texels } from '../shared/wgsl.ts';
+import {
+  type DataIn,
+  type Iterations,
+  iterationFunctions,
+  quadsOf,
+  SLOT_WORDS,
+  stateValues,
+  type Tvl1State,
+} from './layout.ts';
 import { type MedianSize, medianFunction } from './median.ts';
 
 const Params = struct('Sweep', {
@@ -51,7 +59,7 @@ const Params = struct('Sweep', {
 const STAGES = 3;
 
 /** Bindings: u, dual_u, dual_v, data, slots. `lanes` is the adapter's fixed subgroup size, 4 or more. */
-export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number): Kernel {
+export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: number, dataIn: DataIn): Kernel {
   const { extent, pairs } = state;
   const { median, inner, theta } = iterations;
   return kernel({
@@ -69,7 +77,13 @@ export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: numbe
       threshold: iterations.epsilon2 * extent.width * extent.height,
       zero: 0,
     },
-    storage: [storage('u'), storage('dual_u'), storage('dual_v'), storage('data'), storage('slots', 'array<u32>')],
+    storage: [
+      storage('u'),
+      storage('dual_u'),
+      storage('dual_v'),
+      dataIn === 'texels' ? texels('data') : storage('data'),
+      storage('slots', 'array<u32>'),
+    ],
     workgroups: [pairs, 1, 1],
     enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
     body: /* wgsl */ `
@@ -85,7 +99,7 @@ fn stored(quad: u32, strip: u32) -> bool {
   return quad < p.quads && (lane > 0u || strip == 0u) && (lane < ${lanes - 1}u || strip == p.strips - 1u);
 }
 ${median === 1 ? '' : medianPass(median, lanes)}
-${sweepPass(lanes, iterations.weighted)}
+${sweepPass(lanes, dataIn, iterations.weighted)}
 // Of the iterations of a sweep, the number after which the pair was done; all of them where it is not.
 fn first_done(errors: vec4f, limit: u32) -> u32 {
   for (var k = 1u; k < limit; k++) { if (errors[k - 1u] <= p.threshold) { return k; } }
@@ -147,11 +161,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
   });
 }
 
+const LOAD_DATA: Record<DataIn, string> = {
+  buffer: `var e = Data(${repeat(4, (i) => `data[known + ${i}u]`, ', ')});`,
+  texels: `${repeat(4, (i) => `let d${i} = data_at(known + ${i}u);`, ' ')}
+      var e = Data(${['x', 'y', 'z', 'w'].map((c) => `vec4f(${repeat(4, (i) => `d${i}.${c}`, ', ')})`).join(', ')});`,
+};
+
 /**
  * One sweep of `limit` iterations over all strips; returns the summed squared change of each. The dual update is of the row
  * above, whose data the last stage has to hold only where they have its weight.
  */
-function sweepPass(lanes: number, weighted: boolean): string {
+function sweepPass(lanes: number, dataIn: DataIn, weighted: boolean): string {
   const stage = (k: number): string => /* wgsl */ `
       { // stage ${k}: row y - ${k - 1}
         let left_a = select(lane_before(q.a.w), 0.0, quad == 0u);
@@ -185,7 +205,7 @@ fn sweep(limit: u32, u_from: u32, u_to: u32, dual_from: u32, dual_to: u32, base:
       let known = base + at * 2u;
       var s = Flow(u[u_from + at], u[u_from + at + 1u]);
       var q = Dual(dual_u[from_], dual_u[from_ + 1u], dual_v[from_], dual_v[from_ + 1u]);
-      var e = Data(data[known], data[known + 1u], data[known + 2u], data[known + 3u]);
+      ${LOAD_DATA[dataIn]}
       ${repeat(STAGES, (i) => stage(i + 1))}
       if (keep && y >= ${STAGES}) {
         let to = u32(y - ${STAGES}) * p.quads * 2u + quad * 2u;

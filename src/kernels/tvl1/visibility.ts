@@ -17,7 +17,7 @@ export const falloff = (sigma: number): number => 0.5 / sigma ** 2;
 
 /**
  * `component(base, at, which)`: u or v at a pixel, edges repeated, in the half of a pair that begins at `base`; and
- * `visible(base, at, change)`. They need `u` as `f32` and `p.width`, `p.height`, `p.stride` as `i32`.
+ * `visibility_of(base, at, change)`. They need `u` as `f32` and `p.width`, `p.height`, `p.stride` as `i32`.
  */
 export const VISIBILITY = /* wgsl */ `
 fn component(base: u32, at: vec2i, which: u32) -> f32 {
@@ -25,7 +25,7 @@ fn component(base: u32, at: vec2i, which: u32) -> f32 {
   let i = u32(to.y * i32(p.stride) + to.x);
   return u[base + (i / 4u) * 8u + i % 4u + which * 4u];
 }
-fn visible(base: u32, at: vec2i, change: f32) -> f32 {
+fn visibility_of(base: u32, at: vec2i, change: f32) -> f32 {
   let across = component(base, at + vec2i(1, 0), 0u) - component(base, at - vec2i(1, 0), 0u);
   let down = component(base, at + vec2i(0, 1), 1u) - component(base, at - vec2i(0, 1), 1u);
   let closing = min(0.5 * (across + down), 0.0);
@@ -45,7 +45,10 @@ const Params = struct('Visibility', {
 
 const WORKGROUP = 64;
 
-/** Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data (`f32`, of which a pair's first plane is written), slots. */
+/**
+ * Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, visibility (`f32`, of which a pair's first plane is written; a pair's
+ * distance is that of data), slots.
+ */
 export function tvl1Visibility(state: Tvl1State): Kernel {
   const { extent, pairs } = state;
   const plane = planeOf(extent) * 4;
@@ -56,7 +59,7 @@ export function tvl1Visibility(state: Tvl1State): Kernel {
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      storage('visible', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
@@ -80,7 +83,7 @@ ${entryPoint(WORKGROUP, 'thread')} {
   let top = mix(grey(pair + 1u, at), grey(pair + 1u, at + vec2i(1, 0)), part.x);
   let bottom = mix(grey(pair + 1u, at + vec2i(0, 1)), grey(pair + 1u, at + vec2i(1, 1)), part.x);
   let change = mix(top, bottom, part.y) - grey(pair, here);
-  data[pair * p.pitch * 2u + i] = select(0.0, visible(base, here, change), stays);
+  visible[pair * p.pitch * 2u + i] = select(0.0, visibility_of(base, here, change), stays);
 }`,
   });
 }

@@ -9,8 +9,18 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat, storage, struct } from '../shared/wgsl.ts';
-import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import {
+  divideUp,
+  entryPoint,
+  foldGrid,
+  kernel,
+  type LoopBound,
+  repeat,
+  storage,
+  struct,
+  writtenTexels,
+} from '../shared/wgsl.ts';
+import { type DataIn, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 import { VISIBILITY } from './visibility.ts';
 
 const Params = struct('Warp', {
@@ -55,9 +65,13 @@ const WORKGROUP = 64;
 
 /**
  * Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data, slots.
- * @param loop Of the loop over the rows of the five-point derivative.
+ * @param variant The loop is over the rows of the five-point derivative.
  */
-export function tvl1Warp(state: Tvl1State, options: WarpOptions, loop: LoopBound): Kernel {
+export function tvl1Warp(
+  state: Tvl1State,
+  options: WarpOptions,
+  { loop, dataIn }: { readonly loop: LoopBound; readonly dataIn: DataIn },
+): Kernel {
   const { extent, pairs } = state;
   const plane = planeOf(extent) * 4;
   return kernel({
@@ -75,7 +89,7 @@ export function tvl1Warp(state: Tvl1State, options: WarpOptions, loop: LoopBound
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      dataIn === 'texels' ? writtenTexels('data') : storage('data', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
@@ -134,16 +148,14 @@ ${entryPoint(WORKGROUP, 'thread')} {
   ${
     options.visibilityWeight
       ? `// λ w |ρ| is λ |w ρ|, so nothing else has to know.
-  let weight = max(visible(current - (i / 4u) * 8u - i % 4u, vec2i(x, y), value - frames[pair * p.plane + i]), ${LEAST_WEIGHT});
+  let base = current - (i / 4u) * 8u - i % 4u;
+  let weight = max(visibility_of(base, vec2i(x, y), value - frames[pair * p.plane + i]), ${LEAST_WEIGHT});
   gradient *= weight;
   rho *= weight;`
       : ''
   }
-  let known = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
-  data[known] = gradient.x;
-  data[known + 4u] = gradient.y;
-  data[known + 8u] = rho;
-  data[known + 12u] = ${options.edgeWeight > 0 ? 'softness(i32(pair * p.plane), x, y)' : 'max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30)'};
+  let last = ${options.edgeWeight > 0 ? 'softness(i32(pair * p.plane), x, y)' : 'max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30)'};
+  ${STORE_DATA[dataIn]}
 }`,
   });
 }
@@ -155,6 +167,12 @@ fn softness(frame: i32, x: i32, y: i32) -> f32 {
   let edge = vec2f(frames[frame + row(y) + column(x + 1)], frames[frame + row(y + 1) + column(x)]) - own;
   return min(exp(p.edge * pow(max(length(edge) * (1.0 / 255.0), 1e-12), ${EDGE.exponent})), ${EDGE.most}.0);
 }`;
+
+const STORE_DATA: Record<DataIn, string> = {
+  buffer: /* wgsl */ `let to_data = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
+  data[to_data] = gradient.x; data[to_data + 4u] = gradient.y; data[to_data + 8u] = rho; data[to_data + 12u] = last;`,
+  texels: 'data_put(pair * (p.pitch / 2u) + i, vec4f(gradient, rho, last));',
+};
 
 const taps = (count: 3 | 5, load: (offset: number) => string): string =>
   repeat(count, (i) => load(i - (count - 1) / 2), ', ');

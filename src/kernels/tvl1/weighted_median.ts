@@ -18,7 +18,7 @@ import { divideUp, kernel, type LoopBound, storage, struct } from '../shared/wgs
 import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 import { falloff } from './visibility.ts';
 
-/** Of the distance in pixels, and of the difference in grey values. Sun et al. */
+/** Of the distance in pixels, as Sun et al.; and of the difference in grey values, theirs in three colours 7. */
 const LIKE = { distance: 7, grey: 12 };
 /** Every so many pixels of the window are looked at. */
 const SPACING = 2;
@@ -44,7 +44,7 @@ const MedianParams = struct('WeightedMedian', {
 const SIDE = 16;
 
 /**
- * Bindings: frames, u, data (where `tvl1Visibility` of visibility.ts has written), slots (`f32` but the last).
+ * Bindings: frames, u, visibility (where `tvl1Visibility` of visibility.ts has written), slots (`f32` but the last).
  * @param size Side of the window.
  * @param loop Of the loops over the window.
  */
@@ -69,7 +69,7 @@ export function tvl1WeightedMedian(state: Tvl1State, size: 9 | 13, loop: LoopBou
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),
-      storage('data', 'array<f32>'),
+      storage('visible', 'array<f32>'),
       storage('slots', 'array<u32>'),
     ],
     workgroups: [divideUp(quadsOf(extent) * 4, SIDE), divideUp(extent.height, SIDE), pairs],
@@ -93,7 +93,7 @@ fn main(
     let i = u32(at.y * p.stride + at.x);
     let flow = from_ + (i / 4u) * 8u + i % 4u;
     // A window in which nothing is visible counts as one in which everything is.
-    let seen = data[pair * p.pitch * 2u + i] + 1e-4;
+    let seen = visible[pair * p.pitch * 2u + i] + 1e-4;
     cells[k] = vec4f(u[flow], u[flow + 4u], frames[pair * p.plane + i], seen);
   }
   workgroupBarrier();

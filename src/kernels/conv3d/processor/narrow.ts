@@ -53,7 +53,7 @@ export function conv3dNarrow(problem: Conv3dProblem, tile: Conv3dNarrowTile): Ke
   const products = (i: number): string => /* wgsl */ `
         {
           let v = select(vec4f(0), x[u32(max(a${i}, 0)) + c], a${i} >= 0);
-          ${lines(vectors, (v) => repeat(4, (row) => `acc${i * vectors + v} += v[${row}] * w${row}_${v};`, ' '), 10)}
+          ${lines(vectors, (v) => repeat(4, (row) => `acc${v * pixelsPerLane + i} += v[${row}] * w${row}_${v};`, ' '), 10)}
         }`;
   return kernel({
     name: `conv3d_narrow ${pixels}×${4 * vectors}`,
@@ -86,10 +86,12 @@ ${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
         ${repeat(pixelsPerLane, products, '').trim()}
       }
   }}}
-  // A loop over an array, used nowhere else: written out, the stores are most of the text and of the time to compile it.
+  // A loop over an array, used nowhere else, up to a number that compilers do not know: written out, the stores are most of the
+  // text and of the time to compile it.
   var sums = array<vec4f, ${pixelsPerLane * vectors}>(${repeat(pixelsPerLane * vectors, (i) => `acc${i}`, ', ')});
-  for (var i = 0u; i < ${pixelsPerLane * vectors}u; i++) {
-    store(first + i / ${vectors}u * ${lanes}u, oc4 + i % ${vectors}u, sums[i]);
+  let count = min(p.cout4 - oc4, ${vectors}u) * ${pixelsPerLane}u;
+  for (var i = 0u; i < count; i++) {
+    store(first + i % ${pixelsPerLane}u * ${lanes}u, oc4 + i / ${pixelsPerLane}u, sums[i]);
   }
 }`,
   });

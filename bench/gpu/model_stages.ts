@@ -1,0 +1,107 @@
+/** @file Whole runs: I3D in all classes, TV-L1 in its presets, a training step. */
+
+import type { Accuracy } from '../../src/core/kernel.ts';
+import { type PresetName, presets } from '../../src/flow/index.ts';
+import { movingFrames } from '../moving_frames.ts';
+import { runFlow } from '../runs/flow.ts';
+import { runModel } from '../runs/model.ts';
+import { runTraining } from '../runs/train.ts';
+import type { TrainingShape } from '../training.ts';
+import type { ClipSizes } from './candidate_stages.ts';
+import type { Layer } from './outcome.ts';
+import type { Stage } from './runner.ts';
+
+/** Compiling and all runs of one model may take so long. Milliseconds. */
+const PATIENCE = { hardware: 120_000, software: 600_000 };
+const REPEATS = { hardware: 9, software: 3 };
+
+/** The strictest class and the fastest one on both clips first. */
+const ORDER: readonly (readonly [clip: 0 | 1, accuracy: Accuracy])[] = [
+  [0, 'exact'],
+  [0, 'half'],
+  [1, 'exact'],
+  [1, 'half'],
+  [0, 'fast'],
+  [1, 'fast'],
+];
+
+const kindOf = ({ software }: { readonly software: boolean }) => (software ? 'software' : 'hardware');
+
+export const modelsStage = ({ frames, size }: ClipSizes): Stage<'models'> => ({
+  name: 'models',
+  async run({ attempt, device }) {
+    for (const [clip, accuracy] of ORDER) {
+      const { profile } = await device();
+      const title = `I3D ${frames[clip]}×${size}×${size} ${accuracy}`;
+      await attempt({
+        id: title,
+        title,
+        patience: PATIENCE[kindOf(profile)],
+        work: async (gpu) => {
+          const shape = { stream: 'rgb', frames: frames[clip], size } as const;
+          const { record, rows } = await runModel(gpu, shape, accuracy, { repeats: REPEATS[kindOf(profile)] });
+          return { record, layers: rows.map(layerOf) };
+        },
+      });
+    }
+  },
+});
+
+const layerOf = ({ node, op, kernel, ms, flops, bytes, workgroups, shapes }: Layer): Layer => ({
+  node,
+  op,
+  kernel,
+  ms,
+  flops,
+  bytes,
+  workgroups,
+  shapes,
+});
+
+export interface FlowSizes {
+  readonly width: number;
+  readonly height: number;
+  readonly pairs: number;
+}
+
+export const flowStage = ({ width, height, pairs }: FlowSizes): Stage<'flow'> => ({
+  name: 'flow',
+  async run({ attempt, device, results }) {
+    const { profile } = await device();
+    // A software adapter has enough to do with one.
+    const count = profile.software ? 1 : pairs;
+    const grey = movingFrames(count + 1, height, width).data;
+    for (const preset of Object.keys(presets) as PresetName[]) {
+      const title = `TV-L1 ${preset}, ${count} × ${width}×${height}`;
+      await attempt({
+        id: title,
+        title,
+        patience: PATIENCE[kindOf(profile)],
+        work: (gpu) =>
+          runFlow(gpu, grey, {
+            ...{ preset, pairs: count, width, height },
+            repeats: 3,
+            copyGbps: results('peaks')[0]?.gbs ?? Number.NaN,
+          }),
+      });
+    }
+  },
+});
+
+export const trainingStage = (shapes: readonly TrainingShape[]): Stage<'training'> => ({
+  name: 'training',
+  async run({ attempt, device }) {
+    for (const shape of shapes) {
+      const { profile } = await device();
+      const { architecture, batch, frames, size } = shape;
+      const title = `a training step of ${architecture}, ${batch} × ${frames}×${size}×${size}`;
+      await attempt({
+        id: title,
+        title,
+        patience: PATIENCE[kindOf(profile)],
+        work: async (gpu) =>
+          (await runTraining(gpu, shape, { repeats: REPEATS[kindOf(profile)], recompute: false })).record,
+      });
+    }
+  },
+});

@@ -1,0 +1,79 @@
+/** @file A session as the records that the other commands write, and in short. */
+
+import { isOp } from '../../src/graph/graph.ts';
+import { operators } from '../../src/ops/index.ts';
+import { type Case, i3dCases } from '../cases.ts';
+import type { Origin } from '../format.ts';
+import { type ClearChoice, moduleText } from '../runs/choices.ts';
+import { type KernelRow, rates, weigh } from '../runs/kernels.ts';
+import type { ModelRecord } from '../runs/model.ts';
+import { type CandidateRow, failuresOf, type Outcome, resultsOf, type Session } from './outcome.ts';
+
+export function modelRecords(outcomes: readonly Outcome[]): ModelRecord[] {
+  const peak = resultsOf(outcomes, 'peaks')[0]?.gflops ?? Number.NaN;
+  return resultsOf(outcomes, 'models').map(({ record }) => ({
+    ...record,
+    peakGflops: peak,
+    peakShare: record.gflops / peak,
+    convolutionShare: record.convolutionGflops / peak,
+  }));
+}
+
+/** As `bench kernels` writes them, of both clips; the choices are those of the short one. */
+export function kernelRecords({ adapter, date, outcomes }: Session) {
+  const [peaks] = resultsOf(outcomes, 'peaks');
+  const timed = [...resultsOf(outcomes, 'candidates'), ...resultsOf(outcomes, 'timings')].filter(
+    ({ frames, round }) => frames > 0 && round === 1,
+  );
+  const [facts] = resultsOf(outcomes, 'facts');
+  if (!peaks || !facts || timed.length === 0) return undefined;
+  const size = resultsOf(outcomes, 'models')[0]?.record.size ?? 224;
+  const frames = [...new Set(timed.map((row) => row.frames))];
+  const cases = frames.flatMap((count) => {
+    const clip = { stream: 'rgb', frames: count, size } as const;
+    return [...i3dCases(clip), ...i3dCases(clip, 'f16')].map((subject) => ({ subject, frames: count }));
+  });
+  const rows = timed.map((row): KernelRow & { readonly frames: number } => {
+    const { problemKey: _, classes: __, round: ___, ...kept } = row;
+    const found = cases.find((one) => one.frames === row.frames && one.subject.name === row.shape);
+    return { ...kept, ...(found && rates(found.subject, row, peaks)) };
+  });
+  const short = rows.filter((row) => row.frames === frames[0]);
+  const whole = cases.filter((one) => one.frames === frames[0] && isOp(one.subject.node, operators.conv3d));
+  const single = whole
+    .map(({ subject }): Case => subject)
+    .filter(({ inputs, outputs }) => [...inputs, ...outputs].every(({ dtype }) => dtype === 'f32'));
+  return { adapter, date, stream: 'rgb', frames, size, peaks, choices: weigh(single, short, peaks.gflops), rows };
+}
+
+/** Other engines beside ours, as `bench peers` writes them. */
+export function peerRecords({ adapter, date, outcomes }: Session) {
+  return resultsOf(outcomes, 'peers').map((result) => ({ ...result, adapter, date }));
+}
+
+/** The module of a table of choices; undefined where nothing is clear. */
+export function tableModule({ outcomes, ...origin }: Session & Origin, choices: readonly ClearChoice[]) {
+  const [facts] = resultsOf(outcomes, 'facts');
+  return facts && choices.length > 0 ? moduleText(facts.profile, origin, 'gpu', choices) : undefined;
+}
+
+/** For programs: what the page says. */
+export function shortRecord(session: Session, choices: readonly ClearChoice[]) {
+  const { adapter, date, minutes, ended, stages, outcomes } = session;
+  const checked = [...resultsOf(outcomes, 'defaults'), ...resultsOf(outcomes, 'candidates')];
+  return {
+    ...{ adapter, date, minutes, ended, stages },
+    facts: resultsOf(outcomes, 'facts')[0],
+    peaks: resultsOf(outcomes, 'peaks')[0],
+    models: modelRecords(outcomes),
+    peers: resultsOf(outcomes, 'peers'),
+    flow: resultsOf(outcomes, 'flow'),
+    training: resultsOf(outcomes, 'training'),
+    checked: checked.filter(({ round }) => round === 1).length,
+    failures: failuresOf(outcomes).map(({ stage, title, problem, value }) => {
+      const row = value as CandidateRow | undefined;
+      return { stage, title, problem, ...(row && { shape: row.shape, kernel: row.candidate, error: row.error }) };
+    }),
+    choices,
+  };
+}

@@ -1,0 +1,32 @@
+/** @file Compiles the kernels of a flow before there are frames, for callers who wait for something else meanwhile. */
+
+import type { Gpu } from '../gpu/device.ts';
+import { warmUp } from '../gpu/warmup.ts';
+import { denseView } from '../kernels/shared/view.ts';
+import { flowGrey } from '../kernels/tvl1/grey.ts';
+import { flowStream } from '../kernels/tvl1/stream.ts';
+import { resolveOptions } from './options.ts';
+import { planFlow, solverFor } from './plan.ts';
+import { pyramidExtents } from './pyramid.ts';
+import { checkStreamOptions } from './stream.ts';
+import type { Tvl1Settings } from './tvl1.ts';
+
+/** Sizes are uniforms, so frames of any size have these kernels. Two levels at least; small, since a pair is computed. Pixels. */
+const SIZE = { width: 24, height: 24 };
+
+/**
+ * Compiles what `computeFlow` and `flowToStream` will want.
+ * @throws InputError for unknown options or ones out of range; KernelCompileError, DeviceLostError
+ */
+export async function compileFlow(gpu: Gpu, settings: Tvl1Settings = {}): Promise<void> {
+  const { solver = solverFor(gpu.profile), ...own } = settings;
+  const options = resolveOptions(own);
+  const extents = pyramidExtents(SIZE, options.scales, options.scaleStep);
+  const { steps } = planFlow(gpu.profile, extents, 1, options, solver);
+  const stream = flowStream({
+    flow: SIZE,
+    y: denseView([1, 1, SIZE.height, SIZE.width, 2]),
+    ...checkStreamOptions({}, SIZE),
+  });
+  await warmUp(gpu, [flowGrey(SIZE, 2), ...steps.map(({ kernel }) => kernel), stream]);
+}
