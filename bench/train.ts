@@ -3,23 +3,18 @@
  * cores or GPU. Losses, gradient norms and logits of the first step are compared before any time counts.
  */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { floatTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import type { ProfiledRow } from '../src/graph/plan.ts';
-import { LOGITS_LAYER } from '../src/i3d/graph.ts';
-import { I3D, I3D_TABLE } from '../src/i3d/i3d.ts';
-import { INCEPTION_4_TABLE } from '../src/i3d/inception4.ts';
-import { scaleTable } from '../src/i3d/layers.ts';
-import { encodeNpy } from '../src/io/npy.ts';
 import { type Contender, hold, type Score, typescript } from './contender.ts';
 import { digits, megabytes, percent, table } from './format.ts';
+import { writeTorchTraining } from './peers/torch_files.ts';
 import { hasCuda, pythonContender } from './python.ts';
 import { print, progress, writeJson } from './report.ts';
 import { runTraining, type TimedTraining, trainingTitle } from './runs/train.ts';
-import { type TrainingShape, trainingArguments, trainingInputs, trainingParameters, trainingSpec } from './training.ts';
+import { type TrainingShape, trainingArguments } from './training.ts';
 
 export interface TrainOptions {
   readonly shapes: readonly TrainingShape[];
@@ -51,7 +46,7 @@ export async function benchTrain(gpu: Gpu, options: TrainOptions): Promise<Train
 async function contest(shape: TrainingShape, repeats: number): Promise<Score[]> {
   const folder = await mkdtemp(join(tmpdir(), 'i3d-bench-'));
   try {
-    await writeModel(folder, shape);
+    await writeTorchTraining(folder, shape);
     const torch = ['cpu', ...(hasCuda() ? ['cuda'] : [])].map((device) =>
       pythonContender(`PyTorch ${device}`, 'torch', 'train_torch.py', folder, device),
     );
@@ -62,37 +57,6 @@ async function contest(shape: TrainingShape, repeats: number): Promise<Score[]> 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** What train_torch.py reads. */
-async function writeModel(folder: string, shape: TrainingShape): Promise<void> {
-  const spec = trainingSpec(shape);
-  const { layers, headPool } = scaleTable(spec.architecture === I3D ? I3D_TABLE : INCEPTION_4_TABLE, spec);
-  const parameters = [...trainingParameters(shape)];
-  let offset = 0;
-  const entries = parameters.map(([name, { shape: extents, data }]) => {
-    offset += data.length;
-    return [name, { shape: extents, offset: offset - data.length, size: data.length }] as const;
-  });
-  const flat = new Float32Array(offset);
-  parameters.forEach(([, { data }], i) => {
-    flat.set(data, entries[i]![1].offset);
-  });
-  const strides = Object.fromEntries(
-    layers.flatMap((layer) => (layer.kind === 'unit' ? [[layer.name, layer.stride]] : [])),
-  );
-  const model = {
-    layers,
-    strides,
-    pool: headPool ?? null,
-    logits: LOGITS_LAYER,
-    classes: shape.classes,
-    weights: Object.fromEntries(entries),
-  };
-  const clip = trainingInputs(shape).clip!;
-  await writeFile(join(folder, 'model.json'), JSON.stringify(model));
-  await writeFile(join(folder, 'weights.npy'), encodeNpy(floatTensor([offset], flat)));
-  await writeFile(join(folder, 'clip.npy'), encodeNpy(clip));
 }
 
 const trainTable = (records: readonly TrainRecord[]): string =>

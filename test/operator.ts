@@ -10,7 +10,7 @@ import { Program } from '../src/gpu/program.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import { viewShape } from '../src/kernels/shared/layout.ts';
 import { type View, vec4s } from '../src/kernels/shared/view.ts';
-import { type Argument, f32, type Operator, operand } from '../src/ops/operator.ts';
+import { type Argument, f32, inPlaceOf, type Operator, operand } from '../src/ops/operator.ts';
 import { pack, unpack } from './harness.ts';
 
 /** A tensor for an operator; `slice` vec4 lie before it, and between its pixels. */
@@ -54,12 +54,13 @@ export async function runOperator<A extends object>(
   };
   const types = inputs.map(({ shape }) => f32(shape));
   const views = inputs.map(({ shape, slice = 0 }) => sliced(shape, slice));
-  const changed = new Set(operator.inPlace ?? []);
+  const inPlace = inPlaceOf(operator, inputs.length);
+  const changed = new Set(inPlace);
   const inputBuffers = inputs.map(({ data }, i) =>
     upload(`input ${i}`, pack(views[i]!, data, changed.has(i) ? MARKER : Number.NaN)),
   );
   const outputs = operator.infer(attributes, types).map((type, i) => {
-    const shared = operator.inPlace?.[i];
+    const shared = inPlace[i];
     const view = shared === undefined ? sliced(type.shape, run.slice ?? 0) : views[shared]!;
     const buffer = shared === undefined ? upload(`output ${i}`, pack(view, undefined, MARKER)) : inputBuffers[shared]!;
     return { type, view, buffer, storage: shared ?? inputs.length + i };
@@ -75,7 +76,12 @@ export async function runOperator<A extends object>(
   );
   const buffers = { input: inputBuffers, output: outputs.map(({ buffer }) => buffer), workspace: workspaces };
   const range = (argument: Argument) => {
-    if (argument.from === 'constant' || argument.from === 'packed') throw new Error('constants are not supported here');
+    if (argument.from === 'packed') throw new Error('packs are not supported here');
+    if (argument.from === 'constant') {
+      const buffer = gpu.upload('constant', argument.make([]) as Float32Array<ArrayBuffer>, BufferUsage.STORAGE);
+      made.push(buffer);
+      return { buffer, offset: 0, size: buffer.size };
+    }
     const buffer = buffers[argument.from][argument.index]!;
     return { buffer, offset: argument.offset ?? 0, size: argument.size ?? buffer.size };
   };

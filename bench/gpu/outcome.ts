@@ -46,15 +46,16 @@ export interface PeerResult {
   readonly task: string;
   readonly engine: string;
   readonly version: string;
-  readonly frames: number;
-  readonly accuracy: Accuracy;
+  /** Of a forward pass: the clip and our class. */
+  readonly frames?: number;
+  readonly accuracy?: Accuracy;
   readonly ms: number;
   readonly bestMs: number;
   readonly runs: number;
   /** Its time over ours. */
   readonly ratio: number;
   readonly oursMs: number;
-  /** Largest difference of the logits over the largest. */
+  /** Largest difference of the results over the largest of them. */
   readonly error: number;
 }
 

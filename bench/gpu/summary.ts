@@ -2,6 +2,7 @@
 
 import { digits, percent } from '../format.ts';
 import type { ClearChoice } from '../runs/choices.ts';
+import { trainingTitle } from '../runs/train.ts';
 import { groupsOf } from './groups.ts';
 import {
   type Facts,
@@ -85,9 +86,7 @@ function modelTable(
 ): string {
   const rows = models.map(({ record }) => {
     const { frames, size, accuracy, ms, gflops, convolutionGflops, dispatches, compileMs, firstMs } = record;
-    const beside = peers
-      .filter((peer) => peer.frames === frames && peer.accuracy === accuracy)
-      .map(({ engine, ms: theirs, ratio }) => `${engine} ${digits(theirs)} ms (${digits(ratio)}×)`);
+    const beside = peers.filter((peer) => peer.frames === frames && peer.accuracy === accuracy).map(besidePeer);
     return [
       `${frames}×${size}×${size} ${accuracy}`,
       digits(ms),
@@ -113,6 +112,8 @@ function modelTable(
     'FLOPs as the direct algorithm counts, against multiply-adds of f32: Winograd and matrix units may pass 100 %. Upload and reading back are in the time.';
   return `${markdown(header, rows)}\n\n${note}`;
 }
+
+const besidePeer = ({ engine, ms, ratio }: PeerResult): string => `${engine} ${digits(ms)} ms (${digits(ratio)}×)`;
 
 /** One table for the longest clip that was timed. */
 function layerSection(models: readonly ModelResult[], peaks: Results['peaks']): string {
@@ -143,11 +144,13 @@ function workSection({ outcomes }: Session): string | undefined {
       `${digits(msPerPair)} a pair`,
       `${percent(gbps / copyGbps)} of copy`,
     ]),
-    ...resultsOf(outcomes, 'training').map(({ architecture, batch, frames, size, stepMs, ratio, gflops }) => [
-      `training step of ${architecture}, ${batch} × ${frames}×${size}×${size}`,
-      digits(stepMs),
-      `${digits(gflops / 1000)} TFLOP/s, ${digits(ratio)} forward passes`,
-    ]),
+    ...resultsOf(outcomes, 'training').map((record) => {
+      const title = `a training step of ${trainingTitle(record)}`;
+      const peer = resultsOf(outcomes, 'peers').find(({ task }) => task === title);
+      const beside = peer ? `; ${besidePeer(peer)}` : '';
+      const rate = `${digits(record.gflops / 1000)} TFLOP/s, ${digits(record.ratio)} forward passes`;
+      return [title, digits(record.stepMs), `${rate}${beside}`];
+    }),
   ];
   return rows.length > 0 ? `## Flow and training\n\n${markdown(['', 'ms', ''], rows)}` : undefined;
 }

@@ -93,6 +93,8 @@ def main():
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
+        # It tries its algorithms in the first run and keeps the fastest.
+        torch.backends.cudnn.benchmark = True
     model = json.loads((folder / "model.json").read_text())
     flat = torch.from_numpy(numpy.load(folder / "weights.npy"))
     weights = {

@@ -23,7 +23,7 @@ export interface ModelRecord extends Origin {
   readonly gflops: number;
   readonly peakGflops: number;
   readonly peakShare: number;
-  /** Of all convolutions together, by the time that each takes: medians over `PROFILES` profiles. */
+  /** Of all convolutions together, by the time that each takes: medians over several profiles. */
   readonly convolutionGflops: number;
   readonly convolutionShare: number;
   /** Packing and upload of the weights, pipelines, memory. */
@@ -46,6 +46,8 @@ export interface ModelRunOptions {
   readonly repeats: number;
   /** Forces candidates whose names start so. */
   readonly kernel?: string | undefined;
+  /** Over so many every node's time is a median. 3 where left out. */
+  readonly profiles?: number;
 }
 
 /** Every node with the median of its times over several profiles. */
@@ -59,7 +61,7 @@ export async function runModel(
   gpu: Gpu,
   shape: ModelSize,
   accuracy: Accuracy,
-  { repeats, kernel }: ModelRunOptions,
+  { repeats, kernel, profiles = 3 }: ModelRunOptions,
 ): Promise<ModelRun> {
   const { stream, frames, size } = shape;
   const graph = modelGraph(shape);
@@ -79,7 +81,7 @@ export async function runModel(
       const times: number[] = [];
       for (let i = 0; i < Math.max(3, repeats); i++) times.push((await timed(() => plan.run(inputs)))[1]);
       const ms = median(times);
-      const rows = await medianProfile(plan);
+      const rows = await medianProfile(plan, profiles);
       const record: TimedModel = {
         model: `i3d-${stream}`,
         frames,
@@ -106,12 +108,10 @@ export async function runModel(
   }
 }
 
-const PROFILES = 3;
-
 /** Every node with the median of its times. */
-async function medianProfile(plan: Plan): Promise<ProfiledRow[]> {
+async function medianProfile(plan: Plan, count: number): Promise<ProfiledRow[]> {
   const profiles: ProfiledRow[][] = [];
-  while (profiles.length < PROFILES) profiles.push(await plan.profile());
+  while (profiles.length < count) profiles.push(await plan.profile());
   return profiles[0]!.map((row, i) => ({ ...row, ms: median(profiles.map((rows) => rows[i]!.ms)) }));
 }
 

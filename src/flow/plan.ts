@@ -16,7 +16,7 @@ import { tvl1Output } from '../kernels/tvl1/output.ts';
 import { tvl1Resize } from '../kernels/tvl1/resize.ts';
 import { tvl1Smooth } from '../kernels/tvl1/smooth.ts';
 import { tvl1Sweep } from '../kernels/tvl1/sweep.ts';
-import { fixedThreshold, tileRows, tvl1Tile } from '../kernels/tvl1/tile.ts';
+import { fixedThreshold, tileShape, tvl1Tile } from '../kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../kernels/tvl1/upsample.ts';
 import { tvl1Warp } from '../kernels/tvl1/warp.ts';
 import { tvl1Visibility, tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
@@ -100,7 +100,7 @@ export function planFlow(
       return;
     }
     const count = iterationsPerStep(options.innerIterations);
-    const tile = { count, rows: tileRows(profile.maxWorkgroupStorage) };
+    const tile = { count, shape: tileShape(profile) };
     const fixed = fixedThreshold(extent, tile);
     const step = (run: 'always' | 'unless done' | 'last'): void => {
       add(tvl1Tile(state(extent), iterations, { ...tile, run }), 'u', 'dual_u', 'dual_v', 'data', 'slots');

@@ -11,7 +11,14 @@ import type { Candidate } from '../ops/operator.ts';
 import { Arena } from './arena.ts';
 import { type Allocation, planMemory } from './memory.ts';
 import type { DeviceState } from './state.ts';
-import type { Storage } from './storage.ts';
+import type { StorageMap } from './storage.ts';
+
+/** Of a storage in the arena. Bytes. */
+interface Place {
+  readonly allocation: number;
+  readonly offset: number;
+  readonly size: number;
+}
 
 /** A node's scratch memory, with the step at which it runs. */
 interface Scratch {
@@ -23,8 +30,8 @@ export class PlanBuffers {
   private constructor(
     private readonly activations: Arena,
     private readonly packs: Arena,
-    /** Index in the arena, or the name of a state, per storage. */
-    private readonly places: readonly (number | string)[],
+    /** Per storage: the name of a state, or which allocation of the arena it lies in, and where. */
+    private readonly places: readonly (Place | string)[],
     /** Index of the first workspace and the first pack of each node. */
     private readonly firstWorkspace: readonly number[],
     private readonly firstPack: readonly number[],
@@ -34,13 +41,28 @@ export class PlanBuffers {
   /** @throws GraphError when a tensor is larger than a buffer of the device may be; GpuOutOfMemoryError */
   static async create(
     gpu: Gpu,
-    storages: readonly Storage[],
+    { storages, runs }: Pick<StorageMap, 'storages' | 'runs'>,
     nodes: readonly Scratch[],
     state: DeviceState | undefined,
   ): Promise<PlanBuffers> {
     const activations: Allocation[] = [];
     const packs: Allocation[] = [];
-    const places = storages.map((storage) => storage.state ?? activations.push(storage) - 1);
+    const places: (Place | string)[] = [];
+    for (const { members, offsets, size } of runs) {
+      const list = members.map((member) => storages[member]!);
+      const names = list.flatMap(({ state: name }) => name ?? []);
+      if (names.length > 0) {
+        state!.checkRun(names, offsets);
+        continue;
+      }
+      const [first, last] = [Math.min(...list.map((one) => one.first)), Math.max(...list.map((one) => one.last))];
+      const allocation = activations.push({ size, first, last }) - 1;
+      for (const [i, member] of members.entries())
+        places[member] = { allocation, offset: offsets[i]!, size: list[i]!.size };
+    }
+    for (const [i, storage] of storages.entries()) {
+      places[i] ??= storage.state ?? { allocation: activations.push(storage) - 1, offset: 0, size: storage.size };
+    }
     const append = (list: Allocation[], sizes: readonly number[], step: number): number => {
       const first = list.length;
       list.push(...sizes.map((size) => ({ size, first: step, last: step })));
@@ -61,12 +83,14 @@ export class PlanBuffers {
     return new PlanBuffers(first, second, places, firstWorkspace, firstPack, state);
   }
 
-  /** A storage, or the part of it from `offset` on. Bytes. */
+  /** A storage, or the part of it from `offset` on, beyond its end where it is in a run. Bytes. */
   storage(index: number, offset = 0, size?: number): BufferRange {
     const place = this.places[index]!;
-    if (typeof place === 'number') return this.activations.range(place, offset, size);
-    const buffer = this.state!.buffer(place);
-    return { buffer, offset, size: size ?? buffer.size - offset };
+    if (typeof place === 'string') {
+      const range = this.state!.range(place);
+      return { buffer: range.buffer, offset: range.offset + offset, size: size ?? range.size - offset };
+    }
+    return this.activations.range(place.allocation, place.offset + offset, size ?? place.size - offset);
   }
 
   /** Scratch memory `index` of node `node`. */

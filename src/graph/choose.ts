@@ -57,11 +57,17 @@ export function* nodesToRun(
   runs?: Runs,
 ): Generator<ChoiceNode> {
   const parameters = parameterValues(graph);
+  const places = new Map(
+    storage.runs.flatMap(({ members, offsets }, index) =>
+      members.map((member, i) => [member, { index, offset: offsets[i]! }] as const),
+    ),
+  );
   const operandOf = (value: ValueId): Operand => {
     const { type } = graph.values[value]!;
     const placement = storage.placements[value];
     if (!placement) return operand(type, denseView(viewShape(type.shape)), -1, 0);
-    return operand(type, placement.layout, placement.storage, storage.storages[placement.storage]!.size);
+    const { storage: index, layout } = placement;
+    return operand(type, layout, index, storage.storages[index]!.size, places.get(index));
   };
   for (const node of graph.nodes) {
     if (node.outputs.every((value) => parameters.has(value))) continue;

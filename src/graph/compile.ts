@@ -58,7 +58,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
 
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));
   const scratch = lowered.map(({ node, candidate }) => ({ step: nodeIndex.get(node)!, candidate }));
-  const buffers = await PlanBuffers.create(gpu, storage.storages, scratch, options.state);
+  const buffers = await PlanBuffers.create(gpu, storage, scratch, options.state);
 
   try {
     const wanted = lowered.flatMap(({ node: { inputs }, dispatches }) =>

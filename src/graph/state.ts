@@ -8,29 +8,31 @@ import { GraphError } from '../core/errors.ts';
 import { type FloatTensor, floatTensor, formatShape, type Shape, sameShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
+import type { BufferRange } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { viewShape } from '../kernels/shared/layout.ts';
 import { padChannels, unpad } from '../kernels/shared/stored.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { f32, storedBytes } from '../ops/operator.ts';
+import { runOffsets, runsOf } from '../ops/runs.ts';
 import { type Graph, graphChecked } from './graph.ts';
 
-interface Entry {
+interface Entry extends BufferRange {
   readonly shape: Shape;
-  readonly buffer: GPUBuffer;
 }
 
 const STATE_USAGE = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
 
 export class DeviceState {
   private readonly entries = new Map<string, Entry>();
+  private readonly buffers: GPUBuffer[] = [];
   private disposed = false;
 
   constructor(readonly gpu: Gpu) {}
 
   /** Bytes on the device. */
   get bytes(): number {
-    return [...this.entries.values()].reduce((sum, { buffer }) => sum + buffer.size, 0);
+    return this.buffers.reduce((sum, { size }) => sum + size, 0);
   }
 
   get names(): readonly string[] {
@@ -43,8 +45,30 @@ export class DeviceState {
    */
   set(name: string, tensor: FloatTensor): void {
     graphChecked(() => checkTensor(`State ${name}`, tensor, ['f32']));
-    const { buffer } = this.entry(name, tensor.shape);
-    this.gpu.device.queue.writeBuffer(buffer, 0, padChannels(tensor.data, tensor.shape.at(-1)));
+    const { buffer, offset } = this.entry(name, tensor.shape);
+    this.gpu.device.queue.writeBuffer(buffer, offset, padChannels(tensor.data, tensor.shape.at(-1)));
+  }
+
+  /**
+   * New states full of zeros, which lie one behind the other in memory, so that operators of many states, such as `sgdUpdate`, go through
+   * them in few dispatches. A list of more than 16 MiB lies in several pieces.
+   * @throws GraphError when one of them exists.
+   */
+  reserve(states: readonly (readonly [name: string, shape: Shape])[]): void {
+    this.assertUsable();
+    const known = states.find(
+      ([name], i) => this.entries.has(name) || states.findIndex(([other]) => other === name) < i,
+    );
+    if (known) throw new GraphError(`State ${known[0]} exists; reserve states before they are set, each once.`);
+    const types = states.map(([, shape]) => f32(shape));
+    for (const run of runsOf(types)) {
+      const { offsets, size } = runOffsets(run.map((i) => storedBytes(types[i]!)));
+      const buffer = this.newBuffer(states[run[0]!]![0], size);
+      for (const [k, i] of run.entries()) {
+        const [name, shape] = states[i]!;
+        this.entries.set(name, { shape, buffer, offset: offsets[k]!, size: storedBytes(types[i]!) });
+      }
+    }
   }
 
   /** A new state full of zeros; one that exists stays as it is. */
@@ -71,8 +95,21 @@ export class DeviceState {
   }
 
   /** @internal */
-  buffer(name: string): GPUBuffer {
-    return this.entries.get(name)!.buffer;
+  range(name: string): BufferRange {
+    const { buffer, offset, size } = this.entries.get(name)!;
+    return { buffer, offset, size };
+  }
+
+  /** @internal @throws GraphError unless the states lie at these offsets from the first one. Bytes. */
+  checkRun(names: readonly string[], offsets: readonly number[]): void {
+    const [first, ...others] = names.map((name) => this.entries.get(name)!);
+    const astray = others.findIndex(
+      ({ buffer, offset }, i) => buffer !== first!.buffer || offset - first!.offset !== offsets[i + 1],
+    );
+    if (astray < 0) return;
+    throw new GraphError(
+      `States ${names[0]} and ${names[astray + 1]} are changed by one operator and have to lie together: reserve both before they are set (DeviceState.reserve).`,
+    );
   }
 
   /**
@@ -86,7 +123,7 @@ export class DeviceState {
       if (!entry) throw new GraphError(`There is no state ${name}; there are ${this.names.join(', ') || 'none'}.`);
       return [name, entry] as const;
     });
-    const total = entries.reduce((sum, [, { buffer }]) => sum + buffer.size, 0);
+    const total = entries.reduce((sum, [, { size }]) => sum + size, 0);
     if (total === 0) return new Map();
     const staging = this.gpu.createBuffer('states', total, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
     try {
@@ -95,19 +132,19 @@ export class DeviceState {
       await this.gpu.inTurn(() =>
         this.gpu.checked('States', () => {
           const encoder = this.gpu.device.createCommandEncoder({ label: 'states' });
-          let offset = 0;
-          for (const [, { buffer }] of entries) {
-            encoder.copyBufferToBuffer(buffer, 0, staging, offset, buffer.size);
-            offsets.push(offset);
-            offset += buffer.size;
+          let to = 0;
+          for (const [, { buffer, offset, size }] of entries) {
+            encoder.copyBufferToBuffer(buffer, offset, staging, to, size);
+            offsets.push(to);
+            to += size;
           }
           this.gpu.device.queue.submit([encoder.finish()]);
         }),
       );
       const bytes = await this.gpu.read(staging, total);
       return new Map(
-        entries.map(([name, { shape, buffer }], i) => {
-          const stored = new Float32Array(bytes, offsets[i], buffer.size / 4);
+        entries.map(([name, { shape, size }], i) => {
+          const stored = new Float32Array(bytes, offsets[i], size / 4);
           return [name, floatTensor(shape, unpad(stored, denseView(viewShape(shape))))];
         }),
       );
@@ -118,7 +155,8 @@ export class DeviceState {
 
   dispose(): void {
     this.disposed = true;
-    for (const { buffer } of this.entries.values()) this.gpu.destroyBuffer(buffer);
+    for (const buffer of this.buffers) this.gpu.destroyBuffer(buffer);
+    this.buffers.length = 0;
     this.entries.clear();
   }
 
@@ -129,8 +167,15 @@ export class DeviceState {
       if (sameShape(known.shape, shape)) return known;
       throw new GraphError(`State ${name} has shape ${formatShape(known.shape)}, not ${formatShape(shape)}.`);
     }
-    const entry = { shape, buffer: this.gpu.createBuffer(name, storedBytes(f32(shape)), STATE_USAGE) };
+    const size = storedBytes(f32(shape));
+    const entry = { shape, buffer: this.newBuffer(name, size), offset: 0, size };
     this.entries.set(name, entry);
     return entry;
+  }
+
+  private newBuffer(label: string, size: number): GPUBuffer {
+    const buffer = this.gpu.createBuffer(label, size, STATE_USAGE);
+    this.buffers.push(buffer);
+    return buffer;
   }
 }

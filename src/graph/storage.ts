@@ -6,10 +6,11 @@
 import { cut, type Layout, layoutOf, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { concat } from '../ops/concat.ts';
-import { storedBytes } from '../ops/operator.ts';
+import { inPlaceOf, storedBytes } from '../ops/operator.ts';
+import { runOffsets } from '../ops/runs.ts';
 import { type Graph, isOp, type Node, parameterValues, type ValueId } from './graph.ts';
 
-export interface Storage {
+interface Storage {
   /** Bytes. */
   readonly size: number;
   /** First and last node that touch it, as indices into `Graph.nodes`; −1 for inputs, `nodes.length` for outputs. */
@@ -25,8 +26,19 @@ interface Placement {
   readonly layout: Layout;
 }
 
+/** Storages that lie one behind the other. */
+interface StorageRun {
+  /** Indices into `storages`. */
+  readonly members: readonly number[];
+  /** Of each from the start of the run. Bytes. */
+  readonly offsets: readonly number[];
+  /** Bytes. */
+  readonly size: number;
+}
+
 export interface StorageMap {
   readonly storages: readonly Storage[];
+  readonly runs: readonly StorageRun[];
   /** Undefined for values that are computed on the host. */
   readonly placements: readonly (Placement | undefined)[];
 }
@@ -82,13 +94,41 @@ export function assignStorage(graph: Graph): StorageMap {
   for (const node of graph.nodes) {
     const alias = aliasOf(node);
     if (alias) placements[node.outputs[0]!] ??= alias;
-    node.operator.inPlace?.forEach((input, output) => {
+    for (const [output, input] of inPlaceOf(node.operator, node.inputs.length).entries()) {
       placements[node.outputs[output]!] = placements[node.inputs[input]!];
-    });
+    }
     for (const value of node.outputs) if (!parameters.has(value)) placements[value] ??= own(value);
   }
   extendLifetimes(graph, storages, placements);
-  return { storages, placements };
+  return { storages, placements, runs: runsIn(graph, storages, placements) };
+}
+
+/** The runs that operators ask for, of tensors that have a storage each; a storage is in one run at most. */
+function runsIn(
+  graph: Graph,
+  storages: readonly Storage[],
+  placements: readonly (Placement | undefined)[],
+): StorageRun[] {
+  const taken = new Set<number>();
+  const runs: StorageRun[] = [];
+  const typesOf = ({ inputs }: Node) => inputs.map((value) => graph.values[value]!.type);
+  for (const node of graph.nodes) {
+    for (const list of node.operator.runs?.(typesOf(node)) ?? []) {
+      const members = list.flatMap((input): number[] => {
+        const value = node.inputs[input]!;
+        const placement = placements[value];
+        const { size } = storages[placement?.storage ?? -1] ?? {};
+        const isWhole = size === storedBytes(graph.values[value]!.type) && placement?.layout.base === 0;
+        return isWhole && !taken.has(placement.storage) ? [placement.storage] : [];
+      });
+      const states = members.filter((member) => storages[member]!.state !== undefined).length;
+      const together = new Set(members).size === list.length && (states === 0 || states === list.length);
+      if (list.length < 2 || !together) continue;
+      for (const member of members) taken.add(member);
+      runs.push({ members, ...runOffsets(members.map((member) => storages[member]!.size)) });
+    }
+  }
+  return runs;
 }
 
 /** Who reads each value: a node's input, or the caller, for named values. */

@@ -1,6 +1,9 @@
 import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/optimiser/accumulate.ts';
+import { PART } from '../kernels/optimiser/parts.ts';
+import { denseCount } from '../kernels/shared/dense_run.ts';
 import { denseView, expectSame } from './dense.ts';
 import { defineOperator, fromInput, pointwiseCost, singleDispatch } from './operator.ts';
+import { batchesOf, partsWork, partTable, runsOf } from './runs.ts';
 
 interface AccumulateAttributes {
   readonly factor: number;
@@ -24,15 +27,32 @@ export const accumulate = defineOperator<AccumulateAttributes>({
   },
 });
 
-/** Input: a state, which becomes zero in place. */
+/** Inputs: states, which become zero in place. */
 export const zero = defineOperator<Record<never, never>>({
   type: 'zero',
   keepsPadding: true,
-  inPlace: [0],
-  infer: (_, [sum]) => [sum!],
+  inPlace: (inputs) => Array.from({ length: inputs }, (_, i) => i),
+  runs: runsOf,
+  infer: (_, sums) => [...sums],
   cost: (_, __, outputs) => pointwiseCost(0, [], outputs),
-  candidates(_, { inputs }) {
-    const sum = denseView(inputs[0]!, 'sum');
-    return [singleDispatch('zero', () => zeroKernel(sum), [fromInput(0)])];
+  candidates(_, { inputs }, { maxStorageBinding }) {
+    const counts = inputs.map((operand) => denseCount(denseView(operand, 'sum')));
+    const batches = batchesOf([inputs], maxStorageBinding).map(({ from, offsets, size }) => {
+      const segments = offsets.map((offset, i) => ({ first: offset / 16, count: counts[from + i]! }));
+      return { from, size, ...partTable(segments, PART) };
+    });
+    return [
+      {
+        name: 'zero',
+        accuracy: 'exact',
+        workspaces: [],
+        work: batches.map(({ parts, size }) => partsWork(parts, size)),
+        lower: () =>
+          batches.map(({ from, size, parts, table }) => ({
+            kernel: zeroKernel(parts),
+            args: [{ ...fromInput(from), size }, table],
+          })),
+      },
+    ];
   },
 });

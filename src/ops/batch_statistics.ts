@@ -1,8 +1,8 @@
 /** @file Mean and variance of each channel of a batch. */
 
 import { batchStatisticsPartials, batchStatisticsTotals } from '../kernels/norm/batch_statistics.ts';
-import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
-import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { partialsBytes, partialsWork, reducersOn, totalsWork } from '../kernels/shared/channel_reduction.ts';
+import { viewBytes } from '../kernels/shared/view.ts';
 import { defineOperator, f32, fromInput, fromOutput, storedBytes } from './operator.ts';
 import { reductionCost, workspace } from './vectors.ts';
 
@@ -14,16 +14,17 @@ export const batchStatistics = defineOperator<Record<never, never>>({
   cost: (_, inputs) => ({ ...reductionCost(1, inputs), flops: storedBytes(inputs[0]!) }),
   candidates(_, { inputs }, profile) {
     const { view } = inputs[0]!;
-    const sweep = channelSweep(profile);
-    const rows = totalsRows(profile);
+    const reducers = reducersOn(profile);
+    const reduction = { reducers, quantities: 2 } as const;
     return [
       {
         name: 'two stages',
         accuracy: 'exact',
-        workspaces: [partialsBytes(view, { sweep, quantities: 2 })],
+        workspaces: [partialsBytes(view, reduction)],
+        work: [partialsWork(view, reduction, viewBytes(view)), totalsWork(view, reduction)],
         lower: () => [
-          { kernel: batchStatisticsPartials(view, sweep), args: [fromInput(0), workspace(0)] },
-          { kernel: batchStatisticsTotals(view, sweep, rows), args: [workspace(0), fromOutput(0), fromOutput(1)] },
+          { kernel: batchStatisticsPartials(view, reducers), args: [fromInput(0), workspace(0)] },
+          { kernel: batchStatisticsTotals(view, reducers), args: [workspace(0), fromOutput(0), fromOutput(1)] },
         ],
       },
     ];

@@ -2,9 +2,12 @@
 
 import { GraphError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
-import { gradientNormPartials, gradientNormTotal, normParts } from '../kernels/optimiser/gradient_norm.ts';
+import { gradientNormPartials, gradientNormTotal } from '../kernels/optimiser/gradient_norm.ts';
+import { PART } from '../kernels/optimiser/parts.ts';
+import { denseCount } from '../kernels/shared/dense_run.ts';
 import { denseView } from './dense.ts';
 import { defineOperator, f32, fromInput, fromOutput, storedBytes } from './operator.ts';
+import { batchesOf, partsWork, partTable, runsOf } from './runs.ts';
 
 interface GradientNormAttributes {
   /** The largest norm that is left as it is. */
@@ -18,6 +21,7 @@ interface GradientNormAttributes {
 export const gradientNorm = defineOperator<GradientNormAttributes>({
   type: 'gradientNorm',
   keepsPadding: true,
+  runs: runsOf,
   infer({ clip }, inputs) {
     if (inputs.length === 0) throw new GraphError('it has no gradients');
     if (!(clip > 0)) throw new GraphError(`its clip ${clip} must be above 0`);
@@ -27,25 +31,33 @@ export const gradientNorm = defineOperator<GradientNormAttributes>({
     flops: inputs.reduce((sum, { shape }) => sum + 2 * sizeOf(shape), 0),
     bytes: inputs.reduce((sum, type) => sum + storedBytes(type), 0),
   }),
-  candidates({ clip }, { inputs }) {
+  candidates({ clip }, { inputs }, { maxStorageBinding }) {
     const views = inputs.map((operand, i) => denseView(operand, `gradient ${i}`));
-    const parts = views.map(normParts);
-    const total = parts.reduce((sum, count) => sum + count, 0);
+    let total = 0;
+    const batches = batchesOf([inputs], maxStorageBinding).map(({ from, offsets, size }) => {
+      const segments = offsets.map((offset, i) => ({ first: offset / 16, count: denseCount(views[from + i]!) }));
+      const { parts, table } = partTable(segments, PART);
+      const first = total;
+      total += parts;
+      return { from, size, table, work: { parts, first, base: views[from]!.base } };
+    });
     const partials = { from: 'workspace', index: 0 } as const;
     return [
       {
         name: 'norm',
         accuracy: 'exact',
         workspaces: [total * 4],
-        lower: () => {
-          let first = 0;
-          const dispatches = views.map((view, i) => {
-            const kernel = gradientNormPartials(view, first);
-            first += parts[i]!;
-            return { kernel, args: [fromInput(i), partials] };
-          });
-          return [...dispatches, { kernel: gradientNormTotal(total, clip), args: [partials, fromOutput(0)] }];
-        },
+        work: [
+          ...batches.map(({ size, work }) => partsWork(work.parts, size)),
+          { ...partsWork(1, 4 * total), threads: 256 },
+        ],
+        lower: () => [
+          ...batches.map(({ from, size, table, work }) => ({
+            kernel: gradientNormPartials(work),
+            args: [{ ...fromInput(from), size }, table, partials],
+          })),
+          { kernel: gradientNormTotal(total, clip), args: [partials, fromOutput(0)] },
+        ],
       },
     ];
   },

@@ -9,8 +9,7 @@ import {
   layerNorm as layerNormKernel,
   momentsBytes,
 } from '../kernels/norm/layer_norm.ts';
-import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
-import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { partialsBytes, reducersOn } from '../kernels/shared/channel_reduction.ts';
 import {
   defineOperator,
   f32,
@@ -74,21 +73,24 @@ export const layerNormGradient = defineOperator<LayerNormAttributes>({
   candidates({ epsilon }, { inputs, outputs }, profile) {
     const [x, dy, dx] = [inputs[0]!.view, inputs[2]!.view, outputs[0]!.view];
     const problem = { x, dy, dx, epsilon };
-    const sweep = channelSweep(profile);
+    const reducers = reducersOn(profile);
     const [moments, partials] = [workspace(0), workspace(1)];
     return [
       {
         name: 'three stages',
         accuracy: 'exact',
-        workspaces: [momentsBytes(x), partialsBytes(x, { sweep, quantities: 2 })],
+        workspaces: [momentsBytes(x), partialsBytes(x, { reducers, quantities: 2 })],
         lower: () => [
           {
             kernel: gradientKernel(problem, profile.software ? 1 : 64),
             args: [fromInput(0), fromInput(2), fromInput(1), moments, fromOutput(0)],
           },
-          { kernel: layerNormGradientPartials(problem, sweep), args: [fromInput(0), fromInput(2), moments, partials] },
           {
-            kernel: layerNormGradientTotals(problem, sweep, totalsRows(profile)),
+            kernel: layerNormGradientPartials(problem, reducers),
+            args: [fromInput(0), fromInput(2), moments, partials],
+          },
+          {
+            kernel: layerNormGradientTotals(problem, reducers),
             args: [partials, fromOutput(1), fromOutput(2)],
           },
         ],

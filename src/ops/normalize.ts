@@ -11,8 +11,9 @@ import {
   normalizeGradientTotals,
 } from '../kernels/norm/normalize_gradient.ts';
 import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
-import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
-import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import { partialsBytes, partialsWork, reducersOn, totalsWork } from '../kernels/shared/channel_reduction.ts';
+import { channelSweep, sweepWork } from '../kernels/shared/channel_sweep.ts';
+import { viewBytes } from '../kernels/shared/view.ts';
 import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
 import { expectVectors, workspace } from './vectors.ts';
@@ -78,21 +79,28 @@ export const normalizeGradient = defineOperator<NormalizeAttributes>({
     const [x, dy, dx] = [io.inputs[0]!.view, io.inputs[5]!.view, io.outputs[0]!.view];
     const problem = { x, dy, dx, ...attributes };
     const sweep = channelSweep(profile);
-    const rows = totalsRows(profile);
+    const reducers = reducersOn(profile);
+    const reduction = { reducers, quantities: 2 } as const;
+    const bytes = viewBytes(x) + viewBytes(dy);
     const vectors = VECTORS.map((_, i) => fromInput(i + 1));
     const [partials, coefficients] = [workspace(0), workspace(1)];
     return [
       {
         name: 'three stages',
         accuracy: 'exact',
-        workspaces: [partialsBytes(x, { sweep, quantities: 2 }), coefficientBytes(x)],
+        workspaces: [partialsBytes(x, reduction), coefficientBytes(x)],
+        work: [
+          partialsWork(x, reduction, bytes),
+          totalsWork(x, reduction),
+          sweepWork(dx, sweep, bytes + viewBytes(dx)),
+        ],
         lower: () => [
           {
-            kernel: normalizeGradientPartials(problem, sweep),
+            kernel: normalizeGradientPartials(problem, reducers),
             args: [fromInput(0), fromInput(5), ...vectors, partials],
           },
           {
-            kernel: normalizeGradientTotals(problem, sweep, rows),
+            kernel: normalizeGradientTotals(problem, reducers),
             args: [partials, ...vectors, fromOutput(1), fromOutput(2), coefficients],
           },
           {

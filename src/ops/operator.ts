@@ -45,10 +45,18 @@ export interface Operand {
   readonly storage: number;
   /** Size of that storage. Bytes. */
   readonly storageBytes: number;
+  /** Where the storage lies in a run (`Operator.runs`), and which one that is. Bytes. */
+  readonly run?: { readonly index: number; readonly offset: number };
 }
 
 /** An operand in memory: at a view, or in any layout. */
-export function operand(type: TensorType, at: View | Layout, storage: number, storageBytes: number): Operand {
+export function operand(
+  type: TensorType,
+  at: View | Layout,
+  storage: number,
+  storageBytes: number,
+  run?: Operand['run'],
+): Operand {
   const layout = 'axes' in at ? at : layoutOf(at, type.shape);
   const seen = 'axes' in at ? viewOf(at) : at;
   return {
@@ -56,6 +64,7 @@ export function operand(type: TensorType, at: View | Layout, storage: number, st
     layout,
     storage,
     storageBytes,
+    ...(run ? { run } : {}),
     get view(): View {
       if (seen) return seen;
       throw new Error(`A kernel of vec4 was given ${formatShape(type.shape)} in a layout that it cannot read.`);
@@ -178,10 +187,16 @@ export interface Operator<A extends object = object> {
   /** Gradients by the inputs, in their order; undefined where an input has none. Missing where nothing can be trained through it. */
   gradient?(context: GradientContext<A>): (ValueRef | undefined)[];
   /**
-   * For operators that change states: output i lies in the memory of input `inPlace[i]`. Such a node is the last one that
+   * For operators that change states: output i lies in the memory of input `inPlace[i]`; a function of the number of inputs where
+   * there may be any. Such a node is the last one that
    * reads or writes what that memory held before.
    */
-  readonly inPlace?: readonly number[];
+  readonly inPlace?: readonly number[] | ((inputs: number) => readonly number[]);
+  /**
+   * Lists of inputs that should lie one behind the other in memory (runs.ts). A binding of the first of a run, whose size is given, may
+   * cover them all. Where one of them cannot lie there, they are as any other inputs, and `Operand.run` says which is the case.
+   */
+  runs?(inputs: readonly TensorType[]): readonly (readonly number[])[];
   /** Input 0 may be uint8 frames; all other inputs are floats. */
   readonly takesFrames?: true;
   /** Its kernels read and write activations in f16 where they are (`View.half`). */
@@ -227,7 +242,10 @@ export function defineOperator<A extends object>(definition: Operator<A>): Opera
   if (typeof type !== 'string' || type === '') {
     throw new GraphError(`An operator's type is a text that is not empty, not ${describeValue(type)}.`);
   }
-  const functions = { infer: true, cost: true, candidates: true, gradient: false, host: false, view: false };
+  const functions = {
+    ...{ infer: true, cost: true, candidates: true },
+    ...{ gradient: false, host: false, view: false, runs: false },
+  };
   const known = [...Object.keys(functions), ...FACTS];
   for (const name of Object.keys(definition)) {
     if (known.includes(name)) continue;
@@ -253,6 +271,10 @@ export interface NodeOperands {
   readonly inputs: readonly Operand[];
   readonly outputs: readonly Operand[];
 }
+
+/** Of a node with so many inputs: by output, the input in whose memory it lies. */
+export const inPlaceOf = ({ inPlace }: Pick<Operator, 'inPlace'>, inputs: number): readonly number[] =>
+  typeof inPlace === 'function' ? inPlace(inputs) : (inPlace ?? []);
 
 export const f32 = (shape: Shape): TensorType => ({ dtype: 'f32', shape });
 

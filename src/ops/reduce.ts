@@ -13,7 +13,7 @@ import {
 } from '../kernels/reduce/reduce.ts';
 import { repeatScaled } from '../kernels/reduce/repeat.ts';
 import { broadcastOf } from '../kernels/shared/broadcast.ts';
-import { partialsBytes, totalsRows } from '../kernels/shared/channel_reduction.ts';
+import { partialsBytes, reducersOn } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { elementwiseCandidate } from './elementwise.ts';
 import {
@@ -48,16 +48,16 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
     // A vector, which those kernels write from the start of its memory.
     const isVector = !axes.splat[0] && axes.steps[0]!.every((step) => step === 0) && y.view.base === 0;
     if (op !== 'max' && isVector) {
-      const sweep = channelSweep(profile);
+      const reducers = reducersOn(profile);
       return [
         {
           name: 'two stages',
           accuracy: 'exact',
-          workspaces: [partialsBytes(x.view, { sweep, quantities: 1 })],
+          workspaces: [partialsBytes(x.view, { reducers, quantities: 1 })],
           lower: () => [
-            { kernel: channelSumPartials(x.view, sweep), args: [fromInput(0), workspace(0)] },
+            { kernel: channelSumPartials(x.view, reducers), args: [fromInput(0), workspace(0)] },
             {
-              kernel: channelSumTotals(x.view, sweep, totalsRows(profile), op === 'mean'),
+              kernel: channelSumTotals(x.view, reducers, op === 'mean'),
               args: [workspace(0), fromOutput(0)],
             },
           ],

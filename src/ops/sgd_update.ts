@@ -1,41 +1,89 @@
 /** @file Stochastic gradient descent with momentum. */
 
 import { GraphError } from '../core/errors.ts';
+import { PART } from '../kernels/optimiser/parts.ts';
 import { sgdUpdate as sgdUpdateKernel } from '../kernels/optimiser/sgd_update.ts';
+import { denseCount } from '../kernels/shared/dense_run.ts';
 import { denseView, expectSame } from './dense.ts';
-import { defineOperator, fromInput, pointwiseCost, singleDispatch } from './operator.ts';
+import { defineOperator, fromInput, pointwiseCost } from './operator.ts';
+import { batchesOf, partsWork, partTable, runsOf } from './runs.ts';
 
 interface SgdUpdateAttributes {
   readonly momentum: number;
-  /** L2 factor. */
-  readonly weightDecay: number;
+  /** L2 factor, of all parameters or of each. */
+  readonly weightDecay: number | readonly number[];
 }
 
+/** Of inputs that are so many parameters, velocities and gradients, norm and schedule. */
+const parametersIn = (inputs: number): number => Math.floor((inputs - 2) / 3);
+
 /**
- * Inputs: parameter and velocity (states, changed in place), gradient, norm [2] of `gradientNorm`, schedule [4] with the
- * learning rate first.
+ * Inputs: parameters and as many velocities (states, changed in place), their gradients, norm [2] of `gradientNorm`, schedule [4] with
+ * the learning rate first. Outputs: the parameters and the velocities.
  */
 export const sgdUpdate = defineOperator<SgdUpdateAttributes>({
   type: 'sgdUpdate',
   keepsPadding: true,
-  inPlace: [0, 1],
-  infer(_, [parameter, velocity, gradient, norm, schedule]) {
-    expectSame(parameter!, velocity, 'velocity');
-    expectSame(parameter!, gradient, 'gradient');
+  inPlace: (inputs) => Array.from({ length: 2 * parametersIn(inputs) }, (_, i) => i),
+  runs(inputs) {
+    const count = parametersIn(inputs.length);
+    const lists = [0, 1, 2].map((list) => inputs.slice(list * count, (list + 1) * count));
+    return lists.flatMap((types, list) => runsOf(types).map((run) => run.map((i) => list * count + i)));
+  },
+  infer({ weightDecay }, inputs) {
+    const count = parametersIn(inputs.length);
+    if (count < 1 || inputs.length !== 3 * count + 2) {
+      throw new GraphError(
+        `it takes parameters, as many velocities and gradients, norm and schedule, not ${inputs.length} inputs`,
+      );
+    }
+    if (typeof weightDecay !== 'number' && weightDecay.length !== count) {
+      throw new GraphError(
+        `its ${weightDecay.length} weight decays must be one, or one for each of ${count} parameters`,
+      );
+    }
+    const [norm, schedule] = inputs.slice(3 * count);
+    const parameters = inputs.slice(0, count);
+    for (const [i, parameter] of parameters.entries()) {
+      const which = count === 1 ? '' : ` ${i}`;
+      expectSame(parameter, inputs[count + i], `velocity${which}`);
+      expectSame(parameter, inputs[2 * count + i], `gradient${which}`);
+    }
     if (norm?.shape.join() !== '2') throw new GraphError('its norm must have the shape 2');
     if (schedule?.shape.join() !== '4') throw new GraphError('its schedule must have the shape 4');
-    return [parameter!, parameter!];
+    return [...parameters, ...parameters];
   },
-  cost: (_, inputs, outputs) => pointwiseCost(3, inputs, outputs),
-  candidates(attributes, { inputs }) {
-    const parameter = denseView(inputs[0]!, 'parameter');
-    const gradient = denseView(inputs[2]!, 'gradient');
+  cost: (_, inputs, outputs) => pointwiseCost(1.5, inputs, outputs),
+  candidates({ momentum, weightDecay }, { inputs }, { maxStorageBinding }) {
+    const count = parametersIn(inputs.length);
+    const lists = [0, 1, 2].map((list) => inputs.slice(list * count, (list + 1) * count));
+    const parameters = lists[0]!.map((operand) => denseView(operand, 'parameter'));
+    const gradients = lists[2]!.map((operand) => denseView(operand, 'gradient'));
+    const batches = batchesOf(lists, maxStorageBinding).map(({ from, offsets, size }) => {
+      const segments = offsets.map((offset, i) => ({
+        first: offset / 16,
+        count: denseCount(parameters[from + i]!),
+        factor: typeof weightDecay === 'number' ? weightDecay : weightDecay[from + i]!,
+      }));
+      return { from, size, ...partTable(segments, PART), gradientBase: gradients[from]!.base };
+    });
     return [
-      singleDispatch(
-        'sgd',
-        () => sgdUpdateKernel({ parameter, gradient, ...attributes }),
-        [0, 1, 2, 3, 4].map(fromInput),
-      ),
+      {
+        name: 'sgd',
+        accuracy: 'exact',
+        workspaces: [],
+        work: batches.map(({ parts, size }) => partsWork(parts, 5 * size)),
+        lower: () =>
+          batches.map(({ from, size, table, parts, gradientBase }) => ({
+            kernel: sgdUpdateKernel({ parts, gradientBase, momentum }),
+            args: [
+              ...[0, 1, 2].map((list) => ({ ...fromInput(list * count + from), size })),
+              fromInput(3 * count),
+              fromInput(3 * count + 1),
+              table,
+            ],
+          })),
+      },
     ];
   },
 });

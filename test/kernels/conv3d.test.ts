@@ -5,6 +5,7 @@ import { conv3dMatrix } from '../../src/kernels/conv3d/matrix.ts';
 import { type Conv3dProblem, packHalves, packPanels, packWeights } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dRegister } from '../../src/kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../src/kernels/conv3d/processor/subgroup.ts';
+import { conv3dSplitKMatrix } from '../../src/kernels/conv3d/split_k_matrix.ts';
 import { conv3dTiled, conv3dTiledFits } from '../../src/kernels/conv3d/tiled.ts';
 import type { Activation } from '../../src/kernels/pointwise/activation.ts';
 import { matrixTileLabel } from '../../src/kernels/shared/matrix_product.ts';
@@ -254,6 +255,39 @@ describe.each(MEMBERS)('conv3d $name', (member) => {
       first += view.shape[4];
     });
   });
+});
+
+describe('conv3d_splitk_matrix', () => {
+  const tile = { bm: 16, bn: 32, bk: 8, rows: 2, columns: 1, M: 8, N: 16, K: 8 } as const;
+
+  // 23 steps of K: the parts have 4 each, and the last of 7 none.
+  it.for(CASES.filter(({ name }) => name.startsWith('17 →') || name.startsWith('33 →')))(
+    'adds up the parts of K: $name',
+    async (test, { skip }) => {
+      const { profile } = gpu();
+      skip(!emulatesMatrices(profile), 'this adapter has no narrow subgroups of one size');
+      const { problem, x, weights, shape } = build(test);
+      const parts = 7;
+      const lanes = profile.subgroupMaxSize;
+      const device = { lanes, exact: true, pin: false, dialect: emulatedMatrices(lanes) };
+      const width = 4 * vec4s(shape[4]);
+      const pixels = sizeOf5(shape) / shape[4];
+      const { sums } = await runKernel(gpu(), conv3dSplitKMatrix(problem, parts, tile, device), {
+        inputs: {
+          x: { view: problem.x, data: x.data },
+          weights: packWeights(weights, taps(test), test.x[4], shape[4]),
+        },
+        outputs: { sums: denseView([parts, 1, 1, pixels, width]) },
+      });
+      const linear = { ...problem, activation: 'none' } as const;
+      const expected = conv3d(x, weights, new Float32Array(shape[4]), shape, linear).data;
+      const found = Float32Array.from(expected, (_, i) => {
+        const at = Math.floor(i / shape[4]) * width + (i % shape[4]);
+        return Array.from({ length: parts }, (_, part) => sums![part * pixels * width + at]!).reduce((a, b) => a + b);
+      });
+      expectClose(found, expected, 1e-5);
+    },
+  );
 });
 
 describe('conv3d', () => {

@@ -7,6 +7,7 @@ import { type PresetName, presets, resolveOptions } from '../../src/flow/options
 import { planFlow } from '../../src/flow/plan.ts';
 import { conv3dMatrix } from '../../src/kernels/conv3d/matrix.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d/problem.ts';
+import { conv3dSplitKMatrix } from '../../src/kernels/conv3d/split_k_matrix.ts';
 import { probeCopy } from '../../src/kernels/probe/copy.ts';
 import { probeFma } from '../../src/kernels/probe/fma.ts';
 import { probeMatrix } from '../../src/kernels/probe/matrix.ts';
@@ -60,6 +61,7 @@ function matrixKernels(): Kernel[] {
   const device = { lanes: 8, exact: true, pin: false, dialect: emulatedMatrices(8) };
   return [
     conv3dMatrix(problem, tile, device),
+    conv3dSplitKMatrix(problem, 3, tile, device),
     conv3dMatrix({ ...problem, outputs: [x, x, x] }, { ...tile, half: true }, device),
   ];
 }

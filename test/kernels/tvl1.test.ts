@@ -6,7 +6,7 @@ import { tvl1Output } from '../../src/kernels/tvl1/output.ts';
 import { tvl1Resize } from '../../src/kernels/tvl1/resize.ts';
 import { tvl1Smooth } from '../../src/kernels/tvl1/smooth.ts';
 import { tvl1Sweep } from '../../src/kernels/tvl1/sweep.ts';
-import { fixedThreshold, tileRows, tvl1Tile } from '../../src/kernels/tvl1/tile.ts';
+import { fixedThreshold, tileShape, tvl1Tile } from '../../src/kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../../src/kernels/tvl1/upsample.ts';
 import { tvl1Warp } from '../../src/kernels/tvl1/warp.ts';
 import { tvl1Visibility, tvl1WeightedMedian } from '../../src/kernels/tvl1/weighted_median.ts';
@@ -330,7 +330,11 @@ describe('TV-L1 kernels against their definitions', () => {
         slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
       };
       const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
-      const rows = tileRows(16384);
+      // Tiles of both sizes, and both ways of summing.
+      const shape = tileShape({
+        maxWorkgroupStorage: exact ? 16384 : 32768,
+        subgroups: !exact && gpu().profile.subgroups,
+      });
       const lanes = gpu().profile.subgroupMaxSize;
       if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
       const steps =
@@ -339,7 +343,7 @@ describe('TV-L1 kernels against their definitions', () => {
           : [0, 1].map((slot) => ({
               kernel: tvl1Tile(stateOf(extent, slot), iterations, {
                 count: 3,
-                rows,
+                shape,
                 run: slot === 0 ? 'always' : 'unless done',
               }),
               on,
@@ -376,7 +380,7 @@ describe('TV-L1 kernels against their definitions', () => {
     const first = iterate(still(37, 19), warped, weights);
     const epsilon2 = (2 * first.error) / (37 * 19);
     const words = planeOf(extent) * 16 * PAIRS;
-    const tile = { count: 1, rows: 24 };
+    const tile = { count: 1, shape: tileShape({ maxWorkgroupStorage: 16384, subgroups: gpu().profile.subgroups }) };
     const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2, exact: true };
     const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
     const run = await runSteps(

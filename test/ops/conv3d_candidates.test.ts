@@ -13,7 +13,7 @@ import { fill } from '../formula.ts';
 import { FULL } from '../full.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { MADE_UP_GPU } from '../made_up_device.ts';
-import { APPLE, INTEL, NVIDIA } from '../matrix_devices.ts';
+import { AMD, APPLE, INTEL, NVIDIA } from '../matrix_devices.ts';
 import { expectNaNs, withValues } from '../nan.ts';
 import { conv3d } from '../reference/conv3d.ts';
 import { type Shape5, sizeOf5 } from '../reference/volume.ts';
@@ -320,6 +320,15 @@ describe('on a GPU with matrix units, the first candidate', () => {
     ['NVIDIA, little memory', { ...nvidia, maxWorkgroupStorage: 15_000 }, 'half', 'half matrix 32×32×64 16×16×16'],
   ] as const)('for %s', (_, profile, accuracy, name) => {
     expect(first(profile, ...pointwise, accuracy)).toBe(name);
+  });
+
+  it('on AMD has few lanes where the compiler pairs multiply-adds for them', () => {
+    const amd = { ...AMD, vendor: 'amd', subgroupMatrix: undefined, shaderF16: false };
+    const of = (architecture: string, more: Partial<DeviceProfile> = {}) =>
+      first({ ...amd, architecture, ...more }, ...pointwise, 'exact');
+    expect(of('rdna-3')).toMatch(/^tiled .* on 32 lanes$/);
+    expect(of('rdna-2')).toMatch(/^tiled [^a-z]*$/);
+    expect(of('rdna-3', { subgroupSizeControl: false })).toMatch(/^tiled [^a-z]*$/);
   });
 
   it('is theirs for most 3×3×3, too: four times the rate is more than a quarter of the products', () => {

@@ -43,7 +43,7 @@ export async function work(): Promise<void> {
     budget,
   });
   try {
-    await runner.run(sessionStages(sizes, stages, torchStage(sizes.clips)));
+    await runner.run(sessionStages(sizes, stages, torchStage(sizes)));
     await tell({ kind: 'finished' });
   } catch (error) {
     await tell({ kind: 'refused', because: reasonOf(error) });

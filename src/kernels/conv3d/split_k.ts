@@ -18,13 +18,27 @@ import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
+import { type BranchCode, BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
 import { type Conv3dProblem, conv3dValues, inputBindings, outputBindings, storeFunction } from './problem.ts';
 import { stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 import { type Conv3dTiledTile, tileLabel } from './tiled.ts';
 
 /** The number of parts is a uniform, too: layers that are cut differently share their pipelines. */
-const SplitKParams = struct('SplitK', { ...BranchedParams.fields, parts: 'u32' });
+export const SplitKParams = struct('SplitK', { ...BranchedParams.fields, parts: 'u32' });
+
+/** `store` to the sums of a part, within the ends of the pixels and channels. */
+export const storeSums = (end: string): string => /* wgsl */ `
+fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
+  if (pixel < p.pixels && oc4 < ${end}) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
+}`;
+
+/** The steps of K, `begin` to `end`, of the part `workgroup.z`; the last parts may have none. Needs what `branch.begin` defines. */
+export const stepsOfPart = ({ cin4 }: Pick<BranchCode, 'cin4'>, bk: number): string => /* wgsl */ `
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${cin4};
+  let all_steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
+  let per_part = (all_steps + p.parts - 1u) / p.parts;
+  let begin = min(workgroup.z * per_part, all_steps);
+  let end = min(begin + per_part, all_steps);`;
 
 /** Bytes of the partial sums. */
 export function splitKBytes(problem: Conv3dProblem, parts: number): number {
@@ -60,21 +74,13 @@ ${stagingFunctions(tileOf, problem)}
 var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
 
-fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
-  if (pixel < p.pixels && oc4 < ${branch.storeEnd}) { sums[(part * p.pixels + pixel) * p.cout4 + oc4] = value; }
-}
+${storeSums(branch.storeEnd)}
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_pixel = workgroup.x * ${bm}u;
   ${branch.begin('workgroup.y', bn)}
-  // This part's steps of K; the last parts may have none.
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
-  let all_steps = (quads + ${bk4 - 1}u) / ${bk4}u;
-  let per_part = (all_steps + p.parts - 1u) / p.parts;
-  let begin = min(workgroup.z * per_part, all_steps);
-  let end = min(begin + per_part, all_steps);
-
+${stepsOfPart(branch, bk)}
 ${staging.start}
   let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
 

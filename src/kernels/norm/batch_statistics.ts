@@ -6,18 +6,17 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
-import type { ChannelSweep } from '../shared/channel_sweep.ts';
+import { channelPartials, channelTotals, type Reducers } from '../shared/channel_reduction.ts';
 import { rectified } from '../shared/float_bits.ts';
 import type { View } from '../shared/view.ts';
 
-const REDUCTION = { name: 'batch_statistics', quantities: 2 } as const;
+const REDUCTION = { name: 'batch_statistics', quantities: 2, merge: 'moments' } as const;
 
 /** Bindings: x, partials. */
-export function batchStatisticsPartials(x: View, sweep: ChannelSweep): Kernel {
+export function batchStatisticsPartials(x: View, reducers: Reducers): Kernel {
   return channelPartials({
     ...REDUCTION,
-    sweep,
+    reducers,
     inputs: [{ binding: 'x', view: x }],
     setup: 'let origin = x[p.in0_base + begin * p.in0_stride + c];',
     each: 'let d = in0 - origin; s0 += d; s1 += d * d;',
@@ -27,13 +26,11 @@ export function batchStatisticsPartials(x: View, sweep: ChannelSweep): Kernel {
 }
 
 /** Bindings: partials, mean, variance (vectors). */
-export function batchStatisticsTotals(x: View, sweep: ChannelSweep, rows: number): Kernel {
+export function batchStatisticsTotals(x: View, reducers: Reducers): Kernel {
   return channelTotals({
     ...REDUCTION,
     view: x,
-    sweep,
-    rows,
-    merge: 'moments',
+    reducers,
     vectors: ['mean', 'variance'],
     result: 'mean[c] = s0; variance[c] = s1 / f32(p.pixels);',
   });

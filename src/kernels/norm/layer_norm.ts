@@ -12,8 +12,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
-import type { ChannelSweep } from '../shared/channel_sweep.ts';
+import { channelPartials, channelTotals, type Reducers } from '../shared/channel_reduction.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
@@ -155,13 +154,13 @@ ${ENTRY} {
   });
 }
 
-const REDUCTION = { name: 'layer_norm_gradient', quantities: 2 } as const;
+const REDUCTION = { name: 'layer_norm_gradient', quantities: 2, merge: 'sums' } as const;
 
 /** Bindings: x, dy, moments, partials. */
-export function layerNormGradientPartials({ x, dy }: LayerNormGradientProblem, sweep: ChannelSweep): Kernel {
+export function layerNormGradientPartials({ x, dy }: LayerNormGradientProblem, reducers: Reducers): Kernel {
   return channelPartials({
     ...REDUCTION,
-    sweep,
+    reducers,
     inputs: [
       { binding: 'x', view: x },
       { binding: 'dy', view: dy },
@@ -172,13 +171,11 @@ export function layerNormGradientPartials({ x, dy }: LayerNormGradientProblem, s
 }
 
 /** Bindings: partials, dgamma, dbeta. */
-export function layerNormGradientTotals({ x }: LayerNormGradientProblem, sweep: ChannelSweep, rows: number): Kernel {
+export function layerNormGradientTotals({ x }: LayerNormGradientProblem, reducers: Reducers): Kernel {
   return channelTotals({
     ...REDUCTION,
     view: x,
-    sweep,
-    rows,
-    merge: 'sums',
+    reducers,
     vectors: ['dgamma', 'dbeta'],
     result: 'dbeta[c] = s0;\n  dgamma[c] = s1;',
   });

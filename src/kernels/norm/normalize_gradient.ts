@@ -12,7 +12,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { type Activation, epilogueGradient } from '../pointwise/activation.ts';
-import { channelPartials, channelTotals } from '../shared/channel_reduction.ts';
+import { channelPartials, channelTotals, type Reducers } from '../shared/channel_reduction.ts';
 import { type ChannelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
 import { type View, vec4s } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
@@ -27,7 +27,7 @@ interface NormalizeGradientProblem {
   readonly batch: boolean;
 }
 
-const REDUCTION = { name: 'normalize_gradient', quantities: 2 } as const;
+const REDUCTION = { name: 'normalize_gradient', quantities: 2, merge: 'sums' } as const;
 
 /** Of a kernel's name. */
 const suffix = (activation: Activation): string => (activation === 'none' ? '' : ` ${activation}`);
@@ -39,12 +39,12 @@ function masked(activation: Activation, dy: string): string {
 }
 
 /** Bindings: x, dy, mean, variance, gamma, beta, partials. */
-export function normalizeGradientPartials(problem: NormalizeGradientProblem, sweep: ChannelSweep): Kernel {
+export function normalizeGradientPartials(problem: NormalizeGradientProblem, reducers: Reducers): Kernel {
   const { x, dy, epsilon, activation } = problem;
   return channelPartials({
     ...REDUCTION,
     name: `${REDUCTION.name}${suffix(activation)}`,
-    sweep,
+    reducers,
     epsilon,
     functions: epilogueGradient(activation).functions,
     inputs: [
@@ -67,18 +67,12 @@ const COEFFICIENTS = 5;
 export const coefficientBytes = (x: View): number => COEFFICIENTS * vec4s(x.shape[4]) * 16;
 
 /** Bindings: partials, mean, variance, gamma, beta, dgamma, dbeta, coefficients. */
-export function normalizeGradientTotals(
-  { x, epsilon, batch }: NormalizeGradientProblem,
-  sweep: ChannelSweep,
-  rows: number,
-): Kernel {
+export function normalizeGradientTotals({ x, epsilon, batch }: NormalizeGradientProblem, reducers: Reducers): Kernel {
   return channelTotals({
     ...REDUCTION,
     view: x,
-    sweep,
-    rows,
+    reducers,
     epsilon,
-    merge: 'sums',
     flag: batch,
     vectors: ['mean', 'variance', 'gamma', 'beta', 'dgamma', 'dbeta', 'coefficients'],
     result: /* wgsl */ `dbeta[c] = s0;

@@ -4,6 +4,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { denseCount, denseGrid, denseMain } from '../shared/dense_run.ts';
 import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
+import { partsBinding, partsGrid, partsMain } from './parts.ts';
 
 interface AccumulateProblem {
   /** Views without gaps, of as many vec4. */
@@ -26,16 +27,16 @@ export function accumulate({ sum, gradient, factor }: AccumulateProblem): Kernel
   });
 }
 
-const ZeroParams = struct('Zero', { count: 'u32' });
+const ZeroParams = struct('Zero', { parts: 'u32' });
 
-/** Bindings: sum (changed). */
-export function zero(sum: View): Kernel {
+/** Sets sums to zero, by the `parts` rows of their table. Bindings: sums (changed), the table. */
+export function zero(parts: number): Kernel {
   return kernel({
     name: 'zero',
     params: ZeroParams,
-    values: { count: denseCount(sum) },
-    storage: [storage('sum')],
-    workgroups: denseGrid(denseCount(sum)),
-    body: denseMain({ each: 'sum[i] = vec4f(0);' }),
+    values: { parts },
+    storage: [storage('sum'), partsBinding],
+    workgroups: partsGrid(parts),
+    body: partsMain({ each: 'sum[i] = vec4f(0);' }),
   });
 }

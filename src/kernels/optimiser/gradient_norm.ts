@@ -1,25 +1,17 @@
 /**
  * @file The norm of all gradients together, and the factor that clips it: √Σ g², min(1, clip / (norm + 1e-6)).
  *
- *   partials   one dispatch per gradient: a workgroup sums the squares of a run of vec4, each thread every 64th of them, then a
- *              tree in workgroup memory ─▶ one value per workgroup, all gradients' in one workspace
+ *   partials   a workgroup sums the squares of a part of a gradient (parts.ts), each thread every 64th vec4, then a tree in workgroup
+ *              memory ─▶ one value per workgroup, all gradients' in one workspace
  *   total      one workgroup over all of them, in a fixed order
  *
  * Gradients that are not finite have the factor 0, at which sgd_update changes nothing. No atomics: the same bits in every run.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { denseCount } from '../shared/dense_run.ts';
 import { testFinite } from '../shared/float_bits.ts';
-import type { View } from '../shared/view.ts';
-import { divideUp, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-
-const THREADS = 64;
-/** vec4 per workgroup. */
-const RUN = THREADS * 64;
-
-/** Workgroups, and values in the workspace, of a gradient. */
-export const normParts = (gradient: View): number => divideUp(denseCount(gradient), RUN);
+import { kernel, storage, struct } from '../shared/wgsl.ts';
+import { PART_THREADS, partsBinding, partsGrid, partsMain } from './parts.ts';
 
 const TREE = /* wgsl */ `
   shared_sums[lane] = sum;
@@ -29,39 +21,36 @@ const TREE = /* wgsl */ `
     workgroupBarrier();
   }`;
 
-const PartialParams = struct('GradientNormPartials', { count: 'u32', base: 'u32', parts: 'u32', first_part: 'u32' });
+const PartialParams = struct('GradientNormPartials', { parts: 'u32', base: 'u32', first_part: 'u32' });
 
-/** Bindings: gradient (without gaps), partials. The values go to `first` and behind it. */
-export function gradientNormPartials(gradient: View, first: number): Kernel {
-  const parts = normParts(gradient);
+interface NormPartials {
+  /** Rows of the table. */
+  readonly parts: number;
+  /** Of the gradients in their binding, in vec4. */
+  readonly base: number;
+  /** Where in the partials theirs begin. */
+  readonly first: number;
+}
+
+/** Bindings: gradients, the table of their parts, partials. */
+export function gradientNormPartials({ parts, base, first }: NormPartials): Kernel {
   return kernel({
     name: 'gradient_norm partials',
     params: PartialParams,
-    values: { count: denseCount(gradient), base: gradient.base, parts, first_part: first },
-    storage: [storage('gradient'), storage('partials', 'array<f32>')],
-    workgroups: foldGrid(parts),
+    values: { parts, base, first_part: first },
+    storage: [storage('gradient'), partsBinding, storage('partials', 'array<f32>')],
+    workgroups: partsGrid(parts),
     body: /* wgsl */ `
-const THREADS = ${THREADS}u;
+const THREADS = ${PART_THREADS}u;
 var<workgroup> shared_sums: array<f32, THREADS>;
-
-@compute @workgroup_size(THREADS)
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let part = workgroup.x + workgroup.z * grid.x;
-  if (part >= p.parts) { return; }
-  let end = min((part + 1u) * ${RUN}u, p.count);
-  var sums = vec4f(0);
-  for (var i = part * ${RUN}u + lane; i < end; i += THREADS) {
-    let g = gradient[p.base + i];
-    sums += g * g;
-  }
-  let sum = dot(sums, vec4f(1));
+${partsMain({
+  setup: 'var sums = vec4f(0);',
+  each: /* wgsl */ `let g = gradient[p.base + i];
+    sums += g * g;`,
+  finish: /* wgsl */ `let sum = dot(sums, vec4f(1));
   ${TREE}
-  if (lane == 0u) { partials[p.first_part + part] = shared_sums[0]; }
-}`,
+  if (lane == 0u) { partials[p.first_part + number] = shared_sums[0]; }`,
+})}`,
   });
 }
 

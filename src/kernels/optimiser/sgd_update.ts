@@ -1,36 +1,41 @@
 /**
  * @file Stochastic gradient descent with momentum and L2 decay, in place, as PyTorch has it:
- * g = scale·dw + decay·w, v = momentum·v + g, w −= rate·v. At scale 0 (gradients that are not finite) nothing changes. Bound by
- * memory: 3 reads and 2 writes per value.
+ * g = scale·dw + decay·w, v = momentum·v + g, w −= rate·v. At scale 0 (gradients that are not finite) nothing changes. Many
+ * parameters in one dispatch (parts.ts), each with a decay of its own. Bound by memory: 3 reads and 2 writes per value.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { denseCount, denseGrid, denseMain } from '../shared/dense_run.ts';
-import type { View } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
+import { partsBinding, partsGrid, partsMain } from './parts.ts';
 
 interface SgdUpdateProblem {
-  /** Views without gaps, of as many vec4. */
-  readonly parameter: View;
-  readonly gradient: View;
+  /** Rows of the table. */
+  readonly parts: number;
+  /** Of the gradients in their binding, in vec4. */
+  readonly gradientBase: number;
   readonly momentum: number;
-  readonly weightDecay: number;
 }
 
-const Params = struct('SgdUpdate', { count: 'u32', gradient_base: 'u32', momentum: 'f32', weight_decay: 'f32' });
+const Params = struct('SgdUpdate', { parts: 'u32', gradient_base: 'u32', momentum: 'f32' });
 
-/** Bindings: parameter and velocity (both changed), gradient, norm (y: scale), schedule (x: learning rate). */
-export function sgdUpdate({ parameter, gradient, momentum, weightDecay }: SgdUpdateProblem): Kernel {
+/**
+ * Bindings: parameters and velocities (both changed), gradients, norm (y: scale), schedule (x: learning rate), the table of parts, whose
+ * factors are the L2 decay.
+ */
+export function sgdUpdate({ parts, gradientBase, momentum }: SgdUpdateProblem): Kernel {
   return kernel({
     name: 'sgd_update',
     params: Params,
-    values: { count: denseCount(parameter), gradient_base: gradient.base, momentum, weight_decay: weightDecay },
-    storage: ['parameter', 'velocity', 'gradient', 'norm', 'schedule'].map((name) => storage(name)),
-    workgroups: denseGrid(denseCount(parameter)),
-    body: denseMain({
-      setup: 'let scale = norm[0].y;\n  let rate = schedule[0].x;\n  if (scale == 0) { return; }',
+    values: { parts, gradient_base: gradientBase, momentum },
+    storage: [...['parameter', 'velocity', 'gradient', 'norm', 'schedule'].map((name) => storage(name)), partsBinding],
+    workgroups: partsGrid(parts),
+    body: partsMain({
+      setup: /* wgsl */ `let scale = norm[0].y;
+  let rate = schedule[0].x;
+  let decay = bitcast<f32>(part.z);
+  if (scale == 0) { return; }`,
       each: /* wgsl */ `let w = parameter[i];
-    let v = p.momentum * velocity[i] + (scale * gradient[p.gradient_base + i] + p.weight_decay * w);
+    let v = p.momentum * velocity[i] + (scale * gradient[p.gradient_base + i] + decay * w);
     velocity[i] = v;
     parameter[i] = w - rate * v;`,
     }),

@@ -9,6 +9,7 @@
 import type { DeviceProfile } from '../../core/kernel.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
 import { divideUp, entryPoint, foldGrid } from './wgsl.ts';
+import type { Work } from './work.ts';
 
 export interface ChannelSweep {
   /** At most about so many threads. */
@@ -55,6 +56,13 @@ export function sweepValues(view: View, sweep: ChannelSweep): { [K in keyof type
 export function sweepGrid(view: View, sweep: ChannelSweep): ReturnType<typeof foldGrid> {
   const { slots, c4 } = sweepValues(view, sweep);
   return foldGrid(divideUp(slots * c4, sweep.workgroupSize));
+}
+
+/** What a sweep over the pixels of `view` does that moves so many bytes. */
+export function sweepWork(view: View, sweep: ChannelSweep, bytes: number): Work {
+  const { slots, c4 } = sweepValues(view, sweep);
+  const { workgroupSize: threads } = sweep;
+  return { arithmetic: 'transform', flops: 0, bytes, workgroups: divideUp(slots * c4, threads), threads };
 }
 
 /** WGSL of an entry point: `setup` knows `c` and `slot`, `each` knows `pixel`, `finish` comes after the last pixel. */

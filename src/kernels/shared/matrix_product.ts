@@ -40,6 +40,7 @@
 import type { DeviceProfile } from '../../core/kernel.ts';
 import { element } from './element.ts';
 import { MATRIX_DIALECTS, type MatrixDialect, type MatrixShape } from './subgroup_matrix.ts';
+import { choosesLanes, SUBGROUP_SIZE_DIRECTIVES, subgroupSize } from './subgroup_size.ts';
 import { repeat } from './wgsl.ts';
 
 /** 64×64×32 on 2×2 subgroups of 16×16×16 in f16; 64×64×16 of 8×8×8 in f32. */
@@ -72,8 +73,8 @@ export interface MatrixDevice {
 
 /** For a device with subgroup matrices. */
 export function matrixDevice(profile: DeviceProfile, { lanes: wanted = 0 }: Pick<MatrixTile, 'lanes'>): MatrixDevice {
-  const { subgroupMinSize: min, subgroupMaxSize: max, subgroupSizeControl = false, subgroupMatrix } = profile;
-  const pin = subgroupSizeControl && min < max && min <= wanted && wanted <= max;
+  const { subgroupMinSize: min, subgroupMaxSize: max, subgroupMatrix } = profile;
+  const pin = choosesLanes(profile, wanted);
   const dialect = MATRIX_DIALECTS[subgroupMatrix!.dialect];
   return { lanes: pin ? wanted : max, exact: pin || min === max, pin, dialect };
 }
@@ -228,8 +229,8 @@ export function matrixProduct(tile: MatrixTile, device: MatrixDevice): MatrixPro
   };
   return {
     ...{ threads, xLoads, xStride, wBlocks, wStride },
-    enable: [matrices.enable, device.pin ? 'enable subgroup_size_control;' : ''].filter(Boolean).join('\n'),
-    attributes: device.pin ? `@subgroup_size(${device.lanes}) ` : '',
+    enable: [matrices.enable, device.pin ? SUBGROUP_SIZE_DIRECTIVES : ''].filter(Boolean).join('\n'),
+    attributes: device.pin ? `${subgroupSize(device.lanes)} ` : '',
     declarations: /* wgsl */ `
 var<workgroup> drawn: array<atomic<u32>, ${COUNTER}>;
 var<workgroup> x_tile: array<array<${scalar}, ${M * row}>, ${bm / M}>;

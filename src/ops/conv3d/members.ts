@@ -17,12 +17,20 @@ import {
   tiledThreads,
   tileLabel,
 } from '../../kernels/conv3d/tiled.ts';
-import { type MatrixTile, matrixDevice, matrixTileFits, matrixTileLabel } from '../../kernels/shared/matrix_product.ts';
+import { matrixDevice } from '../../kernels/shared/matrix_product.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type Member, memberWeights, memberWork, problemOf, spareOutputs, takes } from './family.ts';
+import {
+  MATRIX_TILES,
+  matrixMemberTile,
+  matrixName,
+  matrixTileApplies,
+  type SharedMatrixTile,
+} from './matrix_tiles.ts';
 
 const subgroupMember = (
   pixelsPerLane: number,
@@ -61,38 +69,31 @@ const narrowMember = (vectors: number, share: number, more: Partial<Member> = {}
   ...more,
 });
 
-const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member> = {}): Member => ({
-  name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}`,
-  ...(tile.half ? { weights: 'half' } : {}),
-  halves: true,
-  applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile),
-  tile: () => ({ ...tile, threads: tiledThreads(tile), arithmetic: tile.half ? 'tiledHalf' : 'tiled', share }),
-  kernel: (problem) => conv3dTiled(problem, tile),
-  ...more,
-});
+const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member> = {}): readonly Member[] =>
+  // Multiply-adds of f32 on f16 are never paired.
+  LANES_VARIANTS.slice(0, tile.half ? 1 : undefined).map((lanes) => ({
+    name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}${lanes.label}`,
+    ...(tile.half ? { weights: 'half' } : {}),
+    halves: true,
+    applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile) && lanes.applies(profile),
+    tile: (profile) => ({
+      ...tile,
+      threads: tiledThreads(tile),
+      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
+      share: share * lanes.share(profile),
+    }),
+    kernel: (problem) => lanes.on(conv3dTiled(problem, tile)),
+    ...more,
+  }));
 
-const matrixMember = (share: number, tile: MatrixTile): Member => ({
-  name: `${tile.half ? 'half ' : ''}matrix ${matrixTileLabel(tile)}`,
+const matrixMember = (tile: SharedMatrixTile): Member => ({
+  name: matrixName(tile),
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
-  applies: (groups, profile) => groups === 1 && !profile.software && matrixTileFits(profile, tile),
-  tile: (profile) => ({
-    ...tile,
-    threads: tile.rows * tile.columns * matrixDevice(profile, tile).lanes,
-    arithmetic: tile.half ? 'matrixHalf' : 'matrix',
-    share,
-  }),
+  applies: (groups, profile) => groups === 1 && matrixTileApplies(profile, tile),
+  tile: (profile) => matrixMemberTile(profile, tile),
   kernel: (problem, profile) => conv3dMatrix(problem, tile, matrixDevice(profile, tile)),
 });
-
-/**
- * Shapes of f16 that are added up in f32: NVIDIA's and AMD's, and Intel's. Of the two sizes that AMD's subgroups have, the small one: a
- * matrix instruction takes as long for 32 lanes as for 64, which hold the same left and right matrices twice.
- */
-const HALF_16 = { M: 16, N: 16, K: 16, rows: 2, columns: 2, half: true, lanes: 32 } as const;
-const HALF_8 = { M: 8, N: 16, K: 16, rows: 2, columns: 2, half: true } as const;
-/** Apple's; in f16 its units add up in f16, too. */
-const SINGLE_8 = { M: 8, N: 8, K: 8 } as const;
 
 const registerMember = (pixelsPerLane: number, vectorsPerLane: number, more: Partial<Member> = {}): Member => ({
   name: `register ${pixelsPerLane}×${4 * vectorsPerLane}`,
@@ -125,22 +126,14 @@ export const MEMBERS: readonly Member[] = [
   narrowMember(2, 27 / 38, packs),
   narrowMember(4, 37 / 38, packs),
   narrowMember(6, 1, packs),
-  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
-  tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, { ...packs, ...spare }),
-  tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, spare),
-  tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
-  tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
-  tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
-  matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_16 }),
-  matrixMember(1.2, { bm: 128, bn: 128, bk: 32, ...HALF_16, columns: 4 }),
-  matrixMember(1.1, { bm: 64, bn: 128, bk: 32, ...HALF_16, columns: 4 }),
-  matrixMember(1.05, { bm: 128, bn: 64, bk: 32, ...HALF_16, rows: 4 }),
-  matrixMember(0.7, { bm: 32, bn: 32, bk: 64, ...HALF_16 }),
-  matrixMember(1, { bm: 64, bn: 64, bk: 32, ...HALF_8 }),
-  matrixMember(0.7, { bm: 32, bn: 64, bk: 32, ...HALF_8 }),
-  matrixMember(1, { bm: 64, bn: 64, bk: 16, rows: 2, columns: 2, ...SINGLE_8 }),
-  matrixMember(0.6, { bm: 32, bn: 32, bk: 16, rows: 1, columns: 2, ...SINGLE_8 }),
+  ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
+  ...tiledMember(0.9, { bm: 64, bn: 64, bk: 16, tm: 4, tn: 8 }, { ...packs, ...spare }),
+  ...tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
+  ...tiledMember(0.55, { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 }, spare),
+  ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
+  ...tiledMember(1.1, { bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, half: true }, spare),
+  ...tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
+  ...MATRIX_TILES.map(matrixMember),
   registerMember(4, 2, packs),
   DIRECT,
 ];

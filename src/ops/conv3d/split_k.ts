@@ -1,68 +1,102 @@
 /** @file Candidates that cut K into parts, for layers with too few output tiles to fill a GPU (conv3d/split_k.ts). */
 
+import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
+import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
 import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../../kernels/conv3d/split_k.ts';
+import { conv3dSplitKMatrix } from '../../kernels/conv3d/split_k_matrix.ts';
 import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads } from '../../kernels/conv3d/tiled.ts';
+import { type MatrixTile, matrixDevice, matrixTileLabel } from '../../kernels/shared/matrix_product.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { anotherShader } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
+import { MATRIX_TILES, matrixMemberTile, matrixTileApplies, type SharedMatrixTile } from './matrix_tiles.ts';
 import type { PackedWeights } from './weights.ts';
 
-interface SplitTile extends Conv3dTiledTile {
-  /** Of the rate of tiles. */
-  readonly share: number;
-  /** What its name ends in. */
+/** A way of computing the parts. */
+interface SplitTile extends Pick<MatrixTile, 'bm' | 'bn' | 'bk' | 'half'> {
+  /** What its name begins with, before the number of parts, and ends in. */
+  readonly name: string;
   readonly label: string;
+  applies(profile: DeviceProfile): boolean;
+  /** Where it applies. */
+  tile(profile: DeviceProfile): MemberTile;
+  kernel(problem: Conv3dProblem, parts: number, profile: DeviceProfile): Kernel;
 }
 
-const LARGE: SplitTile = { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1, label: '' };
-const SMALL: SplitTile = { bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, share: 0.55, label: ' 32×32' };
-const TILES = [LARGE, SMALL];
-const HALF_TILES = TILES.map((tile): SplitTile => ({ ...tile, half: true }));
+/** @param share Of the rate of tiles. */
+const tiledSplit = (tile: Conv3dTiledTile, share: number, label: string): readonly SplitTile[] =>
+  LANES_VARIANTS.slice(0, tile.half ? 1 : undefined).map((lanes) => ({
+    ...tile,
+    name: tile.half ? 'half split-k' : 'split-k',
+    label: `${label}${lanes.label}`,
+    applies: (profile) => conv3dTiledFits(profile, tile) && lanes.applies(profile),
+    tile: (profile) => ({
+      ...tile,
+      threads: tiledThreads(tile),
+      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
+      share: share * lanes.share(profile),
+    }),
+    kernel: (problem, parts) => lanes.on(conv3dSplitK(problem, parts, tile)),
+  }));
+
+const matrixSplit = (tile: SharedMatrixTile): SplitTile => ({
+  ...tile,
+  name: tile.half ? 'half split-k matrix' : 'split-k matrix',
+  label: ` ${matrixTileLabel(tile)}`,
+  applies: (profile) => matrixTileApplies(profile, tile),
+  tile: (profile) => matrixMemberTile(profile, tile),
+  kernel: (problem, parts, profile) => conv3dSplitKMatrix(problem, parts, tile, matrixDevice(profile, tile)),
+});
+
+const TILES: readonly SplitTile[] = [false, true].flatMap((half) => [
+  ...tiledSplit({ bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half }, 1, ''),
+  ...tiledSplit({ bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, half }, 0.55, ' 32×32'),
+  // Who has too few tiles takes no large ones.
+  ...MATRIX_TILES.filter((tile) => (tile.half ?? false) === half && tile.bm <= 64 && tile.bn <= 64).map(matrixSplit),
+]);
 
 const MOST_PARTS = 16;
-/** Steps of K that a part should have, so that its prologue and its store stay small. */
-const FEWEST_STEPS = 8;
+/** Products of an output that a part should have, so that its prologue and its store stay small. */
+const FEWEST_PRODUCTS = 128;
 
 /**
  * How many parts fill a device; 1 where the layer does so by itself or K is too short.
  * @param filled Workgroups that it takes.
  */
 function splitKParts(
-  { bm, bn, bk }: Pick<Conv3dTiledTile, 'bm' | 'bn' | 'bk'>,
+  { bm, bn }: Pick<SplitTile, 'bm' | 'bn'>,
   { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
   filled: number,
 ): number {
   const tiles = Math.ceil(pixels / bm) * Math.ceil(cout / bn);
-  return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / bk / FEWEST_STEPS), MOST_PARTS));
+  return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / FEWEST_PRODUCTS), MOST_PARTS));
 }
 
 export function splitKCandidates(conv: Convolution): Candidate[] {
   if (conv.groups !== 1) return [];
-  return [
-    ...TILES.flatMap((tile) => candidatesOf(conv, tile, conv.packedWeights)),
-    ...HALF_TILES.flatMap((tile) => candidatesOf(conv, tile, conv.halfWeights)),
-  ];
+  return TILES.flatMap((tile) => candidatesOf(conv, tile, tile.half ? conv.halfWeights : conv.packedWeights));
 }
 
 /** One or none. */
 function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights | undefined): Candidate[] {
   const { geometry, x, outputs, profile, cin, cout } = conv;
-  if (!weights || !conv3dTiledFits(profile, tile)) return [];
-  const [half, threads] = [tile.half ?? false, tiledThreads(tile)];
+  if (!weights || !tile.applies(profile)) return [];
+  const half = tile.half ?? false;
+  const whole = tile.tile(profile);
   const size = { pixels: pixelsOf(outputs[0]!.view), cout, k: sizeOf(geometry.kernel) * 4 * vec4s(cin) };
-  const parts = splitKParts(tile, size, workgroupsToFill(deviceRates(profile), threads));
+  const parts = splitKParts(tile, size, workgroupsToFill(deviceRates(profile), whole.threads));
   if (parts < 2) return [];
   const pieces = splitWindows(geometry, x, outputs, profile);
   const problems = pieces.map((part) => problemOf(conv, part));
   const bytes = Math.max(...problems.map((problem) => splitKBytes(problem, parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;
-  const whole: MemberTile = { ...tile, threads, arithmetic: half ? 'tiledHalf' : 'tiled' };
   const work = problems.flatMap((problem) => {
     const product = memberWork(problem, whole, half ? { weights: 'half' } : {});
     const sumsBytes = splitKBytes(problem, parts);
@@ -74,7 +108,7 @@ function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights
   });
   return [
     {
-      name: `${half ? 'half ' : ''}split-k ${parts}${tile.label}`,
+      name: `${tile.name} ${parts}${tile.label}`,
       accuracy: half ? 'half' : 'exact',
       workspaces: [bytes],
       packs: weights.packs,
@@ -85,7 +119,7 @@ function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights
         ...pieces.flatMap((part, i) => {
           const problem = problems[i]!;
           return [
-            { kernel: conv3dSplitK(problem, parts, tile), args: [part.input, weights.argument, sums] },
+            { kernel: tile.kernel(problem, parts, profile), args: [part.input, weights.argument, sums] },
             { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
           ];
         }),

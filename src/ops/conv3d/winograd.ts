@@ -22,6 +22,7 @@ import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
 import { anotherShader } from '../estimate.ts';
+import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
 import { splitForScratch } from '../sliding_window.ts';
 import { type Convolution, problemOf, WORKSPACE_BUDGET } from './family.ts';
@@ -67,13 +68,20 @@ function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: Win
   return [
     ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
     ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
-    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).map(
-      (gpuTile): Gemm => ({
-        name: `tiled ${tileLabel(gpuTile)}`,
-        weights: rowsOfChannels,
-        tile: { ...gpuTile, threads: tiledThreads(gpuTile), arithmetic: 'tiled' },
-        kernel: (layout) => conv3dWinogradTiled(layout, gpuTile),
-      }),
+    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).flatMap((gpuTile) =>
+      LANES_VARIANTS.filter(({ applies }) => applies(profile)).map(
+        (variant): Gemm => ({
+          name: `tiled ${tileLabel(gpuTile)}${variant.label}`,
+          weights: rowsOfChannels,
+          tile: {
+            ...gpuTile,
+            threads: tiledThreads(gpuTile),
+            arithmetic: 'tiled',
+            share: gpuTile.share * variant.share(profile),
+          },
+          kernel: (layout) => variant.on(conv3dWinogradTiled(layout, gpuTile)),
+        }),
+      ),
     ),
   ];
 }

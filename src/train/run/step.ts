@@ -80,13 +80,13 @@ export class TrainingStep {
     const state = new DeviceState(gpu);
     const constants = new DeviceParameters(gpu, parameters);
     try {
+      const trained = trainedParameters(model, options);
+      for (const nameOf of [(name: string) => name, velocityOf, ...(adds ? [gradientSumOf] : [])]) {
+        state.reserve(trained.map(([name, shape]) => [nameOf(name), shape]));
+      }
       for (const { source } of graph.values) {
         const value = source.kind === 'state' ? parameters.get(source.name) : undefined;
         if (value) state.set((source as { name: string }).name, value);
-      }
-      for (const [name, shape] of trainedParameters(model, options)) {
-        state.ensure(velocityOf(name), shape);
-        if (adds) state.ensure(gradientSumOf(name), shape);
       }
       const { loss, logits, norm } = TRAINING_OUTPUTS;
       const shared = {

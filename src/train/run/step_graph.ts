@@ -81,7 +81,12 @@ export function updateGraph(model: Graph, training: TrainingOptions, optimiser: 
     ([name, shape]) => [name, builder.state(gradientSumOf(name), shape)] as const,
   );
   appendUpdate(builder, byParameter, optimiser);
-  for (const [name, sum] of byParameter) builder.add(zero, `${name}/zero`, {}, [sum]);
+  builder.add(
+    zero,
+    'Zero',
+    {},
+    byParameter.map(([, sum]) => sum),
+  );
   return builder.build();
 }
 
@@ -192,10 +197,12 @@ function appendUpdate(builder: GraphBuilder, byParameter: Gradients, optimiser: 
   )[0]!;
   builder.name(TRAINING_OUTPUTS.norm, norm);
   const schedule = builder.input(TRAINING_INPUTS.schedule, [4]);
-  for (const [name, gradient] of byParameter) {
-    const shape = builder.shapeOf(gradient);
-    const states = [builder.state(name, shape), builder.state(velocityOf(name), shape)];
-    const attributes = { momentum, weightDecay: decays(name) ? weightDecay : 0 };
-    builder.add(sgdUpdate, `${name}/update`, attributes, [...states, gradient, norm, schedule]);
-  }
+  const state = (name: string, gradient: ValueId): ValueId => builder.state(name, builder.shapeOf(gradient));
+  const attributes = { momentum, weightDecay: byParameter.map(([name]) => (decays(name) ? weightDecay : 0)) };
+  builder.add(sgdUpdate, 'Update', attributes, [
+    ...byParameter.map(([name, gradient]) => state(name, gradient)),
+    ...byParameter.map(([name, gradient]) => state(velocityOf(name), gradient)),
+    ...byParameter.map(([, gradient]) => gradient),
+    ...[norm, schedule],
+  ]);
 }
