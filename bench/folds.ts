@@ -1,7 +1,7 @@
 /**
  * @file `bench folds`: how well training on few real clips works, by cross-validation. The clips of a folder `class/clip.ext` are
  * grouped by what their names share (such as the person in them), the groups dealt into folds; each fold is tested by models
- * that were trained on the others, once for each start.
+ * that were trained on the others, or the others by models that were trained on it, once for each start.
  */
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../src/core/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
+import type { Stream } from '../src/models/definition.ts';
 import { clipCaches } from '../src/train/data/clip_cache.ts';
 import { readClipSet } from '../src/train/data/clip_set.ts';
 import type { Evaluation } from '../src/train/evaluate/evaluation.ts';
@@ -26,6 +27,8 @@ export interface FoldsOptions {
   /** Models to start from; `none` is random numbers. */
   readonly from: readonly string[];
   readonly seed: number;
+  /** Trains on one fold and tests on the others: harder, where so few clips are enough that all others are recognised. */
+  readonly few?: boolean;
   readonly epochs?: number;
   readonly cache?: string;
   readonly json?: string;
@@ -35,11 +38,15 @@ export interface FoldRecord extends Origin {
   readonly data: string;
   readonly from: string;
   readonly fold: number;
+  /** The fold's groups: tested, or, where `few`, trained on. */
   readonly groups: readonly string[];
+  readonly few: boolean;
   readonly seed: number;
   readonly train: number;
   readonly test: number;
   readonly seconds: number;
+  /** Clips that each stream was shown in training. */
+  readonly shown: Readonly<Partial<Record<Stream, number>>>;
   /** Top-1 by stream. */
   readonly rgb: number;
   readonly flow: number;
@@ -48,7 +55,7 @@ export interface FoldRecord extends Origin {
 }
 
 export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldRecord[]> {
-  const { data, folds, from } = options;
+  const { data, folds, from, few = false } = options;
   const set = await readClipSet(data);
   const groupOf = (path: string): string => {
     const found = options.group.exec(basename(path))?.[1];
@@ -65,14 +72,14 @@ export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldR
     for (let fold = 0; fold < folds; fold++) {
       const list = join(folder, `fold${fold}.csv`);
       const lines = set.clips.map(({ path, label }) => {
-        const split = foldOf.get(groupOf(path)) === fold ? 'test' : 'train';
+        const split = (foldOf.get(groupOf(path)) === fold) === few ? 'train' : 'test';
         return `"${relative(folder, resolve(path))}","${set.classes[label]}",${split}`;
       });
       await writeFileAtomic(list, `path,label,split\n${lines.join('\n')}\n`);
       for (const start of from) {
         const out = join(folder, `fold${fold}-${from.indexOf(start)}`);
         await mkdir(out, { recursive: true });
-        const { evaluation, seconds, clips } = await trainFold(
+        const { evaluation, seconds, clips, shown } = await trainFold(
           gpu,
           list,
           out,
@@ -86,9 +93,11 @@ export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldR
           from: start,
           fold,
           groups: groups.filter((group) => foldOf.get(group) === fold),
+          few,
           seed: options.seed,
           ...clips,
           seconds,
+          shown,
           rgb: evaluation.rgb!.top1,
           flow: evaluation.flow!.top1,
           fused: evaluation.fused!.top1,
@@ -113,10 +122,11 @@ async function trainFold(
   from: string,
   { seed, epochs, cache }: FoldsOptions,
   title: string,
-): Promise<{ evaluation: Evaluation; seconds: number; clips: { train: number; test: number } }> {
+): Promise<Pick<FoldRecord, 'seconds' | 'shown'> & { evaluation: Evaluation; clips: { train: number; test: number } }> {
   const config = await readConfig(list, { out, from, seed, epochs, cache });
   const open = () => Promise.resolve(gpu);
   const ignore = () => undefined;
+  const shown: Partial<Record<Stream, number>> = {};
   const start = performance.now();
   const { result, streams } = await runTraining({
     config,
@@ -127,26 +137,29 @@ async function trainFold(
       onClips: ignore,
       onSkip: ({ path, reason }) => print(`${path}: ${reason}`),
       onStream: ignore,
-      onStep: (stream, { step, loss }, { steps }) =>
-        progress(`${title} from ${from}, ${stream}: step ${step} of ${steps}, loss ${loss.toFixed(3)}`),
+      onStep: (stream, { step, loss }, { steps }) => {
+        shown[stream] = (shown[stream] ?? 0) + config.batch * config.accumulate;
+        progress(`${title} from ${from}, ${stream}: step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
+      },
       onEvaluation: ignore,
       onWarning: print,
     },
   });
   const seconds = (performance.now() - start) / 1000;
-  return { evaluation: result!.evaluation, seconds, clips: streams.rgb!.clips };
+  return { evaluation: result!.evaluation, seconds, clips: streams.rgb!.clips, shown };
 }
 
 const foldTable = (records: readonly FoldRecord[]): string =>
   table(
-    ['start', 'test clips of', 'RGB', 'flow', 'fused', 'clips', 'seconds'],
-    records.map(({ from, groups, rgb, flow, fused, train, test, seconds }) => [
+    ['start', 'fold', 'RGB', 'flow', 'fused', 'clips', 'shown', 'seconds'],
+    records.map(({ from, groups, rgb, flow, fused, train, test, shown, seconds }) => [
       from,
       groups.join(' '),
       percent(rgb),
       percent(flow),
       percent(fused),
       `${train} + ${test}`,
+      Object.values(shown).join(', '),
       seconds.toFixed(0),
     ]),
     2,

@@ -121,6 +121,7 @@ program
   .option('--folds <n>', 'how many', wholeNumber('--folds', 2), 3)
   .option('--from <list>', 'models to start from, with commas; "none" is random numbers', 'none,models')
   .option('--seed <n>', 'of every run', wholeNumber('--seed', 0), 1)
+  .option('--few', 'train on one fold and test on the others')
   .option('--epochs <n>', 'of the last stage', wholeNumber('--epochs'))
   .option('--cache <folder>', 'where decoded clips and flow are kept')
   .option('--json <file>', 'also write the results as JSON')

@@ -108,13 +108,25 @@ describe('stages', () => {
 
   test('small sets are seen more often, large ones less', () => {
     const seen = (clips: number) => plan({ batch: 4 }, clips, true).map(({ length }) => length * 4);
-    expect(seen(10)).toEqual([400, 600]);
-    expect(seen(100)).toEqual([1000, 3000]);
+    expect(seen(10)).toEqual([200, 600]);
+    expect(seen(100)).toEqual([500, 1500]);
     expect(seen(100_000)).toEqual([2000, 8000]);
   });
 
   test('epochs from the command line are those of the last stage', () => {
-    expect(plan({ epochs: 3, batch: 1 }, 5, true)).toMatchObject([{ name: 'head' }, { name: 'all', length: 15 }]);
+    expect(plan({ epochs: 3, batch: 1 }, 5, true)).toMatchObject([
+      { name: 'head' },
+      { name: 'all', length: 15, learned: 0 },
+    ]);
+  });
+
+  test('only the default one from a model ends where its clips are learned', () => {
+    const learned = (changes: object, pretrained: boolean) =>
+      plan(changes, 20, pretrained).map(({ learned }) => learned);
+    expect(learned({}, true)).toEqual([0, 0.95]);
+    expect(learned({}, false)).toEqual([0]);
+    expect(learned({ stages: [stage] }, true)).toEqual([0]);
+    expect(learned({ stages: [{ ...stage, learned: 0.9 }] }, true)).toEqual([0.9]);
   });
 
   test('accumulation makes larger batches', () => {
