@@ -5,8 +5,7 @@
 
 import { sizeOf } from '../src/core/tensor.ts';
 import { isOp, type Node } from '../src/graph/graph.ts';
-import type { Activations } from '../src/graph/passes/half_activations.ts';
-import { inferencePasses } from '../src/graph/passes/index.ts';
+import { inferencePasses, type PassOptions } from '../src/graph/passes/index.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import type { Triple } from '../src/kernels/conv3d/problem.ts';
 import { operators } from '../src/ops/index.ts';
@@ -43,9 +42,14 @@ function nameOf(node: Subject, inputs: readonly TensorType[]): string {
     const { mode, kernel, stride } = node.attributes;
     return `${mode} ${windowName(kernel, stride)} ${x![4]} at ${at}`;
   }
-  if (isOp(node, operators.conv3d)) {
+  const conv = (stride: readonly number[], from: number, channels: readonly number[]): string => {
+    const [input, weights] = inputs.slice(from).map(({ shape }) => shape);
+    return `${windowName(weights!.slice(0, 3), stride)} ${input![4]}→${channels.join('+')}`;
+  };
+  if (isOp(node, operators.conv3d)) return `${conv(node.attributes.stride, 0, node.attributes.channels)} at ${at}`;
+  if (isOp(node, operators.conv3dBranches)) {
     const { stride, channels } = node.attributes;
-    return `${windowName(second!.slice(0, 3), stride)} ${x![4]}→${channels.join('+')} at ${at}`;
+    return `${channels.map((each, i) => conv(stride, (i * inputs.length) / 2, each)).join(' | ')} at ${at}`;
   }
   if (isOp(node, operators.conv3dWeightGradient)) {
     const { kernel, stride } = node.attributes;
@@ -60,8 +64,9 @@ function nameOf(node: Subject, inputs: readonly TensorType[]): string {
 
 /** Inputs that are parameters, by index: of a pool and of the gradient by the weights, none. */
 export function parameterInputs({ node, inputs }: Pick<Case, 'node' | 'inputs'>): ReadonlySet<number> {
-  const none = isOp(node, operators.pool3d) || isOp(node, operators.conv3dWeightGradient);
-  return new Set(none ? [] : inputs.slice(1).map((_, i) => i + 1));
+  if (isOp(node, operators.pool3d) || isOp(node, operators.conv3dWeightGradient)) return new Set();
+  const activations = isOp(node, operators.conv3dBranches) ? [0, inputs.length / 2] : [0];
+  return new Set(inputs.map((_, i) => i).filter((i) => !activations.includes(i)));
 }
 
 function caseOf(
@@ -92,14 +97,15 @@ class Cases {
 
 /**
  * Every distinct convolution and pool of I3D as it is compiled, in the order of the model.
- * @param activations What they hand each other; f32 where left out.
+ * @param passes What the device asks for: `devicePasses`.
  */
-export function i3dCases(size: ModelSize, activations: Activations = 'f32'): Case[] {
-  const graph = inferencePasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits], activations });
+export function i3dCases(size: ModelSize, passes: Pick<PassOptions, 'activations' | 'joinBranches'>): Case[] {
+  const graph = inferencePasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits], ...passes });
   const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
   const cases = new Cases();
   for (const node of graph.nodes) {
-    if (!isOp(node, operators.conv3d) && !isOp(node, operators.pool3d)) continue;
+    const kinds = [operators.conv3d, operators.conv3dBranches, operators.pool3d];
+    if (!kinds.some((kind) => isOp(node, kind as Operator))) continue;
     cases.add(node, types(node.inputs), types(node.outputs), node.name);
   }
   return cases.list();

@@ -2,6 +2,7 @@
 
 import { InputError } from '../src/core/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
+import { devicePasses } from '../src/graph/choose.ts';
 import { isOp } from '../src/graph/graph.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import { operators } from '../src/ops/index.ts';
@@ -39,7 +40,7 @@ export async function benchKernels(gpu: Gpu, options: KernelsOptions): Promise<b
   const before = await measurePeaks(gpu);
   const plain = (text: string): string => text.replaceAll(/[×→]/g, 'x');
   const wanted = plain(options.shape ?? '');
-  const all = options.gradients ? gradientCases(options) : i3dCases(options);
+  const all = options.gradients ? gradientCases(options) : i3dCases(options, devicePasses(gpu.profile));
   const cases = all.filter(({ name }) => plain(name).includes(wanted));
   if (cases.length === 0) {
     throw new InputError(`No shape matches ${options.shape}; there are ${all.map(({ name }) => name).join(', ')}.`);

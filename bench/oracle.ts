@@ -98,6 +98,23 @@ function evaluator(
   if (isOp(node, operators.conv3d) || isOp(node, operators.pool3d)) {
     return forward(node.attributes, shapes[0] as unknown as Shape5, shapes[1], cout, data);
   }
+  if (isOp(node, operators.conv3dBranches)) {
+    const { channels, ...shared } = node.attributes;
+    const couts = channels.map((each) => each.reduce((a, b) => a + b, 0));
+    const half = shapes.length / 2;
+    const [first, second] = couts.map((count, i) => {
+      const own = <T>(list: readonly T[]): readonly T[] => list.slice(i * half, (i + 1) * half);
+      const [x, weights] = own(shapes);
+      return forward(
+        { ...shared, groups: 1, channels: channels[i]! },
+        x as unknown as Shape5,
+        weights,
+        count,
+        own(data),
+      );
+    });
+    return (at, channel) => (channel < couts[0]! ? first!(at, channel) : second!(at, channel - couts[0]!));
+  }
   throw new Error(`Nothing says what ${node.operator.type} gives.`);
 }
 

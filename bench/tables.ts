@@ -2,7 +2,7 @@
 
 import type { Accuracy } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { activationsOf, allowedCandidates, nodesToRun, tableKey, tuningKey } from '../src/graph/choose.ts';
+import { allowedCandidates, devicePasses, nodesToRun, tableKey, tuningKey } from '../src/graph/choose.ts';
 import type { Graph } from '../src/graph/graph.ts';
 import { inferencePasses } from '../src/graph/passes/index.ts';
 import { assignStorage } from '../src/graph/storage.ts';
@@ -92,8 +92,7 @@ async function clearChoices(
         progress(`round ${round + 1}, ${accuracy}: ${done} of ${total}, ${node.split(' + ')[0]}, ${candidate}`),
     });
   }
-  const activations = activationsOf(gpu.profile, { accuracy });
-  const prepared = inferencePasses(graph, { outputs: OUTPUTS, activations });
+  const prepared = inferencePasses(graph, { outputs: OUTPUTS, ...devicePasses(gpu.profile, { accuracy }) });
   // Another shader has to be compiled, which a small layer does not win back.
   const whole = [...measured.values()].reduce((sum, times) => sum + median([...times.values()][0]!), 0);
   return [...nodesToRun(prepared, assignStorage(prepared), gpu.profile)].flatMap((entry): ClearChoice[] => {

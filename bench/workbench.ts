@@ -10,10 +10,12 @@ import { type Resource, wholeBuffer } from '../src/gpu/resource.ts';
 import { BufferUsage } from '../src/gpu/usage.ts';
 import type { ChoiceNode } from '../src/graph/choose.ts';
 import { DeviceConstants } from '../src/graph/constants.ts';
+import { isOp } from '../src/graph/graph.ts';
 import { viewShape } from '../src/kernels/shared/layout.ts';
 import { padChannels, unpad } from '../src/kernels/shared/stored.ts';
 import { denseView } from '../src/kernels/shared/view.ts';
 import { bestFirst } from '../src/ops/estimate.ts';
+import { operators } from '../src/ops/index.ts';
 import {
   type Argument,
   type Candidate,
@@ -66,12 +68,14 @@ export class Workbench {
     const parameters = parameterInputs(subject);
     this.operands = {
       inputs: inputs.map((type, i) => operand(type, parameters.has(i) ? -1 : i)),
-      outputs: outputs.map((type, i) => operand(type, inputs.length + i)),
+      outputs: isOp(subject.node, operators.conv3dBranches)
+        ? slices(outputs, inputs.length)
+        : outputs.map((type, i) => operand(type, inputs.length + i)),
     };
   }
 
   private get material(): Material {
-    this.made ??= makeMaterial(this.gpu, this.subject);
+    this.made ??= makeMaterial(this.gpu, this.subject, this.operands);
     return this.made;
   }
 
@@ -145,7 +149,7 @@ export class Workbench {
 
   dispose(): void {
     const { inputs = [], outputs = [] } = this.made ?? {};
-    for (const buffer of [...inputs, ...outputs]) if (buffer) this.gpu.destroyBuffer(buffer);
+    for (const buffer of new Set([...inputs, ...outputs])) if (buffer) this.gpu.destroyBuffer(buffer);
   }
 
   private async compile(candidate: Candidate, constants: DeviceConstants, made: Resource[]): Promise<Program> {
@@ -207,7 +211,7 @@ export class Workbench {
       const read: Float32Array[] = [];
       for (const [i, buffer] of staging.entries()) {
         const type = this.subject.outputs[i]!;
-        const bytes = await gpu.read(buffer, storedBytes(type));
+        const bytes = await gpu.read(buffer, this.operands.outputs[i]!.storageBytes);
         const values =
           type.dtype === 'f16'
             ? toFloat32({ dtype: 'f16', shape: type.shape, data: new Uint16Array(bytes) }, type.dtype).data
@@ -239,24 +243,29 @@ export class Workbench {
   }
 }
 
-function makeMaterial(gpu: Gpu, subject: Case): Material {
-  const { inputs, outputs } = subject;
+function makeMaterial(gpu: Gpu, subject: Case, operands: NodeOperands): Material {
+  const { inputs } = subject;
   const parameters = parameterInputs(subject);
   // Weights by fan-in keep results near 1, as in a network.
   const fanIn = (shape: readonly number[]) => Math.sqrt(3 / sizeOf(shape.slice(0, -1)));
-  const scale = (shape: readonly number[], i: number) => (i === 1 && parameters.has(i) ? fanIn(shape) : 1);
+  const scale = (shape: readonly number[], i: number) => (shape.length === 5 && parameters.has(i) ? fanIn(shape) : 1);
   const data = inputs.map(({ dtype, shape }, i) => {
     const values = cheapNoise(i, sizeOf(shape), scale(shape, i));
     // Multiples of 2⁻¹⁰ are the same in f16.
     return dtype === 'f16' ? values.map((value) => Math.round(value * 1024) / 1024) : values;
   });
   const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+  const outputs: GPUBuffer[] = [];
+  for (const [i, { storage, storageBytes }] of operands.outputs.entries()) {
+    const first = operands.outputs.findIndex((other) => other.storage === storage);
+    outputs.push(first < i ? outputs[first]! : gpu.createBuffer(`y${i}`, storageBytes, usage));
+  }
   return {
     data,
     inputs: inputs.map((type, i) =>
       parameters.has(i) ? undefined : gpu.upload(`x${i}`, stored(type, data[i]!), usage),
     ),
-    outputs: outputs.map((type, i) => gpu.createBuffer(`y${i}`, storedBytes(type), usage)),
+    outputs,
   };
 }
 
@@ -274,6 +283,19 @@ function stored(
 function operand(type: TensorType, storage: number): Operand {
   const view = denseView(viewShape(type.shape));
   return operandAt(type, type.dtype === 'f16' ? { ...view, half: true } : view, storage, storedBytes(type));
+}
+
+/** Outputs as a concatenation has them: slices of one tensor. */
+function slices(types: readonly TensorType[], storage: number): Operand[] {
+  const alone = types.map((type) => operand(type, storage));
+  const stride = alone.reduce((sum, { view }) => sum + view.stride, 0);
+  const storageBytes = types.reduce((sum, type) => sum + storedBytes(type), 0);
+  let base = 0;
+  return alone.map(({ type, view }) => {
+    const slice = { ...view, base, stride };
+    base += view.stride;
+    return operandAt(type, slice, storage, storageBytes);
+  });
 }
 
 /** Largest difference over the largest magnitude. */

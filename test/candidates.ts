@@ -84,9 +84,16 @@ export async function runCandidate(
   const scratch = (sizes: readonly number[]): GPUBuffer[] =>
     sizes.map((bytes) => upload(new Float32Array(bytes / 4).fill(Number.NaN)));
   const tensors = inputs.map(({ type }, i) => floatTensor(type.shape, data[i]!));
+  // Slices of one tensor share its buffer.
+  const outputBuffers: GPUBuffer[] = [];
+  for (const [i, output] of outputs.entries()) {
+    const first = outputs.findIndex(({ storage }) => storage === output.storage);
+    const values = () => new Float32Array(valuesOf(output)).fill(MARKER);
+    outputBuffers.push(first < i ? outputBuffers[first]! : upload(values(), output.view));
+  }
   const buffers = {
     input: inputs.map((input, i) => (input.storage < 0 ? undefined : upload(pack(input, data[i]!), input.view))),
-    output: outputs.map((output) => upload(new Float32Array(valuesOf(output)).fill(MARKER), output.view)),
+    output: outputBuffers,
     workspace: scratch(candidate.workspaces),
     packed: scratch(candidate.packs ?? []),
   };
@@ -129,10 +136,11 @@ export async function runCandidate(
       return copies;
     });
     const results: Float32Array[] = [];
-    for (const [i, { view }] of outputs.entries()) {
+    for (const [i, { view, storage }] of outputs.entries()) {
       const bytes = await gpu.read(staging[i]!, staging[i]!.size);
       const stored = view.half ? Float32Array.from(new Uint16Array(bytes), halfToFloat) : new Float32Array(bytes);
-      results.push(unpack(view, stored.subarray(0, valuesOf(outputs[i]!)), candidate.name));
+      const beside = outputs.filter((other) => other.storage === storage).map((other) => other.view);
+      results.push(unpack(view, beside, stored.subarray(0, valuesOf(outputs[i]!)), candidate.name));
     }
     return results;
   } finally {
@@ -157,14 +165,14 @@ function pack(operand: Operand, data: Float32Array): Float32Array<ArrayBuffer> {
   return packed;
 }
 
-function unpack(view: View, packed: Float32Array, what: string): Float32Array {
+/** @param all All outputs in this memory. */
+function unpack(view: View, all: readonly View[], packed: Float32Array, what: string): Float32Array {
   const [channels, width] = [view.shape[4], 4 * vec4s(view.shape[4])];
   const data = new Float32Array(pixelsOf(view) * channels);
   const written = new Uint8Array(packed.length);
   for (let pixel = 0; pixel < pixelsOf(view); pixel++) {
     const from = 4 * (view.base + pixel * view.stride);
     data.set(packed.subarray(from, from + channels), pixel * channels);
-    written.fill(1, from, from + width);
     const padding = packed.subarray(from + channels, from + width);
     // Beside channels that are not, they may be NaN: 0 · ∞ and 0 · NaN are.
     const finite = packed.subarray(from, from + channels).every(Number.isFinite);
@@ -172,6 +180,12 @@ function unpack(view: View, packed: Float32Array, what: string): Float32Array {
       padding.every((value) => value === 0 || (Number.isNaN(value) && !finite)),
       `padding lanes of ${what} are zero`,
     ).toBe(true);
+  }
+  for (const other of all) {
+    for (let pixel = 0; pixel < pixelsOf(other); pixel++) {
+      const from = 4 * (other.base + pixel * other.stride);
+      written.fill(1, from, from + 4 * vec4s(other.shape[4]));
+    }
   }
   expect(
     packed.every((value, at) => written[at] === 1 || value === MARKER),

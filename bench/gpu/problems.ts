@@ -1,7 +1,7 @@
 /** @file What candidates are tried on: the convolutions and pools of I3D, their gradients, and shapes that fill no tile. */
 
 import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
-import { activationsOf } from '../../src/graph/choose.ts';
+import { devicePasses } from '../../src/graph/choose.ts';
 import { type Case, conv3dCase, gradientCases, i3dCases } from '../cases.ts';
 import type { ModelResult } from './outcome.ts';
 
@@ -21,7 +21,7 @@ const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 export function modelProblems(profile: DeviceProfile, frames: number, size: number): Problem[] {
   const found = new Map<string, Problem>();
   for (const accuracy of ACCURACIES) {
-    for (const subject of i3dCases({ stream: 'rgb', frames, size }, activationsOf(profile, { accuracy }))) {
+    for (const subject of i3dCases({ stream: 'rgb', frames, size }, devicePasses(profile, { accuracy }))) {
       const classes = [...(found.get(subject.name)?.classes ?? []), accuracy];
       found.set(subject.name, { subject, frames, classes, timed: true });
     }

@@ -1,5 +1,6 @@
 /** @file A session as the records that the other commands write, and in short. */
 
+import { devicePasses } from '../../src/graph/choose.ts';
 import { isOp } from '../../src/graph/graph.ts';
 import { operators } from '../../src/ops/index.ts';
 import { type Case, i3dCases } from '../cases.ts';
@@ -31,7 +32,11 @@ export function kernelRecords({ adapter, date, outcomes }: Session) {
   const frames = [...new Set(timed.map((row) => row.frames))];
   const cases = frames.flatMap((count) => {
     const clip = { stream: 'rgb', frames: count, size } as const;
-    return [...i3dCases(clip), ...i3dCases(clip, 'f16')].map((subject) => ({ subject, frames: count }));
+    // Some hand each other f16 in the class half.
+    const subjects = (['exact', 'half'] as const).flatMap((accuracy) =>
+      i3dCases(clip, devicePasses(facts.profile, { accuracy })),
+    );
+    return subjects.map((subject) => ({ subject, frames: count }));
   });
   const rows = timed.map((row): KernelRow & { readonly frames: number } => {
     const { problemKey: _, classes: __, round: ___, ...kept } = row;
@@ -39,7 +44,10 @@ export function kernelRecords({ adapter, date, outcomes }: Session) {
     return { ...kept, ...(found && rates(found.subject, row, peaks)) };
   });
   const short = rows.filter((row) => row.frames === frames[0]);
-  const whole = cases.filter((one) => one.frames === frames[0] && isOp(one.subject.node, operators.conv3d));
+  const whole = cases.filter(
+    ({ frames: count, subject: { node } }) =>
+      count === frames[0] && (isOp(node, operators.conv3d) || isOp(node, operators.conv3dBranches)),
+  );
   const single = whole
     .map(({ subject }): Case => subject)
     .filter(({ inputs, outputs }) => [...inputs, ...outputs].every(({ dtype }) => dtype === 'f32'));

@@ -4,7 +4,7 @@ import type { Accuracy, DeviceProfile, Kernel, Workgroups } from '../../src/core
 import { presets } from '../../src/flow/options.ts';
 import { planFlow, solverFor } from '../../src/flow/plan.ts';
 import { pyramidExtents } from '../../src/flow/pyramid.ts';
-import { activationsOf, chooseCandidate, nodesToRun } from '../../src/graph/choose.ts';
+import { chooseCandidate, devicePasses, nodesToRun } from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
@@ -47,9 +47,8 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
     entry.uses.push({ ...use, workgroups: kernel.workgroups });
   };
   const addGraph = (where: string, graph: Graph, accuracy: Accuracy): void => {
-    const activations = activationsOf(profile, { accuracy });
     const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
-    const prepared = inferencePasses(graph, { outputs, activations });
+    const prepared = inferencePasses(graph, { outputs, ...devicePasses(profile, { accuracy }) });
     for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
       const { candidate } = chooseCandidate(entry, profile, { accuracy });
       const { node } = entry;

@@ -18,6 +18,7 @@ import {
 } from '../ops/operator.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
+import type { PassOptions } from './passes/index.ts';
 import type { StorageMap } from './storage.ts';
 import { SHIPPED_TABLES } from './tables/index.ts';
 
@@ -99,9 +100,19 @@ export function checkKernel(entries: readonly ChoiceNode[], kernel: string | und
 }
 
 /**
+ * What the passes of inference are told of a device.
  * @throws GraphError where the device has no f16; InputError when the accuracy or the activations are none that there are.
  */
-export function activationsOf(profile: DeviceProfile, { accuracy, activations }: ChoiceOptions): Activations {
+export const devicePasses = (
+  profile: DeviceProfile,
+  options: ChoiceOptions & Pick<PassOptions, 'joinBranches'> = {},
+) => ({
+  activations: activationsOf(profile, options),
+  // The cores of a processor are busy with the last workgroups of a dispatch, or with the next.
+  joinBranches: options.joinBranches ?? !profile.software,
+});
+
+function activationsOf(profile: DeviceProfile, { accuracy, activations }: ChoiceOptions): Activations {
   if (accuracy !== undefined) checkChoice('accuracy', accuracy, ACCURACY_ORDER);
   if (activations !== undefined) checkChoice('activations', activations, ['f32', 'f16']);
   if (activations === 'f16' && !profile.shaderF16) {

@@ -13,13 +13,13 @@ import { type ConsideredKernel, consideredKernels } from '../ops/estimate.ts';
 import { type Argument, constantsOf, type LoweredDispatch } from '../ops/operator.ts';
 import { PlanBuffers } from './buffers.ts';
 import {
-  activationsOf,
   allowedCandidates,
   type Choice,
   type ChoiceNode,
   type ChoiceOptions,
   checkKernel,
   chooseCandidate,
+  devicePasses,
   nodesToRun,
 } from './choose.ts';
 import { type Graph, parameterValues, type ValueId } from './graph.ts';
@@ -122,6 +122,7 @@ const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
   'state',
   'outputs',
   'optimise',
+  'joinBranches',
 ];
 
 async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): Promise<LoweredGraph> {
@@ -134,7 +135,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
     throw new InputError(`The option tables must be a list of tables, not ${describeValue(tables)}.`);
   }
   const slices = new Slices();
-  const prepared = inferencePasses(graph, { ...options, activations: activationsOf(profile, options) });
+  const prepared = inferencePasses(graph, { ...options, ...devicePasses(profile, options) });
   const storage = assignStorage(prepared);
   const entries: ChoiceNode[] = [];
   for (const entry of nodesToRun(prepared, storage, profile, options.runs)) {

@@ -11,10 +11,10 @@ import type { Resource } from '../gpu/resource.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { type Argument, type Candidate, constantsOf } from '../ops/operator.ts';
 import {
-  activationsOf,
   allowedCandidates,
   type ChoiceNode,
   type ChoiceOptions,
+  devicePasses,
   nodesToRun,
   tuningKey,
 } from './choose.ts';
@@ -96,8 +96,7 @@ export async function tune(
       `The option budget must be a number of milliseconds, at least 0, not ${describeValue(budget)}.`,
     );
   }
-  const activations = activationsOf(gpu.profile, options);
-  const prepared = inferencePasses(graph, { outputs: options.outputs, activations });
+  const prepared = inferencePasses(graph, { outputs: options.outputs, ...devicePasses(gpu.profile, options) });
   const problems = new Map<string, { entry: ChoiceNode; allowed: Candidate[] }>();
   for (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
     const allowed = allowedCandidates(entry, options.accuracy);

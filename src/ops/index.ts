@@ -11,6 +11,7 @@ import { binary, binaryGradient } from './binary.ts';
 import { broadcast } from './broadcast.ts';
 import { channelSum } from './channel_sum.ts';
 import { concat } from './concat.ts';
+import { conv3dBranches } from './conv3d/branches.ts';
 import { conv3d } from './conv3d/conv3d.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
 import { crossEntropy, crossEntropyGradient } from './cross_entropy.ts';
@@ -46,6 +47,7 @@ export const operators = {
   channelSum,
   concat,
   conv3d,
+  conv3dBranches,
   conv3dInputGradient,
   conv3dWeightGradient,
   crossEntropy,

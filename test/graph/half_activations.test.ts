@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { floatToHalf, halfToFloat } from '../../src/core/half.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
-import { activationsOf } from '../../src/graph/choose.ts';
+import { devicePasses } from '../../src/graph/choose.ts';
 import { compile } from '../../src/graph/compile.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
@@ -74,14 +74,14 @@ describe('halfActivations', () => {
 
   it('is what the class half takes on a GPU, and what others take where they are told to', () => {
     const device = { ...gpu().profile, software: false, shaderF16: true };
-    expect(activationsOf(device, { accuracy: 'half' })).toBe('f16');
-    expect(activationsOf(device, { accuracy: 'half', activations: 'f32' })).toBe('f32');
-    expect(activationsOf(device, { accuracy: 'fast' })).toBe('f32');
-    expect(activationsOf(device, {})).toBe('f32');
-    expect(activationsOf({ ...device, software: true }, { accuracy: 'half' })).toBe('f32');
-    expect(activationsOf({ ...device, shaderF16: false }, { accuracy: 'half' })).toBe('f32');
+    expect(devicePasses(device, { accuracy: 'half' }).activations).toBe('f16');
+    expect(devicePasses(device, { accuracy: 'half', activations: 'f32' }).activations).toBe('f32');
+    expect(devicePasses(device, { accuracy: 'fast' }).activations).toBe('f32');
+    expect(devicePasses(device, {}).activations).toBe('f32');
+    expect(devicePasses({ ...device, software: true }, { accuracy: 'half' }).activations).toBe('f32');
+    expect(devicePasses({ ...device, shaderF16: false }, { accuracy: 'half' }).activations).toBe('f32');
     const without = { ...device, shaderF16: false, description: 'That device' };
-    expect(() => activationsOf(without, { activations: 'f16' })).toThrow('That device has no f16 (shader-f16)');
+    expect(() => devicePasses(without, { activations: 'f16' })).toThrow('That device has no f16 (shader-f16)');
   });
 
   it('leaves values alone that other nodes read', () => {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Shape } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
+import { compile } from '../../src/graph/compile.ts';
 import type { Graph } from '../../src/graph/graph.ts';
+import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { concatInPlace } from '../../src/graph/passes/concat_in_place.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold_batch_norm.ts';
 import { fuseActivation } from '../../src/graph/passes/fuse_activation.ts';
@@ -10,8 +13,10 @@ import { prune } from '../../src/graph/rewrite.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { viewOf } from '../../src/kernels/shared/layout.ts';
-import { moduleGraph } from './graphs.ts';
+import { testGpu } from '../harness.ts';
+import { formulaParameters, formulaTensor, moduleGraph } from './graphs.ts';
 
+const gpu = testGpu();
 const ops = (graph: Graph) => graph.nodes.map((node) => node.operator.type);
 const count = (graph: Graph, op: string) => ops(graph).filter((other) => other === op).length;
 
@@ -111,6 +116,53 @@ describe('concatInPlace', () => {
     const x = builder.input('x', [1, 1, 2, 2, 5]);
     builder.name('c', builder.concat('c', [builder.relu('a', x), builder.relu('b', x)]));
     expect(concatInPlace(builder.build()).nodes.at(-1)!.attributes).toEqual({ inPlace: false });
+  });
+});
+
+describe('joinBranches', () => {
+  const graph = inferencePasses(moduleGraph(), { outputs: ['module'], joinBranches: true });
+
+  it('makes one node of both 3×3×3 branches, and one of all 1×1×1 once the pool has run', () => {
+    const onDevice = graph.nodes.filter(({ operator }) => !operator.host);
+    expect(onDevice.map(({ operator }) => operator.type)).toEqual([
+      'pool3d',
+      'conv3dBranches',
+      'conv3dBranches',
+      'concat',
+    ]);
+    expect(onDevice[1]!.attributes).toMatchObject({ channels: [[8, 12, 4], [12]] });
+    expect(count(inferencePasses(moduleGraph(), { outputs: ['module'] }), 'conv3dBranches')).toBe(0);
+  });
+
+  it('is the same numbers', async () => {
+    const parameters = new DeviceParameters(gpu(), formulaParameters(moduleGraph()));
+    const x = formulaTensor('x', [1, 3, 9, 8, 7]);
+    const run = async (joinBranches: boolean) => {
+      const plan = await compile(moduleGraph(), parameters, { outputs: ['module'], joinBranches, kernel: 'tiled' });
+      expect(plan.rows.some(({ op }) => op === 'conv3dBranches')).toBe(joinBranches);
+      const { module } = await plan.run({ x });
+      plan.dispose();
+      return module!.data;
+    };
+    expect(await run(true)).toEqual(await run(false));
+  });
+
+  it('leaves alone what depends on each other, and windows that differ', () => {
+    const builder = new GraphBuilder();
+    const conv = (name: string, x: number, kernel: Shape) =>
+      builder.conv3d(name, x, builder.parameter(`${name}/w`, [...kernel, 4, 4]));
+    const x = builder.input('x', [1, 2, 4, 4, 4]);
+    const first = conv('first', x, [1, 1, 1]);
+    builder.name(
+      'y',
+      builder.concat('y', [
+        first,
+        conv('wide', x, [3, 3, 3]),
+        conv('second', conv('between', first, [1, 3, 3]), [1, 1, 1]),
+      ]),
+    );
+    const { nodes } = inferencePasses(builder.build(), { joinBranches: true });
+    expect(nodes.map(({ name }) => name)).toEqual(['first', 'wide', 'between', 'second', 'y']);
   });
 });
 

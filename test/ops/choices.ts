@@ -1,13 +1,15 @@
 /** @file What is chosen for every layer of I3D on a device, as a table that a reader can follow. */
 
 import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
-import { activationsOf, allowedCandidates, type ChoiceNode, nodesToRun } from '../../src/graph/choose.ts';
+import { allowedCandidates, type ChoiceNode, devicePasses, nodesToRun } from '../../src/graph/choose.ts';
+import { isOp } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../../src/i3d/i3d.ts';
+import { conv3dBranches } from '../../src/ops/conv3d/branches.ts';
 import { deviceRates } from '../../src/ops/device_rates.ts';
 import { estimate } from '../../src/ops/estimate.ts';
-import type { Candidate } from '../../src/ops/operator.ts';
+import type { Candidate, Operand } from '../../src/ops/operator.ts';
 
 /** A layer, how often the network has it, and its ways of being computed within an accuracy class, best first. */
 export interface LayerChoice {
@@ -22,11 +24,10 @@ export const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 /** Every distinct convolution and pool of I3D, in the order of the network. */
 export function i3dChoices(profile: DeviceProfile, frames: number, accuracy: Accuracy): LayerChoice[] {
   const graph = i3dGraph({ frames, height: 224, width: 224, channels: 3, classes: 400 });
-  const activations = activationsOf(profile, { accuracy });
-  const prepared = inferencePasses(graph, { outputs: [I3D_OUTPUTS.logits], activations });
+  const prepared = inferencePasses(graph, { outputs: [I3D_OUTPUTS.logits], ...devicePasses(profile, { accuracy }) });
   const found = new Map<string, LayerChoice>();
   for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
-    if (!/^(conv3d|pool3d)$/.test(entry.node.operator.type)) continue;
+    if (!/^(conv3d|conv3dBranches|pool3d)$/.test(entry.node.operator.type)) continue;
     const layer = nameOf(entry);
     const candidates = allowedCandidates(entry, accuracy);
     found.set(layer, { layer, entry, candidates, count: 1 + (found.get(layer)?.count ?? 0) });
@@ -36,9 +37,21 @@ export function i3dChoices(profile: DeviceProfile, frames: number, accuracy: Acc
 
 function nameOf({ node, operands }: ChoiceNode): string {
   const { inputs, outputs } = operands;
+  if (isOp(node, conv3dBranches)) {
+    // Each as it would be called alone.
+    const first = node.attributes.channels[0].length;
+    const half = inputs.length / 2;
+    const alone = (from: number, to: number | undefined, y: number, end?: number): string =>
+      windowName(node.attributes, inputs.slice(from, to), outputs.slice(y, end));
+    return `${alone(0, half, 0, first)} | ${alone(half, undefined, first)}`;
+  }
+  return windowName(node.attributes, inputs, outputs);
+}
+
+function windowName(of: object, inputs: readonly Operand[], outputs: readonly Operand[]): string {
   const [x, weights] = inputs.map(({ type }) => type.shape);
   const at = x!.slice(1, 4).join('×');
-  const attributes = node.attributes as { stride: readonly number[]; kernel?: readonly number[]; mode?: string };
+  const attributes = of as { stride: readonly number[]; kernel?: readonly number[]; mode?: string };
   const window = (attributes.kernel ?? weights!.slice(0, 3)).join('×');
   const stride = attributes.stride.every((s) => s === 1) ? '' : `/${attributes.stride.join('×')}`;
   if (attributes.mode) return `${attributes.mode} ${window}${stride} of ${x![4]} at ${at}`;

@@ -202,8 +202,10 @@ export const SAMPLES: readonly Graph[] = [
   ...[pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
 ];
 
-/** After the passes: convolutions with three outputs, and activations of 16 bits. */
-const prepared = (['f32', 'f16'] as const).map((activations) => inferencePasses(moduleGraph(8), { activations }));
+/** After the passes: convolutions with three outputs, branches in one node, and activations of 16 bits. */
+const prepared = (['f32', 'f16'] as const).flatMap((activations) =>
+  [false, true].map((joinBranches) => inferencePasses(moduleGraph(8), { activations, joinBranches })),
+);
 
 /** Every kernel of every candidate of every sample, and those that make its constants. */
 export function sampleKernels(profile: DeviceProfile): Kernel[] {

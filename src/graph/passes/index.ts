@@ -7,6 +7,7 @@ import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
 import { fuseActivation } from './fuse_activation.ts';
 import { type Activations, halfActivations } from './half_activations.ts';
+import { joinBranches } from './join_branches.ts';
 import { mergeSiblings } from './merge_siblings.ts';
 import { selectOutputs } from './select_outputs.ts';
 
@@ -17,12 +18,18 @@ export interface PassOptions {
   readonly optimise?: boolean | undefined;
   /** What convolutions and pools hand each other; f32 where left out. */
   readonly activations?: Activations | undefined;
+  /**
+   * Two convolutions that write into one concatenation become one node, for devices that can compute more at a time than one of
+   * them. When a graph is compiled: on GPUs where left out.
+   */
+  readonly joinBranches?: boolean | undefined;
 }
 
 /** Prepares a graph for inference. */
 export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph {
-  const { outputs = [...graph.names.keys()], optimise = true, activations } = options;
+  const { outputs = [...graph.names.keys()], optimise = true, activations, joinBranches: joins = false } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
-  const optimised = optimise ? concatInPlace(prune(mergeSiblings(fuseActivation(foldBatchNorm(selected))))) : selected;
+  const fused = optimise ? concatInPlace(prune(mergeSiblings(fuseActivation(foldBatchNorm(selected))))) : selected;
+  const optimised = optimise && joins ? prune(joinBranches(fused)) : fused;
   return activations === 'f16' ? halfActivations(optimised) : optimised;
 }

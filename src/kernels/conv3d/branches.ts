@@ -12,22 +12,16 @@
  * first is done (Dawn puts a barrier between them), and all activations are one buffer. A branch of few channels would leave a
  * large GPU nearly idle, and so would the last workgroups of every other.
  *
- * Weights of both lie one after the other in one buffer, each packed as it would be alone; the bias has the channels of both.
+ * Bindings: x, x_b, weights, weights_b, each packed as it would be alone, a bias of all channels, and at most three tensors that the
+ * outputs lie in: with those, the eight storage buffers that every device allows.
  */
 
-import { elementOf } from '../shared/element.ts';
+import { type Element, elementOf } from '../shared/element.ts';
 import { pixelsOf, vec4s } from '../shared/view.ts';
 import { divideUp, struct } from '../shared/wgsl.ts';
-import {
-  CONV3D_FIELDS,
-  type Conv3dProblem,
-  conv3dValues,
-  outputChannels,
-  PIXEL_FUNCTIONS,
-  pixelFunctions,
-} from './problem.ts';
+import { CONV3D_FIELDS, type Conv3dProblem, conv3dValues, outputChannels, pixelFunctions } from './problem.ts';
 
-/** Those of every convolution, a fourth output, and the second branch in vec4: its x, and where its channels and weights begin. */
+/** Those of every convolution, a fourth output, and the second branch in vec4: its x, and where its channels begin. */
 export const BranchedParams = struct('Conv3d', {
   ...CONV3D_FIELDS,
   y2_end: 'u32',
@@ -37,15 +31,12 @@ export const BranchedParams = struct('Conv3d', {
   b_x_stride: 'u32',
   b_cin4: 'u32',
   b_oc4: 'u32',
-  b_weights: 'u32',
 });
 
 export function branchedValues(problem: Conv3dProblem): Parameters<typeof BranchedParams.pack>[0] {
-  const { x, outputs, branch, kernel } = problem;
+  const { outputs, branch } = problem;
   const values = conv3dValues(problem);
   const last = outputs.at(-1)!;
-  const b_oc4 = branch ? branch.after / 4 : values.cout4;
-  const taps = kernel[0] * kernel[1] * kernel[2];
   return {
     ...values,
     y2_end: outputs.slice(0, 3).reduce((sum, view) => sum + vec4s(view.shape[4]), 0),
@@ -54,9 +45,21 @@ export function branchedValues(problem: Conv3dProblem): Parameters<typeof Branch
     b_x_base: branch?.x.base ?? 0,
     b_x_stride: branch?.x.stride ?? 0,
     b_cin4: branch ? vec4s(branch.x.shape[4]) : 0,
-    b_oc4,
-    b_weights: 4 * taps * vec4s(x.shape[4]) * b_oc4,
+    b_oc4: branch ? branch.after / 4 : values.cout4,
   };
+}
+
+/** Each branch as a problem of its own: what is done to x alone. Outputs are those of the branch. */
+export function branchProblems(problem: Conv3dProblem): readonly Conv3dProblem[] {
+  const { branch, outputBinding: _, ...first } = problem;
+  if (!branch) return [problem];
+  let channels = 0;
+  const ends = first.outputs.map((view) => (channels += view.shape[4]));
+  const outputs = (mine: (end: number) => boolean) => first.outputs.filter((_, i) => mine(ends[i]!));
+  return [
+    { ...first, outputs: outputs((end) => end <= branch.after) },
+    { ...first, x: branch.x, outputs: outputs((end) => end > branch.after) },
+  ];
 }
 
 /** Tiles of bn channels: none has channels of both branches. */
@@ -72,81 +75,93 @@ export const outputTiles = (problem: Conv3dProblem, { bm, bn }: { readonly bm: n
 
 /** How the shader of a tile refers to what differs between branches; by the uniforms where there is only one. */
 export interface BranchCode {
-  /** `corner` and `address` of the branch at hand; see PIXEL_FUNCTIONS. */
+  /** What the rest of this needs at module scope. */
   readonly functions: string;
   /** The number of tiles of bn channels, as an expression. */
   tiles(bn: number): string;
-  /** Statements that define `first_oc4` of the tile of channels with this number, and what the names below need. */
+  /** Statements that define `first_oc4` of the tile of channels with this number, and what the rest needs. */
   begin(tile: string, bn: number): string;
-  /** vec4 of input channels. */
-  readonly cin4: string;
-  /** vec4 of output channels of the branch, which is a row of its weights, and one past the last of them in all outputs. */
+  /** Of two uniforms that of the branch, for the entry point. */
+  pick(first: string, second: string): string;
+  /** The same for functions. */
+  pickWithin(first: string, second: string): string;
+  /** vec4 of output channels of the branch, which is a row of its weights. */
   readonly row: string;
+  /** One past its last vec4 of output channels in all outputs, for the entry point and for functions. */
   readonly end: string;
-  /** The latter, for functions. */
-  readonly storeEnd: string;
+  readonly endWithin: string;
   /** The place in a row of the weights of a vec4 of output channels. */
   column(oc4: string): string;
-  /** The index of a vec4 of weights by that in the branch's own. */
+  /** The vec4 of the left side, or of the weights, at this index. */
+  left(index: string): string;
   weight(index: string): string;
-  /** The vec4 of x at this index. */
-  x(index: string): string;
 }
 
-export const branchCode = (problem: Conv3dProblem): BranchCode => (problem.branch ? twoBranches(problem) : ONE_BRANCH);
+/** The bindings that a branch has of its own; the second one's are called the same with `_b`. */
+interface BranchBindings {
+  /** Name and element of the left side: x, or what it was transformed to. */
+  readonly left: string;
+  readonly of: Element;
+  readonly weights: Element;
+}
+
+export const branchCode = (two: boolean, bindings: BranchBindings): BranchCode =>
+  two ? twoBranches(bindings) : oneBranch(bindings);
 
 const tilesOf = (oc4: string, bn: number): string => `(${oc4} + ${bn / 4 - 1}u) / ${bn / 4}u`;
 
-const ONE_BRANCH: BranchCode = {
-  functions: PIXEL_FUNCTIONS,
+const oneBranch = ({ left }: BranchBindings): BranchCode => ({
+  functions: '',
   tiles: (bn) => tilesOf('p.cout4', bn),
   begin: (tile, bn) => `let first_oc4 = ${tile} * ${bn / 4}u;`,
-  cin4: 'p.cin4',
+  pick: (first) => first,
+  pickWithin: (first) => first,
   row: 'p.cout4',
   end: 'p.cout4',
-  storeEnd: 'p.cout4',
+  endWithin: 'p.cout4',
   column: (oc4) => oc4,
-  weight: (index) => index,
-  x: (index) => `x[${index}]`,
-};
+  left: (index) => `${left}[${index}]`,
+  weight: (index) => `weights[${index}]`,
+});
 
 /**
- * Which branch it is follows from the workgroup, so all of its threads agree. Functions know it from private variables; bounds of
- * loops with barriers follow from `second_branch` itself, since WGSL takes no private variable for uniform.
+ * Which branch it is follows from the workgroup, so all of its threads agree. Functions know it from a private variable; bounds of
+ * loops with barriers follow from `second_branch`, since WGSL takes no private variable for uniform.
  */
-function twoBranches({ x }: Conv3dProblem): BranchCode {
+function twoBranches({ left, of, weights }: BranchBindings): BranchCode {
+  const pickWithin = (first: string, second: string): string => `select(${first}, ${second}, branch == 1u)`;
+  const load = (name: string, type: string): string => /* wgsl */ `
+fn ${name}_at(index: u32) -> ${type} {
+  if (branch == 1u) { return ${name}_b[index]; }
+  return ${name}[index];
+}`;
   return {
     functions: /* wgsl */ `
 var<private> branch: u32;
-var<private> branch_x_stride: u32;
-var<private> branch_x_base: u32;
-var<private> branch_end: u32;
-${pixelFunctions('branch_x_stride', 'branch_x_base')}
-
-fn x_at(index: u32) -> ${elementOf(x).vec4} {
-  if (branch == 0u) { return x[index]; }
-  return x_b[index];
-}
-`,
+${load(left, of.vec4)}
+${load('weights', weights.vec4)}`,
     tiles: (bn) => `(${tilesOf('p.b_oc4', bn)} + ${tilesOf('p.cout4 - p.b_oc4', bn)})`,
     begin: (tile, bn) => /* wgsl */ `let channel_tile = ${tile};
   let first_tiles = ${tilesOf('p.b_oc4', bn)};
   let second_branch = channel_tile >= first_tiles;
-  let cin4 = select(p.cin4, p.b_cin4, second_branch);
+  branch = select(0u, 1u, second_branch);
   let begin_oc4 = select(0u, p.b_oc4, second_branch);
   let end_oc4 = select(p.b_oc4, p.cout4, second_branch);
-  let weights_base = select(0u, p.b_weights, second_branch);
-  let first_oc4 = begin_oc4 + (channel_tile - select(0u, first_tiles, second_branch)) * ${bn / 4}u;
-  branch = select(0u, 1u, second_branch);
-  branch_x_stride = select(p.x_stride, p.b_x_stride, second_branch);
-  branch_x_base = select(p.x_base, p.b_x_base, second_branch);
-  branch_end = end_oc4;`,
-    cin4: 'cin4',
+  let first_oc4 = begin_oc4 + (channel_tile - select(0u, first_tiles, second_branch)) * ${bn / 4}u;`,
+    pick: (first, second) => `select(${first}, ${second}, second_branch)`,
+    pickWithin,
     row: '(end_oc4 - begin_oc4)',
     end: 'end_oc4',
-    storeEnd: 'branch_end',
+    endWithin: pickWithin('p.b_oc4', 'p.cout4'),
     column: (oc4) => `${oc4} - begin_oc4`,
-    weight: (index) => `weights_base + ${index}`,
-    x: (index) => `x_at(${index})`,
+    left: (index) => `${left}_at(${index})`,
+    weight: (index) => `weights_at(${index})`,
   };
+}
+
+/** For the direct kernels, whose left side is x: `branchCode` with PIXEL_FUNCTIONS of the branch. */
+export function convolutionBranches({ x, branch }: Conv3dProblem, weights: Element): BranchCode {
+  const code = branchCode(branch !== undefined, { left: 'x', of: elementOf(x), weights });
+  const of = (part: 'stride' | 'base'): string => code.pickWithin(`p.x_${part}`, `p.b_x_${part}`);
+  return { ...code, functions: `${code.functions}${pixelFunctions(of('stride'), of('base'))}` };
 }

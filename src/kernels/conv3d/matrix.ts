@@ -13,7 +13,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import { type MatrixDevice, type MatrixTile, matrixProduct, matrixTileLabel } from '../shared/matrix_product.ts';
 import { constant, entryPoint, foldGrid, kernel } from '../shared/wgsl.ts';
-import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { BranchedParams, branchedValues, convolutionBranches, outputTiles } from './branches.ts';
 import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { bandedTile, stagingCode, stagingFunctions } from './staging.ts';
 
@@ -21,9 +21,9 @@ import { bandedTile, stagingCode, stagingFunctions } from './staging.ts';
 export function conv3dMatrix(problem: Conv3dProblem, tile: MatrixTile, device: MatrixDevice): Kernel {
   const { bm, bn, bk, half = false } = tile;
   const product = matrixProduct(tile, device);
-  const branch = branchCode(problem);
-  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, undefined, 'blocks');
   const tileOf = element(half);
+  const branch = convolutionBranches(problem, tileOf);
+  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, undefined, 'blocks');
   return kernel({
     name: `conv3d_matrix ${half ? 'half ' : ''}${matrixTileLabel(tile, '/')}`,
     params: BranchedParams,
@@ -33,14 +33,14 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: MatrixTile, device: M
     enable: product.enable,
     body: /* wgsl */ `
 ${branch.functions}
-${storeFunction(problem, branch.storeEnd)}
-${stagingFunctions(tileOf, problem)}
+${storeFunction(problem, branch.endWithin)}
+${stagingFunctions(tileOf, problem.x, branch)}
 ${product.declarations}
 
 ${product.attributes}${entryPoint(product.threads, 'thread')} {${bandedTile(tile, branch)}
 ${product.start}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.pick('p.cin4', 'p.b_cin4')};
   let steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
 ${staging.start}
   for (var step = 0u; step < steps; step++) {

@@ -131,10 +131,9 @@ export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dPa
   };
 }
 
-/** x, that of the branch if there is one, weights (vec4f in a buffer where nothing is said), bias, then the outputs. */
+/** x and the weights (vec4f in a buffer where nothing is said), of each branch, bias, then the outputs. */
 export const conv3dBindings = (problem: Destination & Sources, weights: Binding = constant('weights')): Binding[] => [
-  ...inputBindings(problem),
-  weights,
+  ...inputBindings(problem, weights),
   constant('bias'),
   ...outputBindings(problem),
 ];
@@ -142,15 +141,19 @@ export const conv3dBindings = (problem: Destination & Sources, weights: Binding 
 type Sources = Pick<Conv3dProblem, 'x' | 'branch'>;
 type Destination = Pick<Conv3dProblem, 'outputs' | 'outputBinding'>;
 
-export const inputBindings = ({ x, branch }: Sources): Binding[] => [
-  activation('x', x),
-  ...(branch ? [activation('x_b', branch.x)] : []),
-];
+/** x and the weights, of each branch. */
+export const inputBindings = ({ x, branch }: Sources, weights: Binding): Binding[] =>
+  branch
+    ? [activation('x', x), activation('x_b', branch.x), weights, { ...weights, name: `${weights.name}_b` }]
+    : [activation('x', x), weights];
 
 /** Those of the outputs, or of the tensors that they lie in. */
-export const outputBindings = ({ outputs, outputBinding = outputs.map((_, i) => i) }: Destination): Binding[] =>
+export const outputBindings = (
+  { outputs, outputBinding = outputs.map((_, i) => i) }: Destination,
+  by: 'vec4' | 'scalar' = 'vec4',
+): Binding[] =>
   outputs.flatMap((view, i) =>
-    outputBinding.indexOf(outputBinding[i]!) === i ? [activation(`y${outputBinding[i]}`, view)] : [],
+    outputBinding.indexOf(outputBinding[i]!) === i ? [activation(`y${outputBinding[i]}`, view, by)] : [],
   );
 
 /**

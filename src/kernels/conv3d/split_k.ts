@@ -18,7 +18,7 @@ import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { constant, divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { type BranchCode, BranchedParams, branchCode, branchedValues, channelTiles } from './branches.ts';
+import { type BranchCode, BranchedParams, branchedValues, channelTiles, convolutionBranches } from './branches.ts';
 import { type Conv3dProblem, conv3dValues, inputBindings, outputBindings, storeFunction } from './problem.ts';
 import { stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 import { type Conv3dTiledTile, tileLabel } from './tiled.ts';
@@ -33,8 +33,8 @@ fn store(pixel: u32, oc4: u32, part: u32, value: vec4f) {
 }`;
 
 /** The steps of K, `begin` to `end`, of the part `workgroup.z`; the last parts may have none. Needs what `branch.begin` defines. */
-export const stepsOfPart = ({ cin4 }: Pick<BranchCode, 'cin4'>, bk: number): string => /* wgsl */ `
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${cin4};
+export const stepsOfPart = ({ pick }: Pick<BranchCode, 'pick'>, bk: number): string => /* wgsl */ `
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${pick('p.cin4', 'p.b_cin4')};
   let all_steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
   let per_part = (all_steps + p.parts - 1u) / p.parts;
   let begin = min(workgroup.z * per_part, all_steps);
@@ -53,7 +53,7 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
   const threads = rows * columns;
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
   const { xLoads, xStride, wLoads } = stagingOf({ bm, bn, bk, threads });
-  const branch = branchCode(problem);
+  const branch = convolutionBranches(problem, tileOf);
   const staging = stagingCode({ bm, bn, bk, threads }, branch, 'begin');
   const values = { ...branchedValues(problem), parts };
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
@@ -64,17 +64,17 @@ export function conv3dSplitK(problem: Conv3dProblem, parts: number, tile: Conv3d
     name: `conv3d_splitk ${parts} ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
-    storage: [...inputBindings(problem), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    storage: [...inputBindings(problem, constant('weights', `array<${tileOf.vec4}>`)), storage('sums')],
     workgroups: [divideUp(values.pixels, bm), channelTiles(problem, bn), parts],
     body: /* wgsl */ `
 ${branch.functions}
-${stagingFunctions(tileOf, problem)}
+${stagingFunctions(tileOf, problem.x, branch)}
 
 // One vec4 longer than bk, so that rows start in different banks.
 var<workgroup> x_tile: array<${tileOf.vec4}, ${bm * (bk4 + 1)}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${bk * bn4}>;
 
-${storeSums(branch.storeEnd)}
+${storeSums(branch.endWithin)}
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {

@@ -9,7 +9,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import { type MatrixDevice, type MatrixTile, matrixProduct, matrixTileLabel } from '../shared/matrix_product.ts';
 import { constant, divideUp, kernel, storage } from '../shared/wgsl.ts';
-import { branchCode, branchedValues, channelTiles } from './branches.ts';
+import { branchedValues, channelTiles, convolutionBranches } from './branches.ts';
 import { type Conv3dProblem, inputBindings } from './problem.ts';
 import { SplitKParams, stepsOfPart, storeSums } from './split_k.ts';
 import { stagingCode, stagingFunctions } from './staging.ts';
@@ -23,9 +23,9 @@ export function conv3dSplitKMatrix(
 ): Kernel {
   const { bm, bn, bk, half = false } = tile;
   const product = matrixProduct(tile, device);
-  const branch = branchCode(problem);
-  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, 'begin', 'blocks');
   const tileOf = element(half);
+  const branch = convolutionBranches(problem, tileOf);
+  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, 'begin', 'blocks');
   const values = { ...branchedValues(problem), parts };
   const store = (row: string, column4: string, value: string): string =>
     `store(first_pixel + ${row}, first_oc4 + ${column4}, workgroup.z, ${value});`;
@@ -33,14 +33,14 @@ export function conv3dSplitKMatrix(
     name: `conv3d_splitk_matrix ${parts} ${half ? 'half ' : ''}${matrixTileLabel(tile, '/')}`,
     params: SplitKParams,
     values,
-    storage: [...inputBindings(problem), constant('weights', `array<${tileOf.vec4}>`), storage('sums')],
+    storage: [...inputBindings(problem, constant('weights', `array<${tileOf.vec4}>`)), storage('sums')],
     workgroups: [divideUp(values.pixels, bm), channelTiles(problem, bn), parts],
     enable: product.enable,
     body: /* wgsl */ `
 ${branch.functions}
-${stagingFunctions(tileOf, problem)}
+${stagingFunctions(tileOf, problem.x, branch)}
 ${product.declarations}
-${storeSums(branch.storeEnd)}
+${storeSums(branch.endWithin)}
 
 ${product.attributes}@compute @workgroup_size(${product.threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {

@@ -17,9 +17,9 @@
  */
 
 import { type Element, elementOf } from '../shared/element.ts';
+import type { View } from '../shared/view.ts';
 import { repeat } from '../shared/wgsl.ts';
-import { type BranchCode, branchCode } from './branches.ts';
-import type { Conv3dProblem } from './problem.ts';
+import type { BranchCode } from './branches.ts';
 
 /** A workgroup's part of the output, its step of K, and the threads that share the work. bn and bk are multiples of 4. */
 interface StagedTile {
@@ -47,7 +47,7 @@ export function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
 export const divides = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
 
 /** `source` and `pixel_values`, from x to a tile of `tile`; for the shader beside PIXEL_FUNCTIONS. */
-export const stagingFunctions = (tile: Element, problem: Conv3dProblem): string => /* wgsl */ `
+export const stagingFunctions = (tile: Element, x: View, branch: BranchCode): string => /* wgsl */ `
 // Where the input pixel under a tap starts, or −1 in the padding and past the last tap.
 fn source(origin: vec4i, tap: u32) -> i32 {
   let size = vec3u(u32(p.kernel_t), u32(p.kernel_h), u32(p.kernel_w));
@@ -56,7 +56,7 @@ fn source(origin: vec4i, tap: u32) -> i32 {
 }
 
 fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
-  ${staged(tile, elementOf(problem.x), branchCode(problem).x('u32(max(start, 0)) + c'))}
+  ${staged(tile, elementOf(x), branch.left('u32(max(start, 0)) + c'))}
 }`;
 
 function staged(tile: Element, x: Element, value: string): string {
@@ -106,14 +106,15 @@ export function stagingCode(
   const { xLoads, xStride, wLoads, wStride } = stagingOf(tile);
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
+  const cin4 = branch.pick('p.cin4', 'p.b_cin4');
   const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
   const row = (i: number): string =>
-    `weights[${branch.weight(`min(w_row + ${i * wStride}u, 4u * quads - 1u) * ${branch.row} + w_column`)}]`;
+    branch.weight(`min(w_row + ${i * wStride}u, 4u * quads - 1u) * ${branch.row} + w_column`);
   const blocks = Math.max(1, wLoads / 4);
   const block = (b: number, keyword: string): string =>
-    `let w_at${b} = ${branch.weight(`4u * min(w_quad + ${b * wStride}u, quads - 1u) * ${branch.row} + w_column`)}; ${repeat(
+    `let w_at${b} = 4u * min(w_quad + ${b * wStride}u, quads - 1u) * ${branch.row} + w_column; ${repeat(
       4,
-      (r) => `${keyword}w_next${4 * b + r} = weights[w_at${b} + ${r}u * ${branch.row}];`,
+      (r) => `${keyword}w_next${4 * b + r} = ${branch.weight(`w_at${b} + ${r}u * ${branch.row}`)};`,
       ' ',
     )}`;
   const load =
@@ -129,15 +130,15 @@ export function stagingCode(
   let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
   var ${from} = ${first(to)}thread / ${bn4}u;
   let quad = ${first(bk4)}thread % ${bk4}u;
-  var tap = quad / ${branch.cin4};
-  var c = quad % ${branch.cin4};
+  var tap = quad / ${cin4};
+  var c = quad % ${cin4};
   ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
   ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
   ${load('var ', 2)}`,
     next: `c += ${bk4}u;
-      if (c >= ${branch.cin4}) {
-        tap += c / ${branch.cin4};
-        c %= ${branch.cin4};
+      if (c >= ${cin4}) {
+        tap += c / ${cin4};
+        c %= ${cin4};
         ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
       }
       ${from} += ${to}u;

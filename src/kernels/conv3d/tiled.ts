@@ -29,7 +29,7 @@ import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
 import { constant, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
-import { BranchedParams, branchCode, branchedValues, outputTiles } from './branches.ts';
+import { BranchedParams, branchedValues, convolutionBranches, outputTiles } from './branches.ts';
 import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
 import { bandedTile, divides, type Staging, stagingCode, stagingFunctions, stagingOf } from './staging.ts';
 
@@ -111,9 +111,9 @@ export const tileLabel = ({ bm, bn, bk, tm, tn }: Conv3dTiledTile, separator = '
 export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kernel {
   const { bm, bn, bk, tm, tn } = tile;
   const { rows, columns, threads, xLoads, xStride, wLoads, xTile, wTile } = layoutOf(tile);
-  const branch = branchCode(problem);
-  const staging = stagingCode({ bm, bn, bk, threads }, branch);
   const tileOf = element(tile.half);
+  const branch = convolutionBranches(problem, tileOf);
+  const staging = stagingCode({ bm, bn, bk, threads }, branch);
   const [bk4, tn4] = [bk / 4, tn / 4];
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
@@ -127,15 +127,15 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile): Kern
     workgroups: foldGrid(outputTiles(problem, tile)),
     body: /* wgsl */ `
 ${branch.functions}
-${storeFunction(problem, branch.storeEnd)}
-${stagingFunctions(tileOf, problem)}
+${storeFunction(problem, branch.endWithin)}
+${stagingFunctions(tileOf, problem.x, branch)}
 
 var<workgroup> x_tile: array<${tileOf.vec4}, ${xTile}>;
 var<workgroup> w_tile: array<${tileOf.vec4}, ${wTile}>;
 
 ${entryPoint(threads, 'thread')} {${bandedTile(tile, branch)}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.cin4};
+  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.pick('p.cin4', 'p.b_cin4')};
   let steps = (quads + ${bk4 - 1}u) / ${bk4}u;
 ${staging.start}
   let x_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;

@@ -3,23 +3,33 @@
  *
  * The products are those of winograd/processor/gemm.ts, the tile is that of conv3d/tiled.ts: a workgroup computes bm rows × bn
  * channels of one batch and walks K = taps × Cin in steps of bk; a thread owns tm rows × tn channels in named accumulators,
- * interleaved with its neighbours'; the next tiles wait in registers between two barriers. Batches lie along z: 36 of them fill a GPU where one product would not.
+ * interleaved with its neighbours'; the next tiles wait in registers between two barriers. Batches lie along z: 36 of them fill a GPU
+ * where one product would not. Two branches (conv3d/branches.ts) have v and weights of their own and lie side by side in u; their
+ * tiles of channels follow each other along y.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
+import { branchCode } from '../conv3d/branches.ts';
 import type { Conv3dTiledTile } from '../conv3d/tiled.ts';
+import { element } from '../shared/element.ts';
 import { tileProduct } from '../shared/tile_product.ts';
-import { constant, divideUp, kernel, repeat } from '../shared/wgsl.ts';
+import { constant, divideUp, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
 import type { WinogradLayout } from './math.ts';
-import {
-  WINOGRAD_ROW_FUNCTION,
-  WinogradGemmParams,
-  winogradGemmBindings,
-  winogradGemmValues,
-} from './processor/gemm.ts';
+import { WinogradGemmParams, winogradGemmValues, winogradRowFunction } from './processor/gemm.ts';
 
-/** Bindings: v, weights, u. The tile must divide evenly among its threads, see conv3dTiledFits. */
-export function conv3dWinogradTiled(layout: WinogradLayout, { bm, bn, bk, tm, tn }: Conv3dTiledTile): Kernel {
+const TiledParams = struct('WinogradTiled', { ...WinogradGemmParams.fields, b_cin4: 'u32', b_k4: 'u32', b_oc4: 'u32' });
+
+/**
+ * Bindings: v, weights, u; of two branches v, v_b, weights, weights_b, u. The tile must divide evenly among its threads, see
+ * conv3dTiledFits.
+ */
+export function conv3dWinogradTiled(
+  layouts: readonly WinogradLayout[],
+  { bm, bn, bk, tm, tn }: Conv3dTiledTile,
+): Kernel {
+  const [layout, second] = layouts as readonly [WinogradLayout, WinogradLayout?];
+  const branch = branchCode(second !== undefined, { left: 'v', of: element(), weights: element() });
+  const [cin4, k4] = ['cin4', 'k4'].map((name) => branch.pick(`p.${name}`, `p.b_${name}`));
   const [rows, columns] = [bm / tm, bn / tn];
   const threads = rows * columns;
   const [bk4, bn4, tn4] = [bk / 4, bn / 4, tn / 4];
@@ -30,15 +40,32 @@ export function conv3dWinogradTiled(layout: WinogradLayout, { bm, bn, bk, tm, tn
   const outputs = (line: (i: number, j: number) => string): string =>
     lines(tm, (i) => repeat(tn4, (j) => line(i, j), ' '));
   const weight = (i: number): string =>
-    `weights[w_batch + min(w_row + ${i * wStride}u, 4u * p.k4 - 1u) * p.cout4 + w_column]`;
+    branch.weight(`w_batch + min(w_row + ${i * wStride}u, 4u * ${k4} - 1u) * ${branch.row} + w_column`);
+  const tilesOf = ({ cout4 }: WinogradLayout): number => divideUp(cout4, bn4);
   return kernel({
     name: `conv3d_winograd tiled ${bm}×${bn}×${bk}/${tm}×${tn}`,
-    params: WinogradGemmParams,
-    values: winogradGemmValues(layout),
-    storage: winogradGemmBindings(constant('weights')),
-    workgroups: [divideUp(layout.outputRows, bm), divideUp(layout.cout4, bn4), layout.batches],
+    params: TiledParams,
+    values: {
+      ...winogradGemmValues(layout),
+      cout4: layouts.reduce((sum, { cout4 }) => sum + cout4, 0),
+      b_cin4: second?.cin4 ?? 0,
+      b_k4: second ? second.taps * second.cin4 : 0,
+      b_oc4: layout.cout4,
+    },
+    storage: [
+      ...(second
+        ? [storage('v'), storage('v_b'), constant('weights'), constant('weights_b')]
+        : [storage('v'), constant('weights')]),
+      storage('u'),
+    ],
+    workgroups: [
+      divideUp(layout.outputRows, bm),
+      layouts.reduce((sum, each) => sum + tilesOf(each), 0),
+      layout.batches,
+    ],
     body: /* wgsl */ `
-${WINOGRAD_ROW_FUNCTION}
+${branch.functions}
+${winogradRowFunction(branch.pickWithin('p.cin4', 'p.b_cin4'))}
 
 // One vec4 longer than bk, so that rows start in different banks.
 var<workgroup> v_tile: array<vec4f, ${bm * (bk4 + 1)}>;
@@ -46,26 +73,27 @@ var<workgroup> w_tile: array<vec4f, ${bk * bn4}>;
 
 // Zero past the end of K.
 fn row_values(start: u32, quad: u32) -> vec4f {
-  return select(vec4f(0), v[start + min(quad, p.k4 - 1u)], quad < p.k4);
+  let k4 = ${branch.pickWithin('p.k4', 'p.b_k4')};
+  return select(vec4f(0), ${branch.left('start + min(quad, k4 - 1u)')}, quad < k4);
 }
 
 fn store(row: u32, oc4: u32, batch: u32, value: vec4f) {
-  if (row < p.rows && oc4 < p.cout4) { u[(batch * p.rows + row) * p.cout4 + oc4] = value; }
+  if (row < p.rows && oc4 < ${branch.endWithin}) { u[(batch * p.rows + row) * p.cout4 + oc4] = value; }
 }
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) thread: u32) {
   let first_row = workgroup.x * ${bm}u;
-  let first_oc4 = workgroup.y * ${bn4}u;
+  ${branch.begin('workgroup.y', bn)}
   let batch = workgroup.z;
-  let steps = (p.k4 + ${bk4 - 1}u) / ${bk4}u;
-  let v_batch = batch * p.input_rows * p.cin4;
-  let w_batch = batch * p.k4 * 4u * p.cout4;
+  let steps = (${k4} + ${bk4 - 1}u) / ${bk4}u;
+  let v_batch = batch * p.input_rows * ${cin4};
+  let w_batch = batch * ${k4} * 4u * ${branch.row};
 
   // What this thread stages. Tails read the last row or channel again, which is not stored, and zeros past the end of K.
   let v_slot = thread / ${bk4}u * ${bk4 + 1}u + thread % ${bk4}u;
   ${lines(vLoads, (i) => `let start${i} = v_batch + start(min(first_row + thread / ${bk4}u + ${i * vStride}u, p.rows - 1u));`)}
-  let w_column = min(first_oc4 + thread % ${bn4}u, p.cout4 - 1u);
+  let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
   var w_row = thread / ${bn4}u;
   var quad = thread % ${bk4}u;
   ${lines(vLoads, (i) => `var v_next${i} = row_values(start${i}, quad);`)}

@@ -19,7 +19,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { type Conv3dProblem, conv3dValues, type Triple } from '../conv3d/problem.ts';
+import { type Conv3dProblem, conv3dValues, outputBindings, type Triple } from '../conv3d/problem.ts';
 import { epilogue, epilogueFunctions } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { type View, vec4s } from '../shared/view.ts';
@@ -232,7 +232,7 @@ export function conv3dWinogradOutput(
   loop: LoopBound,
   workgroupSize = 128,
 ): Kernel {
-  const { outputs } = problem;
+  const { outputs, outputBinding } = problem;
   const layout = winogradLayoutOf(problem, tile);
   const matrices = axisMatrices(tile, ({ output }) => output);
   const [rows, columns] = [matrices[1][0]!.length, matrices[2][0]!.length];
@@ -249,7 +249,7 @@ export function conv3dWinogradOutput(
   );
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
-    return `y${i}[p.y${i}_base + to * p.y${i}_stride + c${first}] = ${elementOf(outputs[i]!).narrow('v', 1)};`;
+    return `y${outputBinding?.[i] ?? i}[p.y${i}_base + to * p.y${i}_stride + c${first}] = ${elementOf(outputs[i]!).narrow('v', 1)};`;
   };
   return kernel({
     name: `conv3d_winograd output ${winogradLabel(tile)}`,
@@ -274,11 +274,7 @@ export function conv3dWinogradOutput(
       y2_stride: 4 * values.y2_stride,
       tile_rows: rows,
     },
-    storage: [
-      storage('u', 'array<f32>'),
-      constant('bias', 'array<f32>'),
-      ...outputs.map((view, i) => activation(`y${i}`, view, 'scalar')),
-    ],
+    storage: [storage('u', 'array<f32>'), constant('bias', 'array<f32>'), ...outputBindings(problem, 'scalar')],
     workgroups: foldGrid(divideUp(layout.outputRows * lanes, workgroupSize)),
     body: /* wgsl */ `${epilogueFunctions(end, 1)}
 fn store(pixel: u32, origin: vec3u, offset: vec3u, c: u32, value: f32) {

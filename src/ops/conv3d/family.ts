@@ -6,7 +6,7 @@ import { type Conv3dProblem, outputChannels } from '../../kernels/conv3d/problem
 import type { Activation } from '../../kernels/pointwise/activation.ts';
 import { padChannels } from '../../kernels/shared/stored.ts';
 import { fixedNarrowSubgroup } from '../../kernels/shared/subgroup.ts';
-import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { pixelsOf, type View, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { type ProductTile, productWork, type Work } from '../../kernels/shared/work.ts';
 import type { Argument, NodeOperands, Operand, Surcharge } from '../operator.ts';
 import type { Part, WindowGeometry } from '../sliding_window.ts';
@@ -42,6 +42,13 @@ export interface Convolution extends ConvolutionNode {
   /** The same in 16 bits, where the class `half` has kernels for this node. */
   readonly halfWeights: PackedWeights | undefined;
   readonly biasArgument: Argument;
+  /** Another convolution of the same window and pixels that is to share its dispatches (branches.ts). */
+  readonly second?: SecondBranch;
+}
+
+export interface SecondBranch extends Omit<Convolution, 'second'> {
+  /** Its x. */
+  readonly input: Argument;
 }
 
 export function convolution(
@@ -81,10 +88,17 @@ function biasOf(bias: Operand | undefined, cout: number): Argument {
 }
 
 /** The part of a convolution that one dispatch, or one sequence of them, computes. */
-export function problemOf({ geometry, groups, activation }: Convolution, part: Part): Conv3dProblem {
+export function problemOf(
+  { geometry, groups, activation, second, cout, outputs }: Convolution,
+  part: Part,
+): Conv3dProblem {
   return {
     x: part.x,
     outputs: part.outputs,
+    ...(second && {
+      branch: { x: second.x.view, after: cout - second.cout },
+      outputBinding: outputs.map(({ storage }) => outputs.findIndex((other) => other.storage === storage)),
+    }),
     kernel: geometry.kernel,
     stride: geometry.stride,
     padding: part.padding,
@@ -93,10 +107,44 @@ export function problemOf({ geometry, groups, activation }: Convolution, part: P
   };
 }
 
+/** What a kernel binds beside its weights: x of each branch, and every tensor that outputs lie in. */
+export const boundInputs = ({ second }: Convolution, part: Part): Argument[] => [
+  part.input,
+  ...(second ? [second.input] : []),
+];
+
+export const boundOutputs = ({ second, outputs }: Convolution, { outputArgs }: Part): readonly Argument[] =>
+  second
+    ? outputArgs.filter((_, i) => outputs.findIndex(({ storage }) => storage === outputs[i]!.storage) === i)
+    : outputArgs;
+
+/** Output channels of a branch: of the first, those that are not the second's. */
+export const ownChannels = (conv: Convolution, branch: Convolution | SecondBranch): number =>
+  branch === conv ? conv.cout - (conv.second?.cout ?? 0) : branch.cout;
+
+/** The branches, each with its own weights. */
+export const branchesOf = (conv: Convolution): readonly (Convolution | SecondBranch)[] =>
+  conv.second ? [conv, conv.second] : [conv];
+
+/** The weights of each branch as `of` gives them; undefined where there are none of that kind for one of them. */
+export function weightsOf(
+  conv: Convolution,
+  of: (branch: Convolution | SecondBranch) => PackedWeights | undefined,
+): (Omit<PackedWeights, 'argument'> & { readonly arguments: readonly Argument[] }) | undefined {
+  const all = branchesOf(conv).map(of);
+  if (!all.every((weights) => weights !== undefined)) return undefined;
+  return {
+    arguments: all.map(({ argument }) => argument),
+    packs: all.flatMap(({ packs }) => packs),
+    work: all.flatMap(({ work }) => work),
+    prepare: () => all.flatMap(({ prepare }) => prepare()),
+  };
+}
+
 /** Weights as a member wants them, from packed ones; undefined where there are none of that kind for this node and device. */
 export function memberWeights(
   { weights: kind }: Member,
-  { profile, cout, halfWeights: halves }: Convolution,
+  { profile, cout, halfWeights: halves }: Pick<Convolution, 'profile' | 'cout' | 'halfWeights'>,
   packed: PackedWeights,
 ): PackedWeights | undefined {
   if (kind === undefined) return packed;
@@ -120,14 +168,25 @@ const CHANNELS_PER_TAP = 1.5;
 
 /** The dispatch of a member for this problem. */
 export function memberWork(problem: Conv3dProblem, tile: MemberTile, { weights }: Pick<Member, 'weights'>): Work {
-  const { x, outputs, kernel, groups } = problem;
-  const [taps, channels] = [sizeOf(kernel), 4 * vec4s(x.shape[4] / groups)];
-  const k = tile.bk === undefined ? taps * (channels + CHANNELS_PER_TAP) : roundUp(taps * channels, tile.bk);
+  const { x, outputs, kernel, groups, branch } = problem;
+  const taps = sizeOf(kernel);
+  const work = (input: View, n: number): Work => {
+    const channels = 4 * vec4s(input.shape[4] / groups);
+    const k = tile.bk === undefined ? taps * (channels + CHANNELS_PER_TAP) : roundUp(taps * channels, tile.bk);
+    const weightBytes = taps * channels * n * (weights === 'half' ? 2 : 4);
+    return productWork({ m: pixelsOf(outputs[0]!), n, k }, tile, viewBytes(input) + weightBytes);
+  };
   const n = outputChannels(problem);
-  const weightBytes = taps * channels * n * (weights === 'half' ? 2 : 4);
-  const bytes = viewBytes(x) + weightBytes + outputs.reduce((sum, view) => sum + viewBytes(view), 0);
-  return productWork({ m: pixelsOf(outputs[0]!), n, k }, tile, bytes);
+  const all = branch ? together(work(x, branch.after), work(branch.x, n - branch.after)) : work(x, n);
+  return { ...all, bytes: all.bytes + outputs.reduce((sum, view) => sum + viewBytes(view), 0) };
 }
+
+/** Products of one kernel in one dispatch. */
+export const together = (a: Work, b: Work): Work => {
+  const flops = a.flops + b.flops;
+  const used = ((a.used ?? 1) * a.flops + (b.used ?? 1) * b.flops) / flops;
+  return { ...a, flops, used, bytes: a.bytes + b.bytes, workgroups: a.workgroups + b.workgroups };
+};
 
 const roundUp = (size: number, step: number): number => Math.ceil(size / step) * step;
 
@@ -142,6 +201,8 @@ export interface Member {
   readonly outputs?: number;
   /** Worth a try on what packing leaves (packed.ts). */
   readonly takesPacked?: boolean;
+  /** Its kernel computes two branches in one dispatch, see conv3d/branches.ts. */
+  readonly branches?: boolean;
   applies(groups: number, profile: DeviceProfile): boolean;
   /** Where `applies`. */
   tile(profile: DeviceProfile): MemberTile;

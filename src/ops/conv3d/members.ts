@@ -23,7 +23,18 @@ import { anotherShader, LAST_RESORT } from '../estimate.ts';
 import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
-import { type Convolution, type Member, memberWeights, memberWork, problemOf, spareOutputs, takes } from './family.ts';
+import {
+  boundInputs,
+  boundOutputs,
+  type Convolution,
+  type Member,
+  memberWeights,
+  memberWork,
+  problemOf,
+  spareOutputs,
+  takes,
+  weightsOf,
+} from './family.ts';
 import {
   MATRIX_TILES,
   matrixMemberTile,
@@ -75,6 +86,7 @@ const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member>
     name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}${lanes.label}`,
     ...(tile.half ? { weights: 'half' } : {}),
     halves: true,
+    branches: true,
     applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile) && lanes.applies(profile),
     tile: (profile) => ({
       ...tile,
@@ -90,6 +102,7 @@ const matrixMember = (tile: SharedMatrixTile): Member => ({
   name: matrixName(tile),
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
+  branches: true,
   applies: (groups, profile) => groups === 1 && matrixTileApplies(profile, tile),
   tile: (profile) => matrixMemberTile(profile, tile),
   kernel: (problem, profile) => conv3dMatrix(problem, tile, matrixDevice(profile, tile)),
@@ -140,17 +153,19 @@ export const MEMBERS: readonly Member[] = [
 
 /** Those that compute any convolution of so many groups on this device and take activations and weights as they are. */
 export function membersFor(
-  { groups, profile }: Convolution,
+  { groups, profile, second }: Convolution,
   activations: Parameters<typeof takes>[1],
 ): readonly Member[] {
-  return MEMBERS.filter((member) => member.applies(groups, profile) && takes(member, activations));
+  return MEMBERS.filter(
+    (member) => member.applies(groups, profile) && takes(member, activations) && (!second || member.branches),
+  );
 }
 
 export function memberCandidates(conv: Convolution): Candidate[] {
   const { geometry, x, outputs, profile } = conv;
   const parts = splitWindows(geometry, x, outputs, profile);
   return membersFor(conv, [x, ...outputs]).flatMap((member): Candidate[] => {
-    const weights = memberWeights(member, conv, conv.packedWeights);
+    const weights = weightsOf(conv, (branch) => memberWeights(member, branch, branch.packedWeights));
     if (!weights) return [];
     const spareMemory = spareOutputs(member, outputs);
     const problems = parts.map((part) => problemOf(conv, part));
@@ -167,7 +182,13 @@ export function memberCandidates(conv: Convolution): Candidate[] {
           ...weights.prepare(),
           ...parts.map((part, i) => ({
             kernel: member.kernel(problems[i]!, profile),
-            args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs, ...spareMemory.args],
+            args: [
+              ...boundInputs(conv, part),
+              ...weights.arguments,
+              conv.biasArgument,
+              ...boundOutputs(conv, part),
+              ...spareMemory.args,
+            ],
           })),
         ],
       },

@@ -2,6 +2,7 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { sizeOf } from '../../core/tensor.ts';
+import { channelTiles } from '../../kernels/conv3d/branches.ts';
 import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
 import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../../kernels/conv3d/split_k.ts';
 import { conv3dSplitKMatrix } from '../../kernels/conv3d/split_k_matrix.ts';
@@ -14,9 +15,16 @@ import { anotherShader } from '../estimate.ts';
 import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
-import { type Convolution, type MemberTile, memberWork, problemOf } from './family.ts';
+import {
+  boundInputs,
+  boundOutputs,
+  type Convolution,
+  type MemberTile,
+  memberWork,
+  problemOf,
+  weightsOf,
+} from './family.ts';
 import { MATRIX_TILES, matrixMemberTile, matrixTileApplies, type SharedMatrixTile } from './matrix_tiles.ts';
-import type { PackedWeights } from './weights.ts';
 
 /** A way of computing the parts. */
 interface SplitTile extends Pick<MatrixTile, 'bm' | 'bn' | 'bk' | 'half'> {
@@ -69,31 +77,28 @@ const FEWEST_PRODUCTS = 128;
  * How many parts fill a device; 1 where the layer does so by itself or K is too short.
  * @param filled Workgroups that it takes.
  */
-function splitKParts(
-  { bm, bn }: Pick<SplitTile, 'bm' | 'bn'>,
-  { pixels, cout, k }: { readonly pixels: number; readonly cout: number; readonly k: number },
-  filled: number,
-): number {
-  const tiles = Math.ceil(pixels / bm) * Math.ceil(cout / bn);
+function splitKParts({ tiles, k }: { readonly tiles: number; readonly k: number }, filled: number): number {
   return Math.max(1, Math.min(Math.floor(filled / tiles), Math.floor(k / FEWEST_PRODUCTS), MOST_PARTS));
 }
 
 export function splitKCandidates(conv: Convolution): Candidate[] {
   if (conv.groups !== 1) return [];
-  return TILES.flatMap((tile) => candidatesOf(conv, tile, tile.half ? conv.halfWeights : conv.packedWeights));
+  return TILES.flatMap((tile) => candidatesOf(conv, tile));
 }
 
 /** One or none. */
-function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights | undefined): Candidate[] {
-  const { geometry, x, outputs, profile, cin, cout } = conv;
-  if (!weights || !tile.applies(profile)) return [];
+function candidatesOf(conv: Convolution, tile: SplitTile): Candidate[] {
+  const { geometry, x, outputs, profile, cin, second } = conv;
   const half = tile.half ?? false;
+  const weights = weightsOf(conv, ({ halfWeights, packedWeights }) => (half ? halfWeights : packedWeights));
+  if (!weights || !tile.applies(profile)) return [];
   const whole = tile.tile(profile);
-  const size = { pixels: pixelsOf(outputs[0]!.view), cout, k: sizeOf(geometry.kernel) * 4 * vec4s(cin) };
-  const parts = splitKParts(tile, size, workgroupsToFill(deviceRates(profile), whole.threads));
-  if (parts < 2) return [];
   const pieces = splitWindows(geometry, x, outputs, profile);
   const problems = pieces.map((part) => problemOf(conv, part));
+  const tiles = Math.ceil(pixelsOf(outputs[0]!.view) / tile.bm) * channelTiles(problems[0]!, tile.bn);
+  const k = sizeOf(geometry.kernel) * 4 * vec4s(Math.max(cin, second?.cin ?? 0));
+  const parts = splitKParts({ tiles, k }, workgroupsToFill(deviceRates(profile), whole.threads));
+  if (parts < 2) return [];
   const bytes = Math.max(...problems.map((problem) => splitKBytes(problem, parts)));
   if (bytes > profile.maxStorageBinding) return [];
   const sums = { from: 'workspace', index: 0 } as const;
@@ -119,8 +124,11 @@ function candidatesOf(conv: Convolution, tile: SplitTile, weights: PackedWeights
         ...pieces.flatMap((part, i) => {
           const problem = problems[i]!;
           return [
-            { kernel: tile.kernel(problem, parts, profile), args: [part.input, weights.argument, sums] },
-            { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...part.outputArgs] },
+            {
+              kernel: tile.kernel(problem, parts, profile),
+              args: [...boundInputs(conv, part), ...weights.arguments, sums],
+            },
+            { kernel: conv3dSplitKSum(problem, parts), args: [sums, conv.biasArgument, ...boundOutputs(conv, part)] },
           ];
         }),
       ],

@@ -4,6 +4,7 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
+import { branchProblems } from '../../kernels/conv3d/branches.ts';
 import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
 import { type Conv3dTiledTile, conv3dTiledFits, tiledThreads, tileLabel } from '../../kernels/conv3d/tiled.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
@@ -25,15 +26,25 @@ import { anotherShader } from '../estimate.ts';
 import { LANES_VARIANTS } from '../few_lanes.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
 import { splitForScratch } from '../sliding_window.ts';
-import { type Convolution, problemOf, WORKSPACE_BUDGET } from './family.ts';
-import type { PackedWeights } from './weights.ts';
+import {
+  boundInputs,
+  boundOutputs,
+  branchesOf,
+  type Convolution,
+  ownChannels,
+  problemOf,
+  type SecondBranch,
+  together,
+  WORKSPACE_BUDGET,
+  weightsOf,
+} from './family.ts';
 
-/** A way of computing the matrix products. */
+/** A way of computing the matrix products, of one branch or two. */
 interface Gemm {
   readonly name: string;
-  readonly weights: PackedWeights;
+  readonly weights: NonNullable<ReturnType<typeof weightsOf>>;
   readonly tile: ProductTile;
-  kernel(layout: WinogradLayout): Kernel;
+  kernel(layouts: readonly WinogradLayout[]): Kernel;
 }
 
 const GPU_TILES: readonly (Conv3dTiledTile & { readonly share: number })[] = [
@@ -48,11 +59,18 @@ const GPU_TILES: readonly (Conv3dTiledTile & { readonly share: number })[] = [
  */
 const gemmShare = (rowsPerLane: number): number => (rowsPerLane * 5) / (3 * (2 + rowsPerLane));
 
-function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: WinogradTile): Gemm[] {
-  const sizes = { kernel: geometry.kernel, stride: geometry.stride, cin, cout };
-  const rowsOfChannels = weights.winograd(sizes, tile);
-  const lanes = fixedNarrowSubgroup(profile);
-  const subgroup = (width: number, weightsIn: WeightsIn, rowsPerLane: number, packed: PackedWeights): Gemm => ({
+function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
+  const { profile, geometry, second } = conv;
+  const { kernel, stride } = geometry;
+  const sizesOf = (branch: Convolution | SecondBranch) => ({
+    kernel,
+    stride,
+    cin: branch.cin,
+    cout: ownChannels(conv, branch),
+  });
+  const rowsOfChannels = weightsOf(conv, (branch) => branch.weights.winograd(sizesOf(branch), tile))!;
+  const lanes = second ? undefined : fixedNarrowSubgroup(profile);
+  const subgroup = (width: number, weightsIn: WeightsIn, rowsPerLane: number, packed: Gemm['weights']): Gemm => ({
     name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${rowsPerLane}`,
     weights: packed,
     tile: {
@@ -62,9 +80,12 @@ function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: Win
       arithmetic: weightsIn,
       share: gemmShare(rowsPerLane),
     },
-    kernel: (layout) => conv3dWinogradGemm(layout, { lanes: width, rowsPerLane, weightsIn }),
+    kernel: ([layout]) => conv3dWinogradGemm(layout!, { lanes: width, rowsPerLane, weightsIn }),
   });
-  const panels = lanes && profile.texels ? weights.winogradPanels(sizes, tile, lanes) : undefined;
+  const panels =
+    lanes && profile.texels
+      ? weightsOf(conv, (branch) => branch.weights.winogradPanels(sizesOf(branch), tile, lanes))
+      : undefined;
   return [
     ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
     ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
@@ -79,7 +100,7 @@ function gemms({ profile, weights, cin, cout, geometry }: Convolution, tile: Win
             arithmetic: 'tiled',
             share: gpuTile.share * variant.share(profile),
           },
-          kernel: (layout) => variant.on(conv3dWinogradTiled(layout, gpuTile)),
+          kernel: (layouts) => variant.on(conv3dWinogradTiled(layouts, gpuTile)),
         }),
       ),
     ),
@@ -139,12 +160,16 @@ export function winogradCandidates(conv: Convolution): Candidate[] {
 }
 
 /** Both transforms around the product: bound by memory on a GPU, by their short sums on a processor. */
-function transformsWork({ x, outputs }: Conv3dProblem, layout: WinogradLayout): Work[] {
-  const { inputRows, outputRows, cin4, cout4, inputBytes, outputBytes } = layout;
-  const written = outputs.reduce((sum, view) => sum + viewBytes(view), 0);
+function transformsWork(problem: Conv3dProblem, layouts: readonly WinogradLayout[]): Work[] {
+  const written = problem.outputs.reduce((sum, view) => sum + viewBytes(view), 0);
+  const outputBytes = layouts.reduce((sum, layout) => sum + layout.outputBytes, 0);
+  const outputs = layouts.reduce((sum, { cout4, outputRows }) => sum + 4 * cout4 * outputRows, 0);
   return [
-    streamWork(4 * cin4 * inputRows, viewBytes(x) + inputBytes, (TRANSFORM_FLOPS * inputBytes) / 4),
-    streamWork(4 * cout4 * outputRows, outputBytes + written, (TRANSFORM_FLOPS * outputBytes) / 4),
+    ...branchProblems(problem).map(({ x }, i) => {
+      const { inputRows, cin4, inputBytes } = layouts[i]!;
+      return streamWork(4 * cin4 * inputRows, viewBytes(x) + inputBytes, (TRANSFORM_FLOPS * inputBytes) / 4);
+    }),
+    streamWork(outputs, outputBytes + written, (TRANSFORM_FLOPS * outputBytes) / 4),
   ];
 }
 
@@ -156,40 +181,60 @@ function gemmWork(
   return productWork({ m: outputRows, n, k, batches }, tile, inputBytes + outputBytes + 4 * batches * k * n);
 }
 
+/** Products of all branches in one dispatch. */
+const gemmsWork = (layouts: readonly WinogradLayout[], tile: ProductTile): Work =>
+  layouts.map((layout) => gemmWork(layout, tile)).reduce(together);
+
 function candidatesOf(conv: Convolution, tile: WinogradTile, surcharges: readonly Surcharge[]): Candidate[] {
-  const { geometry, x, outputs, profile, cout } = conv;
+  const { geometry, x, outputs, profile } = conv;
   const { kernel, stride } = geometry;
+  const branches = branchesOf(conv);
   const workspaces = (samples: number, inputFrames: number, outputFrames: number): number[] => {
     const frames = (shape: typeof x.view.shape, count: number) =>
       [samples, count, shape[2], shape[3], shape[4]] as const;
     const y = frames(outputs[0]!.view.shape, outputFrames);
-    const shape = { x: frames(x.view.shape, inputFrames), y, cout, kernel, stride };
-    const layout = winogradLayout(shape, tile);
-    return [layout.inputBytes, layout.outputBytes];
+    const layouts = branches.map((branch) =>
+      winogradLayout(
+        { x: frames(branch.x.view.shape, inputFrames), y, cout: ownChannels(conv, branch), kernel, stride },
+        tile,
+      ),
+    );
+    return [
+      ...layouts.map(({ inputBytes }) => inputBytes),
+      layouts.reduce((sum, { outputBytes }) => sum + outputBytes, 0),
+    ];
   };
   const scratch = { workspaces, budget: WORKSPACE_BUDGET, step: tile.t };
   const split = splitForScratch(geometry, x, outputs, profile, scratch);
   if (!split) return [];
-  const [v, u] = [0, 1].map((index) => ({ from: 'workspace', index }) as const);
+  const v = branches.map((_, index) => ({ from: 'workspace', index }) as const);
+  const u = { from: 'workspace', index: branches.length } as const;
   const loop = loopBound(profile);
   const problems = split.parts.map((part) => problemOf(conv, part));
-  const layouts = problems.map((problem) => winogradLayoutOf(problem, tile));
+  const layouts = problems.map((problem) => branchProblems(problem).map((branch) => winogradLayoutOf(branch, tile)));
   const transforms = problems.flatMap((problem, i) => transformsWork(problem, layouts[i]!));
   return gemms(conv, tile).map(({ name, weights, tile: product, kernel: multiply }) => ({
     name: `winograd ${tile.t}×${tile.hw}×${tile.hw} ${name}`,
     accuracy: 'fast',
     workspaces: split.workspaces,
     packs: weights.packs,
-    work: [...weights.work, ...transforms, ...layouts.map((layout) => gemmWork(layout, product))],
+    work: [...weights.work, ...transforms, ...layouts.map((each) => gemmsWork(each, product))],
     surcharges,
     lower: () => [
       ...weights.prepare(),
       ...split.parts.flatMap((part, i) => {
         const problem = problems[i]!;
+        const inputs = boundInputs(conv, part);
         return [
-          { kernel: conv3dWinogradInput(problem, tile, loop), args: [part.input, v!] },
-          { kernel: multiply(layouts[i]!), args: [v!, weights.argument, u!] },
-          { kernel: conv3dWinogradOutput(problem, tile, loop), args: [u!, conv.biasArgument, ...part.outputArgs] },
+          ...branchProblems(problem).map((branch, j) => ({
+            kernel: conv3dWinogradInput(branch, tile, loop),
+            args: [inputs[j]!, v[j]!],
+          })),
+          { kernel: multiply(layouts[i]!), args: [...v, ...weights.arguments, u] },
+          {
+            kernel: conv3dWinogradOutput(problem, tile, loop),
+            args: [u, conv.biasArgument, ...boundOutputs(conv, part)],
+          },
         ];
       }),
     ],

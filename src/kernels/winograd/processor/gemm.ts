@@ -13,7 +13,7 @@
  * run along the rows first, so that a tile of weights stays in the cache.
  */
 
-import type { Binding, Kernel } from '../../../core/kernel.ts';
+import type { Kernel } from '../../../core/kernel.ts';
 import { broadcastProducts, laneWeights, type WeightsIn } from '../../shared/subgroup.ts';
 import { divideUp, kernel, repeat, storage, struct } from '../../shared/wgsl.ts';
 import type { WinogradLayout } from '../math.ts';
@@ -40,13 +40,10 @@ export const winogradGemmValues = (layout: WinogradLayout): Parameters<typeof Wi
   cout4: layout.cout4,
 });
 
-/** v, weights, u. */
-export const winogradGemmBindings = (weights: Binding): Binding[] => [storage('v'), weights, storage('u')];
-
 /** `start(row)`: where the row of V begins within its batch. */
-export const WINOGRAD_ROW_FUNCTION = /* wgsl */ `
+export const winogradRowFunction = (cin4: string): string => /* wgsl */ `
 fn start(row: u32) -> u32 {
-  return (row / p.frames * p.input_frames + row % p.frames * p.stride) * p.cin4;
+  return (row / p.frames * p.input_frames + row % p.frames * p.stride) * ${cin4};
 }`;
 
 interface WinogradGemmTile {
@@ -72,11 +69,11 @@ export function conv3dWinogradGemm(layout: WinogradLayout, tile: WinogradGemmTil
     name: `conv3d_winograd gemm ${weightsIn === 'panels' ? 'panels ' : ''}${rows}×${4 * lanes}`,
     params: WinogradGemmParams,
     values: winogradGemmValues(layout),
-    storage: winogradGemmBindings(weights.binding),
+    storage: [storage('v'), weights.binding, storage('u')],
     workgroups: [divideUp(layout.outputRows, rows), divideUp(layout.cout4, lanes), layout.batches],
     enable: 'enable subgroups;',
     body: /* wgsl */ `
-${WINOGRAD_ROW_FUNCTION}
+${winogradRowFunction('p.cin4')}
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
