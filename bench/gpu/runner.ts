@@ -163,6 +163,8 @@ export class Runner {
       const problem = problemOf(value);
       return problem === undefined ? { value } : { value, problem };
     } catch (error) {
+      // That it was not done in time is no fault of it.
+      if (error instanceof TimeIsUp) throw error;
       return { problem: reasonOf(error) };
     }
   }
@@ -173,8 +175,7 @@ export class Runner {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        const seconds = Math.round(limit / 1000);
-        reject(new Error(limit < patience ? 'not done when the time was over' : `no answer for ${seconds} s`));
+        reject(limit < patience ? new TimeIsUp() : new Error(`no answer for ${Math.round(limit / 1000)} s`));
         this.giveUp(gpu);
       }, limit);
     });

@@ -142,7 +142,7 @@ function workSection({ outcomes }: Session): string | undefined {
     ...resultsOf(outcomes, 'flow').map(({ preset, pairs, width, height, msPerPair, gbps, copyGbps }) => [
       `TV-L1 ${preset}, ${pairs} × ${width}×${height}`,
       `${digits(msPerPair)} a pair`,
-      `${percent(gbps / copyGbps)} of copy`,
+      Number.isFinite(copyGbps) ? `${percent(gbps / copyGbps)} of copy` : '',
     ]),
     ...resultsOf(outcomes, 'training').map((record) => {
       const title = `a training step of ${trainingTitle(record)}`;
@@ -163,7 +163,7 @@ function correctnessSection({ outcomes }: Session): string {
   const worst = checked.reduce((max, { value, problem }) => (problem ? max : Math.max(max, value!.error)), 0);
   const lines = [
     '## Correctness',
-    `${checked.length} candidates were compared with sums in float64; ${failures.length} things failed. The largest error of those that passed is ${worst.toExponential(1)} of the largest magnitude.`,
+    `${checked.length} candidates were compared with sums in float64; ${failures.length === 1 ? '1 thing' : `${failures.length} things`} failed. The largest error of those that passed is ${worst.toExponential(1)} of the largest magnitude.`,
   ];
   if (failures.length > 0) {
     const shown = failures.slice(0, MOST_FAILURES).map(({ stage, title, problem, value }) => {

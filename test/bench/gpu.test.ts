@@ -132,6 +132,16 @@ describe('a stage', () => {
     expect(end.how).toBe('cut short');
   });
 
+  it('blames nothing for what was under way when all time was over', async () => {
+    const { outcomes, end } = await run(
+      (context) =>
+        context.attempt(attempt('slow', () => new Promise<undefined>(() => undefined))).then(() => undefined),
+      { budget: 30 },
+    );
+    expect(outcomes).toEqual([]);
+    expect(end.how).toBe('cut short');
+  });
+
   it('does nothing again that an earlier process did', async () => {
     const known: Outcome[] = [{ stage: 'flow', id: 'a', title: 'a', seconds: 1, problem: 'the process ended' }];
     const { outcomes } = await run(
@@ -293,7 +303,7 @@ describe('what a session leaves', () => {
     expect(page).toContain('# maker-9000\n');
     expect(page).toContain('| f16 multiply-adds | 2.00 TFLOP/s |');
     expect(page).toContain('- candidates: candidates 10: wrong by 5.0e-1 at a sample (error 5.0e-1)');
-    expect(page).toContain('4 candidates were compared with sums in float64; 1 things failed.');
+    expect(page).toContain('4 candidates were compared with sums in float64; 1 thing failed.');
     expect(page).toContain('| peers | left out: no Python | 0 | 0.00 |');
     expect(page).toContain('| models | not finished |');
     expect(page).toContain('src/graph/tables/index.ts');
