@@ -36,6 +36,8 @@ export interface IsaRow {
   readonly fmaShare: number | null;
   readonly ldsPerFma: number | null;
   readonly memoryPerFma: number | null;
+  /** Vector instructions for each 16 bytes that a thread loads or stores, of kernels without a loop of multiply-adds. */
+  readonly vectorPer16: number | null;
   /** Of a wave, by the compiler's model. */
   readonly cycles: number;
   /** What bounds most of its time; null for a GPU that isa/estimate.ts does not know, and where nobody counts the work. */
@@ -143,6 +145,7 @@ function rowOf(compiled: CompiledKernel, family: string): IsaRow {
     fmaShare: hot ? cycles(hot.fmaInstructions) / cycles(vector) : null,
     ldsPerFma: perFma((hot?.ldsReads ?? 0) + (hot?.ldsWrites ?? 0)),
     memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
+    vectorPer16: hot || shader.whole.memoryBytes === 0 ? null : (16 * shader.whole.vector) / shader.whole.memoryBytes,
     cycles: inverseThroughput,
     limit: mainLimit(layers),
     dispatches: uses.reduce((sum, { times = 1 }) => sum + times, 0),
@@ -166,6 +169,8 @@ function report(rows: readonly IsaRow[]): string {
     'instr.',
     'FMA',
     'LDS/FMA',
+    'vec/16 B',
+    'limit',
   ];
   return table(
     header,
@@ -181,6 +186,7 @@ function report(rows: readonly IsaRow[]): string {
       `${row.instructions}`,
       share(row.fmaShare),
       ratio(row.ldsPerFma),
+      ratio(row.vectorPer16),
       row.limit ?? '–',
     ]),
     3,

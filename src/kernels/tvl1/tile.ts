@@ -131,7 +131,7 @@ export function tvl1Tile(state: Tvl1State, iterations: Iterations, tile: TileSte
     workgroups: [...tilesOf(extent, tile), pairs],
     ...(subgroups ? { enable: 'enable subgroups;' } : {}),
     body: /* wgsl */ `
-${iterationFunctions(iterations.exact)}
+${iterationFunctions(iterations)}
 ${doneAfter(count)}
 
 var<workgroup> slot_before: vec4u;
@@ -206,8 +206,8 @@ fn main(
     workgroupBarrier();
     let below = Flow(flows_u[below_thread], flows_v[below_thread]);
     let right = firsts[after_thread];
-    q0 = dual_update(q0, next0, flows_u[after_thread].x, flows_v[after_thread].x, next1, x_in0, y_in0);
-    q1 = dual_update(q1, next1, right.x, right.y, below, x_in1, y_in1);
+    q0 = dual_update(q0, next0, flows_u[after_thread].x, flows_v[after_thread].x, next1, e0, x_in0, y_in0);
+    q1 = dual_update(q1, next1, right.x, right.y, below, e1, x_in1, y_in1);
     ${rowsOf((r) => `let du${r} = next${r}.u - s${r}.u; let dv${r} = next${r}.v - s${r}.v; s${r} = next${r};`)}
     let squared = ${rowsOf((r) => `dot(select(vec4f(0), du${r} * du${r} + dv${r} * dv${r}, counted${r}), vec4f(1))`, ' + ')};
     change = select(change, vec3f(squared), vec3u(0, 1, 2) == vec3u(i));
