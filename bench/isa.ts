@@ -5,7 +5,7 @@
 
 import { digits, percent, table } from './format.ts';
 import { type CompiledKernel, compileKernels } from './isa/compile.ts';
-import { estimateDispatch, fmaPeak, GPUS, issueCycles, type Limit } from './isa/estimate.ts';
+import { estimateDispatch, fmaPeak, GPUS, IDLE_DISPATCH, issueCycles, type Limit } from './isa/estimate.ts';
 import { print, writeJson } from './report.ts';
 
 export interface IsaOptions {
@@ -36,6 +36,8 @@ export interface IsaRow {
   readonly fmaShare: number | null;
   readonly ldsPerFma: number | null;
   readonly memoryPerFma: number | null;
+  /** Vector instructions for each 16 bytes that a thread loads or stores, of kernels without a loop of multiply-adds. */
+  readonly vectorPer16: number | null;
   /** Of a wave, by the compiler's model. */
   readonly cycles: number;
   /** What bounds most of its time; null for a GPU that isa/estimate.ts does not know, and where nobody counts the work. */
@@ -46,7 +48,7 @@ export interface IsaRow {
   readonly layers: readonly IsaLayer[];
 }
 
-/** A dispatch, by the model of isa/estimate.ts. */
+/** A dispatch, or several that are the same, by the model of isa/estimate.ts. */
 export interface IsaLayer {
   readonly where: string;
   readonly node: string;
@@ -73,9 +75,11 @@ export async function benchIsa({ families, kernel, json, experimental }: IsaOpti
 function layersOf({ kernel, uses, shader }: CompiledKernel, family: string): IsaLayer[] {
   const gpu = GPUS[family];
   if (!gpu) return [];
-  return uses.flatMap(({ work, where, node, flops }) =>
-    work ? [{ where, node, flops, ...estimateDispatch(shader, kernel, work, gpu) }] : [],
-  );
+  return uses.flatMap(({ work, where, node, flops, times = 1, idle }) => {
+    if (!work) return [];
+    const { us, limit } = idle ? IDLE_DISPATCH : estimateDispatch(shader, kernel, work, gpu);
+    return [{ where, node, flops, us: us * times, limit }];
+  });
 }
 
 /** A line for each network: its time, the share of the multiply-adds' peak, and how much of the time is bound by what. */
@@ -98,12 +102,12 @@ function networks(rows: readonly IsaRow[]): string {
         ) / us,
       );
     const share = flops / us / 1000 / fmaPeak(GPUS[family]!);
-    return [where, GPUS[family]!.name, digits(us / 1000), percent(share), ...LIMITS.map(bound)];
+    return [where, GPUS[family]!.name, digits(us / 1000), flops > 0 ? percent(share) : '–', ...LIMITS.map(bound)];
   });
   return table(['estimated', 'GPU', 'ms', 'of FMA', ...LIMITS], lines, 2);
 }
 
-const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few workgroups'];
+const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few workgroups', 'nothing to do'];
 
 const total = (layers: readonly IsaLayer[], key: 'us' | 'flops'): number =>
   layers.reduce((sum, layer) => sum + layer[key], 0);
@@ -141,9 +145,10 @@ function rowOf(compiled: CompiledKernel, family: string): IsaRow {
     fmaShare: hot ? cycles(hot.fmaInstructions) / cycles(vector) : null,
     ldsPerFma: perFma((hot?.ldsReads ?? 0) + (hot?.ldsWrites ?? 0)),
     memoryPerFma: perFma((hot?.memoryReads ?? 0) + (hot?.memoryWrites ?? 0)),
+    vectorPer16: hot || shader.whole.memoryBytes === 0 ? null : (16 * shader.whole.vector) / shader.whole.memoryBytes,
     cycles: inverseThroughput,
     limit: mainLimit(layers),
-    dispatches: uses.length,
+    dispatches: uses.reduce((sum, { times = 1 }) => sum + times, 0),
     layers,
   };
 }
@@ -164,6 +169,8 @@ function report(rows: readonly IsaRow[]): string {
     'instr.',
     'FMA',
     'LDS/FMA',
+    'vec/16 B',
+    'limit',
   ];
   return table(
     header,
@@ -179,6 +186,7 @@ function report(rows: readonly IsaRow[]): string {
       `${row.instructions}`,
       share(row.fmaShare),
       ratio(row.ldsPerFma),
+      ratio(row.vectorPer16),
       row.limit ?? '–',
     ]),
     3,

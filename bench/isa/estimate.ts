@@ -38,12 +38,15 @@ const DISPATCH_US = 2;
 /** GFLOP/s of multiply-adds, one vector instruction per cycle and SIMD: RDNA 3 can issue two where their registers allow. */
 export const fmaPeak = ({ units, clock }: AmdGpu): number => units * SIMDS * SIMD_LANES * 2 * clock;
 
-export type Limit = 'issue' | 'latency' | 'LDS' | 'memory' | 'few workgroups';
+export type Limit = 'issue' | 'latency' | 'LDS' | 'memory' | 'few workgroups' | 'nothing to do';
 
 export interface Estimate {
   readonly us: number;
   readonly limit: Limit;
 }
+
+/** One whose workgroups return at once. */
+export const IDLE_DISPATCH: Estimate = { us: DISPATCH_US, limit: 'nothing to do' };
 
 export function estimateDispatch(shader: Shader, kernel: string, work: Work, gpu: AmdGpu): Estimate {
   const { lanes, statistics } = shader;

@@ -1,31 +1,15 @@
 /** @file The kernels that are compiled by default on a device: of I3D at both lengths and in all classes, of TV-L1, of a training step. */
 
-import type { Accuracy, DeviceProfile, Kernel, Workgroups } from '../../src/core/kernel.ts';
-import { presets } from '../../src/flow/options.ts';
-import { planFlow, solverFor } from '../../src/flow/plan.ts';
-import { pyramidExtents } from '../../src/flow/pyramid.ts';
+import type { Accuracy, DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { chooseCandidate, devicePasses, nodesToRun } from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
-import type { Work } from '../../src/kernels/shared/work.ts';
 import { trainingGraph } from '../../src/train/run/step_graph.ts';
 import { modelGraph } from '../i3d.ts';
-
-/** One dispatch of a kernel. */
-export interface Use {
-  /** Such as `I3D 16 fast`. */
-  readonly where: string;
-  readonly node: string;
-  /** The candidate that the dispatch belongs to. */
-  readonly candidate: string;
-  readonly workgroups: Workgroups;
-  /** Missing where nobody counts. */
-  readonly work?: Work;
-  /** Of the node, as the direct algorithm counts, said once for all its dispatches. */
-  readonly flops: number;
-}
+import { flowUses } from './flow_kernels.ts';
+import type { Use } from './use.ts';
 
 export interface KernelUses {
   readonly kernel: Kernel;
@@ -35,8 +19,6 @@ export interface KernelUses {
 const FRAMES = [16, 64];
 const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 const SIZE = 224;
-/** The pictures that the flow stream works on, in pixels, and how many pairs there are. */
-const FLOW = { width: 340, height: 256, pairs: 16 };
 
 /** Distinct shaders, each with all its dispatches. */
 export function defaultKernels(profile: DeviceProfile): KernelUses[] {
@@ -66,18 +48,7 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
     for (const accuracy of ACCURACIES) addGraph(`I3D ${frames} ${accuracy}`, graph, accuracy);
   }
   addGraph('training 16', stepGraph(), 'fast');
-  for (const [name, options] of Object.entries(presets)) {
-    const { steps } = planFlow(
-      profile,
-      pyramidExtents(FLOW, options.scales, options.scaleStep),
-      FLOW.pairs,
-      options,
-      solverFor(profile),
-    );
-    for (const { kernel } of steps) {
-      add(kernel, { where: `TV-L1 ${name}`, node: kernel.name, candidate: kernel.name, flops: 0 });
-    }
-  }
+  for (const { kernel, use } of flowUses(profile)) add(kernel, use);
   return [...found.values()];
 }
 

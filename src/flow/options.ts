@@ -39,6 +39,16 @@ export interface Tvl1Options {
   readonly gradientBlend: number;
   /** Points of the image derivative. */
   readonly gradientTaps: 3 | 5;
+  /**
+   * Whether the data term of a pixel counts by how likely it is visible in both pictures: what is covered takes its motion from
+   * what is around it. Off in OpenCV.
+   */
+  readonly visibilityWeight: boolean;
+  /**
+   * How much less smooth the flow has to be at edges of the first picture: α of g = exp(−α (|∇I0| / 255)^0.55), by which the
+   * smoothness is weighted (Werlberger et al. 2009); 0 means everywhere the same, as in OpenCV.
+   */
+  readonly edgeWeight: number;
   /** Round every step as OpenCV does, so that the flow is the same bit by bit. On software adapters; costs time. */
   readonly exactRounding: boolean;
 }
@@ -62,6 +72,8 @@ const opencv: Tvl1Options = {
   scaleSmoothing: 0,
   gradientBlend: 0,
   gradientTaps: 3,
+  visibilityWeight: false,
+  edgeWeight: 0,
   exactRounding: true,
 };
 
@@ -69,14 +81,20 @@ export type PresetName = 'opencv' | 'accurate' | 'fast';
 
 export const presets: Readonly<Record<PresetName, Tvl1Options>> = {
   opencv,
-  /** The best end-point error on Middlebury's pairs; docs/flow.md has the effect of each choice. */
+  /**
+   * The least end-point error, chosen by leaving out one of Middlebury's pairs and on made-up scenes; docs/flow.md has the effect
+   * of each choice.
+   */
   accurate: {
     ...opencv,
-    lambda: 0.3,
+    lambda: 0.5,
     scales: 100,
-    scaleStep: 0.9,
+    warps: 3,
+    weightedMedian: 13,
     gradientBlend: 0.3,
     gradientTaps: 5,
+    visibilityWeight: true,
+    edgeWeight: 2.5,
     exactRounding: false,
   },
   /** One warp on each of many levels, with a looser stop test: a fifth of the time of `opencv`, and nearer to the truth. */
@@ -105,6 +123,7 @@ const RANGES: Record<string, readonly [min: number, max: number, whole: boolean]
   presmoothing: [0, 5, false],
   scaleSmoothing: [0, 5, false],
   gradientBlend: [0, 1, false],
+  edgeWeight: [0, 100, false],
 };
 
 /** What `resolveOptions` knows. */
@@ -131,6 +150,7 @@ export function resolveOptions(options: Partial<Tvl1Options> & { readonly preset
   checkOneOf('weightedMedian', resolved.weightedMedian, [1, 9, 13]);
   checkOneOf('gradientTaps', resolved.gradientTaps, [3, 5]);
   checkOneOf('useInitialFlow', resolved.useInitialFlow, [false, true]);
+  checkOneOf('visibilityWeight', resolved.visibilityWeight, [false, true]);
   checkOneOf('exactRounding', resolved.exactRounding, [false, true]);
   checkChoice("The flow's interpolation", resolved.interpolation, ['bicubic', 'bilinear']);
   return resolved;

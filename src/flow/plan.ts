@@ -18,8 +18,9 @@ import { tvl1Smooth } from '../kernels/tvl1/smooth.ts';
 import { tvl1Sweep } from '../kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileShape, tvl1Tile } from '../kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../kernels/tvl1/upsample.ts';
+import { tvl1Visibility } from '../kernels/tvl1/visibility.ts';
 import { tvl1Warp } from '../kernels/tvl1/warp.ts';
-import { tvl1Visibility, tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
+import { tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
 import type { Tvl1Options } from './options.ts';
 
 /** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
@@ -86,6 +87,7 @@ export function planFlow(
       epsilon2: options.epsilon ** 2,
       // Elsewhere compilers fuse multiplications with additions, and nothing here would be exact.
       exact: options.exactRounding && profile.software,
+      weighted: options.edgeWeight > 0,
     };
     if (kind === 'sweep') {
       add(

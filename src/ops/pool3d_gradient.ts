@@ -6,6 +6,11 @@ import type { Triple } from '../kernels/conv3d/problem.ts';
 import { averagePool3dGradient as averageKernel } from '../kernels/pool/average_gradient.ts';
 import { choiceBytes, MOST_POSITIONS, maxPool3dChoice, maxPool3dGather } from '../kernels/pool/max_gradient.ts';
 import {
+  maxPool3dUnrolledChoice,
+  maxPool3dUnrolledFits,
+  maxPool3dUnrolledGather,
+} from '../kernels/pool/max_gradient_unrolled.ts';
+import {
   maxPool3dSweep,
   maxPool3dSweepChoice,
   maxPool3dSweepFits,
@@ -15,7 +20,7 @@ import {
 } from '../kernels/pool/max_sweep_gradient.ts';
 import { type PoolWindow, windowRuns } from '../kernels/pool/pool_window.ts';
 import { pixelsOf, type View, vec4s, viewBytes } from '../kernels/shared/view.ts';
-import { streamWork } from '../kernels/shared/work.ts';
+import { streamWork, type Work } from '../kernels/shared/work.ts';
 import {
   type Argument,
   type Candidate,
@@ -81,7 +86,21 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
         { kernel: maxPool3dGather(dx, dy, window, runs), args: [choices, fromInput(1), fromOutput(0)] },
       ],
     };
-    if (!maxPool3dSweepFits(x, dy, window)) return [gather];
+    /** A dispatch of the unrolled kernels. */
+    const strip = (view: View, loads: number): Work => ({ ...pass(view, loads, all), arithmetic: 'strip' });
+    const windows = geometry.kernel.map((extent, i) => Math.ceil(extent / geometry.stride[i]!));
+    const unrolled: Candidate = {
+      name: 'unrolled',
+      accuracy: 'exact',
+      workspaces: [choiceBytes(dy)],
+      work: [strip(dy, whole), strip(dx, 2 * sizeOf(windows))],
+      lower: () => [
+        { kernel: maxPool3dUnrolledChoice(x, dy, window), args: [fromInput(0), choices] },
+        { kernel: maxPool3dUnrolledGather(dx, dy, window), args: [choices, fromInput(1), fromOutput(0)] },
+      ],
+    };
+    const plain = profile.software || !maxPool3dUnrolledFits(window) ? [gather] : [unrolled, gather];
+    if (!maxPool3dSweepFits(x, dy, window)) return plain;
     const sweep = maxPool3dSweep(profile);
     return [
       {
@@ -96,7 +115,7 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
           { kernel: maxPool3dSweepRows(dx, dy, sweep), args: [choices, planes, fromOutput(0)] },
         ],
       },
-      gather,
+      ...plain,
     ];
   },
 });

@@ -78,7 +78,7 @@ export interface Warped {
 
 /**
  * I1 and its gradient at x + u, and the constant part of ρ. Of the gradient `blend` is I0's own; then it is 0 where x + u is
- * outside.
+ * outside. With `visible` everything counts by how likely a pixel is visible in both pictures, 0.02 at least.
  */
 export function warp(
   i0: Picture,
@@ -86,7 +86,11 @@ export function warp(
   u: Picture,
   v: Picture,
   kind: 'bicubic' | 'bilinear' = 'bicubic',
-  { taps = 3, blend = 0 }: { readonly taps?: 3 | 5; readonly blend?: number } = {},
+  {
+    taps = 3,
+    blend = 0,
+    visible = false,
+  }: { readonly taps?: 3 | 5; readonly blend?: number; readonly visible?: boolean } = {},
 ): Warped {
   const { width, height } = i0;
   const target = (x: number, y: number): [number, number] => [x + at(u, x, y), y + at(v, x, y)];
@@ -104,8 +108,19 @@ export function warp(
   const rho = picture(i0.width, i0.height, (x, y) => {
     return at(i1w, x, y) - at(ix, x, y) * at(u, x, y) - at(iy, x, y) * at(v, x, y) - at(i0, x, y);
   });
-  return { ix, iy, rho };
+  if (!visible) return { ix, iy, rho };
+  const change = picture(width, height, (x, y) => at(i1w, x, y) - at(i0, x, y));
+  const weighted = (p: Picture): Picture =>
+    picture(width, height, (x, y) => at(p, x, y) * Math.max(visibleBy(at(change, x, y), u, v, x, y), 0.02));
+  return { ix: weighted(ix), iy: weighted(iy), rho: weighted(rho) };
 }
+
+/** 1/g at edges of a picture, where g = exp(−α (|∇I| / 255)^0.55), 10 at most. */
+export const softness = (p: Picture, alpha: number): Picture =>
+  picture(p.width, p.height, (x, y) => {
+    const edge = Math.hypot(at(p, x + 1, y) - at(p, x, y), at(p, x, y + 1) - at(p, x, y));
+    return Math.min(Math.exp(alpha * (edge / 255) ** 0.55), 10);
+  });
 
 /** u, v and the dual variable (p11, p12, p21, p22). */
 export interface State {
@@ -125,8 +140,16 @@ export interface Weights {
   readonly theta: number;
 }
 
-/** One iteration: threshold step, primal update, dual update; and the sum of the squared change of the flow. */
-export function iterate(state: State, data: Warped, { tau, lambda, theta }: Weights): { state: State; error: number } {
+/**
+ * One iteration: threshold step, primal update, dual update; and the sum of the squared change of the flow. `softness` is 1/g
+ * where the smoothness is weighted.
+ */
+export function iterate(
+  state: State,
+  data: Warped,
+  { tau, lambda, theta }: Weights,
+  softness?: Picture,
+): { state: State; error: number } {
   const { width, height } = state.u;
   const step = lambda * theta;
   const factor = picture(width, height, (x, y) => {
@@ -152,7 +175,8 @@ export function iterate(state: State, data: Warped, { tau, lambda, theta }: Weig
     const rate = tau / theta;
     const next = (p: Picture, d: Picture): Picture =>
       picture(width, height, (x, y) => {
-        return (at(p, x, y) + rate * at(d, x, y)) / (1 + rate * Math.hypot(at(dx, x, y), at(dy, x, y)));
+        const norm = Math.hypot(at(dx, x, y), at(dy, x, y)) * (softness ? at(softness, x, y) : 1);
+        return (at(p, x, y) + rate * at(d, x, y)) / (1 + rate * norm);
       });
     return [next(a, dx), next(b, dy)];
   };
@@ -187,17 +211,21 @@ export function smooth(p: Picture, axis: 'x' | 'y', sigma: number): Picture {
   });
 }
 
-/** How likely a pixel is visible in both pictures: 1 where it surely is, 0 where it leaves the picture. */
+/** How likely a pixel is visible in both pictures, by how much it changes and by whether the flow closes over it. */
+function visibleBy(change: number, u: Picture, v: Picture, x: number, y: number): number {
+  const divergence = (at(u, x + 1, y) - at(u, x - 1, y) + at(v, x, y + 1) - at(v, x, y - 1)) / 2;
+  return Math.exp(-(Math.min(divergence, 0) ** 2) / (2 * 0.3 ** 2) - change ** 2 / (2 * 20 ** 2));
+}
+
+/** The same of every pixel, by a bilinear sample; 0 where it leaves the picture. */
 export function visibility(i0: Picture, i1: Picture, u: Picture, v: Picture): Picture {
   const { width, height } = i0;
   return picture(width, height, (x, y) => {
-    const divergence = (at(u, x + 1, y) - at(u, x - 1, y) + at(v, x, y + 1) - at(v, x, y - 1)) / 2;
     const [tx, ty] = [x + at(u, x, y), y + at(v, x, y)];
     if (tx < 0 || ty < 0 || tx > width - 1 || ty > height - 1) return 0;
     const [ix, iy] = [Math.floor(tx), Math.floor(ty)];
     const row = (j: number): number => at(i1, ix, j) * (1 - (tx - ix)) + at(i1, ix + 1, j) * (tx - ix);
-    const change = row(iy) * (1 - (ty - iy)) + row(iy + 1) * (ty - iy) - at(i0, x, y);
-    return Math.exp(-(Math.min(divergence, 0) ** 2) / (2 * 0.3 ** 2) - change ** 2 / (2 * 20 ** 2));
+    return visibleBy(row(iy) * (1 - (ty - iy)) + row(iy + 1) * (ty - iy) - at(i0, x, y), u, v, x, y);
   });
 }
 
@@ -223,7 +251,7 @@ export function weightedMedian(
       if (!flow.some((each) => edge(each, x, y) > 0.25)) return at(p, x, y);
       const weighted = window(x, y).map(([i, j]): [number, number] => {
         const far = ((i - x) ** 2 + (j - y) ** 2) / (2 * 7 ** 2);
-        const unlike = (at(grey, i, j) - at(grey, x, y)) ** 2 / (2 * 7 ** 2);
+        const unlike = (at(grey, i, j) - at(grey, x, y)) ** 2 / (2 * 12 ** 2);
         return [at(p, i, j), Math.exp(-far - unlike) * (at(seen, i, j) + 1e-4)];
       });
       weighted.sort(([a], [b]) => a - b);

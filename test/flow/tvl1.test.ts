@@ -243,7 +243,7 @@ describeWithShared('Middlebury', ['data/middlebury'], (folder) => {
   });
 
   it.each<['accurate' | 'fast', number]>([
-    ['accurate', FULL ? 0.31 : 0.24],
+    ['accurate', FULL ? 0.225 : 0.205],
     ['fast', FULL ? 0.35 : 0.285],
   ])('the preset %s errs by %f px at most in the mean', async (preset, limit) => {
     let sum = 0;

@@ -171,7 +171,11 @@ function rows(): Row[] {
         'window',
         ...(software ? (i === 0 ? ['sweep'] : []) : i === 0 ? ['strip 2×4', 'strip 2×1'] : ['strip 1×1']),
       ]);
-      const gradientRuns = kindsOf(() => (i === 0 ? ['sweep', 'gather'] : ['gather']));
+      const gradientRuns = kindsOf((software) => [
+        ...(i === 0 ? ['sweep'] : []),
+        'gather',
+        ...(software ? [] : ['unrolled']),
+      ]);
       const label = `${geometry.kernel.join('×')} ${geometry.stride.join('×')}`;
       const size = [SHAPE[1], SHAPE[2], SHAPE[3]] as const;
       return [

@@ -38,7 +38,7 @@ function flowKernels(): Kernel[] {
   ];
   const options = [
     ...(Object.keys(presets) as PresetName[]).map((preset) => resolveOptions({ preset })),
-    resolveOptions({ scaleSmoothing: 0.8, weightedMedian: 13 }),
+    resolveOptions({ scaleSmoothing: 0.8, weightedMedian: 13, visibilityWeight: true, edgeWeight: 2.5 }),
   ];
   const steps = (['sweep', 'tile'] as const).flatMap((kind) =>
     options.flatMap((option) => planFlow(PROFILES[0]!, extents, 2, option, kind).steps),

@@ -8,8 +8,9 @@ import { tvl1Smooth } from '../../src/kernels/tvl1/smooth.ts';
 import { tvl1Sweep } from '../../src/kernels/tvl1/sweep.ts';
 import { fixedThreshold, tileShape, tvl1Tile } from '../../src/kernels/tvl1/tile.ts';
 import { tvl1Upsample } from '../../src/kernels/tvl1/upsample.ts';
+import { tvl1Visibility } from '../../src/kernels/tvl1/visibility.ts';
 import { tvl1Warp } from '../../src/kernels/tvl1/warp.ts';
-import { tvl1Visibility, tvl1WeightedMedian } from '../../src/kernels/tvl1/weighted_median.ts';
+import { tvl1WeightedMedian } from '../../src/kernels/tvl1/weighted_median.ts';
 import {
   dataWordAt,
   floats,
@@ -28,6 +29,7 @@ import {
   picture,
   resize,
   smooth,
+  softness,
   still,
   visibility,
   type Warped,
@@ -119,62 +121,70 @@ describe('TV-L1 kernels against their definitions', () => {
 
   describe.each([
     { interpolation: 'bicubic', taps: 3, blend: 0, loop: 'constant', dataIn: 'texels' },
-    { interpolation: 'bilinear', taps: 3, blend: 0, loop: 'constant', dataIn: 'buffer' },
-    { interpolation: 'bicubic', taps: 3, blend: 0.5, loop: 'constant', dataIn: 'buffer' },
+    { interpolation: 'bilinear', taps: 3, blend: 0, loop: 'constant' },
+    { interpolation: 'bicubic', taps: 3, blend: 0.5, loop: 'constant' },
     { interpolation: 'bicubic', taps: 5, blend: 0.3, loop: 'uniform', dataIn: 'texels' },
-    { interpolation: 'bicubic', taps: 5, blend: 0, loop: 'constant', dataIn: 'buffer' },
-    { interpolation: 'bilinear', taps: 5, blend: 0.3, loop: 'uniform', dataIn: 'buffer' },
-  ] as const)(
-    '$interpolation warp, $taps points, blend $blend, $dataIn',
-    ({ interpolation, taps, blend, loop, dataIn }) => {
-      it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
-        const { width, height } = extent;
-        const frames = [0, 1, 2].map((k) => texture(width, height, k));
-        const u = new Float32Array(planeOf(extent) * 8 * PAIRS * 2).fill(Number.NaN);
-        // Away from where rounding to 1/32 px turns over, which float32 and float64 would do differently.
-        const near = (p: Picture): Picture => ({
-          ...p,
-          data: p.data.map((value) => Math.fround((Math.round(value * 32) + 0.2) / 32)),
-        });
-        const flows = [0, 1].map(
-          (k) => [near(random(`u${k}`, width, height, 4)), near(random(`v${k}`, width, height, 4))] as const,
-        );
-        // Pair 1's flow is in the second half.
-        flows.forEach(([fu, fv], k) => {
-          packFlow(u, k * planeOf(extent) * 8 * PAIRS, k, fu, fv);
-        });
-        const { data } = await runSteps(
-          gpu(),
-          {
-            frames: packFrames(frames, Number.NaN),
-            u,
-            data: new Float32Array(planeOf(extent) * 16 * PAIRS),
-            slots: new Uint32Array([0, 0, 0, 0, 1, 0, 0, 0]),
-          },
-          [
-            {
-              kernel: tvl1Warp(
-                stateOf(extent),
-                { interpolation, gradientBlend: blend, gradientTaps: taps },
-                { loop, dataIn },
-              ),
-              on: ['frames', 'u', 'data', 'slots'],
-            },
-          ],
-        );
-        flows.forEach(([fu, fv], k) => {
-          const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation, { taps, blend });
-          const read = (c: number): Picture =>
-            picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c, dataIn)]!);
-          expectClose(read(0).data, expected.ix.data, 1e-4);
-          expectClose(read(1).data, expected.iy.data, 1e-4);
-          expectClose(read(2).data, expected.rho.data, 2e-4);
-          const square = expected.ix.data.map((ix, i) => Math.max(ix * ix + expected.iy.data[i]! ** 2, 1e-30));
-          expectClose(read(3).data, square, 1e-4);
-        });
+    { interpolation: 'bicubic', taps: 5, blend: 0, loop: 'constant' },
+    { interpolation: 'bilinear', taps: 5, blend: 0.3, loop: 'uniform' },
+    { interpolation: 'bicubic', taps: 5, blend: 0.3, visible: true, loop: 'uniform', dataIn: 'texels' },
+    { interpolation: 'bilinear', taps: 3, blend: 0, visible: true, loop: 'constant' },
+    { interpolation: 'bilinear', taps: 3, blend: 0, edge: 2.5, loop: 'constant' },
+  ] as const)('$interpolation warp, $taps points, blend $blend, visible $visible, edge $edge, $dataIn', (options) => {
+    const common = { visible: false, edge: 0, dataIn: 'buffer' } as const;
+    const { interpolation, taps, blend, loop, visible, edge, dataIn } = { ...common, ...options };
+    // Most of what moves wildly is not visible at all.
+    const most = visible ? 0.3 : 4;
+    it.each(SIZES)('of $width×$height, with flow that leaves the picture', async (extent) => {
+      const { width, height } = extent;
+      const frames = [0, 1, 2].map((k) => texture(width, height, k));
+      const u = new Float32Array(planeOf(extent) * 8 * PAIRS * 2).fill(Number.NaN);
+      // Away from where rounding to 1/32 px turns over, which float32 and float64 would do differently.
+      const near = (p: Picture): Picture => ({
+        ...p,
+        data: p.data.map((value) => Math.fround((Math.round(value * 32) + 0.2) / 32)),
       });
-    },
-  );
+      const flows = [0, 1].map(
+        (k) => [near(random(`u${k}`, width, height, most)), near(random(`v${k}`, width, height, most))] as const,
+      );
+      // Pair 1's flow is in the second half.
+      flows.forEach(([fu, fv], k) => {
+        packFlow(u, k * planeOf(extent) * 8 * PAIRS, k, fu, fv);
+      });
+      const { data } = await runSteps(
+        gpu(),
+        {
+          frames: packFrames(frames, Number.NaN),
+          u,
+          data: new Float32Array(planeOf(extent) * 16 * PAIRS),
+          slots: new Uint32Array([0, 0, 0, 0, 1, 0, 0, 0]),
+        },
+        [
+          {
+            kernel: tvl1Warp(
+              stateOf(extent),
+              { interpolation, gradientBlend: blend, gradientTaps: taps, visibilityWeight: visible, edgeWeight: edge },
+              { loop, dataIn },
+            ),
+            on: ['frames', 'u', 'data', 'slots'],
+          },
+        ],
+      );
+      flows.forEach(([fu, fv], k) => {
+        const expected = warp(frames[k]!, frames[k + 1]!, fu, fv, interpolation, { taps, blend, visible });
+        const read = (c: number): Picture =>
+          picture(width, height, (x, y) => floats(data!)[dataWordAt(extent, k, x, y, c, dataIn)]!);
+        expectClose(read(0).data, expected.ix.data, 1e-4);
+        expectClose(read(1).data, expected.iy.data, 1e-4);
+        expectClose(read(2).data, expected.rho.data, 2e-4);
+        if (edge > 0) {
+          expectClose(read(3).data, softness(frames[k]!, edge).data, 1e-4);
+          return;
+        }
+        const square = expected.ix.data.map((ix, i) => Math.max(ix * ix + expected.iy.data[i]! ** 2, 1e-30));
+        expectClose(read(3).data, square, 1e-4);
+      });
+    });
+  });
 
   it.each([3, 5] as const)('the network of size %s finds the median of every arrangement of zeros and ones', (size) => {
     const count = size * size;
@@ -289,77 +299,86 @@ describe('TV-L1 kernels against their definitions', () => {
   });
 
   describe.each([
-    ['sweep', true, 'texels'],
-    ['sweep', false, 'buffer'],
-    ['tile', true, 'buffer'],
-    ['tile', false, 'buffer'],
-  ] as const)('iterations by %s, exact rounding %s, data in %s', (kind, exact, dataIn) => {
-    it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
-      const { width, height } = extent;
-      const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
-      // A sweep does what is left of a round, however much that is; tiles a number that divides it.
-      const inner = kind === 'sweep' ? 5 : 6;
-      const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact };
-      const words = planeOf(extent) * 8 * PAIRS;
-      const data = new Float32Array(words * 2).fill(1e-30);
-      const gradients = [1, 2, -3, 9, 0, -0.5];
-      const warped = [0, 1].map((k): Warped => {
-        const pick = (name: string) => random(`${name}${k}`, width, height, 1);
-        const choose = (p: Picture): Picture => ({
-          ...p,
-          data: p.data.map((value) => gradients[Math.floor(((value + 1) / 2) * 5.99)]!),
-        });
-        const [ix, iy] = [choose(pick('ix')), choose(pick('iy'))];
-        const rho = random(`rho${k}`, width, height, 3);
-        for (let y = 0; y < height; y++) {
-          for (let x = 0; x < width; x++) {
-            const i = y * width + x;
-            const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, ix.data[i]! ** 2 + iy.data[i]! ** 2];
-            values.forEach((value, c) => {
-              data[dataWordAt(extent, k, x, y, c, dataIn)] = Math.max(value, c === 3 ? 1e-30 : value);
-            });
+    ['sweep', true, false, 'texels'],
+    ['sweep', false, false, 'buffer'],
+    ['sweep', false, true, 'texels'],
+    ['sweep', false, true, 'buffer'],
+    ['tile', true, false, 'buffer'],
+    ['tile', false, false, 'buffer'],
+    ['tile', false, true, 'buffer'],
+  ] as const)(
+    'iterations by %s, exact rounding %s, weighted smoothness %s, data in %s',
+    (kind, exact, weighted, dataIn) => {
+      it.each(SIZES.filter(({ width }) => width > 1))('of $width×$height', async (extent) => {
+        const { width, height } = extent;
+        const weights = { tau: 0.25, lambda: 0.15, theta: 0.3 };
+        // A sweep does what is left of a round, however much that is; tiles a number that divides it.
+        const inner = kind === 'sweep' ? 5 : 6;
+        const iterations: Iterations = { outer: 1, inner, median: 1, ...weights, epsilon2: 0, exact, weighted };
+        const words = planeOf(extent) * 8 * PAIRS;
+        const data = new Float32Array(words * 2).fill(1e-30);
+        const soft = [0, 1].map((k) => softness(random(`soft${k}`, width, height, 255), 2.5));
+        const gradients = [1, 2, -3, 9, 0, -0.5];
+        const warped = [0, 1].map((k): Warped => {
+          const pick = (name: string) => random(`${name}${k}`, width, height, 1);
+          const choose = (p: Picture): Picture => ({
+            ...p,
+            data: p.data.map((value) => gradients[Math.floor(((value + 1) / 2) * 5.99)]!),
+          });
+          const [ix, iy] = [choose(pick('ix')), choose(pick('iy'))];
+          const rho = random(`rho${k}`, width, height, 3);
+          for (let y = 0; y < height; y++) {
+            for (let x = 0; x < width; x++) {
+              const i = y * width + x;
+              const square = ix.data[i]! ** 2 + iy.data[i]! ** 2;
+              const values = [ix.data[i]!, iy.data[i]!, rho.data[i]!, weighted ? soft[k]!.data[i]! : square];
+              values.forEach((value, c) => {
+                data[dataWordAt(extent, k, x, y, c, dataIn)] = Math.max(value, c === 3 ? 1e-30 : value);
+              });
+            }
           }
+          return { ix, iy, rho };
+        });
+        const buffers = {
+          u: new Float32Array(words * 2),
+          dual_u: new Float32Array(words * 2),
+          dual_v: new Float32Array(words * 2),
+          data,
+          slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
+        };
+        const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
+        // Tiles of both sizes, and both ways of summing.
+        const shape = tileShape({
+          maxWorkgroupStorage: exact ? 16384 : 32768,
+          subgroups: !exact && gpu().profile.subgroups,
+        });
+        const lanes = gpu().profile.subgroupMaxSize;
+        if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
+        const steps =
+          kind === 'sweep'
+            ? [{ kernel: tvl1Sweep(stateOf(extent), iterations, lanes, dataIn), on }]
+            : [0, 1].map((slot) => ({
+                kernel: tvl1Tile(stateOf(extent, slot), iterations, {
+                  count: 3,
+                  shape,
+                  run: slot === 0 ? 'always' : 'unless done',
+                }),
+                on,
+              }));
+        const run = await runSteps(gpu(), buffers, steps);
+        const final = kind === 'sweep' ? 1 : 2;
+        for (const k of [0, 1]) {
+          expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
+          let state = still(width, height);
+          for (let i = 0; i < inner; i++)
+            state = iterate(state, warped[k]!, weights, weighted ? soft[k] : undefined).state;
+          const result = unpackFlow(floats(run.u!), 0, k, extent);
+          expectClose(result.u.data, state.u.data, 2e-4);
+          expectClose(result.v.data, state.v.data, 2e-4);
         }
-        return { ix, iy, rho };
       });
-      const buffers = {
-        u: new Float32Array(words * 2),
-        dual_u: new Float32Array(words * 2),
-        dual_v: new Float32Array(words * 2),
-        data,
-        slots: new Uint32Array(PAIRS * SLOT_WORDS * 3),
-      };
-      const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
-      // Tiles of both sizes, and both ways of summing.
-      const shape = tileShape({
-        maxWorkgroupStorage: exact ? 16384 : 32768,
-        subgroups: !exact && gpu().profile.subgroups,
-      });
-      const lanes = gpu().profile.subgroupMaxSize;
-      if (kind === 'sweep' && ![4, 8, 16].includes(lanes)) return;
-      const steps =
-        kind === 'sweep'
-          ? [{ kernel: tvl1Sweep(stateOf(extent), iterations, lanes, dataIn), on }]
-          : [0, 1].map((slot) => ({
-              kernel: tvl1Tile(stateOf(extent, slot), iterations, {
-                count: 3,
-                shape,
-                run: slot === 0 ? 'always' : 'unless done',
-              }),
-              on,
-            }));
-      const run = await runSteps(gpu(), buffers, steps);
-      const final = kind === 'sweep' ? 1 : 2;
-      for (const k of [0, 1]) {
-        expect(run.slots![(final * PAIRS + k) * SLOT_WORDS]).toBe(0);
-        let state = still(width, height);
-        for (let i = 0; i < inner; i++) state = iterate(state, warped[k]!, weights).state;
-        const result = unpackFlow(floats(run.u!), 0, k, extent);
-        expectClose(result.u.data, state.u.data, 2e-4);
-        expectClose(result.v.data, state.v.data, 2e-4);
-      }
-    });
-  });
+    },
+  );
 
   it('a tile leaves the error in fixed point, and stops where it was small', async () => {
     const extent = { width: 37, height: 19 };
@@ -381,7 +400,15 @@ describe('TV-L1 kernels against their definitions', () => {
     const epsilon2 = (2 * first.error) / (37 * 19);
     const words = planeOf(extent) * 16 * PAIRS;
     const tile = { count: 1, shape: tileShape({ maxWorkgroupStorage: 16384, subgroups: gpu().profile.subgroups }) };
-    const iterations: Iterations = { outer: 1, inner: 1, median: 1, ...weights, epsilon2, exact: true };
+    const iterations: Iterations = {
+      outer: 1,
+      inner: 1,
+      median: 1,
+      ...weights,
+      epsilon2,
+      exact: true,
+      weighted: false,
+    };
     const on = ['u', 'dual_u', 'dual_v', 'data', 'slots'];
     const run = await runSteps(
       gpu(),

@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
     kernel: [1, 1, 1],
     bias: true,
     concatenated: [0, 3],
-    has: ['tiled 64×64×16 8×8', 'tiled 32×32×16 4×4'],
+    has: ['tiled 64×64×16 8×8', 'tiled 32×32×32 4×4'],
   },
   {
     name: 'a small branch first, stride 2, no bias, tensors of their own',

@@ -16,10 +16,11 @@
  * that is 49 taps of 6 vec4 instead of 343 taps of 1: 14 % fewer products, and the address of a tap is computed once for 6
  * vec4. It costs a copy of x, kw/stride times as large, hence in pieces of a few frames.
  *
- * One thread per vec4 of the packed tensor: 4 scalar loads, no barriers; bound by loads.
+ * One thread per vec4 of the packed tensor: 4 scalar loads, no barriers; bound by loads. It may hold f16, for kernels whose tiles do.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
+import { activation, elementOf } from '../shared/element.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import type { Conv3dProblem } from './problem.ts';
@@ -66,7 +67,7 @@ export function conv3dStemPack(
   const [, , , width, cin] = x.shape;
   const c4 = vec4s(packed.shape[4]);
   return kernel({
-    name: `conv3d_stem pack ${window[2]}`,
+    name: `conv3d_stem pack ${packed.half ? 'half ' : ''}${window[2]}`,
     params: Params,
     values: {
       pixels: pixelsOf(packed),
@@ -82,7 +83,7 @@ export function conv3dStemPack(
       stride_w: stride[2],
       pad_w: padding[2],
     },
-    storage: [storage('x', 'array<f32>'), storage('y')],
+    storage: [storage('x', 'array<f32>'), activation('y', packed)],
     workgroups: foldGrid(divideUp(pixelsOf(packed) * c4, workgroupSize)),
     body: /* wgsl */ `
 // Channel \`at.y\` of column \`at.x\` of the row that starts at pixel \`row\`; lanes past the window are zero.
@@ -110,8 +111,9 @@ ${entryPoint(workgroupSize, 'thread')} {
   let at1 = next(at0);
   let at2 = next(at1);
   let at3 = next(at2);
-  y[p.y_base + pixel * p.y_stride + c] =
+  let values =
     vec4f(value(row, at0, lane), value(row, at1, lane + 1u), value(row, at2, lane + 2u), value(row, at3, lane + 3u));
+  y[p.y_base + pixel * p.y_stride + c] = ${elementOf(packed).narrow('values')};
 }`,
   });
 }

@@ -5,8 +5,8 @@
  *   u        per quad two vec4f: the flow's u and v of its 4 pixels
  *   dual_u   per quad two vec4f: the dual variable of u, p11 and p12; dual_v: that of v, p21 and p22. In two buffers, so that
  *            the smallest binding that browsers have holds a pair of 4K
- *   data     the warped gradient Ix, Iy, the constant part of ρ, and |∇I|²: per quad a vec4f of each; in a texture, per pixel
- *            a vec4f of all four
+ *   data     the warped gradient Ix, Iy, the constant part of ρ, and |∇I|², or 1/g where the smoothness is weighted by a g of
+ *            each pixel: per quad a vec4f of each; in a texture, per pixel a vec4f of all four
  *
  * u and dual exist twice (two halves of one buffer): a step reads one half and writes the other. Which half is current is
  * known on the GPU alone, since it depends on how many steps a pair needed. It is kept per pair in **slots**, four words each:
@@ -98,6 +98,8 @@ export interface Iterations {
   readonly epsilon2: number;
   /** Round the dual update as OpenCV does. */
   readonly exact: boolean;
+  /** The smoothness is weighted: data has 1/g. */
+  readonly weighted: boolean;
 }
 
 /** Iterations that one step does: the most, up to 3, that divide a round. */
@@ -112,11 +114,11 @@ export const iterationsPerStep = (inner: number): number => [3, 2].find((count) 
  * flow's gradient is rounded once, as `hypot` does it: `root` squared is compared to x² + y² in halves of 12 bits, whose
  * products are exact, and `root` moved by what is left. `p.zero` is 0, which the compiler must not know.
  */
-export const iterationFunctions = (exact: boolean): string => /* wgsl */ `
+export const iterationFunctions = ({ exact, weighted }: Pick<Iterations, 'exact' | 'weighted'>): string => /* wgsl */ `
 struct Flow { u: vec4f, v: vec4f }
 struct Dual { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
-// square: |∇I|², at least 1e-30.
-struct Data { ix: vec4f, iy: vec4f, rho: vec4f, square: vec4f }
+// last: ${weighted ? '1/g' : '|∇I|², at least 1e-30'}.
+struct Data { ix: vec4f, iy: vec4f, rho: vec4f, last: vec4f }
 
 // Compilers may regroup sums of products; what they cannot see through they leave as it is.
 fn as_is(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) ^ vec4u(p.zero)); }
@@ -124,8 +126,9 @@ fn as_is(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) ^ vec4u(p.
 // left_a, left_c: of the pixel before the quad; up_b, up_d: of the row above. All zero outside the picture.
 fn primal(s: Flow, q: Dual, left_a: f32, left_c: f32, up_b: vec4f, up_d: vec4f, data: Data, first: bool) -> Flow {
   let rho = data.rho + as_is(data.ix * s.u + data.iy * s.v);
-  let limit = p.step * data.square;
-  var f = -rho / data.square;
+  let square = ${weighted ? 'max(data.ix * data.ix + data.iy * data.iy, vec4f(1e-30))' : 'data.last'};
+  let limit = p.step * square;
+  var f = -rho / square;
   f = select(f, vec4f(-p.step), rho > limit);
   f = select(f, vec4f(p.step), rho < -limit);
   var div_u = (q.a - vec4f(left_a, q.a.xyz)) + (q.b - up_b);
@@ -162,13 +165,13 @@ fn norm(x: vec4f, y: vec4f) -> vec4f {
 
 // right_u, right_v: of the pixel after the quad; below: the row below. x_in and y_in are 1 inside the picture and 0 where
 // the forward difference would leave it.
-fn dual_update(q: Dual, s: Flow, right_u: f32, right_v: f32, below: Flow, x_in: vec4f, y_in: f32) -> Dual {
+fn dual_update(q: Dual, s: Flow, right_u: f32, right_v: f32, below: Flow, data: Data, x_in: vec4f, y_in: f32) -> Dual {
   let ux = (vec4f(s.u.yzw, right_u) - s.u) * x_in;
   let uy = (below.u - s.u) * y_in;
   let vx = (vec4f(s.v.yzw, right_v) - s.v) * x_in;
   let vy = (below.v - s.v) * y_in;
-  let nu = 1.0 + p.rate * norm(ux, uy);
-  let nv = 1.0 + p.rate * norm(vx, vy);
+  let nu = 1.0 + p.rate * ${weighted ? 'data.last * ' : ''}norm(ux, uy);
+  let nv = 1.0 + p.rate * ${weighted ? 'data.last * ' : ''}norm(vx, vy);
   return Dual(
     (q.a + p.rate * ux) / nu, (q.b + p.rate * uy) / nu,
     (q.c + p.rate * vx) / nv, (q.d + p.rate * vy) / nv,

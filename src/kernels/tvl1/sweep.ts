@@ -87,7 +87,7 @@ export function tvl1Sweep(state: Tvl1State, iterations: Iterations, lanes: numbe
     workgroups: [pairs, 1, 1],
     enable: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
     body: /* wgsl */ `
-${iterationFunctions(iterations.exact)}
+${iterationFunctions(iterations)}
 ${median === 1 ? '' : medianFunction(median)}
 
 var<workgroup> totals: vec4f;
@@ -99,7 +99,7 @@ fn stored(quad: u32, strip: u32) -> bool {
   return quad < p.quads && (lane > 0u || strip == 0u) && (lane < ${lanes - 1}u || strip == p.strips - 1u);
 }
 ${median === 1 ? '' : medianPass(median, lanes)}
-${sweepPass(lanes, dataIn)}
+${sweepPass(lanes, dataIn, iterations.weighted)}
 // Of the iterations of a sweep, the number after which the pair was done; all of them where it is not.
 fn first_done(errors: vec4f, limit: u32) -> u32 {
   for (var k = 1u; k < limit; k++) { if (errors[k - 1u] <= p.threshold) { return k; } }
@@ -167,8 +167,11 @@ const LOAD_DATA: Record<DataIn, string> = {
       var e = Data(${['x', 'y', 'z', 'w'].map((c) => `vec4f(${repeat(4, (i) => `d${i}.${c}`, ', ')})`).join(', ')});`,
 };
 
-/** One sweep of `limit` iterations over all strips; returns the summed squared change of each. */
-function sweepPass(lanes: number, dataIn: DataIn): string {
+/**
+ * One sweep of `limit` iterations over all strips; returns the summed squared change of each. The dual update is of the row
+ * above, whose data the last stage has to hold only where they have its weight.
+ */
+function sweepPass(lanes: number, dataIn: DataIn, weighted: boolean): string {
   const stage = (k: number): string => /* wgsl */ `
       { // stage ${k}: row y - ${k - 1}
         let left_a = select(lane_before(q.a.w), 0.0, quad == 0u);
@@ -176,11 +179,11 @@ function sweepPass(lanes: number, dataIn: DataIn): string {
         let moved = primal(s, q, left_a, left_c, q${k}.b, q${k}.d, e, quad == 0u);
         ${k === 1 ? 'let next = moved;' : `let next = Flow(select(s.u, moved.u, on${k}), select(s.v, moved.v, on${k}));`}
         let y_in = f32(y >= ${k} && y < p.height + ${k - 1});
-        let updated = dual_update(q${k}, s${k}, lane_after(s${k}.u.x), lane_after(s${k}.v.x), next, x_in, y_in);
+        let updated = dual_update(q${k}, s${k}, lane_after(s${k}.u.x), lane_after(s${k}.v.x), next, e${k}, x_in, y_in);
         let du = next.u - s.u;
         let dv = next.v - s.v;
         change${k} += (du * du + dv * dv) * counted * f32(y >= ${k - 1} && y < p.height + ${k - 1});
-        ${k < STAGES ? `let held = e${k}; e${k} = e; e = held;` : ''}
+        ${k < STAGES || weighted ? `let held = e${k}; e${k} = e; e = held;` : ''}
         ${k === 1 ? 'let out = updated;' : `let out = Dual(${['a', 'b', 'c', 'd'].map((c) => `select(q${k}.${c}, updated.${c}, on${k})`).join(', ')});`}
         s = s${k}; s${k} = next; q${k} = q; q = out;
       }`;

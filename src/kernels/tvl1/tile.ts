@@ -3,7 +3,7 @@
  *
  * A workgroup holds a tile of C quads × R rows; each thread has a quad of two rows, one above the other, and keeps their u, dual and
  * image data in registers through all iterations. Only what neighbouring threads need goes through workgroup memory: per iteration
- * and pixel 10 bytes in and 10 out.
+ * and pixel 11 bytes in and 12 out.
  *
  *   ┌──┬──────────────────┬──┐   One iteration:
  *   │//│//////////////////│//│     put p12, p22 of the lower row, the last p11, p21 of both quads   → barrier
@@ -131,7 +131,7 @@ export function tvl1Tile(state: Tvl1State, iterations: Iterations, tile: TileSte
     workgroups: [...tilesOf(extent, tile), pairs],
     ...(subgroups ? { enable: 'enable subgroups;' } : {}),
     body: /* wgsl */ `
-${iterationFunctions(iterations.exact)}
+${iterationFunctions(iterations)}
 ${doneAfter(count)}
 
 var<workgroup> slot_before: vec4u;
@@ -143,7 +143,7 @@ var<workgroup> flows_v: array<vec4f, ${threads}>;
 var<workgroup> firsts: array<vec2f, ${threads}>;
 ${subgroups ? 'var<workgroup> totals: array<atomic<u32>, 3>;' : ''}
 
-fn fixed_point(error: f32) -> u32 { return u32(min(error * p.error_scale, ${fixed + 1}.0) + 0.5); }
+fn fixed_point(error: f32) -> u32 { return u32(min(error * p.error_scale, f32(p.fixed + 1u)) + 0.5); }
 
 @compute @workgroup_size(${columns}, ${rows})
 fn main(
@@ -206,8 +206,8 @@ fn main(
     workgroupBarrier();
     let below = Flow(flows_u[below_thread], flows_v[below_thread]);
     let right = firsts[after_thread];
-    q0 = dual_update(q0, next0, flows_u[after_thread].x, flows_v[after_thread].x, next1, x_in0, y_in0);
-    q1 = dual_update(q1, next1, right.x, right.y, below, x_in1, y_in1);
+    q0 = dual_update(q0, next0, flows_u[after_thread].x, flows_v[after_thread].x, next1, e0, x_in0, y_in0);
+    q1 = dual_update(q1, next1, right.x, right.y, below, e1, x_in1, y_in1);
     ${rowsOf((r) => `let du${r} = next${r}.u - s${r}.u; let dv${r} = next${r}.v - s${r}.v; s${r} = next${r};`)}
     let squared = ${rowsOf((r) => `dot(select(vec4f(0), du${r} * du${r} + dv${r} * dv${r}, counted${r}), vec4f(1))`, ' + ')};
     change = select(change, vec3f(squared), vec3u(0, 1, 2) == vec3u(i));

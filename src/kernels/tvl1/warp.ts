@@ -1,6 +1,6 @@
 /**
  * @file The warp: I1 and its gradient at x + u, and from them what an iteration needs of the images: the gradient, its
- * square and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
+ * square or the weight of the smoothness, and the constant part of ρ = I1(x+u₀) + ∇I1·(u − u₀) − I0.
  *
  * One thread per pixel. The gradient images are never stored. Central differences commute with interpolation, so the
  * bicubic samples of I1, I1x and I1y come from the same neighbourhood of I1: 4×4 taps and their 16 outer neighbours (a plus
@@ -21,6 +21,7 @@ import {
   writtenTexels,
 } from '../shared/wgsl.ts';
 import { type DataIn, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { VISIBILITY } from './visibility.ts';
 
 const Params = struct('Warp', {
   width: 'i32',
@@ -34,6 +35,7 @@ const Params = struct('Warp', {
   blend: 'f32',
   zero: 'u32',
   rows: 'i32',
+  edge: 'f32',
 });
 
 interface WarpOptions {
@@ -44,7 +46,20 @@ interface WarpOptions {
   readonly gradientBlend: number;
   /** Taps of the derivative: 3 = (−1 0 1)/2, 5 = (1 −8 0 8 −1)/12. */
   readonly gradientTaps: 3 | 5;
+  /** Whether the data term counts by how likely a pixel is visible in both pictures. */
+  readonly visibilityWeight: boolean;
+  /**
+   * α of the weight of the smoothness, g = exp(−α (|∇I0| / 255)^0.55), which is the less the more the first picture has an edge
+   * (Werlberger et al., "Anisotropic Huber-L1 optical flow", BMVC 2009); 0 means none, and data has |∇I|² in its place.
+   */
+  readonly edgeWeight: number;
 }
+
+/** The exponent of `edgeWeight`, and what 1/g is at most. */
+const EDGE = { exponent: 0.55, most: 10 };
+
+/** What a pixel's data term counts at least: a visibility that is wrong must be able to mend. */
+const LEAST_WEIGHT = 0.02;
 
 const WORKGROUP = 64;
 
@@ -69,6 +84,7 @@ export function tvl1Warp(
       blend: options.gradientBlend,
       zero: 0,
       rows: 8,
+      edge: options.edgeWeight,
     },
     storage: [
       storage('frames', 'array<f32>'),
@@ -82,6 +98,8 @@ fn column(x: i32) -> i32 { return clamp(x, 0, p.width - 1); }
 fn row(y: i32) -> i32 { return clamp(y, 0, p.height - 1) * i32(p.stride); }
 ${WEIGHTS[options.interpolation]}
 ${options.gradientTaps === 3 ? '' : SLOPES}
+${options.visibilityWeight ? VISIBILITY : ''}
+${options.edgeWeight > 0 ? SOFTNESS : ''}
 fn difference(${repeat(options.gradientTaps, (i) => `v${i}: f32`, ', ')}) -> f32 {
   return ${options.gradientTaps === 3 ? '0.5 * (v2 - v0)' : '(v0 - v4 + 8.0 * (v3 - v1)) * (1.0 / 12.0)'};
 }
@@ -126,17 +144,34 @@ ${entryPoint(WORKGROUP, 'thread')} {
     let known = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
     gradient = select(vec2f(0), mix(gradient, own_gradient(i32(pair * p.plane), x, y), p.blend), known);
   }
-  let rho = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
-  let square = max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30);
+  var rho = ((value - gradient.x * flow.x) - gradient.y * flow.y) - frames[pair * p.plane + i];
+  ${
+    options.visibilityWeight
+      ? `// λ w |ρ| is λ |w ρ|, so nothing else has to know.
+  let base = current - (i / 4u) * 8u - i % 4u;
+  let weight = max(visibility_of(base, vec2i(x, y), value - frames[pair * p.plane + i]), ${LEAST_WEIGHT});
+  gradient *= weight;
+  rho *= weight;`
+      : ''
+  }
+  let last = ${options.edgeWeight > 0 ? 'softness(i32(pair * p.plane), x, y)' : 'max(gradient.x * gradient.x + gradient.y * gradient.y, 1e-30)'};
   ${STORE_DATA[dataIn]}
 }`,
   });
 }
 
+/** 1/g of a pixel of the first picture. */
+const SOFTNESS = /* wgsl */ `
+fn softness(frame: i32, x: i32, y: i32) -> f32 {
+  let own = frames[frame + row(y) + column(x)];
+  let edge = vec2f(frames[frame + row(y) + column(x + 1)], frames[frame + row(y + 1) + column(x)]) - own;
+  return min(exp(p.edge * pow(max(length(edge) * (1.0 / 255.0), 1e-12), ${EDGE.exponent})), ${EDGE.most}.0);
+}`;
+
 const STORE_DATA: Record<DataIn, string> = {
   buffer: /* wgsl */ `let to_data = pair * p.pitch * 2u + (i / 4u) * 16u + i % 4u;
-  data[to_data] = gradient.x; data[to_data + 4u] = gradient.y; data[to_data + 8u] = rho; data[to_data + 12u] = square;`,
-  texels: 'data_put(pair * (p.pitch / 2u) + i, vec4f(gradient, rho, square));',
+  data[to_data] = gradient.x; data[to_data + 4u] = gradient.y; data[to_data + 8u] = rho; data[to_data + 12u] = last;`,
+  texels: 'data_put(pair * (p.pitch / 2u) + i, vec4f(gradient, rho, last));',
 };
 
 const taps = (count: 3 | 5, load: (offset: number) => string): string =>

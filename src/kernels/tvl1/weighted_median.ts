@@ -4,9 +4,7 @@
  * current practices in optical flow estimation", IJCV 2014, section 5). Motion so takes its edges from the picture, and what is
  * covered in the second picture takes the motion of what it belongs to.
  *
- *   tvl1_visibility        exp(−d²/2σd² − e²/2σe²): d is the flow's divergence where it is negative, since surfaces that meet
- *                          cover each other, and e = I1(x + u) − I0(x); 0 outside. One thread per pixel.
- *   tvl1_weighted_median   the m that makes Σ w |m − u| least, for u and v each
+ * That is the m that makes Σ w |m − u| least, for u and v each.
  *
  * The window is sampled at every second pixel: a quarter of the work, and no difference in the error. A workgroup of 16 × 16
  * pixels holds its tile and the rim of the window in workgroup memory (12.5 KB for 13×13, one barrier). Each thread narrows the
@@ -16,26 +14,12 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
+import { divideUp, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
 import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { falloff } from './visibility.ts';
 
-const VisibilityParams = struct('Visibility', {
-  width: 'i32',
-  height: 'i32',
-  stride: 'i32',
-  plane: 'u32',
-  pitch: 'u32',
-  half: 'u32',
-  pairs: 'u32',
-  slot: 'u32',
-});
-
-const WORKGROUP = 64;
-
-/** Of the divergence, and of the difference in grey values. Sun et al. */
-const VISIBLE = { divergence: 0.3, grey: 20 };
-/** Of the distance in pixels, and of the difference in grey values. Sun et al. */
-const LIKE = { distance: 7, grey: 7 };
+/** Of the distance in pixels, as Sun et al.; and of the difference in grey values, theirs in three colours 7. */
+const LIKE = { distance: 7, grey: 12 };
 /** Every so many pixels of the window are looked at. */
 const SPACING = 2;
 /** Where the flow differs by less within the window there is no edge of motion. Pixels. */
@@ -44,57 +28,6 @@ const LEAST_EDGE = 0.25;
 const RESOLUTION = 0.01;
 /** Ends the search where numbers are too large for that: 5¹² is all that f32 can tell apart. */
 const MOST_PASSES = 12;
-
-const falloff = (sigma: number): number => 0.5 / sigma ** 2;
-
-/** Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, visibility (`f32`, of which a pair's first plane is written; a pair's distance is that of data), slots. */
-export function tvl1Visibility(state: Tvl1State): Kernel {
-  const { extent, pairs } = state;
-  const plane = planeOf(extent) * 4;
-  return kernel({
-    name: 'tvl1_visibility',
-    params: VisibilityParams,
-    values: { ...stateValues(state, 'f32'), stride: quadsOf(extent) * 4, plane },
-    storage: [
-      storage('frames', 'array<f32>'),
-      storage('u', 'array<f32>'),
-      storage('visible', 'array<f32>'),
-      storage('slots', 'array<u32>'),
-    ],
-    workgroups: foldGrid(divideUp(plane, WORKGROUP), pairs),
-    body: /* wgsl */ `
-fn inside(at: vec2i) -> vec2i { return clamp(at, vec2i(0), vec2i(p.width, p.height) - 1); }
-fn component(base: u32, at: vec2i, which: u32) -> f32 {
-  let to = inside(at);
-  let i = u32(to.y * p.stride + to.x);
-  return u[base + (i / 4u) * 8u + i % 4u + which * 4u];
-}
-fn grey(frame: u32, at: vec2i) -> f32 {
-  let to = inside(at);
-  return frames[frame * p.plane + u32(to.y * p.stride + to.x)];
-}
-${entryPoint(WORKGROUP, 'thread')} {
-  let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
-  let pair = workgroup.y;
-  if (i >= p.plane) { return; }
-  let here = vec2i(i32(i) % p.stride, i32(i) / p.stride);
-  let base = pair * p.pitch + (slots[(p.slot * p.pairs + pair) * ${SLOT_WORDS}u] & 1u) * p.half;
-  let across = component(base, here + vec2i(1, 0), 0u) - component(base, here - vec2i(1, 0), 0u);
-  let down = component(base, here + vec2i(0, 1), 1u) - component(base, here - vec2i(0, 1), 1u);
-  let closing = min(0.5 * (across + down), 0.0);
-  let to = vec2f(here) + vec2f(component(base, here, 0u), component(base, here, 1u));
-  let stays = all(to >= vec2f(0)) && all(to <= vec2f(f32(p.width - 1), f32(p.height - 1)));
-  let corner = floor(clamp(to, vec2f(0), vec2f(f32(p.width), f32(p.height))));
-  let part = to - corner;
-  let at = vec2i(corner);
-  let top = mix(grey(pair + 1u, at), grey(pair + 1u, at + vec2i(1, 0)), part.x);
-  let bottom = mix(grey(pair + 1u, at + vec2i(0, 1)), grey(pair + 1u, at + vec2i(1, 1)), part.x);
-  let change = mix(top, bottom, part.y) - grey(pair, here);
-  let seen = exp(-closing * closing * ${falloff(VISIBLE.divergence)} - change * change * ${falloff(VISIBLE.grey)});
-  visible[pair * p.pitch * 2u + i] = select(0.0, seen, stays);
-}`,
-  });
-}
 
 const MedianParams = struct('WeightedMedian', {
   width: 'i32',
@@ -111,7 +44,7 @@ const MedianParams = struct('WeightedMedian', {
 const SIDE = 16;
 
 /**
- * Bindings: frames, u, visibility (where `tvl1Visibility` has written), slots (`f32` but the last).
+ * Bindings: frames, u, visibility (where `tvl1Visibility` of visibility.ts has written), slots (`f32` but the last).
  * @param size Side of the window.
  * @param loop Of the loops over the window.
  */

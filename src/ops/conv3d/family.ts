@@ -148,7 +148,7 @@ export function memberWeights(
   packed: PackedWeights,
 ): PackedWeights | undefined {
   if (kind === undefined) return packed;
-  if (kind === 'half') return halves;
+  if (kind === 'half') return halves && halfWeights(packed);
   const lanes = fixedNarrowSubgroup(profile);
   return lanes !== undefined && profile.texels ? panelWeights(packed, cout, lanes) : undefined;
 }

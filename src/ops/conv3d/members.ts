@@ -98,6 +98,8 @@ const matrixMember = (tile: SharedMatrixTile): Member => ({
   name: matrixName(tile),
   ...(tile.half ? { weights: 'half' } : {}),
   halves: true,
+  // A network's first layer has many pixels, and 64 channels.
+  takesPacked: tile.bm >= 64 && tile.bn === 64,
   branches: true,
   applies: (groups, profile) => groups === 1 && matrixTileApplies(profile, tile),
   tile: (profile) => matrixMemberTile(profile, tile),
@@ -139,7 +141,7 @@ export const MEMBERS: readonly Member[] = [
   ...tiledMember(0.9, { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4 }, { ...packs, ...spare }),
   ...tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
   ...tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4 }, spare),
-  ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }),
+  ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }, packs),
   ...tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8, half: true }, spare),
   ...tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, half: true }, spare),
   ...MATRIX_TILES.map(matrixMember),

@@ -1,10 +1,10 @@
 /**
  * @file Candidates for few input channels: pack the pixels under a row of the window into one run of channels
- * (conv3d/stem.ts), then any kernel of the family. Exact: the same products in another order.
+ * (conv3d/stem.ts), then any kernel of the family: the same products in another order. The copy is f16 for kernels whose tiles are.
  */
 
 import { conv3dStemPack, packedProblem, packedShape } from '../../kernels/conv3d/stem.ts';
-import { denseView, pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
+import { denseView, pixelsOf, type View, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import type { Argument, Candidate } from '../operator.ts';
 import { splitForScratch } from '../sliding_window.ts';
@@ -23,40 +23,38 @@ export function packedCandidates(conv: Convolution): Candidate[] {
   const saved = vec4s(kw * cin) / (kw * vec4s(cin));
   if (groups !== 1 || cin > FEW_CHANNELS || saved >= 1 || x.view.half) return [];
   const columns = outputs[0]!.view.shape[3];
-  const packed = (samples: number, frames: number) =>
-    denseView(packedShape([samples, frames, ...x.view.shape.slice(2)] as unknown as typeof x.view.shape, kw, columns));
-  const workspaces = (samples: number, frames: number): number[] => {
-    const view = packed(samples, frames);
-    return [viewBytes(view)];
-  };
-  const split = splitForScratch(geometry, x, outputs, profile, { workspaces, budget: PACKED_BYTES, step: 1 });
-  if (!split) return [];
-  const packedWeights = conv.weights.packed(kt * kh, kw * cin);
-  const pieces = split.parts.map((part) => {
-    const problem = problemOf(conv, part);
-    const view = packed(part.x.shape[0], part.x.shape[1]);
-    const items = pixelsOf(view) * view.stride;
-    return {
-      part,
-      problem,
-      view,
-      packedProblem: packedProblem(problem, view),
-      packing: streamWork(items, viewBytes(part.x) + viewBytes(view)),
-    };
+  const packed = (samples: number, frames: number, half: boolean): View => ({
+    ...denseView(packedShape([samples, frames, ...x.view.shape.slice(2)] as unknown as View['shape'], kw, columns)),
+    half,
   });
+  const planOf = (half: boolean) => {
+    const workspaces = (samples: number, frames: number): number[] => [viewBytes(packed(samples, frames, half))];
+    const split = splitForScratch(geometry, x, outputs, profile, { workspaces, budget: PACKED_BYTES, step: 1 });
+    const pieces = (split?.parts ?? []).map((part) => {
+      const problem = problemOf(conv, part);
+      const view = packed(part.x.shape[0], part.x.shape[1], half);
+      const packing = streamWork(pixelsOf(view) * view.stride, viewBytes(part.x) + viewBytes(view));
+      return { part, problem, view, packedProblem: packedProblem(problem, view), packing };
+    });
+    return split && { workspaces: split.workspaces, pieces };
+  };
+  const [single, halved] = [planOf(false), planOf(true)];
+  const packedWeights = conv.weights.packed(kt * kh, kw * cin);
   return membersFor(conv, outputs).flatMap((member): Candidate[] => {
     if (!member.takesPacked) return [];
-    const weights = memberWeights(member, conv, packedWeights);
-    if (!weights) return [];
-    const spare = spareOutputs(member, outputs, split.workspaces.length);
+    const half = member.weights === 'half';
+    const [weights, plan] = [memberWeights(member, conv, packedWeights), half ? halved : single];
+    if (!weights || !plan) return [];
+    const { pieces, workspaces } = plan;
+    const spare = spareOutputs(member, outputs, workspaces.length);
     const tile = member.tile(profile);
     const products = pieces.map((piece) => memberWork(piece.packedProblem, tile, member));
     const workspace: Argument = { from: 'workspace', index: 0 };
     return [
       {
-        name: `packed ${member.name}`,
-        accuracy: 'exact',
-        workspaces: [...split.workspaces, ...spare.workspaces],
+        name: half ? member.name.replace('half', 'half packed') : `packed ${member.name}`,
+        accuracy: half ? 'half' : 'exact',
+        workspaces: [...workspaces, ...spare.workspaces],
         packs: weights.packs,
         work: [...weights.work, ...pieces.map(({ packing }) => packing), ...products],
         surcharges: surchargesOf(member, profile),
