@@ -178,6 +178,7 @@ export {
   type Operator,
   type Preparation,
   pointwiseCost,
+  type Runs,
   type Surcharge,
   singleDispatch,
   storedBytes,

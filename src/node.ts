@@ -170,6 +170,7 @@ export {
   type RecogniserRunOptions,
   type Recognition,
   type Reduction,
+  type Runs,
   readI3dCheckpoint,
   readImageModel,
   readTensorFlowCheckpoint,
@@ -260,6 +261,7 @@ export { type EvaluateModelsOptions, evaluateModels, type ModelsEvaluation } fro
 export type { ClassificationMetrics, Evaluation } from './train/evaluate/evaluation.ts';
 export type { EvaluationLine, MetricsLine, StepLine } from './train/evaluate/metrics.ts';
 export { parseConfig, readConfig, type TrainConfig, type TrainConfigInput } from './train/run/config.ts';
+export type { EarlyEnd } from './train/run/cooling.ts';
 export { encodeModelFile, type Models, readModelFile, readModels, saveModelFile } from './train/run/model_files.ts';
 export { type RunOptions, type RunResult, runTraining } from './train/run/run.ts';
 export type { PlannedStage } from './train/run/stages.ts';

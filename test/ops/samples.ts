@@ -63,6 +63,14 @@ const convolutions = CONVOLUTIONS.flatMap(({ kernel, stride: s, cin, groups }) =
   ),
 );
 
+/** As a pass of inference makes them. */
+const branches = sample(({ builder, add, input }) => {
+  const shared = { stride: [1, 1, 1], padding: 'same', activation: 'relu' } as const;
+  const [a, b] = [builder.parameter('a', [3, 3, 3, 8, 16]), builder.parameter('b', [3, 3, 3, 4, 8])];
+  const operands = [input(1, 4, 14, 14, 8), a, input(1, 4, 14, 14, 4), b];
+  add(operators.conv3dBranches, { ...shared, channels: [[16], [8]] }, ...operands);
+});
+
 const pools = sample(({ add, input, builder }) => {
   const x = input(2, 4, 6, 6, 9);
   for (const [kernel, stride] of [
@@ -199,7 +207,7 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
+  ...[branches, pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
 ];
 
 /** After the passes: convolutions with three outputs, branches in one node, and activations of 16 bits. */

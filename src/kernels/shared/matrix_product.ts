@@ -145,7 +145,7 @@ export function matrixTileFits(profile: DeviceProfile, tile: MatrixTile): boolea
 }
 
 /** The parts of a kernel. Where code is put in, `thread` is the number of the thread, an argument of the entry point. */
-export interface MatrixProduct extends Pick<Layout, 'threads' | 'xLoads' | 'xStride' | 'wBlocks' | 'wStride'> {
+interface MatrixProduct extends Pick<Layout, 'threads' | 'xLoads' | 'xStride' | 'wBlocks' | 'wStride'> {
   readonly enable: string;
   /** Of the entry point, before `@compute`. */
   readonly attributes: string;

@@ -60,7 +60,7 @@ const EACH = 2;
 const THREAD_BYTES = 88;
 
 /** What a workgroup is, and how it sums. */
-export interface TileShape {
+interface TileShape {
   /** Threads along a row, each with a quad. */
   readonly columns: number;
   /** Threads along a column. */
