@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as api from '../../src/node.ts';
 
-const NO_GPU = { assertUsable: () => undefined } as unknown as api.Gpu;
+const NO_GPU = { assertUsable: () => undefined, profile: { software: true } } as unknown as api.Gpu;
 const size = { frames: 16, height: 224, width: 224, classes: 400 };
 const SPEC = api.modelSpec({ architecture: api.INCEPTION_4, stream: 'rgb', classes: 2 });
 const FRAMES = { shortSide: 256, crop: 224 };
