@@ -104,8 +104,8 @@ export function parseShader(text: string): Shader {
   };
 }
 
-/** Waves of 32 mask lanes by halves of the registers that those of 64 do it by. */
-const lanesOf = (text: string): 32 | 64 => (/\b(vcc|exec)_lo\b/.test(text) ? 32 : 64);
+/** Waves of 64 mask lanes by whole registers, those of 32 by `vcc_lo` and `exec_lo`. */
+const lanesOf = (text: string): 32 | 64 => (/\b(vcc|exec)\b/.test(text) ? 64 : 32);
 
 interface Instruction {
   readonly name: string;
