@@ -69,7 +69,9 @@ describe('what RADV prints of a shader', () => {
     expect(wide.lanes).toBe(64);
     expect(wide.hot).toMatchObject({ vector: 3, matrix: 1, fma: 3 + 16 ** 3 / 64, fmaInstructions: 3 });
     expect(issueCycles(wide.hot!, 64)).toBe(2 * 2 + 32);
-    const narrow = parseShader(PRODUCT.replace(/(\tv_fmac_f32_e32.*\n)/, wmma).replace('s_mov_b64', 's_mov_b32'));
+    const narrow = parseShader(
+      PRODUCT.replace(/(\tv_fmac_f32_e32.*\n)/, wmma).replace('s_mov_b64 s[0:1], exec', 's_mov_b32 s0, exec_lo'),
+    );
     expect(narrow.lanes).toBe(32);
     expect(narrow.hot).toMatchObject({ matrix: 1, fma: 3 + 16 ** 3 / 32 });
     expect(issueCycles(narrow.hot!, 32)).toBe(2 + 32);
