@@ -29,7 +29,7 @@ interface StagedTile {
   readonly threads: number;
 }
 
-export interface Staging {
+interface Staging {
   /** vec4 that each thread stages per step, and how many pixels or rows of K all threads stage at once. */
   readonly xLoads: number;
   readonly xStride: number;
@@ -38,7 +38,7 @@ export interface Staging {
 }
 
 /** Of use only where all numbers are whole; see `divides`. */
-export function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
+function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
   const [xStride, wStride] = [threads / (bk / 4), threads / (bn / 4)];
   return { xStride, wStride, xLoads: bm / xStride, wLoads: bk / wStride };
 }

@@ -40,7 +40,7 @@ export interface Tile {
   readonly tn: number;
 }
 
-export interface TileLayout {
+interface TileLayout {
   /** Threads along M and N, and of a workgroup. */
   readonly rows: number;
   readonly columns: number;
