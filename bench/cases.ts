@@ -29,6 +29,10 @@ export interface Case {
   readonly cost: Cost;
 }
 
+/** By the type of an operator: of one convolution, or of two in one node. */
+export const isConvolution = (type: string): boolean =>
+  type === operators.conv3d.type || type === operators.conv3dBranches.type;
+
 const windowName = (kernel: readonly number[], stride: readonly number[]): string => {
   const size = kernel.join('×');
   if (stride.every((s) => s === 1)) return size;
@@ -104,8 +108,7 @@ export function i3dCases(size: ModelSize, passes: Pick<PassOptions, 'activations
   const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
   const cases = new Cases();
   for (const node of graph.nodes) {
-    const kinds = [operators.conv3d, operators.conv3dBranches, operators.pool3d];
-    if (!kinds.some((kind) => isOp(node, kind as Operator))) continue;
+    if (!isConvolution(node.operator.type) && !isOp(node, operators.pool3d)) continue;
     cases.add(node, types(node.inputs), types(node.outputs), node.name);
   }
   return cases.list();

@@ -9,10 +9,9 @@ export interface Origin {
   readonly date: string;
 }
 
-export const originOf = (gpu: Gpu): Origin => ({
-  adapter: gpu.profile.description,
-  date: new Date().toISOString().slice(0, 19).concat('Z'),
-});
+export const now = (): string => new Date().toISOString().slice(0, 19).concat('Z');
+
+export const originOf = (gpu: Gpu): Origin => ({ adapter: gpu.profile.description, date: now() });
 
 /** Columns of text; numbers (all but the first column that `left` names) stand at the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[], left = 1): string {

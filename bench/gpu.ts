@@ -3,12 +3,12 @@
 import type { Command } from 'commander';
 import { InputError } from '../src/core/errors.ts';
 import { makeFolder } from '../src/io/atomic.ts';
+import { now } from './format.ts';
 import { writeSession } from './gpu/node/files.ts';
 import { supervise } from './gpu/node/supervisor.ts';
 import { type WorkerOrder, work } from './gpu/node/worker.ts';
 import { after, failuresOf, resultsOf, type Session, STAGES, type StageName } from './gpu/outcome.ts';
 import { shortRecord } from './gpu/records.ts';
-import { SIZES } from './gpu/stages.ts';
 import { summary } from './gpu/summary.ts';
 import { clearChoices } from './gpu/tables.ts';
 import { print, progress } from './report.ts';
@@ -58,7 +58,7 @@ function minutesOf(text: string): number {
 export async function benchGpu(options: GpuBenchOptions): Promise<Session> {
   const start = performance.now();
   await makeFolder(options.out);
-  const date = new Date().toISOString().slice(0, 19).concat('Z');
+  const date = now();
   const { minutes, stages: wanted } = options;
   let session: Session = { adapter: 'unknown', date, minutes, wanted, stages: [], outcomes: [] };
   const interrupt = new AbortController();
@@ -73,7 +73,7 @@ export async function benchGpu(options: GpuBenchOptions): Promise<Session> {
     order: (): WorkerOrder => {
       const done = session.stages.map(({ stage }) => stage);
       const stages = options.stages.filter((stage) => !done.includes(stage));
-      return { sizes: SIZES, stages, known: session.outcomes, budget: left(), experimental: options.experimental };
+      return { stages, known: session.outcomes, budget: left(), experimental: options.experimental };
     },
     onEvent(event) {
       session = after(session, event);

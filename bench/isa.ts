@@ -28,7 +28,7 @@ export interface IsaRow {
   readonly spilledVgprs: number;
   readonly scratch: number;
   readonly lds: number;
-  /** Waves on a SIMD, and threads of each. */
+  /** Waves on a SIMD, those of 64 lanes counted twice, and threads of each. */
   readonly waves: number;
   readonly lanes: number;
   readonly instructions: number;
@@ -94,13 +94,7 @@ function networks(rows: readonly IsaRow[]): string {
   const lines = [...groups].map(([key, group]) => {
     const [family, where] = key.split('\t') as [string, string];
     const [us, flops] = [total(group, 'us'), total(group, 'flops')];
-    const bound = (limit: Limit): string =>
-      percent(
-        total(
-          group.filter((layer) => layer.limit === limit),
-          'us',
-        ) / us,
-      );
+    const bound = (limit: Limit): string => percent(boundBy(group, limit) / us);
     const share = flops / us / 1000 / fmaPeak(GPUS[family]!);
     return [where, GPUS[family]!.name, digits(us / 1000), flops > 0 ? percent(share) : '–', ...LIMITS.map(bound)];
   });
@@ -112,18 +106,15 @@ const LIMITS: readonly Limit[] = ['issue', 'latency', 'LDS', 'memory', 'few work
 const total = (layers: readonly IsaLayer[], key: 'us' | 'flops'): number =>
   layers.reduce((sum, layer) => sum + layer[key], 0);
 
+/** Microseconds of the layers that this limit bounds. */
+function boundBy(layers: readonly IsaLayer[], limit: Limit): number {
+  const bound = layers.filter((layer) => layer.limit === limit);
+  return total(bound, 'us');
+}
+
 /** The limit with the largest share of the time. */
 function mainLimit(layers: readonly IsaLayer[]): Limit | null {
-  const times = LIMITS.map(
-    (limit) =>
-      [
-        limit,
-        total(
-          layers.filter((layer) => layer.limit === limit),
-          'us',
-        ),
-      ] as const,
-  );
+  const times = LIMITS.map((limit) => [limit, boundBy(layers, limit)] as const);
   const [[limit, us]] = times.sort((a, b) => b[1] - a[1]) as [readonly [Limit, number]];
   return us > 0 ? limit : null;
 }

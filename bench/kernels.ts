@@ -3,10 +3,8 @@
 import { InputError } from '../src/core/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { devicePasses } from '../src/graph/choose.ts';
-import { isOp } from '../src/graph/graph.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
-import { operators } from '../src/ops/index.ts';
-import { type Case, gradientCases, i3dCases } from './cases.ts';
+import { type Case, gradientCases, i3dCases, isConvolution } from './cases.ts';
 import { barChart } from './chart.ts';
 import { digits, originOf, percent, table } from './format.ts';
 import type { ModelSize } from './i3d.ts';
@@ -121,7 +119,7 @@ function chart(
 ): string {
   const work = ({ cost, count }: Case): number => cost.flops * count;
   const largest = [...cases]
-    .filter(({ node }) => isOp(node, operators.conv3d))
+    .filter(({ node }) => isConvolution(node.operator.type))
     .sort((a, b) => work(b) - work(a))
     .slice(0, CHART_SHAPES);
   return barChart({

@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { withQuietLibraries } from '../src/cli/terminal/quiet.ts';
 import { I3dError, InputError } from '../src/core/errors.ts';
-import type { Accuracy } from '../src/core/kernel.ts';
+import { ACCURACIES, type Accuracy } from '../src/core/kernel.ts';
 import { type PresetName, presets } from '../src/flow/index.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
@@ -22,7 +22,6 @@ import { print, wholeNumber } from './report.ts';
 import { benchTables, type TablesOptions } from './tables.ts';
 import { benchTrain, type TrainOptions } from './train.ts';
 
-const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 const PRESETS = Object.keys(presets) as PresetName[];
 const STREAMS = Object.keys(STREAM_CHANNELS) as Stream[];
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Gpu } from '../src/gpu/device.ts';
 import type { ProfiledRow } from '../src/graph/plan.ts';
 import { type Contender, hold, type Score, typescript } from './contender.ts';
+import { relativeDistance } from './distance.ts';
 import { digits, megabytes, percent, table } from './format.ts';
 import { writeTorchTraining } from './peers/torch_files.ts';
 import { hasCuda, pythonContender } from './python.ts';
@@ -51,9 +52,8 @@ async function contest(shape: TrainingShape, repeats: number): Promise<Score[]> 
       pythonContender(`PyTorch ${device}`, 'torch', 'train_torch.py', folder, device),
     );
     const ours: Contender = { name: 'i3d-webgpu', ...typescript('ours_train.ts', ...trainingArguments(shape)) };
-    const distance = (theirs: Float32Array, own: Float32Array): number =>
-      Math.max(...theirs.map((value, i) => Math.abs(value - own[i]!))) / Math.max(...own.map(Math.abs));
-    return await hold({ contenders: [ours, ...torch], repeats, folder, distance, tolerance: 1e-3 });
+    const agreement = { distance: relativeDistance, tolerance: 1e-3 };
+    return await hold({ contenders: [ours, ...torch], repeats, folder, ...agreement });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

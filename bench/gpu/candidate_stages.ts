@@ -5,7 +5,7 @@
 
 import type { Accuracy } from '../../src/core/kernel.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
-import { allowedCandidates, chooseCandidate, tableKey } from '../../src/graph/choose.ts';
+import { allowedCandidates, type ChoiceNode, chooseCandidate, tableKey } from '../../src/graph/choose.ts';
 import { isWorthTrying } from '../../src/graph/tuner.ts';
 import type { Candidate } from '../../src/ops/operator.ts';
 import { CLEARLY } from '../runs/choices.ts';
@@ -41,8 +41,7 @@ export const defaultsStage = ({ frames, size }: ClipSizes): Stage<'defaults'> =>
     const { profile } = await context.device();
     for (const problem of byShareOfTime(modelProblems(profile, frames[0], size), [])) {
       await onBench(context, problem, async (bench) => {
-        const entry = bench.first.entry();
-        const chosen = problem.classes.map((accuracy) => chooseCandidate(entry, profile, { accuracy }).candidate);
+        const chosen = problem.classes.map((accuracy) => chooseCandidate(bench.entry, profile, { accuracy }).candidate);
         for (const candidate of new Set(chosen)) await bench.attempt(candidate, 1, (on) => on.run(candidate));
       });
     }
@@ -124,6 +123,7 @@ class ProblemBench<S extends CandidateStage> {
   private bench: Workbench;
   /** All within the problem's classes that are worth a try, the best guess first. */
   readonly candidates: readonly Candidate[];
+  readonly entry: ChoiceNode;
   private readonly ranks: ReadonlyMap<string, number>;
 
   constructor(
@@ -133,15 +133,10 @@ class ProblemBench<S extends CandidateStage> {
   ) {
     this.gpu = gpu;
     this.bench = new Workbench(gpu, problem.subject);
-    const entry = this.bench.entry();
+    this.entry = this.bench.entry();
     const loosest = problem.classes.at(-1)!;
-    this.candidates = allowedCandidates(entry, loosest).filter((one) => isWorthTrying(one, gpu.profile));
-    this.ranks = new Map(entry.candidates.map(({ name }, i) => [name, i]));
-  }
-
-  /** As long as no device was lost, the only one. */
-  get first(): Workbench {
-    return this.bench;
+    this.candidates = allowedCandidates(this.entry, loosest).filter((one) => isWorthTrying(one, gpu.profile));
+    this.ranks = new Map(this.entry.candidates.map(({ name }, i) => [name, i]));
   }
 
   /** Tries each once; then those again that would be a choice. */
@@ -163,7 +158,7 @@ class ProblemBench<S extends CandidateStage> {
     );
     for (let round = 2; round <= ROUNDS; round++) {
       for (const candidate of contested) {
-        await this.attempt(candidate, round, (on) => on.time(candidate, { ...timing(Infinity) }));
+        await this.attempt(candidate, round, (on) => on.time(candidate, timing(Infinity)));
       }
     }
   }
@@ -183,7 +178,7 @@ class ProblemBench<S extends CandidateStage> {
       work: async (gpu) => ({
         ...kernelRow(subject, this.ranks.get(candidate.name)!, await run(this.on(gpu))),
         frames,
-        problemKey: tableKey(this.bench.entry()),
+        problemKey: tableKey(this.entry),
         classes,
         round,
       }),
@@ -229,8 +224,7 @@ export function contestants(
   rows: ReadonlyMap<string, Pick<CandidateRow, 'ms'>>,
   accuracy: Accuracy,
 ): Set<string> {
-  const order: readonly Accuracy[] = ['exact', 'fast', 'half'];
-  const allowed = candidates.filter((one) => order.indexOf(one.accuracy) <= order.indexOf(accuracy));
+  const allowed = allowedCandidates({ candidates }, accuracy);
   const time = (name: string): number => rows.get(name)?.ms ?? Infinity;
   const guess = allowed[0]?.name;
   if (guess === undefined || time(guess) === Infinity) return new Set();

@@ -1,5 +1,6 @@
 /** @file Layers of I3D in groups that have about the same shape: by block and window. */
 
+import { isConvolution } from '../cases.ts';
 import type { Layer } from './outcome.ts';
 
 export interface LayerGroup {
@@ -21,7 +22,7 @@ export function groupsOf(layers: readonly Layer[]): LayerGroup[] {
   for (const layer of layers) {
     const name = groupOf(layer);
     const { ms, flops, bytes } = layer;
-    const before = groups.get(name) ?? { name, ms: 0, share: 0, flops: 0, bytes: 0, pools: layer.op !== 'conv3d' };
+    const before = groups.get(name) ?? { name, ms: 0, share: 0, flops: 0, bytes: 0, pools: !isConvolution(layer.op) };
     groups.set(name, {
       ...before,
       ms: before.ms + ms,
@@ -36,7 +37,7 @@ export function groupsOf(layers: readonly Layer[]): LayerGroup[] {
 /** Merged siblings go by the first one's name. */
 function groupOf({ node, op }: Layer): string {
   if (op === 'pool3d') return 'pools';
-  if (op !== 'conv3d') return 'others';
+  if (!isConvolution(op)) return 'others';
   const block = /(Conv3d_\d|Mixed_\d|logits)/i.exec(node)?.[1] ?? 'others';
   const window = /_(\d)x\1/.exec(node.split(' + ')[0]!)?.[1];
   return window === undefined ? block : `${block} ${window}×${window}×${window}`;

@@ -6,7 +6,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import { movedPair, movingFrames } from '../moving_frames.ts';
 import { runFlow } from '../runs/flow.ts';
 import { runModel } from '../runs/model.ts';
-import { runTraining, trainingTitle } from '../runs/train.ts';
+import { runTraining, stepTitle } from '../runs/train.ts';
 import type { TrainingShape } from '../training.ts';
 import type { ClipSizes } from './candidate_stages.ts';
 import type { Layer } from './outcome.ts';
@@ -122,7 +122,7 @@ export const trainingStage = (shapes: readonly TrainingShape[]): Stage<'training
   async run({ attempt, device }) {
     for (const shape of shapes) {
       const { profile } = await device();
-      const title = `a training step of ${trainingTitle(shape)}`;
+      const title = stepTitle(shape);
       await attempt({
         id: title,
         title,

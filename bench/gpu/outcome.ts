@@ -41,7 +41,7 @@ export interface CandidateRow extends KernelRow {
   readonly round: number;
 }
 
-/** Another engine beside ours, in the same process of alternating runs. */
+/** Another engine, in a process of its own, in turns with ours. */
 export interface PeerResult {
   readonly task: string;
   readonly engine: string;

@@ -1,6 +1,6 @@
 /** @file What candidates are tried on: the convolutions and pools of I3D, their gradients, and shapes that fill no tile. */
 
-import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
+import { ACCURACIES, type Accuracy, type DeviceProfile } from '../../src/core/kernel.ts';
 import { devicePasses } from '../../src/graph/choose.ts';
 import { type Case, conv3dCase, gradientCases, i3dCases } from '../cases.ts';
 import type { ModelResult } from './outcome.ts';
@@ -14,8 +14,6 @@ export interface Problem {
   /** Whether candidates are timed, too. */
   readonly timed: boolean;
 }
-
-const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 
 /** All of I3D's on a clip, in all classes. */
 export function modelProblems(profile: DeviceProfile, frames: number, size: number): Problem[] {

@@ -1,14 +1,9 @@
-/** @file A session as the records that the other commands write, and in short. */
-
-import { devicePasses } from '../../src/graph/choose.ts';
-import { isOp } from '../../src/graph/graph.ts';
-import { operators } from '../../src/ops/index.ts';
-import { type Case, i3dCases } from '../cases.ts';
 import type { Origin } from '../format.ts';
 import { type ClearChoice, moduleText } from '../runs/choices.ts';
 import { type KernelRow, rates, weigh } from '../runs/kernels.ts';
 import type { ModelRecord } from '../runs/model.ts';
 import { type CandidateRow, failuresOf, type Outcome, resultsOf, type Session } from './outcome.ts';
+import { modelProblems } from './problems.ts';
 
 export function modelRecords(outcomes: readonly Outcome[]): ModelRecord[] {
   const peak = resultsOf(outcomes, 'peaks')[0]?.gflops ?? Number.NaN;
@@ -30,27 +25,16 @@ export function kernelRecords({ adapter, date, outcomes }: Session) {
   if (!peaks || !facts || timed.length === 0) return undefined;
   const size = resultsOf(outcomes, 'models')[0]?.record.size ?? 224;
   const frames = [...new Set(timed.map((row) => row.frames))];
-  const cases = frames.flatMap((count) => {
-    const clip = { stream: 'rgb', frames: count, size } as const;
-    // Some hand each other f16 in the class half.
-    const subjects = (['exact', 'half'] as const).flatMap((accuracy) =>
-      i3dCases(clip, devicePasses(facts.profile, { accuracy })),
-    );
-    return subjects.map((subject) => ({ subject, frames: count }));
-  });
+  const problems = frames.flatMap((count) => modelProblems(facts.profile, count, size));
   const rows = timed.map((row): KernelRow & { readonly frames: number } => {
     const { problemKey: _, classes: __, round: ___, ...kept } = row;
-    const found = cases.find((one) => one.frames === row.frames && one.subject.name === row.shape);
+    const found = problems.find((one) => one.frames === row.frames && one.subject.name === row.shape);
     return { ...kept, ...(found && rates(found.subject, row, peaks)) };
   });
   const short = rows.filter((row) => row.frames === frames[0]);
-  const whole = cases.filter(
-    ({ frames: count, subject: { node } }) =>
-      count === frames[0] && (isOp(node, operators.conv3d) || isOp(node, operators.conv3dBranches)),
-  );
-  const single = whole
-    .map(({ subject }): Case => subject)
-    .filter(({ inputs, outputs }) => [...inputs, ...outputs].every(({ dtype }) => dtype === 'f32'));
+  const single = problems
+    .filter((one) => one.frames === frames[0] && one.classes.includes('exact'))
+    .map(({ subject }) => subject);
   return { adapter, date, stream: 'rgb', frames, size, peaks, choices: weigh(single, short, peaks.gflops), rows };
 }
 

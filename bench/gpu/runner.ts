@@ -42,8 +42,6 @@ export interface StageContext<S extends StageName> {
   attempt(attempt: Attempt<Results[S] | undefined>): Promise<Results[S] | undefined>;
   /** What stages have found so far. */
   results<T extends StageName>(stage: T): Results[T][];
-  /** Whether there is an outcome already. */
-  isDone(id: string): boolean;
 }
 
 export interface RunnerOptions {
@@ -54,7 +52,6 @@ export interface RunnerOptions {
   readonly known: readonly Outcome[];
   /** Milliseconds for all of it. */
   readonly budget: number;
-  readonly signal?: AbortSignal;
 }
 
 /** The time of a stage is over: what it has not reached is left out. */
@@ -76,7 +73,7 @@ export class Runner {
     this.deadline = performance.now() + options.budget;
   }
 
-  /** @throws AdapterError when there is no device; what the signal was aborted with. */
+  /** @throws AdapterError when there is no device. */
   async run(stages: readonly Stage[]): Promise<void> {
     try {
       for (const [i, stage] of stages.entries()) {
@@ -102,11 +99,9 @@ export class Runner {
         device: this.device,
         attempt: (attempt) => this.attempt(stage.name, attempt, end),
         results: (name) => resultsOf(this.outcomes, name),
-        isDone: (id) => this.known(stage.name, id) !== undefined,
       });
       return { how: 'done' };
     } catch (error) {
-      this.options.signal?.throwIfAborted();
       if (error instanceof TimeIsUp) return { how: 'cut short' };
       if (error instanceof LeftOut) return { how: 'left out', because: error.message };
       return { how: 'failed', because: reasonOf(error) };
@@ -135,7 +130,6 @@ export class Runner {
     { id, title, patience, work }: Attempt<Results[S] | undefined>,
     end: number,
   ): Promise<Results[S] | undefined> {
-    this.options.signal?.throwIfAborted();
     const before = this.known(stage, id);
     if (before) return before.value;
     if (performance.now() >= end) throw new TimeIsUp();

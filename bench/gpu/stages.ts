@@ -4,8 +4,8 @@ import type { TrainingShape } from '../training.ts';
 import { type ClipSizes, candidatesStage, defaultsStage, timingsStage } from './candidate_stages.ts';
 import { factsStage, peaksStage } from './device_stages.ts';
 import { type FlowSizes, flowStage, modelsStage, trainingStage } from './model_stages.ts';
-import { STAGES, type StageName } from './outcome.ts';
-import { LeftOut, type Stage } from './runner.ts';
+import type { StageName } from './outcome.ts';
+import type { Stage } from './runner.ts';
 
 export interface SessionSizes {
   readonly clips: ClipSizes;
@@ -29,8 +29,8 @@ export const SIZES: SessionSizes = {
  */
 export function sessionStages(
   { clips, flow, training }: SessionSizes,
-  only: readonly StageName[] = STAGES,
-  peers: Stage<'peers'> = noPeers,
+  only: readonly StageName[],
+  peers: Stage<'peers'>,
 ): Stage[] {
   const all = [
     factsStage,
@@ -46,8 +46,3 @@ export function sessionStages(
   // Nothing can be said of a device without its facts.
   return all.filter(({ name }) => name === 'facts' || only.includes(name));
 }
-
-const noPeers: Stage<'peers'> = {
-  name: 'peers',
-  run: () => Promise.reject(new LeftOut('nothing starts other engines here')),
-};

@@ -2,7 +2,7 @@
 
 import { digits, percent } from '../format.ts';
 import type { ClearChoice } from '../runs/choices.ts';
-import { trainingTitle } from '../runs/train.ts';
+import { stepTitle } from '../runs/train.ts';
 import { groupsOf } from './groups.ts';
 import {
   type Facts,
@@ -145,7 +145,7 @@ function workSection({ outcomes }: Session): string | undefined {
       Number.isFinite(copyGbps) ? `${percent(gbps / copyGbps)} of copy` : '',
     ]),
     ...resultsOf(outcomes, 'training').map((record) => {
-      const title = `a training step of ${trainingTitle(record)}`;
+      const title = stepTitle(record);
       const peer = resultsOf(outcomes, 'peers').find(({ task }) => task === title);
       const beside = peer ? `; ${besidePeer(peer)}` : '';
       const rate = `${digits(record.gflops / 1000)} TFLOP/s, ${digits(record.ratio)} forward passes`;

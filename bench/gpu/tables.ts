@@ -1,20 +1,20 @@
 /** @file The choices of kernels that a session makes clear, as a table to ship. */
 
-import type { Accuracy } from '../../src/core/kernel.ts';
+import { ACCURACIES, type Accuracy } from '../../src/core/kernel.ts';
+import { allowedCandidates } from '../../src/graph/choose.ts';
+import { isConvolution } from '../cases.ts';
 import { median } from '../measure.ts';
 import { type ClearChoice, clearest, WORTH } from '../runs/choices.ts';
 import { ROUNDS } from './candidate_stages.ts';
 import { type CandidateRow, type Outcome, resultsOf } from './outcome.ts';
 
-const ORDER: readonly Accuracy[] = ['exact', 'fast', 'half'];
-
 /** Of both clips: choices that were clearly faster than the best guess in every round and save enough of the network's time. */
 export function clearChoices(outcomes: readonly Outcome[]): ClearChoice[] {
   const rows = [...resultsOf(outcomes, 'candidates'), ...resultsOf(outcomes, 'timings')].filter(
-    ({ frames, ms, op }) => frames > 0 && ms !== undefined && (op === 'conv3d' || op === 'pool3d'),
+    ({ frames, ms, op }) => frames > 0 && ms !== undefined && (isConvolution(op) || op === 'pool3d'),
   );
   const clips = [...new Set(rows.map(({ frames }) => frames))];
-  return ORDER.flatMap((accuracy) => {
+  return ACCURACIES.flatMap((accuracy) => {
     const found = clips.flatMap((frames) =>
       ofClip(
         rows.filter((row) => row.frames === frames),
@@ -27,9 +27,7 @@ export function clearChoices(outcomes: readonly Outcome[]): ClearChoice[] {
 }
 
 function ofClip(rows: readonly CandidateRow[], accuracy: Accuracy): ClearChoice[] {
-  const allowed = rows.filter(
-    (row) => row.classes.includes(accuracy) && ORDER.indexOf(row.accuracy) <= ORDER.indexOf(accuracy),
-  );
+  const allowed = allowedCandidates({ candidates: rows.filter(({ classes }) => classes.includes(accuracy)) }, accuracy);
   const problems = new Map<string, CandidateRow[]>();
   for (const row of allowed) problems.set(row.problemKey, [...(problems.get(row.problemKey) ?? []), row]);
   const guesses = [...problems.values()].map((list) => ({ ms: guessMs(list), count: list[0]!.count }));

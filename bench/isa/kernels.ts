@@ -1,11 +1,12 @@
 /** @file The kernels that are compiled by default on a device: of I3D at both lengths and in all classes, of TV-L1, of a training step. */
 
-import type { Accuracy, DeviceProfile, Kernel } from '../../src/core/kernel.ts';
+import { ACCURACIES, type Accuracy, type DeviceProfile, type Kernel } from '../../src/core/kernel.ts';
 import { chooseCandidate, devicePasses, nodesToRun } from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
+import type { Runs } from '../../src/ops/operator.ts';
 import { trainingGraph } from '../../src/train/run/step_graph.ts';
 import { modelGraph } from '../i3d.ts';
 import { flowUses } from './flow_kernels.ts';
@@ -17,7 +18,6 @@ export interface KernelUses {
 }
 
 const FRAMES = [16, 64];
-const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 const SIZE = 224;
 
 /** Distinct shaders, each with all its dispatches. */
@@ -28,10 +28,10 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
     found.set(kernel.wgsl, entry);
     entry.uses.push({ ...use, workgroups: kernel.workgroups });
   };
-  const addGraph = (where: string, graph: Graph, accuracy: Accuracy): void => {
+  const addGraph = (where: string, graph: Graph, accuracy: Accuracy, runs?: Runs): void => {
     const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
     const prepared = inferencePasses(graph, { outputs, ...devicePasses(profile, { accuracy }) });
-    for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
+    for (const entry of nodesToRun(prepared, assignStorage(prepared), profile, runs)) {
       const { candidate } = chooseCandidate(entry, profile, { accuracy });
       const { node } = entry;
       const types = (values: readonly number[]) => values.map((value) => prepared.values[value]!.type);
@@ -47,12 +47,12 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
     const graph = modelGraph({ stream: 'rgb', frames, size: SIZE });
     for (const accuracy of ACCURACIES) addGraph(`I3D ${frames} ${accuracy}`, graph, accuracy);
   }
-  addGraph('training 16', stepGraph(), 'fast');
+  addGraph('training 16', stepGraph(), 'fast', 'many');
   for (const { kernel, use } of flowUses(profile)) add(kernel, use);
   return [...found.values()];
 }
 
-/** A step on two clips of 16 frames, everything trained. */
+/** A step on one clip of 16 frames, everything trained. */
 function stepGraph(): Graph {
   const graph = modelGraph({ stream: 'rgb', frames: 16, size: SIZE });
   return trainingGraph(

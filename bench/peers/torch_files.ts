@@ -13,16 +13,7 @@ import type { Network } from './network.ts';
 
 /** For i3d_torch.py. */
 export async function writeTorch(folder: string, { input, output, layers, weights }: Network): Promise<void> {
-  let offset = 0;
-  const entries = [...weights].map(([name, { shape, data }]) => {
-    const entry = { shape, offset, size: data.length };
-    offset += data.length;
-    return [name, entry] as const;
-  });
-  const flat = new Float32Array(offset);
-  for (const [name, { offset: at }] of entries) flat.set(weights.get(name)!.data, at);
-  await writeFile(join(folder, 'weights.npy'), encodeNpy(floatTensor([offset], flat)));
-  const network = { input, output, layers, weights: Object.fromEntries(entries) };
+  const network = { input, output, layers, weights: await writeWeights(folder, weights) };
   await writeFile(join(folder, 'network.json'), JSON.stringify(network));
 }
 
@@ -30,16 +21,6 @@ export async function writeTorch(folder: string, { input, output, layers, weight
 export async function writeTorchTraining(folder: string, shape: TrainingShape): Promise<void> {
   const spec = trainingSpec(shape);
   const { layers, headPool } = scaleTable(spec.architecture === I3D ? I3D_TABLE : INCEPTION_4_TABLE, spec);
-  const parameters = [...trainingParameters(shape)];
-  let offset = 0;
-  const entries = parameters.map(([name, { shape: extents, data }]) => {
-    offset += data.length;
-    return [name, { shape: extents, offset: offset - data.length, size: data.length }] as const;
-  });
-  const flat = new Float32Array(offset);
-  parameters.forEach(([, { data }], i) => {
-    flat.set(data, entries[i]![1].offset);
-  });
   const strides = Object.fromEntries(
     layers.flatMap((layer) => (layer.kind === 'unit' ? [[layer.name, layer.stride]] : [])),
   );
@@ -49,10 +30,25 @@ export async function writeTorchTraining(folder: string, shape: TrainingShape): 
     pool: headPool ?? null,
     logits: LOGITS_LAYER,
     classes: shape.classes,
-    weights: Object.fromEntries(entries),
+    weights: await writeWeights(folder, trainingParameters(shape)),
   };
   const clip = trainingInputs(shape).clip!;
   await writeFile(join(folder, 'model.json'), JSON.stringify(model));
-  await writeFile(join(folder, 'weights.npy'), encodeNpy(floatTensor([offset], flat)));
   await writeFile(join(folder, 'clip.npy'), encodeNpy(clip));
+}
+
+/** Writes all in one array; where each lies in it. */
+async function writeWeights(
+  folder: string,
+  weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>,
+) {
+  let size = 0;
+  const entries = [...weights].map(([name, { shape, data }]) => {
+    size += data.length;
+    return [name, { shape, offset: size - data.length, size: data.length }] as const;
+  });
+  const flat = new Float32Array(size);
+  for (const [name, { offset }] of entries) flat.set(weights.get(name)!.data, offset);
+  await writeFile(join(folder, 'weights.npy'), encodeNpy(floatTensor([size], flat)));
+  return Object.fromEntries(entries);
 }

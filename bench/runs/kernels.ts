@@ -1,9 +1,7 @@
 /** @file Rows about candidates of convolutions and pools, and what the model would take with one choice of them or another. */
 
 import type { Accuracy } from '../../src/core/kernel.ts';
-import { isOp } from '../../src/graph/graph.ts';
-import { operators } from '../../src/ops/index.ts';
-import type { Case } from '../cases.ts';
+import { type Case, isConvolution } from '../cases.ts';
 import type { Peaks } from '../peaks.ts';
 import type { Trial } from '../workbench.ts';
 
@@ -59,7 +57,7 @@ export function rates({ cost }: Case, { ms }: Pick<KernelRow, 'ms'>, peaks: Peak
 
 /** What the model's convolutions would take together with the default, and with the fastest, candidates. */
 export function weigh(cases: readonly Case[], rows: readonly KernelRow[], peak: number): Choice[] {
-  const convolutions = cases.filter(({ node }) => isOp(node, operators.conv3d));
+  const convolutions = cases.filter(({ node }) => isConvolution(node.operator.type));
   if (convolutions.length === 0) return [];
   const pick = (choice: string, of: (rows: KernelRow[]) => KernelRow | undefined): Choice[] => {
     let [ms, flops] = [0, 0];
@@ -75,7 +73,7 @@ export function weigh(cases: readonly Case[], rows: readonly KernelRow[], peak: 
   const fastest = (found: readonly KernelRow[]) => [...found].sort((a, b) => a.ms! - b.ms!)[0];
   const exact = (found: readonly KernelRow[]) => found.filter(({ accuracy }) => accuracy === 'exact');
   const single = (found: readonly KernelRow[]) => found.filter(({ accuracy }) => accuracy !== 'half');
-  const names = [...new Set(rows.filter(({ op }) => op === 'conv3d').map(({ candidate }) => candidate))];
+  const names = [...new Set(rows.filter(({ op }) => isConvolution(op)).map(({ candidate }) => candidate))];
   return [
     ...pick('default, exact', (found) => exact(found)[0]),
     ...pick('fastest, exact', (found) => fastest(exact(found))),

@@ -6,6 +6,7 @@ import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import type { Plan, PlanMemory, ProfiledRow } from '../../src/graph/plan.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
+import { isConvolution } from '../cases.ts';
 import { type Origin, originOf } from '../format.ts';
 import { type ModelSize, madeUpClip, madeUpParameters, modelGraph } from '../i3d.ts';
 import { median } from '../measure.ts';
@@ -89,7 +90,7 @@ export async function runModel(
         accuracy,
         ms,
         gflops: plan.flops / ms / 1e6,
-        convolutionGflops: throughput(rows.filter(({ op }) => op === 'conv3d')),
+        convolutionGflops: throughput(rows.filter(({ op }) => isConvolution(op))),
         ...originOf(gpu),
         bestMs: Math.min(...times),
         runs: times.length,

@@ -22,6 +22,9 @@ export interface TimedTraining extends Origin, TrainingShape {
   readonly memory: PlanMemory & { readonly allocated: number };
 }
 
+/** By which the summary finds another engine's time beside ours, too. */
+export const stepTitle = (shape: TrainingShape): string => `a training step of ${trainingTitle(shape)}`;
+
 export const trainingTitle = ({ architecture, width, frames, size, batch }: TrainingShape): string =>
   `${architecture}${width === 1 ? '' : ` × ${width}`}, ${batch} × ${frames}×${size}×${size}`;
 

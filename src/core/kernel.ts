@@ -45,6 +45,9 @@ export interface Kernel {
 /** Whether results may differ from float32 direct convolution, and how far (relative error of the logits). */
 export type Accuracy = 'exact' | 'fast' | 'half';
 
+/** A class allows what those before it do. */
+export const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
+
 /** Matrices that a device can multiply, shared by the lanes of a subgroup: M×K times K×N, added to M×N. */
 export interface SubgroupMatrixConfig {
   /** Of both factors: `f32`, `f16`, `u32`, `i32`, `u8` or `i8`. */

@@ -5,24 +5,24 @@ import { warmUp } from '../gpu/warmup.ts';
 import { denseView } from '../kernels/shared/view.ts';
 import { flowGrey } from '../kernels/tvl1/grey.ts';
 import { flowStream } from '../kernels/tvl1/stream.ts';
-import { resolveOptions } from './options.ts';
+import { type PresetName, resolveOptions } from './options.ts';
 import { planFlow, solverFor } from './plan.ts';
 import { pyramidExtents } from './pyramid.ts';
 import { checkStreamOptions } from './stream.ts';
-import type { Tvl1Settings } from './tvl1.ts';
 
 /** Sizes are uniforms, so frames of any size have these kernels. Two levels at least; small, since a pair is computed. Pixels. */
 const SIZE = { width: 24, height: 24 };
 
 /**
  * Compiles what `computeFlow` and `flowToStream` will want.
- * @throws InputError for unknown options or ones out of range; KernelCompileError, DeviceLostError
+ * @throws InputError for an unknown preset; KernelCompileError, DeviceLostError
  */
-export async function compileFlow(gpu: Gpu, settings: Tvl1Settings = {}): Promise<void> {
-  const { solver = solverFor(gpu.profile), ...own } = settings;
-  const options = resolveOptions(own);
+export async function compileFlow(gpu: Gpu, preset: PresetName): Promise<void> {
+  const options = resolveOptions({ preset });
   const extents = pyramidExtents(SIZE, options.scales, options.scaleStep);
-  const { steps } = planFlow(gpu.profile, extents, 1, options, solver);
+  // More warps and rounds have the same kernels; only those after the first round may find that nothing is left to do.
+  const few = { ...options, warps: 1, outerIterations: Math.min(2, options.outerIterations) };
+  const { steps } = planFlow(gpu.profile, extents, 1, few, solverFor(gpu.profile));
   const stream = flowStream({
     flow: SIZE,
     y: denseView([1, 1, SIZE.height, SIZE.width, 2]),

@@ -20,10 +20,10 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   const all = new Map([...kernels].map((kernel) => [kernel.wgsl, kernel]));
   const distinct = [...all.values()].filter(({ wgsl }) => gpu.pipelines.isFirstUse(wgsl));
   if (distinct.length === 0) return;
-  const most = Math.max(0, ...distinct.map(({ bindings }) => bindings.length));
+  const views = standInViews(gpu);
+  const most = Math.max(...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
   const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
-  const views = standInViews(gpu);
   const run = async (kernel: Kernel, i: number): Promise<void> => {
     const { pipeline, layout } = await gpu.pipelines.get(kernel);
     const standIn = (kind: BindingKind, binding: number) =>
@@ -39,10 +39,13 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
       gpu.device.queue.submit([encoder.finish()]);
     });
   };
+  // Each as soon as it can be: the driver is to have something to do.
+  const runs = distinct.map(run);
   try {
-    // Each as soon as it can be: the driver is to have something to do.
-    await Promise.all(distinct.map(run));
+    await Promise.all(runs);
   } finally {
+    // Where one failed, others have yet to bind them.
+    await Promise.allSettled(runs);
     // Destroying is allowed while the work is in flight.
     for (const buffer of [...buffers, ...uniforms]) gpu.destroyBuffer(buffer);
   }

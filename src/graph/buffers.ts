@@ -1,7 +1,7 @@
 /**
  * @file Where everything that a plan touches lies on the device: activations and scratch memory in one arena, packed weights in
  * a second one (WebGPU wants every binding of one buffer in a dispatch to have the same access, and packed weights are read
- * through read-only bindings beside activations that are written), states in buffers of their own.
+ * through read-only bindings beside activations that are written), states where `DeviceState` has them.
  */
 
 import { GraphError } from '../core/errors.ts';

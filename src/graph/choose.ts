@@ -2,7 +2,7 @@
 
 import { checkChoice, describeValue } from '../core/check.ts';
 import { GraphError, InputError } from '../core/errors.ts';
-import type { Accuracy, DeviceProfile } from '../core/kernel.ts';
+import { ACCURACIES, type Accuracy, type DeviceProfile } from '../core/kernel.ts';
 import { isAbout, type ShippedTable, type TuningTable } from '../core/tuning.ts';
 import { type Layout, viewOf, viewShape } from '../kernels/shared/layout.ts';
 import { denseView } from '../kernels/shared/view.ts';
@@ -113,7 +113,7 @@ export const devicePasses = (
 });
 
 function activationsOf(profile: DeviceProfile, { accuracy, activations }: ChoiceOptions): Activations {
-  if (accuracy !== undefined) checkChoice('accuracy', accuracy, ACCURACY_ORDER);
+  if (accuracy !== undefined) checkChoice('accuracy', accuracy, ACCURACIES);
   if (activations !== undefined) checkChoice('activations', activations, ['f32', 'f16']);
   if (activations === 'f16' && !profile.shaderF16) {
     throw new GraphError(`${profile.description} has no f16 (shader-f16); activations have to be f32.`);
@@ -123,12 +123,14 @@ function activationsOf(profile: DeviceProfile, { accuracy, activations }: Choice
 }
 
 const DEFAULT_ACCURACY: Accuracy = 'fast';
-const ACCURACY_ORDER: readonly Accuracy[] = ['exact', 'fast', 'half'];
 
 /** Candidates within an accuracy class, the best guess first. */
-export function allowedCandidates({ candidates }: ChoiceNode, accuracy = DEFAULT_ACCURACY): Candidate[] {
-  const limit = ACCURACY_ORDER.indexOf(accuracy);
-  return candidates.filter((candidate) => ACCURACY_ORDER.indexOf(candidate.accuracy) <= limit);
+export function allowedCandidates<C extends Pick<Candidate, 'accuracy'>>(
+  { candidates }: { readonly candidates: readonly C[] },
+  accuracy = DEFAULT_ACCURACY,
+): C[] {
+  const limit = ACCURACIES.indexOf(accuracy);
+  return candidates.filter((candidate) => ACCURACIES.indexOf(candidate.accuracy) <= limit);
 }
 
 /**

@@ -96,8 +96,7 @@ export class DeviceState {
 
   /** @internal */
   range(name: string): BufferRange {
-    const { buffer, offset, size } = this.entries.get(name)!;
-    return { buffer, offset, size };
+    return this.entries.get(name)!;
   }
 
   /** @internal @throws GraphError unless the states lie at these offsets from the first one. Bytes. */

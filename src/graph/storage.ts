@@ -16,7 +16,7 @@ interface Storage {
   /** First and last node that touch it, as indices into `Graph.nodes`; −1 for inputs, `nodes.length` for outputs. */
   first: number;
   last: number;
-  /** A state by this name: it lives in a buffer of its own, not in the arena. */
+  /** A state by this name: it lives outside of the arena (state.ts). */
   readonly state?: string;
 }
 

@@ -8,6 +8,7 @@ import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { oneOf, parse, positive, record, whole } from '../core/schema.ts';
 import { type PresetName, presets } from '../flow/options.ts';
+import { FLOW_BOUND } from '../flow/stream.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import {
   isModelDefinition,
@@ -24,7 +25,11 @@ import { checkModels, type ModelRegistry } from './registry.ts';
 export type ModelSpecOptions = Pick<ModelSpec, 'architecture' | 'stream' | 'classes'> & Partial<ModelSpec>;
 
 /** What every definition has where it says nothing else. */
-const DEFAULTS = { flowBound: 20, flowPreset: 'opencv', dropout: 0.5 } as const satisfies Partial<ModelDefaults>;
+const DEFAULTS = {
+  flowBound: FLOW_BOUND,
+  flowPreset: 'opencv',
+  dropout: 0.5,
+} as const satisfies Partial<ModelDefaults>;
 
 const WHOLE = 'the spec';
 const architecture = v.custom<ModelDefinition>(isModelDefinition, 'must be a model that defineModel made');

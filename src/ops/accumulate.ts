@@ -1,9 +1,7 @@
 import { accumulate as accumulateKernel, zero as zeroKernel } from '../kernels/optimiser/accumulate.ts';
-import { PART } from '../kernels/optimiser/parts.ts';
-import { denseCount } from '../kernels/shared/dense_run.ts';
 import { denseView, expectSame } from './dense.ts';
 import { defineOperator, fromInput, pointwiseCost, singleDispatch } from './operator.ts';
-import { batchesOf, partsWork, partTable, runsOf } from './runs.ts';
+import { batchesOf, partsWork, runsOf } from './runs.ts';
 
 interface AccumulateAttributes {
   readonly factor: number;
@@ -36,11 +34,8 @@ export const zero = defineOperator<Record<never, never>>({
   infer: (_, sums) => [...sums],
   cost: (_, __, outputs) => pointwiseCost(0, [], outputs),
   candidates(_, { inputs }, { maxStorageBinding }) {
-    const counts = inputs.map((operand) => denseCount(denseView(operand, 'sum')));
-    const batches = batchesOf([inputs], maxStorageBinding).map(({ from, offsets, size }) => {
-      const segments = offsets.map((offset, i) => ({ first: offset / 16, count: counts[from + i]! }));
-      return { from, size, ...partTable(segments, PART) };
-    });
+    for (const operand of inputs) denseView(operand, 'sum');
+    const batches = batchesOf([inputs], maxStorageBinding);
     return [
       {
         name: 'zero',

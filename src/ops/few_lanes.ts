@@ -6,6 +6,8 @@
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { choosesLanes, onLanes } from '../kernels/shared/subgroup_size.ts';
+import { type Tile, tileLayout } from '../kernels/shared/tile_product.ts';
+import type { ProductTile } from '../kernels/shared/work.ts';
 
 const FEW_LANES = 32;
 /** Of the rate of tiles in f32 on 64 lanes, with all that comes between the products. */
@@ -24,7 +26,7 @@ interface LanesVariant {
 const pairs = ({ architecture }: DeviceProfile): boolean => Number(architecture.match(/^rdna-(\d+)/)?.[1] ?? 0) >= 3;
 
 /** As the driver likes, and on few lanes. */
-export const LANES_VARIANTS: readonly LanesVariant[] = [
+const LANES_VARIANTS: readonly LanesVariant[] = [
   { label: '', applies: () => true, share: () => 1, on: (kernel) => kernel },
   {
     label: ` on ${FEW_LANES} lanes`,
@@ -33,3 +35,24 @@ export const LANES_VARIANTS: readonly LanesVariant[] = [
     on: (kernel) => onLanes(kernel, FEW_LANES),
   },
 ];
+
+/** A tile of the tiled kernels, as often as it can be run: in f32 on few lanes, too. */
+interface TiledVariant extends LanesVariant {
+  /** What a workgroup computes, for the chooser. */
+  product(profile: DeviceProfile): ProductTile & { readonly bk: number };
+}
+
+/** @param share Of the rate of tiles of its arithmetic. */
+export function tiledVariants(tile: Tile & { readonly half?: boolean }, share: number): readonly TiledVariant[] {
+  // Multiply-adds of f32 on f16 are never paired.
+  const variants = tile.half ? LANES_VARIANTS.slice(0, 1) : LANES_VARIANTS;
+  return variants.map((variant) => ({
+    ...variant,
+    product: (profile) => ({
+      ...tile,
+      threads: tileLayout(tile).threads,
+      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
+      share: share * variant.share(profile),
+    }),
+  }));
+}

@@ -3,11 +3,9 @@
 import { GraphError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { gradientNormPartials, gradientNormTotal } from '../kernels/optimiser/gradient_norm.ts';
-import { PART } from '../kernels/optimiser/parts.ts';
-import { denseCount } from '../kernels/shared/dense_run.ts';
 import { denseView } from './dense.ts';
 import { defineOperator, f32, fromInput, fromOutput, storedBytes } from './operator.ts';
-import { batchesOf, partsWork, partTable, runsOf } from './runs.ts';
+import { batchesOf, partsWork, runsOf } from './runs.ts';
 
 interface GradientNormAttributes {
   /** The largest norm that is left as it is. */
@@ -34,9 +32,7 @@ export const gradientNorm = defineOperator<GradientNormAttributes>({
   candidates({ clip }, { inputs }, { maxStorageBinding }) {
     const views = inputs.map((operand, i) => denseView(operand, `gradient ${i}`));
     let total = 0;
-    const batches = batchesOf([inputs], maxStorageBinding).map(({ from, offsets, size }) => {
-      const segments = offsets.map((offset, i) => ({ first: offset / 16, count: denseCount(views[from + i]!) }));
-      const { parts, table } = partTable(segments, PART);
+    const batches = batchesOf([inputs], maxStorageBinding).map(({ from, size, parts, table }) => {
       const first = total;
       total += parts;
       return { from, size, table, work: { parts, first, base: views[from]!.base } };

@@ -6,7 +6,7 @@ import { matmulBlocks } from '../kernels/matmul/blocks.ts';
 import type { MatmulOperand, MatmulProblem } from '../kernels/matmul/problem.ts';
 import { MATMUL_TILES, matmulTiled, matmulTiledFits } from '../kernels/matmul/tiled.ts';
 import { broadcastOf, broadcastShape } from '../kernels/shared/broadcast.ts';
-import { tileLabel } from '../kernels/shared/tile_product.ts';
+import { tileLabel, tileLayout } from '../kernels/shared/tile_product.ts';
 import { constant, loopBound, storage } from '../kernels/shared/wgsl.ts';
 import { productWork } from '../kernels/shared/work.ts';
 import {
@@ -71,7 +71,7 @@ export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttribute
     });
     const tiled = MATMUL_TILES.filter((tile) => matmulTiledFits(profile, tile)).map((tile): Candidate => {
       const { bm, bn, tm, tn } = tile;
-      const threads = (bm / tm) * (bn / tn);
+      const { threads } = tileLayout(tile);
       // A thread of 8×4 reads half as many words again for a multiply-add.
       const share = tm * tn < 64 ? 0.7 : 1;
       return {

@@ -39,7 +39,7 @@ export interface Operand {
   readonly layout: Layout;
   /**
    * Which storage the view lies in: operands with the same number share memory. −1 for parameters, whose values are known
-   * on the host. A state (a parameter that is being trained) has a storage in a buffer of its own, laid out as an activation:
+   * on the host. A state (a parameter that is being trained) has a storage outside of the arena, laid out as an activation:
    * weights kt×kh×kw×Cin×Cout with Cout padded to a multiple of 4.
    */
   readonly storage: number;
@@ -188,13 +188,13 @@ export interface Operator<A extends object = object> {
   gradient?(context: GradientContext<A>): (ValueRef | undefined)[];
   /**
    * For operators that change states: output i lies in the memory of input `inPlace[i]`; a function of the number of inputs where
-   * there may be any. Such a node is the last one that
-   * reads or writes what that memory held before.
+   * there may be any. Such a node is the last one that reads or writes what that memory held before.
    */
   readonly inPlace?: readonly number[] | ((inputs: number) => readonly number[]);
   /**
    * Lists of inputs that should lie one behind the other in memory (runs.ts). A binding of the first of a run, whose size is given, may
-   * cover them all. Where one of them cannot lie there, they are as any other inputs, and `Operand.run` says which is the case.
+   * cover them all. Where one of them cannot lie there, they are as any other inputs, and `Operand.run` says which is the case. States have
+   * to have been reserved so, or the graph is not compiled.
    */
   runs?(inputs: readonly TensorType[]): readonly (readonly number[])[];
   /** Input 0 may be uint8 frames; all other inputs are floats. */

@@ -9,6 +9,7 @@ import {
   maxPool3dUnrolledChoice,
   maxPool3dUnrolledFits,
   maxPool3dUnrolledGather,
+  windowsOf,
 } from '../kernels/pool/max_gradient_unrolled.ts';
 import {
   maxPool3dSweep,
@@ -88,18 +89,17 @@ export const maxPool3dGradient = defineOperator<WindowGeometry>({
     };
     /** A dispatch of the unrolled kernels. */
     const strip = (view: View, loads: number): Work => ({ ...pass(view, loads, all), arithmetic: 'strip' });
-    const windows = geometry.kernel.map((extent, i) => Math.ceil(extent / geometry.stride[i]!));
     const unrolled: Candidate = {
       name: 'unrolled',
       accuracy: 'exact',
       workspaces: [choiceBytes(dy)],
-      work: [strip(dy, whole), strip(dx, 2 * sizeOf(windows))],
+      work: [strip(dy, whole), strip(dx, 2 * sizeOf(windowsOf(window)))],
       lower: () => [
         { kernel: maxPool3dUnrolledChoice(x, dy, window), args: [fromInput(0), choices] },
         { kernel: maxPool3dUnrolledGather(dx, dy, window), args: [choices, fromInput(1), fromOutput(0)] },
       ],
     };
-    const plain = profile.software || !maxPool3dUnrolledFits(window) ? [gather] : [unrolled, gather];
+    const plain = profile.software || !maxPool3dUnrolledFits(x, dy, window) ? [gather] : [unrolled, gather];
     if (!maxPool3dSweepFits(x, dy, window)) return plain;
     const sweep = maxPool3dSweep(profile);
     return [

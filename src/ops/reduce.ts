@@ -13,8 +13,9 @@ import {
 } from '../kernels/reduce/reduce.ts';
 import { repeatScaled } from '../kernels/reduce/repeat.ts';
 import { broadcastOf } from '../kernels/shared/broadcast.ts';
-import { partialsBytes, reducersOn } from '../kernels/shared/channel_reduction.ts';
+import type { Reducers } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
+import type { View } from '../kernels/shared/view.ts';
 import { elementwiseCandidate } from './elementwise.ts';
 import {
   defineOperator,
@@ -28,7 +29,7 @@ import {
   type ValueRef,
 } from './operator.ts';
 import { reshape } from './reshape.ts';
-import { workspace } from './vectors.ts';
+import { twoStages } from './vectors.ts';
 
 interface ReduceAttributes {
   readonly op: Reduction;
@@ -48,21 +49,8 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
     // A vector, which those kernels write from the start of its memory.
     const isVector = !axes.splat[0] && axes.steps[0]!.every((step) => step === 0) && y.view.base === 0;
     if (op !== 'max' && isVector) {
-      const reducers = reducersOn(profile);
-      return [
-        {
-          name: 'two stages',
-          accuracy: 'exact',
-          workspaces: [partialsBytes(x.view, { reducers, quantities: 1 })],
-          lower: () => [
-            { kernel: channelSumPartials(x.view, reducers), args: [fromInput(0), workspace(0)] },
-            {
-              kernel: channelSumTotals(x.view, reducers, op === 'mean'),
-              args: [workspace(0), fromOutput(0)],
-            },
-          ],
-        },
-      ];
+      const totals = (view: View, reducers: Reducers) => channelSumTotals(view, reducers, op === 'mean');
+      return [twoStages({ inputs, outputs }, profile, 1, [channelSumPartials, totals])];
     }
     const problem = { op, x: x.view, y: y.view, axes };
     return [

@@ -3,7 +3,8 @@
  * parameters of a network, their velocities and their gradients, of which there are hundreds, most of them short.
  */
 
-import { PART_THREADS } from '../kernels/optimiser/parts.ts';
+import { PART, PART_THREADS } from '../kernels/optimiser/parts.ts';
+import { denseCount } from '../kernels/shared/dense_run.ts';
 import type { Work } from '../kernels/shared/work.ts';
 import type { ConstantArgument, Operand, TensorType } from './operator.ts';
 import { storedBytes } from './operator.ts';
@@ -51,35 +52,45 @@ export function runsOf(types: readonly TensorType[]): number[][] {
 }
 
 /** Tensors that one dispatch goes through, in each of several lists at the same places. */
-interface Batch {
-  /** The first of them, and how many there are. */
+interface Batch extends PartTable {
+  /** The first of them. */
   readonly from: number;
-  readonly count: number;
-  /** Of each, from the first one's start. Bytes. */
-  readonly offsets: readonly number[];
   /** From the start of the first to the end of the last. Bytes. */
   readonly size: number;
 }
 
 /**
- * @param lists Operands that belong together by their numbers: parameters, their velocities, their gradients.
+ * @param lists Operands that belong together by their numbers: parameters, their velocities, their gradients. Dense.
  * @param limit Bytes that a binding may cover.
+ * @param factorOf What the table says of a tensor, by its number; 0 where left out.
  */
-export function batchesOf(lists: readonly (readonly Operand[])[], limit: number): Batch[] {
+export function batchesOf(
+  lists: readonly (readonly Operand[])[],
+  limit: number,
+  factorOf: (i: number) => number = () => 0,
+): Batch[] {
+  const [operands] = lists as readonly [readonly Operand[]];
   const batches: Batch[] = [];
-  for (let from = 0; from < lists[0]!.length; ) {
+  for (let from = 0; from < operands.length; ) {
     const offsets = [0];
-    let size = lists[0]![from]!.storageBytes;
-    while (from + offsets.length < lists[0]!.length) {
+    let size = operands[from]!.storageBytes;
+    while (from + offsets.length < operands.length) {
       const at = from + offsets.length;
       const distances = lists.map((list) => distance(list[from]!, list[at]!));
       const [offset] = distances;
-      const end = (offset ?? 0) + lists[0]![at]!.storageBytes;
-      if (offset === undefined || distances.some((other) => other !== offset) || end > limit) break;
+      // Whoever fixed the run may have had them in another order.
+      if (offset === undefined || offset < size || distances.some((other) => other !== offset)) break;
+      const end = offset + operands[at]!.storageBytes;
+      if (end > limit) break;
       offsets.push(offset);
       size = end;
     }
-    batches.push({ from, count: offsets.length, offsets, size });
+    const segments = offsets.map((offset, i) => ({
+      first: offset / 16,
+      count: denseCount(operands[from + i]!.view),
+      factor: factorOf(from + i),
+    }));
+    batches.push({ from, size, ...partTable(segments) });
     from += offsets.length;
   }
   return batches;
@@ -89,20 +100,26 @@ export function batchesOf(lists: readonly (readonly Operand[])[], limit: number)
 const distance = ({ run: a }: Operand, { run: b }: Operand): number | undefined =>
   a && b && a.index === b.index ? b.offset - a.offset : undefined;
 
-/** A piece of a binding that a workgroup goes through: what there is to it besides is the kernel's. */
+/** A piece of a binding: what there is to it besides is the kernel's. */
 interface Segment {
   /** In vec4 from the start of the binding. */
   readonly first: number;
   readonly count: number;
-  readonly factor?: number;
+  readonly factor: number;
 }
 
-/** Segments cut into parts of at most `most` vec4: rows of first, one past the last, the bits of the factor, 0. */
-export function partTable(segments: readonly Segment[], most: number): { parts: number; table: ConstantArgument } {
-  const rows = segments.flatMap(({ first, count, factor = 0 }) =>
-    Array.from({ length: Math.ceil(count / most) }, (_, part) => [
-      first + part * most,
-      first + Math.min((part + 1) * most, count),
+interface PartTable {
+  /** Rows of the table. */
+  readonly parts: number;
+  readonly table: ConstantArgument;
+}
+
+/** Segments cut into parts of at most `PART` vec4: rows of first, one past the last, the bits of the factor, 0. */
+function partTable(segments: readonly Segment[]): PartTable {
+  const rows = segments.flatMap(({ first, count, factor }) =>
+    Array.from({ length: Math.ceil(count / PART) }, (_, part) => [
+      first + part * PART,
+      first + Math.min((part + 1) * PART, count),
       factor,
     ]),
   );

@@ -1,12 +1,10 @@
 /** @file Stochastic gradient descent with momentum. */
 
 import { GraphError } from '../core/errors.ts';
-import { PART } from '../kernels/optimiser/parts.ts';
 import { sgdUpdate as sgdUpdateKernel } from '../kernels/optimiser/sgd_update.ts';
-import { denseCount } from '../kernels/shared/dense_run.ts';
 import { denseView, expectSame } from './dense.ts';
-import { defineOperator, fromInput, pointwiseCost } from './operator.ts';
-import { batchesOf, partsWork, partTable, runsOf } from './runs.ts';
+import { defineOperator, fromInput, type Operand, pointwiseCost } from './operator.ts';
+import { batchesOf, partsWork, runsOf } from './runs.ts';
 
 interface SgdUpdateAttributes {
   readonly momentum: number;
@@ -16,6 +14,12 @@ interface SgdUpdateAttributes {
 
 /** Of inputs that are so many parameters, velocities and gradients, norm and schedule. */
 const parametersIn = (inputs: number): number => Math.floor((inputs - 2) / 3);
+
+/** Parameters, velocities, gradients. */
+function listsOf<T>(inputs: readonly T[]): T[][] {
+  const count = parametersIn(inputs.length);
+  return [0, 1, 2].map((list) => inputs.slice(list * count, (list + 1) * count));
+}
 
 /**
  * Inputs: parameters and as many velocities (states, changed in place), their gradients, norm [2] of `gradientNorm`, schedule [4] with
@@ -27,8 +31,7 @@ export const sgdUpdate = defineOperator<SgdUpdateAttributes>({
   inPlace: (inputs) => Array.from({ length: 2 * parametersIn(inputs) }, (_, i) => i),
   runs(inputs) {
     const count = parametersIn(inputs.length);
-    const lists = [0, 1, 2].map((list) => inputs.slice(list * count, (list + 1) * count));
-    return lists.flatMap((types, list) => runsOf(types).map((run) => run.map((i) => list * count + i)));
+    return listsOf(inputs).flatMap((types, list) => runsOf(types).map((run) => run.map((i) => list * count + i)));
   },
   infer({ weightDecay }, inputs) {
     const count = parametersIn(inputs.length);
@@ -56,17 +59,11 @@ export const sgdUpdate = defineOperator<SgdUpdateAttributes>({
   cost: (_, inputs, outputs) => pointwiseCost(1.5, inputs, outputs),
   candidates({ momentum, weightDecay }, { inputs }, { maxStorageBinding }) {
     const count = parametersIn(inputs.length);
-    const lists = [0, 1, 2].map((list) => inputs.slice(list * count, (list + 1) * count));
-    const parameters = lists[0]!.map((operand) => denseView(operand, 'parameter'));
-    const gradients = lists[2]!.map((operand) => denseView(operand, 'gradient'));
-    const batches = batchesOf(lists, maxStorageBinding).map(({ from, offsets, size }) => {
-      const segments = offsets.map((offset, i) => ({
-        first: offset / 16,
-        count: denseCount(parameters[from + i]!),
-        factor: typeof weightDecay === 'number' ? weightDecay : weightDecay[from + i]!,
-      }));
-      return { from, size, ...partTable(segments, PART), gradientBase: gradients[from]!.base };
-    });
+    const [parameters, velocities, gradients] = listsOf(inputs) as [Operand[], Operand[], Operand[]];
+    for (const operand of parameters) denseView(operand, 'parameter');
+    const bases = gradients.map((operand) => denseView(operand, 'gradient').base);
+    const decayOf = (i: number): number => (typeof weightDecay === 'number' ? weightDecay : weightDecay[i]!);
+    const batches = batchesOf([parameters, velocities, gradients], maxStorageBinding, decayOf);
     return [
       {
         name: 'sgd',
@@ -74,8 +71,8 @@ export const sgdUpdate = defineOperator<SgdUpdateAttributes>({
         workspaces: [],
         work: batches.map(({ parts, size }) => partsWork(parts, 5 * size)),
         lower: () =>
-          batches.map(({ from, size, table, parts, gradientBase }) => ({
-            kernel: sgdUpdateKernel({ parts, gradientBase, momentum }),
+          batches.map(({ from, size, table, parts }) => ({
+            kernel: sgdUpdateKernel({ parts, gradientBase: bases[from]!, momentum }),
             args: [
               ...[0, 1, 2].map((list) => ({ ...fromInput(list * count + from), size })),
               fromInput(3 * count),

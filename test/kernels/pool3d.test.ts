@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { maxPool3dUnrolledFits } from '../../src/kernels/pool/max_gradient_unrolled.ts';
 import { type Pool3dProblem, pool3d as pool3dKernel } from '../../src/kernels/pool/pool3d.ts';
 import { pool3dStrip, pool3dStripFits } from '../../src/kernels/pool/strip.ts';
 import { pool3dSweep, pool3dSweepFits } from '../../src/kernels/pool/sweep.ts';
@@ -153,6 +154,15 @@ describe.each(MODES)('pool3dStrip %o', (mode) => {
       expect(pool3dStripFits({ ...views, ...problem, ...change })).toBe(false);
     },
   );
+});
+
+it('leaves more frames than a grid has workgroups along z to others', () => {
+  const many = denseView([2, 40_000, 1, 1, 4]);
+  const window = { kernel: [2, 1, 1], stride: [1, 1, 1], padding: [0, 0, 0] } as const;
+  const views = { x: many, y: denseView([2, 39_999, 1, 1, 4]) };
+  expect(pool3dStripFits({ ...views, ...window, mode: 'max' })).toBe(false);
+  expect(maxPool3dUnrolledFits(views.x, views.y, window)).toBe(false);
+  expect(maxPool3dUnrolledFits(denseView([1, 4, 1, 1, 4]), denseView([1, 3, 1, 1, 4]), window)).toBe(true);
 });
 
 it('a maximum of any signs, infinities and NaN is the one that the order of floats has', async () => {

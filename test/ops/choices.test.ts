@@ -5,12 +5,13 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { ACCURACIES } from '../../src/core/kernel.ts';
 import type { Work } from '../../src/kernels/shared/work.ts';
 import { deviceRates } from '../../src/ops/device_rates.ts';
 import { estimate } from '../../src/ops/estimate.ts';
 import type { Candidate } from '../../src/ops/operator.ts';
 import { MADE_UP_DEVICES } from '../made_up_devices.ts';
-import { ACCURACIES, choicesText, i3dChoices, type LayerChoice } from './choices.ts';
+import { choicesText, i3dChoices, type LayerChoice } from './choices.ts';
 
 const FRAMES = [16, 64];
 

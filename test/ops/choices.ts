@@ -1,6 +1,6 @@
 /** @file What is chosen for every layer of I3D on a device, as a table that a reader can follow. */
 
-import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
+import { ACCURACIES, type Accuracy, type DeviceProfile } from '../../src/core/kernel.ts';
 import { allowedCandidates, type ChoiceNode, devicePasses, nodesToRun } from '../../src/graph/choose.ts';
 import { isOp } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
@@ -18,8 +18,6 @@ export interface LayerChoice {
   readonly entry: ChoiceNode;
   readonly candidates: readonly Candidate[];
 }
-
-export const ACCURACIES: readonly Accuracy[] = ['exact', 'fast', 'half'];
 
 /** Every distinct convolution and pool of I3D, in the order of the network. */
 export function i3dChoices(profile: DeviceProfile, frames: number, accuracy: Accuracy): LayerChoice[] {

@@ -17,7 +17,7 @@ import { median } from '../../measure.ts';
 import { activationFirst, exportNetwork } from '../../peers/network.ts';
 import { writeTorch, writeTorchTraining } from '../../peers/torch_files.ts';
 import { pythonWithCuda } from '../../python.ts';
-import { trainingTitle } from '../../runs/train.ts';
+import { stepTitle } from '../../runs/train.ts';
 import { createStep, type TrainingShape, trainingInputs } from '../../training.ts';
 import type { PeerResult } from '../outcome.ts';
 import { LeftOut, type Stage } from '../runner.ts';
@@ -123,7 +123,7 @@ function forwardPass(frames: number, size: number, accuracy: Accuracy, dtype: Co
 /** Loss, norm of the gradient and logits of the first step have to agree. */
 function trainingStep(shape: TrainingShape): Contest {
   return {
-    task: `a training step of ${trainingTitle(shape)}`,
+    task: stepTitle(shape),
     dtype: 'float32',
     script: 'train_torch.py',
     tolerance: TOLERANCE.float32,

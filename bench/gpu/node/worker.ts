@@ -7,12 +7,11 @@ import { once } from 'node:events';
 import { openGpu } from '../../../src/node.ts';
 import type { Event, Outcome, StageName } from '../outcome.ts';
 import { Runner, reasonOf } from '../runner.ts';
-import { type SessionSizes, sessionStages } from '../stages.ts';
+import { SIZES, sessionStages } from '../stages.ts';
 import { torchStage } from './torch.ts';
 
 /** What the process is told to begin with. */
 export interface WorkerOrder {
-  readonly sizes: SessionSizes;
   /** Those that are not done yet. */
   readonly stages: readonly StageName[];
   readonly known: readonly Outcome[];
@@ -35,7 +34,7 @@ export async function work(): Promise<void> {
   const tell = (message: WorkerMessage): Promise<void> =>
     new Promise((resolve) => process.send!(message, undefined, undefined, () => resolve()));
   const [order] = (await once(process, 'message')) as [WorkerOrder];
-  const { sizes, stages, known, budget, experimental } = order;
+  const { stages, known, budget, experimental } = order;
   const runner = new Runner({
     open: () => openGpu({ experimental }),
     emit: (event) => void tell(event),
@@ -43,7 +42,7 @@ export async function work(): Promise<void> {
     budget,
   });
   try {
-    await runner.run(sessionStages(sizes, stages, torchStage(sizes)));
+    await runner.run(sessionStages(SIZES, stages, torchStage(SIZES)));
     await tell({ kind: 'finished' });
   } catch (error) {
     await tell({ kind: 'refused', because: reasonOf(error) });

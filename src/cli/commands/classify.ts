@@ -93,17 +93,21 @@ export function addClassify(program: Command): Command {
   );
 }
 
-/** What happens in a clip; printed, and written as a page where that was asked for. */
+/**
+ * What happens in a clip; printed, and written as a page where that was asked for.
+ * @param found The networks that the flags ask for, where somebody has looked for them already.
+ */
 export async function classify(
   input: string | undefined,
   flags: ClassifyFlags,
   session: Session,
+  found?: ChosenNetworks,
 ): Promise<Classification> {
   const { weights, flowInput } = flags;
   // What costs nothing to find out comes before anything is read.
   if (weights) checkFusionWeights(weights);
   if (flags.report !== undefined) await checkWritable(flags.report);
-  const chosen = await chooseNetworks(flags, (text) => session.warn(text));
+  const chosen = found ?? (await chooseNetworks(flags, (text) => session.warn(text)));
   const { rule, specs } = chosen;
   const { spec } = rule;
   checkWindowRequest(windowRule(spec), requestOf(flags));

@@ -54,6 +54,7 @@ async function demonstrate({ out, seed, ...flags }: DemoFlags, session: Session)
     clip,
     { ...flags, model: SHIPPED_MODELS, top: 3, fusion: 'logits', flowUnits: 'pixels', report },
     session,
+    networks,
   );
   const best = result.top[0]!.label;
   await print(`

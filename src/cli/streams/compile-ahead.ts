@@ -26,7 +26,7 @@ export async function compileAhead(
   await session.time('compile', () =>
     session.onDevice(async (gpu) => {
       // What is needed first.
-      if (flow !== undefined) await compileFlow(gpu, { preset: flow });
+      if (flow !== undefined) await compileFlow(gpu, flow);
       for (const spec of specs.values()) {
         const { stream, size, channels, frames: ownFrames } = spec;
         const frames = options.frames ?? ownFrames;

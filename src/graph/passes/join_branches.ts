@@ -13,8 +13,8 @@ import { startRewrite } from '../rewrite.ts';
 /** After `concatInPlace`, of a graph in running order. */
 export function joinBranches(graph: Graph): Graph {
   // One pair at a time: what may be joined depends on what is.
-  for (let joined: Graph | undefined = graph; joined; joined = joinOne(graph)) graph = joined;
-  return graph;
+  const joined = joinOne(graph);
+  return joined ? joinBranches(joined) : graph;
 }
 
 type Convolution = Node<Conv3dAttributes>;

@@ -23,7 +23,7 @@ export function conv3dMatrix(problem: Conv3dProblem, tile: MatrixTile, device: M
   const product = matrixProduct(tile, device);
   const tileOf = element(half);
   const branch = convolutionBranches(problem, tileOf);
-  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, undefined, 'blocks');
+  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch);
   return kernel({
     name: `conv3d_matrix ${half ? 'half ' : ''}${matrixTileLabel(tile, '/')}`,
     params: BranchedParams,

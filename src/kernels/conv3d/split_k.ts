@@ -1,7 +1,7 @@
 /**
  * @file 3D convolution for GPUs and layers with few output pixels: K is cut into parts, computed side by side, then summed.
  *
- * M, N, K and the layouts: see conv3d.ts; the tile: see tiled.ts and staging.ts. A layer of 8·7·7 pixels × 320
+ * M, N, K and the layouts: see problem.ts; the tile: see tiled.ts and staged_tile.ts. A layer of 8·7·7 pixels × 320
  * channels has 7 × 5 tiles of 64×64, too few for a GPU of 40 and more multiprocessors, and each walks a K of 4,320. Cut into s
  * parts:
  *

@@ -25,7 +25,7 @@ export function conv3dSplitKMatrix(
   const product = matrixProduct(tile, device);
   const tileOf = element(half);
   const branch = convolutionBranches(problem, tileOf);
-  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, 'begin', 'blocks');
+  const staging = stagingCode({ bm, bn, bk, threads: product.threads }, branch, 'begin');
   const values = { ...branchedValues(problem), parts };
   const store = (row: string, column4: string, value: string): string =>
     `store(first_pixel + ${row}, first_oc4 + ${column4}, workgroup.z, ${value});`;

@@ -1,10 +1,10 @@
 /**
- * @file How the implicit-GEMM kernels for GPUs come by the tiles of a step of K: tiled.ts, split_k.ts and
- * matrix.ts, whose headers say what becomes of them.
+ * @file How the implicit-GEMM kernels on matrix units, matrix.ts and split_k_matrix.ts, come by the tiles of a step of K; what becomes
+ * of those: shared/matrix_product.ts.
  *
  *              bk/4 threads
- *          ┌───┬───┬───┬───┐   A thread loads one vec4 of x (4 channels of a pixel under a tap) and one of the weights (4
- *          │t0 │t1 │t2 │t3 │   output channels of a row of K), then those `xStride` pixels and `wStride` rows further on. It
+ *          ┌───┬───┬───┬───┐   A thread loads one vec4 of x (4 channels of a pixel under a tap) and a block of 4 rows of K by 4
+ *          │t0 │t1 │t2 │t3 │   output channels of the weights, then those `xStride` pixels and `wStride` blocks further on. It
  *   bm     ├───┼───┼───┼───┤   has the same pixels and the same column of weights in every step, whose corners and number
  *   pixels │t4 │ … │   │   │   stay in registers.
  *          └───┴───┴───┴───┘
@@ -30,17 +30,17 @@ interface StagedTile {
 }
 
 interface Staging {
-  /** vec4 that each thread stages per step, and how many pixels or rows of K all threads stage at once. */
+  /** vec4 of x that each thread stages per step, and how many pixels all threads stage at once. */
   readonly xLoads: number;
   readonly xStride: number;
-  readonly wLoads: number;
+  /** The same for the weights, in blocks of four rows of K. Threads that have no block load one that is not theirs. */
+  readonly wBlocks: number;
   readonly wStride: number;
 }
 
-/** Of use only where all numbers are whole; see `divides`. */
 function stagingOf({ bm, bn, bk, threads }: StagedTile): Staging {
   const [xStride, wStride] = [threads / (bk / 4), threads / (bn / 4)];
-  return { xStride, wStride, xLoads: bm / xStride, wLoads: bk / wStride };
+  return { xStride, wStride, xLoads: bm / xStride, wBlocks: Math.max(1, bk / 4 / wStride) };
 }
 
 /** `source` and `pixel_values`, from x to a tile of `tile`; for the shader beside PIXEL_FUNCTIONS. */
@@ -53,17 +53,19 @@ fn source(origin: vec4i, tap: u32) -> i32 {
 }
 
 fn pixel_values(start: i32, c: u32) -> ${tile.vec4} {
-  ${staged(tile, elementOf(x), branch.left('u32(max(start, 0)) + c'))}
+  let value = ${branch.left('u32(max(start, 0)) + c')};
+  ${zeroUnless('start >= 0', elementOf(x), tile)}
 }`;
 
-function staged(tile: Element, x: Element, value: string): string {
-  const values = (zero: string, value: string): string => `select(${zero}, ${value}, start >= 0)`;
+/** WGSL that returns `value`, of element `from`, as one of `to`; zero unless the condition holds. */
+export function zeroUnless(condition: string, from: Element, to: Element): string {
+  const inside = `select(${from.vec4}(0), value, ${condition})`;
   // The same 16 bits need no conversion. Compilers select 16 bits one by one, and 32 at once.
-  if (tile.scalar === 'f16' && x.scalar === 'f16') {
-    return `return bitcast<vec4h>(${values('vec2u(0)', `bitcast<vec2u>(${value})`)});`;
+  if (from.scalar === 'f16' && to.scalar === 'f16') {
+    return `return bitcast<vec4h>(select(vec2u(0), bitcast<vec2u>(value), ${condition}));`;
   }
-  if (tile.vec4 === x.vec4) return `return ${values(`${tile.vec4}(0)`, value)};`;
-  return `let values = ${values('vec4f(0)', x.widen(value))};\n  return ${tile.narrow('values')};`;
+  if (from.vec4 === to.vec4) return `return ${inside};`;
+  return `let inside = ${from.widen(inside)};\n  return ${to.narrow('inside')};`;
 }
 
 /** Tiles of pixels in a band. */
@@ -87,59 +89,46 @@ export const bandedTile = ({ bm, bn }: Pick<StagedTile, 'bm' | 'bn'>, branch: Br
 
 /**
  * What `thread` stages of the tile at `first_pixel`, `first_oc4`, as `x_next<i>` and `w_next<i>`: those of the first step
- * (`start`), and those of the step after the last ones (`next`). Needs `quads`, the vec4 of K, and what `branch.begin` defines.
+ * (`start`), and those of the step after the last ones (`next`); row r of block b of the weights is `w_next<4 b + r>`. Needs `quads`,
+ * the vec4 of K, and what `branch.begin` defines.
  * @param begin The first step, a variable; 0 where left out
- * @param weights Row by row, `wStride` rows apart, or `blocks` of four rows, `wStride` blocks apart, for kernels that turn them: row r
- * of block b is `w_next<4 b + r>`, and threads that have no block load one that is not theirs.
  */
 export function stagingCode(
   tile: StagedTile,
   branch: BranchCode,
   begin?: string,
-  weights: 'rows' | 'blocks' = 'rows',
 ): { readonly start: string; readonly next: string } {
-  const { bn, bk } = tile;
-  const [bk4, bn4] = [bk / 4, bn / 4];
-  const { xLoads, xStride, wLoads, wStride } = stagingOf(tile);
+  const [bk4, bn4] = [tile.bk / 4, tile.bn / 4];
+  const { xLoads, xStride, wBlocks, wStride } = stagingOf(tile);
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
   const cin4 = branch.pick('p.cin4', 'p.b_cin4');
-  const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
-  const row = (i: number): string =>
-    branch.weight(`min(w_row + ${i * wStride}u, 4u * quads - 1u) * ${branch.row} + w_column`);
-  const blocks = Math.max(1, wLoads / 4);
+  const first = begin === undefined ? '' : `${begin} * ${bk4}u + `;
+  const rows = (b: number, keyword: string): string =>
+    repeat(4, (r) => `${keyword}w_next${4 * b + r} = ${branch.weight(`w_at${b} + ${r}u * ${branch.row}`)};`, ' ');
   const block = (b: number, keyword: string): string =>
-    `let w_at${b} = 4u * min(w_quad + ${b * wStride}u, quads - 1u) * ${branch.row} + w_column; ${repeat(
-      4,
-      (r) => `${keyword}w_next${4 * b + r} = ${branch.weight(`w_at${b} + ${r}u * ${branch.row}`)};`,
-      ' ',
-    )}`;
-  const load =
-    weights === 'rows'
-      ? (keyword: string, indent: number) => lines(wLoads, (i) => `${keyword}w_next${i} = ${row(i)};`, indent)
-      : (keyword: string, indent: number) => lines(blocks, (b) => block(b, keyword), indent);
-  const [from, to] = weights === 'rows' ? ['w_row', bk] : ['w_quad', bk4];
+    `let w_at${b} = 4u * min(w_quad + ${b * wStride}u, quads - 1u) * ${branch.row} + w_column; ${rows(b, keyword)}`;
   return {
     start: /* wgsl */ `
   // What this thread stages. Tails read the last pixel, channel or row of K again: what that gives is multiplied by zero or
   // not stored.
   ${lines(xLoads, (i) => `let corner${i} = corner(min(first_pixel + thread / ${bk4}u + ${i * xStride}u, p.pixels - 1u));`)}
   let w_column = ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
-  var ${from} = ${first(to)}thread / ${bn4}u;
-  let quad = ${first(bk4)}thread % ${bk4}u;
+  var w_quad = ${first}thread / ${bn4}u;
+  let quad = ${first}thread % ${bk4}u;
   var tap = quad / ${cin4};
   var c = quad % ${cin4};
   ${lines(xLoads, (i) => `var a${i} = source(corner${i}, tap);`)}
   ${lines(xLoads, (i) => `var x_next${i} = pixel_values(a${i}, c);`)}
-  ${load('var ', 2)}`,
+  ${lines(wBlocks, (b) => block(b, 'var '))}`,
     next: `c += ${bk4}u;
       if (c >= ${cin4}) {
         tap += c / ${cin4};
         c %= ${cin4};
         ${lines(xLoads, (i) => `a${i} = source(corner${i}, tap);`, 8)}
       }
-      ${from} += ${to}u;
+      w_quad += ${bk4}u;
       ${lines(xLoads, (i) => `x_next${i} = pixel_values(a${i}, c);`, 6)}
-      ${load('', 6)}`,
+      ${lines(wBlocks, (b) => block(b, ''), 6)}`,
   };
 }

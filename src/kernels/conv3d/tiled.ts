@@ -1,28 +1,13 @@
 /**
  * @file 3D convolution for GPUs: implicit GEMM over tiles in workgroup memory.
  *
- * M, N, K and the layouts: see conv3d.ts. One workgroup computes bm pixels × bn output channels and walks K in steps of bk.
- * Each thread owns tm pixels × tn channels: tm·tn/4 named `vec4f` accumulators.
+ * M, N, K and the layouts: see problem.ts. One workgroup computes bm pixels × bn output channels and walks K in steps of bk; each
+ * thread owns tm pixels × tn channels, as tm·tn/4 named `vec4f`. The tiles, the loop over K with its two barriers a step and the
+ * products: see shared/tile_product.ts. Who loads what, and how K is numbered: see staged_tile.ts; how the workgroups are: `bandedTile`
+ * in staging.ts.
  *
- *                bn channels              Per step of K:
- *              ┌───────────────┐            1. barrier; the tiles in registers go to workgroup memory; barrier
- *           bk │    w_tile     │            2. the next tiles are loaded into registers, while
- *        bk    └───────────────┘            3. every thread multiplies bk/4 times:
- *      ┌─────┐ ┌───┬───┬───────┐               tm vec4 of x (4 channels each) by tn vec4 of weights,
- *      │     │ │t0 │t1 │  …    │               16 words read for 64 multiply-adds of an 8 × 8 thread
- *   bm │  x  │ ├───┼───┤       │
- *      │     │ │   …   │       │          Threads of a row read the same x (a broadcast) and neighbouring weights; a
- *      └─────┘ └───────────────┘          thread's pixels and channels are interleaved with its neighbours', not blocks.
- *
- * Two barriers per step: the second buffer of double buffering is in registers, which needs half the workgroup memory. A row
- * of x_tile is one vec4 longer than bk, so that rows start in different banks. No transposition: a vec4 of x holds 4 steps of
- * K for one pixel, and x is read from memory as it lies.
- *
- * Who loads what, and how K and the workgroups are numbered: see staging.ts.
- *
- * `half`: weights come as f16, and both tiles hold f16: half the traffic of the weights, and half the workgroup memory, so
- * twice as deep or wide a tile fits. x is converted when it is staged, unless it is f16 in memory as well; values are converted
- * back in registers, products and sums are f32.
+ * `half`: weights come as f16, and both tiles hold f16: half the traffic of the weights, and half the workgroup memory. x is converted
+ * when it is stored in its tile, unless it is f16 in memory as well; values are converted back in registers, products and sums are f32.
  */
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';

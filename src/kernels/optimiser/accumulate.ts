@@ -3,8 +3,8 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { denseCount, denseGrid, denseMain } from '../shared/dense_run.ts';
 import type { View } from '../shared/view.ts';
-import { kernel, storage, struct } from '../shared/wgsl.ts';
-import { partsBinding, partsGrid, partsMain } from './parts.ts';
+import { foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { partsBinding, partsMain } from './parts.ts';
 
 interface AccumulateProblem {
   /** Views without gaps, of as many vec4. */
@@ -36,7 +36,7 @@ export function zero(parts: number): Kernel {
     params: ZeroParams,
     values: { parts },
     storage: [storage('sum'), partsBinding],
-    workgroups: partsGrid(parts),
+    workgroups: foldGrid(parts),
     body: partsMain({ each: 'sum[i] = vec4f(0);' }),
   });
 }

@@ -10,8 +10,8 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { testFinite } from '../shared/float_bits.ts';
-import { kernel, storage, struct } from '../shared/wgsl.ts';
-import { PART_THREADS, partsBinding, partsGrid, partsMain } from './parts.ts';
+import { foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { PART_THREADS, partsBinding, partsMain } from './parts.ts';
 
 const TREE = /* wgsl */ `
   shared_sums[lane] = sum;
@@ -39,7 +39,7 @@ export function gradientNormPartials({ parts, base, first }: NormPartials): Kern
     params: PartialParams,
     values: { parts, base, first_part: first },
     storage: [storage('gradient'), partsBinding, storage('partials', 'array<f32>')],
-    workgroups: partsGrid(parts),
+    workgroups: foldGrid(parts),
     body: /* wgsl */ `
 const THREADS = ${PART_THREADS}u;
 var<workgroup> shared_sums: array<f32, THREADS>;

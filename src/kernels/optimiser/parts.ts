@@ -4,8 +4,7 @@
  * the tensor has.
  */
 
-import type { Kernel } from '../../core/kernel.ts';
-import { constant, entryPoint, foldGrid } from '../shared/wgsl.ts';
+import { constant, entryPoint } from '../shared/wgsl.ts';
 
 /** Threads of a workgroup, side by side. */
 export const PART_THREADS = 64;
@@ -15,9 +14,7 @@ export const PART = PART_THREADS * 64;
 /** The table: first vec4, one past the last, the bits of the factor, 0. */
 export const partsBinding = constant('table', 'array<vec4u>');
 
-export const partsGrid = (parts: number): Kernel['workgroups'] => foldGrid(parts);
-
-/** WGSL of an entry point: `each` knows `i`, `setup` `part`, the table's row; `p.parts` must be the number of rows. */
+/** WGSL of an entry point over `foldGrid` of the parts: `each` knows `i`, `setup` `part`, the table's row; `p.parts` must be the number of rows. */
 export function partsMain({
   setup = '',
   each,

@@ -5,8 +5,8 @@
  */
 
 import type { Kernel } from '../../core/kernel.ts';
-import { kernel, storage, struct } from '../shared/wgsl.ts';
-import { partsBinding, partsGrid, partsMain } from './parts.ts';
+import { foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
+import { partsBinding, partsMain } from './parts.ts';
 
 interface SgdUpdateProblem {
   /** Rows of the table. */
@@ -28,7 +28,7 @@ export function sgdUpdate({ parts, gradientBase, momentum }: SgdUpdateProblem): 
     params: Params,
     values: { parts, gradient_base: gradientBase, momentum },
     storage: [...['parameter', 'velocity', 'gradient', 'norm', 'schedule'].map((name) => storage(name)), partsBinding],
-    workgroups: partsGrid(parts),
+    workgroups: foldGrid(parts),
     body: partsMain({
       setup: /* wgsl */ `let scale = norm[0].y;
   let rate = schedule[0].x;

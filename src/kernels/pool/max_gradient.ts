@@ -14,11 +14,13 @@ import { movesOn, ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { kernel, storage, struct } from '../shared/wgsl.ts';
 import {
+  PACK,
   type PoolWindow,
   RUN_FIELDS,
   runGrid,
   runMain,
   runValues,
+  UNPACK,
   WINDOW_FIELDS,
   WINDOW_FUNCTIONS,
   WINDOWS_OF_RUN,
@@ -45,6 +47,7 @@ export function maxPool3dChoice(x: View, y: View, window: PoolWindow, runs: Wind
     body: /* wgsl */ `
 ${ORDER_FUNCTIONS}
 ${WINDOW_FUNCTIONS}
+${PACK}
 ${runMain(
   'y',
   runs,
@@ -68,7 +71,7 @@ ${runMain(
         best = max(best, value);
       }
     }}
-    choices[u32(row * p.y_w + column) * p.c4 + c] = choice.x | (choice.y << 8u) | (choice.z << 16u) | (choice.w << 24u);
+    choices[u32(row * p.y_w + column) * p.c4 + c] = packed(choice);
   }`,
 )}`,
   });
@@ -84,6 +87,7 @@ export function maxPool3dGather(dx: View, dy: View, window: PoolWindow, runs: Wi
     workgroups: runGrid(dx, runs),
     body: /* wgsl */ `
 ${WINDOW_FUNCTIONS}
+${UNPACK}
 ${runMain(
   'x',
   runs,
@@ -94,7 +98,7 @@ ${runMain(
       let line = ((at.x * p.y_t + t) * p.y_h + h) * p.y_w;
       let tap = ((at.y + p.pad_t - t * p.stride_t) * p.kernel_h + at.z + p.pad_h - h * p.stride_h) * p.kernel_w + column + p.pad_w;
       for (var w = low.z; w < high.z; w++) {
-        let choice = (vec4u(choices[u32(line + w) * p.c4 + c]) >> vec4u(0, 8, 16, 24)) & vec4u(255);
+        let choice = unpacked(choices[u32(line + w) * p.c4 + c]);
         let chosen = choice == vec4u(u32(tap - w * p.stride_w));
         if (any(chosen)) { sum += select(vec4f(0), dy[p.y_base + u32(line + w) * p.y_stride + c], chosen); }
       }

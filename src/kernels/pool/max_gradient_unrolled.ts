@@ -14,8 +14,8 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { movesOn, ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { type View, vec4s } from '../shared/view.ts';
-import { divideUp, kernel, storage, struct } from '../shared/wgsl.ts';
-import { type PoolWindow, WINDOW_FIELDS, windowValues } from './pool_window.ts';
+import { divideUp, entryPoint, kernel, storage, struct } from '../shared/wgsl.ts';
+import { gridFits, PACK, type PoolWindow, UNPACK, WINDOW_FIELDS, windowValues } from './pool_window.ts';
 
 const Params = struct('MaxPool3dGradient', WINDOW_FIELDS);
 
@@ -23,7 +23,13 @@ const THREADS = 64;
 /** Positions of a window that are written out by compilers. */
 const MOST_POSITIONS = 64;
 
-export const maxPool3dUnrolledFits = ({ kernel: [t, h, w] }: PoolWindow): boolean => t * h * w <= MOST_POSITIONS;
+/** Whether the window is small, and rows and frames of the pool's input and output can be the grid's. */
+export const maxPool3dUnrolledFits = (x: View, y: View, { kernel: [t, h, w] }: PoolWindow): boolean =>
+  gridFits(x) && gridFits(y) && t * h * w <= MOST_POSITIONS;
+
+/** Along each axis, windows that a position can lie in. */
+export const windowsOf = ({ kernel, stride }: PoolWindow): number[] =>
+  kernel.map((extent, i) => divideUp(extent, stride[i]!));
 
 const gridOf = ({ shape: [samples, frames, rows, columns, channels] }: View): Kernel['workgroups'] => [
   divideUp(columns * vec4s(channels), THREADS),
@@ -36,8 +42,7 @@ const nameOf = (what: string, { kernel: window, stride }: PoolWindow): string =>
 
 /** WGSL of an entry point over the positions of `of`: `body` knows `c`, `sample`, `frame`, `row`, `column`. */
 const positionsMain = (of: 'x' | 'y', body: string): string => /* wgsl */ `
-@compute @workgroup_size(${THREADS})
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+${entryPoint(THREADS)} {
   let thread = workgroup.x * ${THREADS}u + lane;
   let c = thread % p.c4;
   let column = i32(thread / p.c4);
@@ -67,6 +72,7 @@ export function maxPool3dUnrolledChoice(x: View, y: View, window: PoolWindow): K
     workgroups: gridOf(y),
     body: /* wgsl */ `
 ${ORDER_FUNCTIONS}
+${PACK}
 ${positionsMain(
   'y',
   /* wgsl */ `let corner = vec3i(frame * ${st} - p.pad_t, row * ${sh} - p.pad_h, column * ${sw} - p.pad_w);
@@ -86,7 +92,7 @@ ${positionsMain(
     best = select(best, order, moves);`,
   )}
   let to = u32(((sample * p.y_t + frame) * p.y_h + row) * p.y_w + column);
-  choices[to * p.c4 + c] = choice.x | (choice.y << 8u) | (choice.z << 16u) | (choice.w << 24u);`,
+  choices[to * p.c4 + c] = packed(choice);`,
 )}`,
   });
 }
@@ -95,14 +101,13 @@ ${positionsMain(
 export function maxPool3dUnrolledGather(dx: View, dy: View, window: PoolWindow): Kernel {
   const [kt, kh, kw] = window.kernel;
   const [st, sh, sw] = window.stride;
-  const windows = window.kernel.map((extent, i) => divideUp(extent, window.stride[i]!));
   return kernel({
     name: nameOf('gather', window),
     params: Params,
     values: windowValues(dx, dy, window),
     storage: [storage('choices', 'array<u32>'), storage('dy'), storage('dx')],
     workgroups: gridOf(dx),
-    body: positionsMain(
+    body: `${UNPACK}${positionsMain(
       'x',
       /* wgsl */ `let place = vec3i(frame + p.pad_t, row + p.pad_h, column + p.pad_w);
   let size = vec3i(p.y_t, p.y_h, p.y_w);
@@ -110,18 +115,18 @@ export function maxPool3dUnrolledGather(dx: View, dy: View, window: PoolWindow):
   let first = (max(place - vec3i(${kt}, ${kh}, ${kw}) + 1, vec3i(0)) + vec3i(${st - 1}, ${sh - 1}, ${sw - 1})) / vec3i(${st}, ${sh}, ${sw});
   var sum = vec4f(0);
   ${nested(
-    windows,
+    windowsOf(window),
     /* wgsl */ `let at = first + vec3i(i, j, k);
     let near = clamp(at, vec3i(0), size - 1);
     let tap = place - at * vec3i(${st}, ${sh}, ${sw});
     let real = all(at == near) && all(tap >= vec3i(0));
     let window = u32(((sample * p.y_t + near.x) * p.y_h + near.y) * p.y_w) + u32(near.z);
-    let choice = (vec4u(choices[window * p.c4 + c]) >> vec4u(0, 8, 16, 24)) & vec4u(255);
+    let choice = unpacked(choices[window * p.c4 + c]);
     let chosen = choice == vec4u(select(256u, u32((tap.x * ${kh} + tap.y) * ${kw} + tap.z), real));
     sum += select(vec4f(0), dy[p.y_base + window * p.y_stride + c], chosen);`,
   )}
   let to = u32(((sample * p.x_t + frame) * p.x_h + row) * p.x_w + column);
   dx[p.x_base + to * p.x_stride + c] = sum;`,
-    ),
+    )}`,
   });
 }

@@ -20,7 +20,7 @@ import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { movesOn, ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { type PoolWindow, WINDOW_FIELDS, windowValues } from './pool_window.ts';
+import { PACK, type PoolWindow, UNPACK, WINDOW_FIELDS, windowValues } from './pool_window.ts';
 
 interface MaxPool3dSweep {
   /** Neighbouring columns per thread. */
@@ -77,12 +77,6 @@ ${entryPoint(workgroupSize)} {
   let line = i32(rest / p.spans);
   ${body}
 }`;
-
-const PACK = /* wgsl */ `
-fn packed(bytes: vec4u) -> u32 { return bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (bytes.w << 24u); }`;
-
-const UNPACK = /* wgsl */ `
-fn unpacked(bytes: u32) -> vec4u { return (vec4u(bytes) >> vec4u(0, 8, 16, 24)) & vec4u(255); }`;
 
 /** Bindings: x, choices. */
 export function maxPool3dSweepChoice(x: View, y: View, sweep: MaxPool3dSweep): Kernel {

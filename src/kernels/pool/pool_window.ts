@@ -1,9 +1,9 @@
-/** @file What the gradients of pooling share: geometry of windows, and which windows an input position lies in. */
+/** @file What pools and their gradients share: geometry of windows, and which windows an input position lies in. */
 
 import type { DeviceProfile } from '../../core/kernel.ts';
 import type { Triple } from '../conv3d/problem.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { divideUp, entryPoint, foldGrid } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, foldGrid, MAX_GRID } from '../shared/wgsl.ts';
 
 /** A pool from a tensor of the shape of `x` to one of the shape of `y`. */
 export interface PoolWindow {
@@ -61,6 +61,16 @@ export function windowValues(
     ...triple('pad', padding),
   };
 }
+
+/** Whether rows can be a grid's y, and frames of all samples its z. */
+export const gridFits = ({ shape: [samples, frames, rows] }: View): boolean =>
+  rows <= MAX_GRID && samples * frames <= MAX_GRID;
+
+/** WGSL: which position of a window was the largest, a byte for each of 4 channels, into a word and out of it. */
+export const PACK = /* wgsl */ `
+fn packed(bytes: vec4u) -> u32 { return bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (bytes.w << 24u); }`;
+export const UNPACK = /* wgsl */ `
+fn unpacked(bytes: u32) -> vec4u { return (vec4u(bytes) >> vec4u(0, 8, 16, 24)) & vec4u(255); }`;
 
 /**
  * How positions are shared out: a thread owns 4 channels of `run` neighbouring columns. The divisions that say where it is

@@ -25,29 +25,12 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { type View, vec4s, viewBytes } from '../shared/view.ts';
-import { divideUp, kernel, repeat, struct } from '../shared/wgsl.ts';
+import { divideUp, entryPoint, kernel, repeat, struct } from '../shared/wgsl.ts';
 import { streamWork, type Work } from '../shared/work.ts';
+import { gridFits, WINDOW_FIELDS, windowValues } from './pool_window.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 
-const Params = struct('Pool3dStrip', {
-  threads: 'u32',
-  c4: 'u32',
-  spans: 'u32',
-  span: 'i32',
-  x_base: 'u32',
-  x_stride: 'u32',
-  x_t: 'i32',
-  x_h: 'i32',
-  x_w: 'i32',
-  y_base: 'u32',
-  y_stride: 'u32',
-  y_t: 'i32',
-  y_h: 'i32',
-  y_w: 'i32',
-  pad_t: 'i32',
-  pad_h: 'i32',
-  pad_w: 'i32',
-});
+const Params = struct('Pool3dStrip', { threads: 'u32', spans: 'u32', span: 'i32', ...WINDOW_FIELDS });
 
 export interface Pool3dStripTile {
   /** Neighbouring output columns of a thread. */
@@ -61,11 +44,11 @@ const THREADS = 64;
 const MOST_COLUMNS = 16;
 const MOST_ROWS = 16;
 
-/** Whether every window reaches into the input, and a plane of it is small. */
+/** Whether every window reaches into the input, and a plane of it is small, and rows and frames can be the grid's. */
 export function pool3dStripFits({ x, y, kernel: window, stride, padding }: Pool3dProblem): boolean {
   const reaches = (i: number): boolean =>
     padding[i]! < window[i]! && (y.shape[i + 1]! - 1) * stride[i]! - padding[i]! < x.shape[i + 1]!;
-  return [0, 1, 2].every(reaches) && window[1] <= MOST_ROWS && window[2] <= MOST_COLUMNS;
+  return gridFits(y) && [0, 1, 2].every(reaches) && window[1] <= MOST_ROWS && window[2] <= MOST_COLUMNS;
 }
 
 /** Columns of x under neighbouring outputs. */
@@ -98,7 +81,7 @@ export function pool3dStripWork(problem: Pool3dProblem, tile: Pool3dStripTile): 
 
 /** Bindings: x, y. */
 export function pool3dStrip(problem: Pool3dProblem, tile: Pool3dStripTile): Kernel {
-  const { x, y, kernel: window, stride, padding, mode } = problem;
+  const { x, y, kernel: window, stride, mode } = problem;
   const { columns } = tile;
   const [frames, rows, width] = window;
   const { threads, span, spans, workgroups } = extents(problem, tile);
@@ -134,32 +117,13 @@ export function pool3dStrip(problem: Pool3dProblem, tile: Pool3dStripTile): Kern
   return kernel({
     name: `pool3d ${mode} strip ${window.join('×')}/${stride.join('×')} ${columns}`,
     params: Params,
-    values: {
-      threads,
-      c4: vec4s(y.shape[4]),
-      spans,
-      span,
-      x_base: x.base,
-      x_stride: x.stride,
-      x_t: x.shape[1],
-      x_h: x.shape[2],
-      x_w: x.shape[3],
-      y_base: y.base,
-      y_stride: y.stride,
-      y_t: y.shape[1],
-      y_h: y.shape[2],
-      y_w: y.shape[3],
-      pad_t: padding[0],
-      pad_h: padding[1],
-      pad_w: padding[2],
-    },
+    values: { threads, spans, span, ...windowValues(x, y, problem) },
     storage: [activation('x', x), activation('y', y)],
     workgroups,
     body: /* wgsl */ `
 ${mode === 'max' ? maximum(x, y) : average(x, y)}
 ${cut ? TESTS : ''}
-@compute @workgroup_size(${THREADS})
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+${entryPoint(THREADS)} {
   let thread = workgroup.x * ${THREADS}u + lane;
   if (thread >= p.threads) { return; }
   let c = thread % p.c4;

@@ -19,29 +19,10 @@ import { ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { vec4s, viewBytes } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, struct } from '../shared/wgsl.ts';
 import { streamWork, type Work } from '../shared/work.ts';
+import { WINDOW_FIELDS, windowValues } from './pool_window.ts';
 import type { Pool3dProblem } from './pool3d.ts';
 
-const Params = struct('Pool3dSweep', {
-  threads: 'u32',
-  c4: 'u32',
-  groups: 'u32',
-  spans: 'u32',
-  span: 'i32',
-  x_base: 'u32',
-  x_stride: 'u32',
-  x_t: 'i32',
-  x_h: 'i32',
-  x_w: 'i32',
-  y_base: 'u32',
-  y_stride: 'u32',
-  y_t: 'i32',
-  y_h: 'i32',
-  y_w: 'i32',
-  pad_t: 'i32',
-  pad_h: 'i32',
-  pad_w: 'i32',
-  rows: 'i32',
-});
+const Params = struct('Pool3dSweep', { threads: 'u32', groups: 'u32', spans: 'u32', span: 'i32', ...WINDOW_FIELDS });
 
 interface Pool3dSweepTile {
   readonly columns: number;
@@ -74,36 +55,14 @@ export function pool3dSweepWork(problem: Pool3dProblem, tile = TILE): Work {
 }
 
 export function pool3dSweep(problem: Pool3dProblem, { columns, span } = TILE): Kernel {
-  const { x, y, padding } = problem;
-  const [, frames, rows, width] = y.shape;
-  const c4 = vec4s(y.shape[4]);
-  const groups = divideUp(width, columns);
-  const spans = divideUp(frames, span);
+  const { x, y } = problem;
+  const [, frames, , width] = y.shape;
+  const [groups, spans] = [divideUp(width, columns), divideUp(frames, span)];
   const threads = threadsOf(problem, { columns, span });
   return kernel({
     name: `pool3d max sweep ${columns}`,
     params: Params,
-    values: {
-      threads,
-      c4,
-      groups,
-      spans,
-      span: Math.min(span, frames),
-      x_base: x.base,
-      x_stride: x.stride,
-      x_t: x.shape[1],
-      x_h: x.shape[2],
-      x_w: x.shape[3],
-      y_base: y.base,
-      y_stride: y.stride,
-      y_t: frames,
-      y_h: rows,
-      y_w: width,
-      pad_t: padding[0],
-      pad_h: padding[1],
-      pad_w: padding[2],
-      rows: 3,
-    },
+    values: { threads, groups, spans, span: Math.min(span, frames), ...windowValues(x, y, problem) },
     storage: [activation('x', x), activation('y', y)],
     workgroups: foldGrid(divideUp(threads, THREADS)),
     body: /* wgsl */ `
@@ -125,7 +84,7 @@ ${entryPoint(THREADS)} {
   for (var t = begin - 2; t < end; t++) {
     ${repeat(columns, (j) => `a${j} = b${j}; b${j} = c${j}; c${j} = LOWEST;`, '\n    ')}
     let frame = (sample * p.x_t + clamp(t + 2 - p.pad_t, 0, p.x_t - 1)) * p.x_h;
-    for (var r = 0; r < p.rows; r++) {
+    for (var r = 0; r < p.kernel_h; r++) {
       let at = p.x_base + u32((frame + clamp(row + r - p.pad_h, 0, p.x_h - 1)) * p.x_w) * p.x_stride + c;
       ${repeat(columns + 2, (i) => `let v${i} = order_of(${elementOf(x).widen(`x[at + x${i}]`)});`, '\n      ')}
       ${repeat(columns, (j) => `c${j} = max(c${j}, max(v${j}, max(v${j + 1}, v${j + 2})));`, '\n      ')}

@@ -9,7 +9,7 @@
  *   GPUs         a workgroup for each slot and up to 16 vec4 of channels, so that it reads whole lines of memory:
  *
  *        16 vec4 of channels          every thread adds up each 16th pixel, four loads at a time, then the rows meet in a tree in
- *      ┌────────────────────┐         workgroup memory. A slot has 128 pixels or more, so partials are under 2 % of the input, and
+ *      ┌────────────────────┐         workgroup memory. A slot has more than 64 pixels, so partials are 3 % of the input at most, and
  *   16 │ thread (row, c)    │         the second stage, a workgroup per vec4 of channels with a tree of its own, has next to
  * rows │                    │         nothing to read.
  *      └────────────────────┘

@@ -41,6 +41,7 @@ import type { DeviceProfile } from '../../core/kernel.ts';
 import { element } from './element.ts';
 import { MATRIX_DIALECTS, type MatrixDialect, type MatrixShape } from './subgroup_matrix.ts';
 import { choosesLanes, SUBGROUP_SIZE_DIRECTIVES, subgroupSize } from './subgroup_size.ts';
+import { divides } from './tile_product.ts';
 import { repeat } from './wgsl.ts';
 
 /** 64×64×32 on 2×2 subgroups of 16×16×16 in f16; 64×64×16 of 8×8×8 in f32. */
@@ -100,8 +101,6 @@ interface Layout {
 /** Words of the variable whose first one is the counter. As many as keep what follows at a multiple of 16 bytes. */
 const COUNTER = 4;
 
-const isWhole = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
-
 /** Undefined where the tile does not divide evenly among its threads and matrices. */
 function layoutOf(tile: MatrixTile, lanes: number): Layout | undefined {
   const { bm, bn, bk, rows, columns, M, N, K, half } = tile;
@@ -110,7 +109,7 @@ function layoutOf(tile: MatrixTile, lanes: number): Layout | undefined {
   const [bk4, bn4] = [bk / 4, bn / 4];
   const [xStride, wStride] = [threads / bk4, threads / bn4];
   const [xLoads, wBlocks] = [bm / xStride, Math.max(1, bk4 / wStride)];
-  if (!isWhole([bk4, bn4, bk / K, tm, tn, N / 4, xStride, xLoads, wStride, wBlocks])) return undefined;
+  if (!divides([bk4, bn4, bk / K, tm, tn, N / 4, xStride, xLoads, wStride, wBlocks])) return undefined;
   // Either the rows that are staged at once are whole pieces, or pieces are staged in whole turns.
   if (xStride % M !== 0 && M % xStride !== 0) return undefined;
   const scalar = element(half).bytes / 4;

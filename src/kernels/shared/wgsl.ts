@@ -115,7 +115,7 @@ export const writtenTexels = (name: string): Binding => ({
 });
 
 /** WebGPU promises this many workgroups in each dimension on every adapter. */
-const MAX_GRID = 65535;
+export const MAX_GRID = 65535;
 
 export const divideUp = (a: number, b: number): number => Math.ceil(a / b);
 

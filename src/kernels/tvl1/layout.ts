@@ -85,6 +85,25 @@ export function stateValues({ extent, pairs, pitch, half, slot }: Tvl1State, ele
   return { ...extent, pitch: pitch * 2 * floats, half: half * floats, pairs, slot };
 }
 
+/** Uniform fields of kernels that go through u pixel by pixel; the values are `pixelValues`. */
+export const PIXEL_FIELDS = {
+  width: 'i32',
+  height: 'i32',
+  stride: 'i32',
+  plane: 'u32',
+  pitch: 'u32',
+  half: 'u32',
+  pairs: 'u32',
+  slot: 'u32',
+} as const;
+
+/** `stride` and `plane`: floats of a row and of a picture. */
+export const pixelValues = (state: Tvl1State) => ({
+  ...stateValues(state, 'f32'),
+  stride: quadsOf(state.extent) * 4,
+  plane: planeOf(state.extent) * 4,
+});
+
 /** The parameters of the iterations of one warp. */
 export interface Iterations {
   /** Outer rounds, each a median and `inner` iterations. */

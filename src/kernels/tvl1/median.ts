@@ -8,7 +8,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
-import { doneAfter, FINISHED, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { doneAfter, FINISHED, PIXEL_FIELDS, pixelValues, planeOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 
 /** Exchanges (smaller first) after which the middle element is the median; both from the literature, tested exhaustively. */
 const MEDIAN_NETWORKS = {
@@ -48,18 +48,7 @@ fn median(${repeat(size, (row) => `r${row}: Row`, ', ')}) -> vec4f {
 }`;
 }
 
-const Params = struct('Median', {
-  width: 'i32',
-  height: 'i32',
-  stride: 'i32',
-  plane: 'u32',
-  pitch: 'u32',
-  half: 'u32',
-  pairs: 'u32',
-  slot: 'u32',
-  always: 'u32',
-  fixed: 'u32',
-});
+const Params = struct('Median', { ...PIXEL_FIELDS, always: 'u32', fixed: 'u32' });
 
 const WORKGROUP = 64;
 
@@ -77,8 +66,8 @@ export function tvl1Median(
     name: `tvl1_median ${size}×${size}`,
     params: Params,
     values: {
-      ...stateValues(state, 'f32'),
-      stride: quadsOf(extent) * 4,
+      ...pixelValues(state),
+      // In quads.
       plane: planeOf(extent),
       always: Number(options.always),
       fixed: options.fixed,

@@ -6,7 +6,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { PIXEL_FIELDS, pixelValues, planeOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 
 /** Standard deviations: of the divergence, and of the difference in grey values. Sun et al. */
 const DIVERGENCE = 0.3;
@@ -17,7 +17,7 @@ export const falloff = (sigma: number): number => 0.5 / sigma ** 2;
 
 /**
  * `component(base, at, which)`: u or v at a pixel, edges repeated, in the half of a pair that begins at `base`; and
- * `visibility_of(base, at, change)`. They need `u` as `f32` and `p.width`, `p.height`, `p.stride` as `i32`.
+ * `visibility_of(base, at, change)`. They need `u` as `f32`, `p.width` and `p.height` as `i32`, and `p.stride`.
  */
 export const VISIBILITY = /* wgsl */ `
 fn component(base: u32, at: vec2i, which: u32) -> f32 {
@@ -32,16 +32,7 @@ fn visibility_of(base: u32, at: vec2i, change: f32) -> f32 {
   return exp(-closing * closing * ${falloff(DIVERGENCE)} - change * change * ${falloff(GREY)});
 }`;
 
-const Params = struct('Visibility', {
-  width: 'i32',
-  height: 'i32',
-  stride: 'i32',
-  plane: 'u32',
-  pitch: 'u32',
-  half: 'u32',
-  pairs: 'u32',
-  slot: 'u32',
-});
+const Params = struct('Visibility', PIXEL_FIELDS);
 
 const WORKGROUP = 64;
 
@@ -55,7 +46,7 @@ export function tvl1Visibility(state: Tvl1State): Kernel {
   return kernel({
     name: 'tvl1_visibility',
     params: Params,
-    values: { ...stateValues(state, 'f32'), stride: quadsOf(extent) * 4, plane },
+    values: pixelValues(state),
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),

@@ -4,7 +4,7 @@
  *
  * One thread per pixel. The gradient images are never stored. Central differences commute with interpolation, so the
  * bicubic samples of I1, I1x and I1y come from the same neighbourhood of I1: 4×4 taps and their 16 outer neighbours (a plus
- * shape, 32 loads instead of 48 from three images). As in OpenCV's `remap`, coordinates are rounded to 1/32 px, the cubic
+ * shape, 32 loads instead of 48 from three images; of the five-point derivative see `sample5`). As in OpenCV's `remap`, coordinates are rounded to 1/32 px, the cubic
  * has a = −0.75, and taps outside the image count as 0; gradients at the image's edge repeat the edge.
  */
 
@@ -20,18 +20,12 @@ import {
   struct,
   writtenTexels,
 } from '../shared/wgsl.ts';
-import { type DataIn, planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { type DataIn, PIXEL_FIELDS, pixelValues, planeOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 import { VISIBILITY } from './visibility.ts';
 
 const Params = struct('Warp', {
-  width: 'i32',
-  height: 'i32',
+  ...PIXEL_FIELDS,
   stride: 'u32',
-  plane: 'u32',
-  pitch: 'u32',
-  half: 'u32',
-  pairs: 'u32',
-  slot: 'u32',
   blend: 'f32',
   zero: 'u32',
   rows: 'i32',
@@ -64,8 +58,8 @@ const LEAST_WEIGHT = 0.02;
 const WORKGROUP = 64;
 
 /**
- * Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data, slots.
- * @param variant The loop is over the rows of the five-point derivative.
+ * Bindings: frames (`f32`; pair k lies between frames k and k + 1), u, data (a buffer or a texture: `dataIn`), slots. `loop` is over the
+ * rows of the five-point derivative.
  */
 export function tvl1Warp(
   state: Tvl1State,
@@ -78,9 +72,7 @@ export function tvl1Warp(
     name: `tvl1_warp ${options.interpolation}`,
     params: Params,
     values: {
-      ...stateValues(state, 'f32'),
-      stride: quadsOf(extent) * 4,
-      plane,
+      ...pixelValues(state),
       blend: options.gradientBlend,
       zero: 0,
       rows: 8,
@@ -124,10 +116,10 @@ ${entryPoint(WORKGROUP, 'thread')} {
   let i = (workgroup.x + workgroup.z * grid.x) * ${WORKGROUP}u + thread;
   let pair = workgroup.y;
   if (i >= p.plane) { return; }
-  let at = pair * p.pitch + (i / 4u) * 8u + i % 4u;
   let x = i32(i % p.stride);
   let y = i32(i / p.stride);
-  let current = at + (slots[(p.slot * p.pairs + pair) * ${SLOT_WORDS}u] & 1u) * p.half;
+  let base = pair * p.pitch + (slots[(p.slot * p.pairs + pair) * ${SLOT_WORDS}u] & 1u) * p.half;
+  let current = base + (i / 4u) * 8u + i % 4u;
   let flow = vec2f(u[current], u[current + 4u]);
   // Far outside everything is 0; the clamp keeps the integers small.
   let to = clamp(vec2f(f32(x), f32(y)) + flow, vec2f(-16), vec2f(f32(p.width), f32(p.height)) + 16);
@@ -148,7 +140,6 @@ ${entryPoint(WORKGROUP, 'thread')} {
   ${
     options.visibilityWeight
       ? `// λ w |ρ| is λ |w ρ|, so nothing else has to know.
-  let base = current - (i / 4u) * 8u - i % 4u;
   let weight = max(visibility_of(base, vec2i(x, y), value - frames[pair * p.plane + i]), ${LEAST_WEIGHT});
   gradient *= weight;
   rho *= weight;`
@@ -213,7 +204,7 @@ const SAMPLE_3 = /* wgsl */ `
 
 /**
  * Columns and rows −2 … 5, for the five-point derivative. Derivative and interpolation are one filter along each axis, of 8
- * weights, so a pixel takes 48 different loads instead of the 176 of a derivative at each of the 16 taps. Rows in a loop: a
+ * weights, so a pixel takes 64 loads, of which 48 count, instead of the 176 of a derivative at each of the 16 taps. Rows in a loop: a
  * software driver takes 3 s to compile them written out.
  */
 const sample5 = (loop: LoopBound): string => /* wgsl */ `

@@ -15,7 +15,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, kernel, type LoopBound, storage, struct } from '../shared/wgsl.ts';
-import { planeOf, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
+import { PIXEL_FIELDS, pixelValues, quadsOf, SLOT_WORDS, type Tvl1State } from './layout.ts';
 import { falloff } from './visibility.ts';
 
 /** Of the distance in pixels, as Sun et al.; and of the difference in grey values, theirs in three colours 7. */
@@ -29,17 +29,7 @@ const RESOLUTION = 0.01;
 /** Ends the search where numbers are too large for that: 5¹² is all that f32 can tell apart. */
 const MOST_PASSES = 12;
 
-const MedianParams = struct('WeightedMedian', {
-  width: 'i32',
-  height: 'i32',
-  stride: 'i32',
-  plane: 'u32',
-  pitch: 'u32',
-  half: 'u32',
-  pairs: 'u32',
-  slot: 'u32',
-  taps: 'i32',
-});
+const MedianParams = struct('WeightedMedian', { ...PIXEL_FIELDS, taps: 'i32' });
 
 const SIDE = 16;
 
@@ -65,7 +55,7 @@ export function tvl1WeightedMedian(state: Tvl1State, size: 9 | 13, loop: LoopBou
   return kernel({
     name: `tvl1_weighted_median ${size}×${size}`,
     params: MedianParams,
-    values: { ...stateValues(state, 'f32'), stride: quadsOf(extent) * 4, plane: planeOf(extent) * 4, taps },
+    values: { ...pixelValues(state), taps },
     storage: [
       storage('frames', 'array<f32>'),
       storage('u', 'array<f32>'),

@@ -10,7 +10,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { branchCode } from '../conv3d/branches.ts';
-import { stagedLoads } from '../conv3d/staged_tile.ts';
+import { stagedLoads, stagedRow, stagedWeights } from '../conv3d/staged_tile.ts';
 import { type Conv3dTiledTile, checkTile } from '../conv3d/tiled.ts';
 import { element } from '../shared/element.ts';
 import {
@@ -41,15 +41,14 @@ export function conv3dWinogradTiled(
   checkTile(tile);
   const { bm, bn, bk } = tile;
   const { threads, leftRow } = tileLayout(tile);
-  const { blocks, weights } = stagedLoads(tile);
+  const { blocks } = stagedLoads(tile);
   const [layout, second] = layouts as readonly [WinogradLayout, WinogradLayout?];
   const branch = branchCode(second !== undefined, { left: 'v', of: element(), weights: element() });
   const [cin4, k4] = ['cin4', 'k4'].map((name) => branch.pick(`p.${name}`, `p.b_${name}`));
+  const staged = stagedWeights(tile, branch, { quads: k4!, base: `batch * ${k4} * 4u * ${branch.row} + ` });
   const [bk4, bn4] = [bk / 4, bn / 4];
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
-  const row = (i: number): string =>
-    `first_row + 4u * (thread / ${bk4}u) + ${4 * Math.floor(i / 4) * (threads / bk4) + (i % 4)}u`;
   const block = (b: number): string =>
     storeTurned(
       tile,
@@ -96,11 +95,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let v_batch = batch * p.input_rows * ${cin4};
 
   // What this thread stages. Tails read the last row or channel again, which is not stored, and are zero past the end of K.
-  ${lines(4 * blocks, (i) => `let start${i} = v_batch + start(min(${row(i)}, p.rows - 1u));`)}
+  ${lines(4 * blocks, (i) => `let start${i} = v_batch + start(min(first_row + ${stagedRow(tile, i)}, p.rows - 1u));`)}
   var quad = thread % ${bk4}u;
-  let w_column = batch * ${k4} * 4u * ${branch.row} + ${branch.column(`min(first_oc4 + thread % ${bn4}u, ${branch.end} - 1u)`)};
-  let w_last = (4u * ${k4} - 1u) * ${branch.row} + w_column;
-  var w_at = thread / ${bn4}u * ${branch.row} + w_column;
+  ${staged.start}
   let left_slot = thread % ${bk4}u * ${4 * leftRow}u + thread / ${bk4}u;
 ${tileProduct({
   tile,
@@ -108,11 +105,11 @@ ${tileProduct({
   steps: ['0u', 'steps'],
   load: `let inner = min(quad, ${k4} - 1u);
     ${lines(4 * blocks, (i) => `let v_value${i} = ${branch.left(`start${i} + inner`)};`, 4)}
-    ${lines(weights, (i) => `let w_value${i} = ${branch.weight(`min(w_at + ${(i * threads) / bn4}u * ${branch.row}, w_last)`)};`, 4)}`,
+    ${staged.load}`,
   advance: `quad += ${bk4}u;
-    w_at += ${bk}u * ${branch.row};`,
+    ${staged.advance}`,
   store: `${lines(blocks, block, 4)}
-    ${lines(weights, (i) => `right_tile[thread + ${i * threads}u] = w_value${i};`, 4)}`,
+    ${staged.store}`,
 })}
   ${forSums(tile, (i, j) => `store(first_row + ${sumRow(tile, i)}, first_oc4 + ${sumColumn(tile, j)}, batch, acc${i}_${j});`)}
 }`,

@@ -4,7 +4,7 @@
  */
 
 import { GraphError } from '../../core/errors.ts';
-import type { Accuracy, DeviceProfile } from '../../core/kernel.ts';
+import { ACCURACIES, type DeviceProfile } from '../../core/kernel.ts';
 import { padChannels } from '../../kernels/shared/stored.ts';
 import { bestFirst } from '../estimate.ts';
 import { type Argument, type Candidate, defineOperator, type LoweredDispatch, type NodeOperands } from '../operator.ts';
@@ -35,36 +35,28 @@ export const conv3dBranches = defineOperator<BranchesAttributes>({
   keepsPadding: true,
   halves: true,
   infer(attributes, inputs) {
-    const outputs = branches(attributes, inputs).map((branch) => conv3d.infer(branch.attributes, branch.inputs));
+    const outputs = branches(attributes, inputs, []).map((branch) => conv3d.infer(branch.attributes, branch.inputs));
     const [first, second] = outputs.map(([y]) => y!.shape.slice(0, 4).join('×'));
     if (first !== second) throw new GraphError(`its branches have ${first} and ${second} output pixels`);
     return outputs.flat();
   },
   cost(attributes, inputs, outputs) {
-    const [first] = attributes.channels;
-    const costs = branches(attributes, inputs).map((branch, i) => {
-      const own = i === 0 ? outputs.slice(0, first.length) : outputs.slice(first.length);
-      return conv3d.cost(branch.attributes, branch.inputs, own);
-    });
+    const costs = branches(attributes, inputs, outputs).map((branch) =>
+      conv3d.cost(branch.attributes, branch.inputs, branch.outputs),
+    );
     return costs.reduce((a, b) => ({ flops: a.flops + b.flops, bytes: a.bytes + b.bytes }));
   },
   candidates(attributes, io, profile) {
-    const each = branches(attributes, io.inputs).map((branch, i): Branch => {
-      const weights = branch.inputs[1]!.type.shape;
+    const each = branches(attributes, io.inputs, io.outputs).map(({ inputs, outputs, attributes: own }): Branch => {
+      const weights = inputs[1]!.type.shape;
       return {
         node: {
-          geometry: { ...branch.attributes, kernel: [weights[0]!, weights[1]!, weights[2]!] },
+          geometry: { ...own, kernel: [weights[0]!, weights[1]!, weights[2]!] },
           groups: 1,
-          activation: attributes.activation,
-          bias: branch.inputs.length > 2,
+          activation: own.activation,
+          bias: inputs.length > 2,
         },
-        io: {
-          inputs: branch.inputs,
-          outputs:
-            i === 0
-              ? io.outputs.slice(0, attributes.channels[0].length)
-              : io.outputs.slice(attributes.channels[0].length),
-        },
+        io: { inputs, outputs },
       };
     }) as [Branch, Branch];
     return [...sharedCandidates(each, io, profile), ...separateCandidates(each, profile)];
@@ -76,12 +68,17 @@ interface Branch {
   readonly io: NodeOperands;
 }
 
-/** The two convolutions of a node: inputs may be types or operands. */
-function branches<T>({ channels, ...shared }: BranchesAttributes, inputs: readonly T[]) {
-  const half = inputs.length / 2;
+/** The two convolutions of a node, whose inputs and outputs may be types or operands. */
+function branches<T>({ channels, ...shared }: BranchesAttributes, inputs: readonly T[], outputs: readonly T[]) {
+  const [half, first] = [inputs.length / 2, channels[0].length];
+  const branch = (own: readonly number[], theirInputs: readonly T[], theirOutputs: readonly T[]) => ({
+    attributes: { ...shared, groups: 1, channels: own },
+    inputs: theirInputs,
+    outputs: theirOutputs,
+  });
   return [
-    { attributes: { ...shared, groups: 1, channels: channels[0] }, inputs: inputs.slice(0, half) },
-    { attributes: { ...shared, groups: 1, channels: channels[1] }, inputs: inputs.slice(half) },
+    branch(channels[0], inputs.slice(0, half), outputs.slice(0, first)),
+    branch(channels[1], inputs.slice(half), outputs.slice(first)),
   ];
 }
 
@@ -152,8 +149,8 @@ function joinedBias(first: Branch, second: Branch): Argument {
 function separateCandidates(each: readonly [Branch, Branch], profile: DeviceProfile): Candidate[] {
   const [first, second] = each.map(({ node, io }) => bestFirst(conv3dCandidates(node, io, profile), profile));
   const seen = new Set<string>();
-  return CLASSES.flatMap((_, limit): Candidate[] => {
-    const within = ({ accuracy }: Candidate) => CLASSES.indexOf(accuracy) <= limit;
+  return ACCURACIES.flatMap((_, limit): Candidate[] => {
+    const within = ({ accuracy }: Candidate) => ACCURACIES.indexOf(accuracy) <= limit;
     const both = [first!.find(within), second!.find(within)];
     if (!both[0] || !both[1]) return [];
     const candidate = inTurn(both[0], both[1], each[0].io);
@@ -163,19 +160,17 @@ function separateCandidates(each: readonly [Branch, Branch], profile: DeviceProf
   });
 }
 
-const CLASSES: readonly Accuracy[] = ['exact', 'fast', 'half'];
-
 function inTurn(first: Candidate, second: Candidate, { inputs, outputs }: NodeOperands): Candidate {
   const move = (argument: Argument): Argument => {
     if (argument.from === 'workspace') return { ...argument, index: argument.index + first.workspaces.length };
     if (argument.from === 'packed') return { ...argument, index: argument.index + (first.packs?.length ?? 0) };
     return movedArgument(argument, inputs.length, outputs.length);
   };
-  const accuracies = [first.accuracy, second.accuracy].map((accuracy) => CLASSES.indexOf(accuracy));
+  const accuracies = [first.accuracy, second.accuracy].map((accuracy) => ACCURACIES.indexOf(accuracy));
   const work = first.work && second.work && [...first.work, ...second.work];
   return {
     name: `in turn ${first.name}, ${second.name}`,
-    accuracy: CLASSES[Math.max(...accuracies)]!,
+    accuracy: ACCURACIES[Math.max(...accuracies)]!,
     workspaces: [...first.workspaces, ...second.workspaces],
     packs: [...(first.packs ?? []), ...(second.packs ?? [])],
     ...(work && { work }),

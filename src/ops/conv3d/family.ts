@@ -97,7 +97,7 @@ export function problemOf(
     outputs: part.outputs,
     ...(second && {
       branch: { x: second.x.view, after: cout - second.cout },
-      outputBinding: outputs.map(({ storage }) => outputs.findIndex((other) => other.storage === storage)),
+      outputBinding: bindingsOf(outputs),
     }),
     kernel: geometry.kernel,
     stride: geometry.stride,
@@ -114,9 +114,11 @@ export const boundInputs = ({ second }: Convolution, part: Part): Argument[] => 
 ];
 
 export const boundOutputs = ({ second, outputs }: Convolution, { outputArgs }: Part): readonly Argument[] =>
-  second
-    ? outputArgs.filter((_, i) => outputs.findIndex(({ storage }) => storage === outputs[i]!.storage) === i)
-    : outputArgs;
+  second ? outputArgs.filter((_, i) => bindingsOf(outputs)[i] === i) : outputArgs;
+
+/** For each output the first one that lies in the same tensor. */
+const bindingsOf = (outputs: readonly Operand[]): number[] =>
+  outputs.map(({ storage }) => outputs.findIndex((other) => other.storage === storage));
 
 /** Output channels of a branch: of the first, those that are not the second's. */
 export const ownChannels = (conv: Convolution, branch: Convolution | SecondBranch): number =>

@@ -13,10 +13,10 @@ import { conv3dSubgroup } from '../../kernels/conv3d/processor/subgroup.ts';
 import { type Conv3dTiledTile, conv3dTiled, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
 import { matrixDevice } from '../../kernels/shared/matrix_product.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
-import { tileLabel, tileLayout } from '../../kernels/shared/tile_product.ts';
+import { tileLabel } from '../../kernels/shared/tile_product.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { anotherShader, LAST_RESORT } from '../estimate.ts';
-import { LANES_VARIANTS } from '../few_lanes.ts';
+import { tiledVariants } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import {
@@ -77,20 +77,14 @@ const narrowMember = (vectors: number, share: number, more: Partial<Member> = {}
 });
 
 const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member> = {}): readonly Member[] =>
-  // Multiply-adds of f32 on f16 are never paired.
-  LANES_VARIANTS.slice(0, tile.half ? 1 : undefined).map((lanes) => ({
-    name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}${lanes.label}`,
+  tiledVariants(tile, share).map((variant) => ({
+    name: `${tile.half ? 'half ' : ''}tiled ${tileLabel(tile)}${variant.label}`,
     ...(tile.half ? { weights: 'half' } : {}),
     halves: true,
     branches: true,
-    applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile) && lanes.applies(profile),
-    tile: (profile) => ({
-      ...tile,
-      threads: tileLayout(tile).threads,
-      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
-      share: share * lanes.share(profile),
-    }),
-    kernel: (problem, profile) => lanes.on(conv3dTiled(problem, tile, loopBound(profile))),
+    applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile) && variant.applies(profile),
+    tile: variant.product,
+    kernel: (problem, profile) => variant.on(conv3dTiled(problem, tile, loopBound(profile))),
     ...more,
   }));
 

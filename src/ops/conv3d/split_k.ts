@@ -8,13 +8,12 @@ import { conv3dSplitK, conv3dSplitKSum, splitKBytes } from '../../kernels/conv3d
 import { conv3dSplitKMatrix } from '../../kernels/conv3d/split_k_matrix.ts';
 import { type Conv3dTiledTile, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
 import { type MatrixTile, matrixDevice, matrixTileLabel } from '../../kernels/shared/matrix_product.ts';
-import { tileLayout } from '../../kernels/shared/tile_product.ts';
 import { pixelsOf, vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { streamWork } from '../../kernels/shared/work.ts';
 import { deviceRates, workgroupsToFill } from '../device_rates.ts';
 import { anotherShader } from '../estimate.ts';
-import { LANES_VARIANTS } from '../few_lanes.ts';
+import { tiledVariants } from '../few_lanes.ts';
 import type { Candidate } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import {
@@ -41,18 +40,13 @@ interface SplitTile extends Pick<MatrixTile, 'bm' | 'bn' | 'bk' | 'half'> {
 
 /** @param share Of the rate of tiles. */
 const tiledSplit = (tile: Conv3dTiledTile, share: number, label: string): readonly SplitTile[] =>
-  LANES_VARIANTS.slice(0, tile.half ? 1 : undefined).map((lanes) => ({
+  tiledVariants(tile, share).map((variant) => ({
     ...tile,
     name: tile.half ? 'half split-k' : 'split-k',
-    label: `${label}${lanes.label}`,
-    applies: (profile) => conv3dTiledFits(profile, tile) && lanes.applies(profile),
-    tile: (profile) => ({
-      ...tile,
-      threads: tileLayout(tile).threads,
-      arithmetic: tile.half ? 'tiledHalf' : 'tiled',
-      share: share * lanes.share(profile),
-    }),
-    kernel: (problem, parts, profile) => lanes.on(conv3dSplitK(problem, parts, tile, loopBound(profile))),
+    label: `${label}${variant.label}`,
+    applies: (profile) => conv3dTiledFits(profile, tile) && variant.applies(profile),
+    tile: variant.product,
+    kernel: (problem, parts, profile) => variant.on(conv3dSplitK(problem, parts, tile, loopBound(profile))),
   }));
 
 const matrixSplit = (tile: SharedMatrixTile): SplitTile => ({

@@ -8,7 +8,7 @@ import { branchProblems } from '../../kernels/conv3d/branches.ts';
 import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
 import { type Conv3dTiledTile, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
 import { fixedNarrowSubgroup, type WeightsIn } from '../../kernels/shared/subgroup.ts';
-import { tileLabel, tileLayout } from '../../kernels/shared/tile_product.ts';
+import { tileLabel } from '../../kernels/shared/tile_product.ts';
 import { viewBytes } from '../../kernels/shared/view.ts';
 import { loopBound } from '../../kernels/shared/wgsl.ts';
 import { type ProductTile, productWork, streamWork, type Work } from '../../kernels/shared/work.ts';
@@ -24,7 +24,7 @@ import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
 import { anotherShader } from '../estimate.ts';
-import { LANES_VARIANTS } from '../few_lanes.ts';
+import { tiledVariants } from '../few_lanes.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
 import { splitForScratch } from '../sliding_window.ts';
 import {
@@ -91,20 +91,17 @@ function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
   return [
     ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
     ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
-    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).flatMap((gpuTile) =>
-      LANES_VARIANTS.filter(({ applies }) => applies(profile)).map(
-        (variant): Gemm => ({
-          name: `tiled ${tileLabel(gpuTile)}${variant.label}`,
-          weights: rowsOfChannels,
-          tile: {
-            ...gpuTile,
-            threads: tileLayout(gpuTile).threads,
-            arithmetic: 'tiled',
-            share: gpuTile.share * variant.share(profile),
-          },
-          kernel: (layouts) => variant.on(conv3dWinogradTiled(layouts, gpuTile, loopBound(profile))),
-        }),
-      ),
+    ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).flatMap(({ share, ...gpuTile }) =>
+      tiledVariants(gpuTile, share)
+        .filter(({ applies }) => applies(profile))
+        .map(
+          (variant): Gemm => ({
+            name: `tiled ${tileLabel(gpuTile)}${variant.label}`,
+            weights: rowsOfChannels,
+            tile: variant.product(profile),
+            kernel: (layouts) => variant.on(conv3dWinogradTiled(layouts, gpuTile, loopBound(profile))),
+          }),
+        ),
     ),
   ];
 }

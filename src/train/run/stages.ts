@@ -13,7 +13,7 @@ export interface PlannedStage extends Stage {
 }
 
 /**
- * Clips are shown varied, and half of the channels are dropped: of what is this well recognised then, nearly everything is as it is.
+ * Clips are shown varied, and half of the channels are dropped: where so many are recognised all the same, the rest hardly gets better.
  */
 const LEARNED = 0.95;
 
