@@ -15,11 +15,16 @@ const STEPS = 127;
 export class Film {
   readonly #converter: UprightConverter;
   readonly #onThinned: (stride: number) => void;
+  readonly #budget: number;
   #stride = 1;
   #bytes = 0;
 
-  /** @param onThinned Is told when only every `stride`th frame is still wanted. */
-  constructor(clip: Clip, onThinned: (stride: number) => void) {
+  /**
+   * @param onThinned Is told when only every `stride`th frame is still wanted.
+   * @param budget Bytes that the page may hold before that.
+   */
+  constructor(clip: Clip, onThinned: (stride: number) => void, budget = BUDGET) {
+    this.#budget = budget;
     this.#converter = new UprightConverter(clip, SHOWN_SIDE);
     this.#onThinned = onThinned;
   }
@@ -48,7 +53,7 @@ export class Film {
 
   #count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes < BUDGET) return;
+    if (this.#bytes < this.#budget) return;
     this.#bytes /= 2;
     this.#stride *= 2;
     this.#onThinned(this.#stride);

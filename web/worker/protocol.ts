@@ -1,6 +1,5 @@
 /** @file What the pages ask of their worker, and what it tells them. */
 
-import type { PresetName, Tvl1Options } from '../../src/flow/options.ts';
 import type { Stream } from '../../src/models/definition.ts';
 import type { Call } from '../shared/calls.ts';
 import type { DrawnClipRequest } from '../video/drawn_clip.ts';
@@ -109,18 +108,6 @@ export interface RecogniseResult {
   readonly flow?: Float64Array;
   readonly fused: Float64Array;
   readonly times: Times;
-  /** What was doubtful about the clip, one sentence each. */
-  readonly warnings: readonly string[];
-}
-
-/** Where flow goes: the page hands its canvas over. */
-export interface LiveFlowParams {
-  readonly source: ClipSource;
-  readonly canvas: OffscreenCanvas;
-}
-
-export interface FlowSettings extends Partial<Tvl1Options> {
-  readonly preset: PresetName;
 }
 
 export interface Thumbnail {
@@ -141,7 +128,11 @@ export interface Calls {
     readonly WeightsEntry[],
     { readonly text: string; readonly done?: number | undefined }
   >;
-  readonly keepWeights: Call<{ readonly id: string }, readonly WeightsEntry[]>;
+  readonly keepWeights: Call<
+    { readonly id: string },
+    readonly WeightsEntry[],
+    { readonly text: string; readonly done?: number | undefined }
+  >;
   readonly forgetWeights: Call<{ readonly id: string }, readonly WeightsEntry[]>;
   readonly recognise: Call<
     { readonly source: ClipSource; readonly weights: ChosenWeights },
