@@ -6,15 +6,8 @@ import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
 import { isCutOff } from './cut-off.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
-import {
-  cropOf,
-  limitSize,
-  misreadMatrix,
-  type Orientation,
-  orientationOf,
-  RgbConverter,
-  swapsSides,
-} from './picture.ts';
+import { limitSize, type Orientation, orientationOf, swapsSides } from './orientation.ts';
+import { cropOf, misreadMatrix, RgbConverter } from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
 import { readTiffPages, selectPage, type TiffPages } from './tiff.ts';
