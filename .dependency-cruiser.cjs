@@ -21,7 +21,10 @@ const narrower = {
   kernels: { may: ['core'], why: 'A kernel is a pure function: any test can call it without a GPU.' },
   ops: { may: ['core', 'kernels'], why: 'Operators describe work; they do not run it.' },
   io: { may: ['core'], why: 'Files know nothing of devices and models.' },
-  train: { may: [...below, 'io', 'recognition'], why: 'Whatever is trained comes from a list of models, not by its name.' },
+  train: {
+    may: [...below, 'io', 'recognition'],
+    why: 'Whatever is trained comes from a list of models, not by its name.',
+  },
   cli: {
     may: [...below, ...above].filter((layer) => layer !== 'kernels'),
     why: 'Commands run models, not kernels, and any that is listed.',
