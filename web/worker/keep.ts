@@ -43,7 +43,8 @@ export class Keep {
     for await (const handle of folder?.values() ?? []) {
       if (handle.kind === 'file' && handle.name !== ABOUT) files.push(await (handle as FileSystemFileHandle).getFile());
     }
-    if (files.length === 0) throw new InputError('These weights are no longer in the browser’s storage; add them again.');
+    if (files.length === 0)
+      throw new InputError('These weights are no longer in the browser’s storage; add them again.');
     return files;
   }
 
@@ -58,7 +59,10 @@ export class Keep {
       const folder = await (await root(true))!.getDirectoryHandle(entry.id, { create: true });
       let done = 0;
       for (const file of files) {
-        await write(folder, file.name, file, signal, (bytes) => onProgress((done += bytes), entry.bytes));
+        await write(folder, file.name, file, signal, (bytes) => {
+          done += bytes;
+          onProgress(done, entry.bytes);
+        });
       }
       await write(folder, ABOUT, new Blob([JSON.stringify(entry)]), signal, () => undefined);
     } catch (error) {

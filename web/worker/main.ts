@@ -1,7 +1,7 @@
 /** @file The worker of the recognition page: it decodes, computes and keeps weights, so that the page only draws. */
 
-import { actionClip } from '../../src/train/actions/index.ts';
 import { type Handlers, type Port, serve, WithTransfer } from '../shared/calls.ts';
+import { drawAction } from '../video/drawn_clip.ts';
 import { Engine } from './engine.ts';
 import { opaque } from './film.ts';
 import type { Calls } from './protocol.ts';
@@ -15,7 +15,7 @@ const store = new WeightsStore();
 const handlers: Handlers<Calls> = {
   adapter: async () => (await engine.gpu()).profile.description,
   thumbnail: async (request) => {
-    const rgba = opaque(actionClip(request).data);
+    const rgba = opaque(drawAction(request.actions[0]!, request));
     return new WithTransfer({ size: request.size, rgba }, [rgba.buffer]);
   },
   weights: () => store.list(),

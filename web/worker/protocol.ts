@@ -2,6 +2,7 @@
 
 import type { Stream } from '../../src/models/definition.ts';
 import type { Call } from '../shared/calls.ts';
+import type { MotionSteps } from '../shared/motion_steps.ts';
 import type { DrawnClipRequest } from '../video/drawn_clip.ts';
 import type { GivenClipFacts, GivenFrame } from '../video/given_clip.ts';
 
@@ -53,14 +54,8 @@ export interface FilmFrame {
 }
 
 /** The motion from a frame to the next, to look at. */
-export interface FilmMotion {
+export interface FilmMotion extends MotionSteps {
   readonly index: number;
-  readonly width: number;
-  readonly height: number;
-  /** Displacements of 1/127 of `bound` each, u and v in turn. */
-  readonly steps: Int8Array<ArrayBuffer>;
-  /** Pixels, of frames of this size. */
-  readonly bound: number;
   /** Pixels: 99 of 100 displacements are not longer. */
   readonly longest: number;
 }

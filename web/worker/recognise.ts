@@ -3,8 +3,9 @@
 import type { FloatTensor } from '../../src/core/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { averageLogits, fuse } from '../../src/models/scores.ts';
+import type { TwoStreamWindow } from '../../src/recognition/clip_result.ts';
 import type { Frame } from '../../src/recognition/frame_parts.ts';
-import { TwoStream, type TwoStreamWindow } from '../../src/recognition/two_stream.ts';
+import { TwoStream } from '../../src/recognition/two_stream.ts';
 import type { CallContext } from '../shared/calls.ts';
 import { type Clip, rateFor, type TakenFrame, takenFrames, UprightConverter } from '../video/clip.ts';
 import type { Engine } from './engine.ts';
@@ -115,7 +116,7 @@ class ClipRun {
         rgb: networks.rgb,
         flow: networks.flow,
         signal,
-        onProgress: (done, total) => this.tell('Compiling for this GPU', done / total),
+        onProgress: ({ done, total }) => this.tell('Compiling for this GPU', done / total),
       }),
     );
     const side = networks.flow ? undefined : new SideMotion(clip);

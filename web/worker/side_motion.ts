@@ -24,7 +24,9 @@ export class SideMotion {
   /** T×H×W×2 pixels of frames that were taken, to the next one each; undefined of a single frame. Asked for in order. */
   async field(gpu: Gpu, start: number, frames: number, signal: AbortSignal): Promise<FloatTensor | undefined> {
     for (const index of this.#frames.keys()) if (index < start) this.#frames.delete(index);
-    const found = Array.from({ length: frames + 1 }, (_, i) => this.#frames.get(start + i)).filter((frame) => frame !== undefined);
+    const found = Array.from({ length: frames + 1 }, (_, i) => this.#frames.get(start + i)).filter(
+      (frame) => frame !== undefined,
+    );
     if (found.length < 2) return undefined;
     const { width, height } = this.#converter;
     const data = new Uint8Array(found.length * width * height * 3);

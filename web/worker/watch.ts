@@ -11,7 +11,7 @@ import type { Engine } from './engine.ts';
 import { Film } from './film.ts';
 import type { Calls } from './protocol.ts';
 import { SideMotion } from './side_motion.ts';
-import type { Networks, WeightsStore } from './weights_store.ts';
+import type { WeightsStore } from './weights_store.ts';
 
 type Context = CallContext<Calls['watch']>;
 

@@ -17,8 +17,16 @@ export interface Networks {
 export type Tell = (text: string, done?: number) => void;
 
 const SHIPPED = [
-  { id: 'small-rgb', name: 'Small, comes with the page', url: new URL('../../models/rgb.safetensors', import.meta.url) },
-  { id: 'small-flow', name: 'Small, comes with the page', url: new URL('../../models/flow.safetensors', import.meta.url) },
+  {
+    id: 'small-rgb',
+    name: 'Small, comes with the page',
+    url: new URL('../../models/rgb.safetensors', import.meta.url),
+  },
+  {
+    id: 'small-flow',
+    name: 'Small, comes with the page',
+    url: new URL('../../models/flow.safetensors', import.meta.url),
+  },
 ] as const;
 
 interface Held {
@@ -51,7 +59,9 @@ export class WeightsStore {
       const [{ name }] = group as [File];
       const model = await read(group, signal, progressOf(`Reading ${name}`, tell));
       if (model.classes.length === 0) {
-        throw new InputError(`${name} has no layer for classes: it gives features only; use weights that name classes.`);
+        throw new InputError(
+          `${name} has no layer for classes: it gives features only; use weights that name classes.`,
+        );
       }
       const id = crypto.randomUUID();
       const bytes = group.reduce((sum, { size }) => sum + size, 0);
