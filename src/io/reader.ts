@@ -201,7 +201,8 @@ export class VideoReader {
 
   /** H×W×3 upright RGB bytes of a picture that is still valid. */
   convert(picture: Picture): Promise<Uint8Array> {
-    if (this.#converter === undefined) throw new Error('The reader is closed.');
+    if (this.#converter === undefined)
+      throw new InputError(`${this.#source} is closed: its frames can be had no more.`);
     return this.#converter.convert(picture.frame, this.#orientation, this.#source);
   }
 
