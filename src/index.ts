@@ -211,7 +211,12 @@ export {
   type TwoStreamProgress,
   type TwoStreamRunOptions,
 } from './recognition/two_stream.ts';
-export { type ConnectOptions, connectRecogniser, WorkerRecogniser } from './recognition/worker_client.ts';
+export {
+  type ConnectOptions,
+  connectRecogniser,
+  type WorkerCallOptions,
+  WorkerRecogniser,
+} from './recognition/worker_client.ts';
 export type {
   OpenedRecogniser,
   OpenOptions,

@@ -267,6 +267,7 @@ export {
   type WindowRequest,
   type WindowRule,
   type Work,
+  type WorkerCallOptions,
   type WorkerEnd,
   type WorkerModel,
   type WorkerModelSource,

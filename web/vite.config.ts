@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { peers } from './build/peers.ts';
 import { existingPages, shell } from './build/shell.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -11,7 +12,7 @@ export default defineConfig({
   // Relative, so that a build may lie in any folder of any server.
   base: './',
   publicDir: false,
-  plugins: [shell()],
+  plugins: [shell(), peers()],
   // The pages share their sources with the package, and its models lie beside them.
   server: { fs: { allow: [fileURLToPath(new URL('..', import.meta.url))] } },
   worker: { format: 'es' },

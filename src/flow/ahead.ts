@@ -14,7 +14,7 @@ import { checkStreamOptions } from './stream.ts';
 /** Sizes are uniforms, so frames of any size have these kernels. Two levels at least; small, since a pair is computed. Pixels. */
 const SIZE = { width: 24, height: 24 };
 
-export interface CompileFlowOptions extends Abortable {
+interface CompileFlowOptions extends Abortable {
   /** Called with the kernels that are done and all of them. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }

@@ -23,7 +23,7 @@ export interface SeenFrame {
 }
 
 /** How frames become what windows hold, and the part of it that the network gets. */
-export interface FrameReading {
+interface FrameReading {
   readonly seen: SeenFrame;
   readonly region?: Cutting['region'];
   parts(frames: AsyncIterable<Frame>): AsyncGenerator<Part, void, undefined>;

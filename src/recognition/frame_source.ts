@@ -10,7 +10,7 @@ import type { Frame } from './frame_parts.ts';
 /** Frames one after the other, such as `openFrames` decodes them, or all of them: T×H×W×3 bytes. */
 export type Frames = AsyncIterable<Frame> | Iterable<Frame> | HostTensor<'u8'>;
 
-export interface FrameStream {
+interface FrameStream {
   /** Pixels. */
   readonly width: number;
   readonly height: number;

@@ -32,7 +32,7 @@ export interface ReadOptions {
   readonly name?: string | undefined;
 }
 
-export interface SourceBytes {
+interface SourceBytes {
   /** For messages. */
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -61,8 +61,11 @@ export async function sourceBytes(source: FileSource, options: ReadOptions): Pro
     return { name, bytes, ...KEPT };
   }
   const name = options.name ?? 'The file';
-  if (typedArrayName(source) === 'Uint8Array') return { name, bytes: source as Uint8Array, ...KEPT };
-  if (isA(source, 'ArrayBuffer')) return { name, bytes: new Uint8Array(source as ArrayBuffer), ...KEPT };
+  const memory = isA(source, 'ArrayBuffer') ? new Uint8Array(source as ArrayBuffer) : (source as Uint8Array);
+  if (typedArrayName(memory) === 'Uint8Array') {
+    onProgress?.(memory.length, memory.length);
+    return { name, bytes: memory, ...KEPT };
+  }
   throw new InputError(
     `A file is given as its address, a Blob or File, a Response, or its bytes in a Uint8Array, not as ${describeValue(source)}.`,
   );

@@ -27,7 +27,7 @@ export interface ConnectOptions {
   readonly onLost?: ((error: Error) => void) | undefined;
 }
 
-interface CallOptions<P> extends Abortable {
+export interface WorkerCallOptions<P> extends Abortable {
   readonly onProgress?: ((progress: P) => void) | undefined;
 }
 
@@ -68,7 +68,7 @@ export class WorkerRecogniser {
    * Loads models in the worker, opens a device and compiles. What was open before is replaced.
    * @throws as `loadModel`, `Gpu.create` and `TwoStream.create`; the reason of `signal`.
    */
-  async open(options: OpenOptions & CallOptions<OpenProgress>): Promise<OpenedRecogniser> {
+  async open(options: OpenOptions & WorkerCallOptions<OpenProgress>): Promise<OpenedRecogniser> {
     const { signal, onProgress, rgb, flow, ...own } = options;
     const call: Call = { name: 'open', options: { ...own, rgb: absolute(rgb), flow: absolute(flow) } };
     this.opened = (await this.ask(call, { signal, onProgress: onProgress as never })) as OpenedRecogniser;
@@ -76,8 +76,8 @@ export class WorkerRecogniser {
   }
 
   /** Opens another device after one was lost, and compiles for it; the models are still there. As `open` otherwise. */
-  async reopen(options: CallOptions<OpenProgress> = {}): Promise<OpenedRecogniser> {
-    this.opened = (await this.ask({ name: 'reopen' }, options as CallOptions<Progress>)) as OpenedRecogniser;
+  async reopen(options: WorkerCallOptions<OpenProgress> = {}): Promise<OpenedRecogniser> {
+    this.opened = (await this.ask({ name: 'reopen' }, options as WorkerCallOptions<Progress>)) as OpenedRecogniser;
     return this.opened;
   }
 
@@ -181,7 +181,7 @@ export class WorkerRecogniser {
   /** What the worker answers to a call. */
   private async ask(
     call: Call,
-    { signal, onProgress }: CallOptions<Progress>,
+    { signal, onProgress }: WorkerCallOptions<Progress>,
     listener?: Listener,
     transfer: Transferable[] = [],
   ): Promise<OpenedRecogniser | FloatTensor | undefined> {

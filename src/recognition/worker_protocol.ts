@@ -65,7 +65,7 @@ export type OpenProgress =
   | TwoStreamCompileProgress;
 
 /** Options of calls that can be sent: signals and callbacks go their own ways. */
-export type SentRunOptions = Omit<TwoStreamRunOptions, 'signal' | 'onProgress'>;
+type SentRunOptions = Omit<TwoStreamRunOptions, 'signal' | 'onProgress'>;
 export type SentFlowOptions = Omit<Tvl1Settings, 'solver'>;
 
 /** What a page asks of its worker. */
@@ -95,7 +95,7 @@ export type FromWorker =
   | { readonly lost: SentError };
 
 /** An error on its way: classes are lost when they are cloned. */
-export interface SentError {
+interface SentError {
   readonly code: ErrorCode | undefined;
   readonly name: string;
   readonly message: string;

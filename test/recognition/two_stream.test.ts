@@ -4,7 +4,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { HostTensor } from '../../src/core/tensor.ts';
 import { computeFlow, flowToStream } from '../../src/flow/index.ts';
 import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
@@ -21,29 +20,10 @@ import { testFolder } from '../folder.ts';
 import { uniform } from '../formula.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { expectClose, testGpu } from '../harness.ts';
+import { clip, oneByOne } from './clips.ts';
 
 const gpu = testGpu();
 const folder = testFolder('i3d-two-stream-');
-
-/** A texture that moves, of a size that is resized and cropped. */
-function clip(frames: number, height = 80, width = 102): HostTensor<'u8'> {
-  const data = new Uint8Array(frames * height * width * 3);
-  for (let t = 0, i = 0; t < frames; t++) {
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const [u, v] = [x - 1.5 * t, y + t];
-        for (let c = 0; c < 3; c++) data[i++] = 128 + 60 * Math.sin(0.23 * u + 0.11 * v + c) + 50 * Math.cos(0.19 * v);
-      }
-    }
-  }
-  return { dtype: 'u8', shape: [frames, height, width, 3], data };
-}
-
-async function* onebyone({ shape, data }: HostTensor<'u8'>) {
-  const [frames = 0, height = 0, width = 0] = shape;
-  const size = height * width * 3;
-  for (let i = 0; i < frames; i++) yield { data: data.subarray(i * size, (i + 1) * size), width, height };
-}
 
 /** A network by the formula. */
 function make(stream: Stream): Network {
@@ -100,7 +80,7 @@ describe('models that were trained here', () => {
     ]);
     expect(stderr).toBe('');
     const expected = JSON.parse(stdout);
-    const result = await withTwoStream(models, (twoStream) => twoStream.classify(onebyone(whole)));
+    const result = await withTwoStream(models, (twoStream) => twoStream.classify(oneByOne(whole)));
     expect(result.windows).toEqual(expected.windows);
     expect(result.frames).toBe(frames);
     expectClose(result.rgb!, expected.streams.rgb.logits);
@@ -143,7 +123,7 @@ test('published checkpoints get a square that is cut out first', async () => {
   const [rgb, flow] = [make('rgb'), make('flow')];
   const { spec } = rgb;
   const frames = clip(9);
-  const result = await withTwoStream({ rgb, flow }, (twoStream) => twoStream.classify(onebyone(frames)));
+  const result = await withTwoStream({ rgb, flow }, (twoStream) => twoStream.classify(oneByOne(frames)));
   const crop = spec.shortSide;
   const reducer = new FrameReducer(gpu(), (h, w) => specGeometry({ ...spec, size: crop }, h, w));
   const square = await reducer.reduce(frames);
