@@ -127,7 +127,8 @@ module.exports = {
       severity: 'error',
       comment: 'An import that is not found hides what it would break.',
       from: {},
-      to: { couldNotResolve: true },
+      // Vite's addresses of workers are no files.
+      to: { couldNotResolve: true, pathNot: '\\?worker' },
     },
   ],
   options: {

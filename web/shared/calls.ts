@@ -10,7 +10,8 @@ interface CallType {
   readonly input: unknown;
   readonly result: unknown;
 }
-export type CallTypes = Readonly<Record<string, CallType>>;
+/** An interface whose every member is a `Call`. */
+type CallTypes<Names> = { readonly [Name in keyof Names]: CallType };
 
 /** What `Calls` has for one name; what is left out is `undefined`, or never comes. */
 export interface Call<Params, Result, Event = never, Input = never> {
@@ -27,7 +28,7 @@ export interface CallContext<Type extends CallType> {
   readonly inputs: AsyncIterable<Type['input']>;
 }
 
-export type Handlers<Types extends CallTypes> = {
+export type Handlers<Types extends CallTypes<Types>> = {
   readonly [Name in keyof Types]: (
     params: Types[Name]['params'],
     context: CallContext<Types[Name]>,
@@ -72,6 +73,8 @@ export class WorkerError extends Error {
   }
 }
 
+type AnyHandler = (params: unknown, context: CallContext<CallType>) => Promise<unknown>;
+
 interface Served {
   readonly controller: AbortController;
   /** Takes the input that was asked for. */
@@ -79,7 +82,7 @@ interface Served {
 }
 
 /** Answers calls, in a worker. */
-export function serve<Types extends CallTypes>(handlers: Handlers<Types>, port: Port): void {
+export function serve<Types extends CallTypes<Types>>(handlers: Handlers<Types>, port: Port): void {
   const running = new Map<number, Served>();
   const send = (message: ToPage, transfer: Transferable[] = []): void => port.postMessage(message, transfer);
 
@@ -100,7 +103,8 @@ export function serve<Types extends CallTypes>(handlers: Handlers<Types>, port: 
       });
     const end = async (): Promise<IteratorResult<unknown>> => ({ done: true, value: undefined });
     try {
-      const result = await handlers[name]!(params, {
+      const handler = handlers[name as keyof Types] as unknown as AnyHandler;
+      const result = await handler(params, {
         signal: call.controller.signal,
         emit: (event, transfer) => send({ id, event }, transfer),
         inputs: { [Symbol.asyncIterator]: () => ({ next, return: end }) },
@@ -137,7 +141,7 @@ export interface CallOptions<Type extends CallType> {
 }
 
 /** Makes calls, on a page. */
-export class Caller<Types extends CallTypes> {
+export class Caller<Types extends CallTypes<Types>> {
   private count = 0;
   private readonly pending = new Map<number, (message: ToPage) => void>();
 

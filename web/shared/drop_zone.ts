@@ -33,9 +33,10 @@ export function dropZone({ target, input, onFiles }: DropZoneOptions): void {
   });
   target.addEventListener('drop', (event) => {
     if (!holdsFiles(event)) return;
-    event.preventDefault();
-    event.stopPropagation();
     leave();
+    // A zone within this one has taken them.
+    if (event.defaultPrevented) return;
+    event.preventDefault();
     const files = [...(event.dataTransfer?.files ?? [])];
     if (files.length > 0) onFiles(files);
   });

@@ -21,6 +21,18 @@ function current(): Theme {
   return theme === 'dark' || theme === 'light' ? theme : undefined;
 }
 
+const system = matchMedia('(prefers-color-scheme: dark)');
+const listeners: (() => void)[] = [];
+
+/** Whether the page is dark now. */
+export const isDark = (): boolean => (current() ?? (system.matches ? 'dark' : 'light')) === 'dark';
+
+/** Calls whenever that may have changed: canvases are not painted by the style sheet. */
+export function onThemeChange(listener: () => void): void {
+  listeners.push(listener);
+  system.addEventListener('change', listener);
+}
+
 function choose(theme: Theme): void {
   const { dataset } = document.documentElement;
   if (theme) dataset.theme = theme;
@@ -31,6 +43,7 @@ function choose(theme: Theme): void {
   } catch {
     // Where storage is forbidden, the choice lasts as long as the page.
   }
+  for (const listener of listeners) listener();
 }
 
 /** Makes the header's button work. */

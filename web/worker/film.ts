@@ -1,6 +1,7 @@
 /** @file What a page shows of a clip: its frames and the motion between them, in no more memory than a page may take. */
 
 import type { FloatTensor } from '../../src/core/tensor.ts';
+import { motionSteps } from '../shared/motion_steps.ts';
 import { type Clip, type TakenFrame, UprightConverter } from '../video/clip.ts';
 import type { FilmFrame, FilmMotion } from './protocol.ts';
 
@@ -8,18 +9,23 @@ import type { FilmFrame, FilmMotion } from './protocol.ts';
 const SHOWN_SIDE = 240;
 /** Bytes of frames and motions that a page holds before every other one is dropped. */
 const BUDGET = 128 << 20;
-/** Steps from 0 to the longest displacement that a motion holds. */
-const STEPS = 127;
+/** The longest displacement that is told apart, of the shorter side. */
+const MOTION_SHARE = 0.15;
 
 /** Makes frames to look at, fewer and fewer of a clip that goes on. */
 export class Film {
   readonly #converter: UprightConverter;
   readonly #onThinned: (stride: number) => void;
+  readonly #budget: number;
   #stride = 1;
   #bytes = 0;
 
-  /** @param onThinned Is told when only every `stride`th frame is still wanted. */
-  constructor(clip: Clip, onThinned: (stride: number) => void) {
+  /**
+   * @param onThinned Is told when only every `stride`th frame is still wanted.
+   * @param budget Bytes that the page may hold before that.
+   */
+  constructor(clip: Clip, onThinned: (stride: number) => void, budget = BUDGET) {
+    this.#budget = budget;
     this.#converter = new UprightConverter(clip, SHOWN_SIDE);
     this.#onThinned = onThinned;
   }
@@ -48,7 +54,7 @@ export class Film {
 
   #count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes < BUDGET) return;
+    if (this.#bytes < this.#budget) return;
     this.#bytes /= 2;
     this.#stride *= 2;
     this.#onThinned(this.#stride);
@@ -68,10 +74,8 @@ export function opaque(rgb: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
 }
 
 function motionOf(index: number, flow: Float32Array, width: number, height: number): FilmMotion {
+  const bound = MOTION_SHARE * Math.min(width, height);
   const lengths = Float32Array.from({ length: flow.length / 2 }, (_, i) => Math.hypot(flow[2 * i]!, flow[2 * i + 1]!));
-  const sorted = lengths.sort();
-  const longest = sorted[Math.floor(0.99 * (sorted.length - 1))] ?? 0;
-  const bound = Math.max(1e-3, sorted.at(-1) ?? 0);
-  const steps = Int8Array.from(flow, (value) => Math.round((value / bound) * STEPS));
-  return { index, width, height, steps, bound, longest };
+  const longest = lengths.sort()[Math.floor(0.99 * (lengths.length - 1))] ?? 0;
+  return { index, width, height, steps: motionSteps(flow, bound), bound, longest };
 }

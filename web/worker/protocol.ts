@@ -1,8 +1,8 @@
 /** @file What the pages ask of their worker, and what it tells them. */
 
-import type { PresetName, Tvl1Options } from '../../src/flow/options.ts';
 import type { Stream } from '../../src/models/definition.ts';
 import type { Call } from '../shared/calls.ts';
+import type { MotionSteps } from '../shared/motion_steps.ts';
 import type { DrawnClipRequest } from '../video/drawn_clip.ts';
 import type { GivenClipFacts, GivenFrame } from '../video/given_clip.ts';
 
@@ -54,14 +54,8 @@ export interface FilmFrame {
 }
 
 /** The motion from a frame to the next, to look at. */
-export interface FilmMotion {
+export interface FilmMotion extends MotionSteps {
   readonly index: number;
-  readonly width: number;
-  readonly height: number;
-  /** Displacements of 1/127 of `bound` each, u and v in turn. */
-  readonly steps: Int8Array<ArrayBuffer>;
-  /** Pixels, of frames of this size. */
-  readonly bound: number;
   /** Pixels: 99 of 100 displacements are not longer. */
   readonly longest: number;
 }
@@ -109,18 +103,6 @@ export interface RecogniseResult {
   readonly flow?: Float64Array;
   readonly fused: Float64Array;
   readonly times: Times;
-  /** What was doubtful about the clip, one sentence each. */
-  readonly warnings: readonly string[];
-}
-
-/** Where flow goes: the page hands its canvas over. */
-export interface LiveFlowParams {
-  readonly source: ClipSource;
-  readonly canvas: OffscreenCanvas;
-}
-
-export interface FlowSettings extends Partial<Tvl1Options> {
-  readonly preset: PresetName;
 }
 
 export interface Thumbnail {
@@ -141,7 +123,11 @@ export interface Calls {
     readonly WeightsEntry[],
     { readonly text: string; readonly done?: number | undefined }
   >;
-  readonly keepWeights: Call<{ readonly id: string }, readonly WeightsEntry[]>;
+  readonly keepWeights: Call<
+    { readonly id: string },
+    readonly WeightsEntry[],
+    { readonly text: string; readonly done?: number | undefined }
+  >;
   readonly forgetWeights: Call<{ readonly id: string }, readonly WeightsEntry[]>;
   readonly recognise: Call<
     { readonly source: ClipSource; readonly weights: ChosenWeights },
