@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type BuildOptions, build } from 'esbuild';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
 import { expect } from 'vitest';
 
 const CANDIDATES = [
@@ -16,6 +16,24 @@ const CANDIDATES = [
 
 /** Where a browser is; undefined where there is none. */
 export const browserPath = CANDIDATES.find((path) => path && existsSync(path));
+
+/** @param more Arguments. */
+export const launchBrowser = (...more: readonly string[]): Promise<Browser> =>
+  chromium.launch({
+    executablePath: browserPath!,
+    args: [
+      '--headless=new',
+      '--no-sandbox',
+      '--enable-unsafe-webgpu',
+      '--use-webgpu-adapter=swiftshader',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      ...more,
+    ],
+  });
 
 export async function bundle(
   entry: string,
@@ -50,20 +68,7 @@ export async function inPage<T>(script: string, files: Readonly<Record<string, U
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const browser = await chromium.launch({
-    executablePath: browserPath!,
-    args: [
-      '--headless=new',
-      '--no-sandbox',
-      '--enable-unsafe-webgpu',
-      '--use-webgpu-adapter=swiftshader',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
