@@ -128,7 +128,9 @@ export {
 export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
-export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export { type DataSetName, type LabelList, labelsFor, parseLabels } from './models/labels.ts';
+export { KINETICS_400 } from './models/labels-kinetics400.ts';
+export { KINETICS_600 } from './models/labels-kinetics600.ts';
 export {
   type Model,
   type ModelFileOptions,

@@ -26,8 +26,7 @@ import {
   type Operator,
   pointwiseCost,
   singleDispatch,
-  type ValueRef,
-} from './operator.ts';
+  type ValueRef, gradientRule } from './operator.ts';
 import { reshape } from './reshape.ts';
 import { twoStages } from './vectors.ts';
 
@@ -60,11 +59,12 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
       ]),
     ];
   },
-  gradient({ name, attributes, inputs, gradients, typeOf, add }) {
-    const { shape } = typeOf(inputs[0]!);
-    const from = attributes.op === 'max' ? [gradients[0]!, inputs[0]!] : [gradients[0]!];
-    return [add(reduceGradient, `${name}/gradient`, { ...attributes, shape }, from)[0]];
-  },
+});
+
+export const reduceRule = gradientRule(reduce, ({ name, attributes, inputs, gradients, typeOf, add }) => {
+  const { shape } = typeOf(inputs[0]!);
+  const from = attributes.op === 'max' ? [gradients[0]!, inputs[0]!] : [gradients[0]!];
+  return [add(reduceGradient, `${name}/gradient`, { ...attributes, shape }, from)[0]];
 });
 
 interface ReduceGradientAttributes extends ReduceAttributes {
