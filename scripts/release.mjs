@@ -16,7 +16,9 @@ await main(async () => {
   await buildPackage();
 
   const { bin, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const exported = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)));
+  const exported = Object.values(exports).flatMap((entry) =>
+    typeof entry === 'string' ? entry : Object.values(entry),
+  );
   const promised = [...Object.values(bin), ...exported].map((path) => path.replace(/\*$/, ''));
   const missing = promised.filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) {

@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 /**
  * @file The public API, safe in a browser: nothing of Node is reachable from here. A list, name by name: what it exports, with
  * signatures, is docs/api.txt, which `npm run docs` writes and a test compares.

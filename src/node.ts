@@ -5,6 +5,7 @@ import { I3dError, InputError } from './core/errors.ts';
 import { GPU_OPTION_NAMES, Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 import { Patience } from './gpu/patience.ts';
+import { importFailure } from './io/optional_package.ts';
 
 // What i3d-webgpu has.
 export {
@@ -39,12 +40,12 @@ export {
   compileKernels,
   computeFlow,
   constant,
+  type DataSetName,
   DeviceLostError,
   DeviceParameters,
   type DeviceProfile,
   DeviceState,
   DisposedError,
-  type DataSetName,
   type DType,
   decodeFlo,
   decodeNpy,
@@ -108,11 +109,11 @@ export {
   KINETICS_400,
   KINETICS_600,
   kernel,
+  type LabelList,
   type LayerDifference,
   type Layout,
   type LimitName,
   type LoweredDispatch,
-  type LabelList,
   labelsFor,
   MODELS,
   type Model,
@@ -294,7 +295,8 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
     dawn = await import('webgpu');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new AdapterError(`Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`);
+    const broken = `Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`;
+    throw new AdapterError(importFailure(cause, 'webgpu', 'A device in Node needs', broken), { cause });
   }
   const { dawnFlags: _, experimental: __, ...own } = options;
   try {

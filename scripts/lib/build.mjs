@@ -1,6 +1,5 @@
 /** @file Builds what users install: modules, declarations and maps by the TypeScript compiler, one file for pages by esbuild. */
 
-import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './paths.mjs';
@@ -9,19 +8,16 @@ import { SetupError } from './report.mjs';
 /**
  * Writes `dist/`, from nothing.
  * @param folder Where the sources are: the repository, or a copy of its `src/`, settings and `node_modules`.
- * @throws SetupError when the compiler refuses the sources; it has said why.
+ * @throws SetupError with what the compiler says of the sources.
  */
 export async function buildPackage(folder = root) {
-  const dist = join(folder, 'dist');
-  rmSync(dist, { recursive: true, force: true });
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const built = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: folder, stdio: 'inherit' });
-  if (built.status !== 0) throw new SetupError('The build failed.');
+  rmSync(join(folder, 'dist'), { recursive: true, force: true });
+  await compile(folder);
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: folder,
-    entryPoints: ['src/index.ts'],
-    outfile: join(dist, 'browser', 'i3d-webgpu.js'),
+    entryPoints: ['dist/index.js'],
+    outfile: 'dist/browser/i3d-webgpu.js',
     bundle: true,
     minify: true,
     platform: 'browser',
@@ -32,4 +28,19 @@ export async function buildPackage(folder = root) {
     sourcesContent: false,
     logLevel: 'warning',
   });
+}
+
+/** What `tsc -p tsconfig.build.json` does, and the comments that let bundlers leave out what a program does not use. */
+async function compile(folder) {
+  const { default: ts } = await import('typescript');
+  const { markPure } = await import('./pure.mjs');
+  const settings = join(folder, 'tsconfig.build.json');
+  const { config } = ts.readConfigFile(settings, ts.sys.readFile);
+  const { fileNames, options, errors } = ts.parseJsonConfigFileContent(config, ts.sys, folder, {}, settings);
+  const program = ts.createProgram(fileNames, options);
+  const { diagnostics } = program.emit(undefined, undefined, undefined, false, { before: [markPure] });
+  const problems = [...errors, ...ts.getPreEmitDiagnostics(program), ...diagnostics];
+  if (problems.length === 0) return;
+  const host = { getCurrentDirectory: () => folder, getCanonicalFileName: (name) => name, getNewLine: () => '\n' };
+  throw new SetupError(`The build failed:\n${ts.formatDiagnostics(problems, host).trim()}`);
 }

@@ -9,7 +9,7 @@ import { BINARY, BINARY_NAMES, type BinaryName } from '../kernels/pointwise/func
 import { broadcastShape } from '../kernels/shared/broadcast.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { elementwiseCandidate } from './elementwise.ts';
-import { defineOperator, f32, pointwiseCost, type TensorType, gradientRule } from './operator.ts';
+import { defineOperator, f32, gradientRule, pointwiseCost, type TensorType } from './operator.ts';
 import { sumTo } from './reduce.ts';
 import { beforeActivation } from './unary.ts';
 

@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
-import { defineOperator, f32, fromInput, fromOutput, pointwiseCost, gradientRule } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, gradientRule, pointwiseCost } from './operator.ts';
 import { slice } from './slice.ts';
 
 export interface ConcatAttributes {

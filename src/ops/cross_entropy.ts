@@ -8,7 +8,15 @@ import {
   crossEntropyRows,
   crossEntropyGradient as gradientKernel,
 } from '../kernels/loss/cross_entropy.ts';
-import { defineOperator, f32, fromInput, fromOutput, pointwiseCost, type TensorType, gradientRule } from './operator.ts';
+import {
+  defineOperator,
+  f32,
+  fromInput,
+  fromOutput,
+  gradientRule,
+  pointwiseCost,
+  type TensorType,
+} from './operator.ts';
 
 function expectTargets(logits: TensorType, targets: TensorType | undefined): void {
   if (logits.shape.length !== 2 || !targets || !sameShape(logits.shape, targets.shape)) {

@@ -3,7 +3,15 @@
 import { GraphError } from '../core/errors.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
 import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
-import { defineOperator, fromInput, fromOutput, type Operator, pointwiseCost, singleDispatch, gradientRule } from './operator.ts';
+import {
+  defineOperator,
+  fromInput,
+  fromOutput,
+  gradientRule,
+  type Operator,
+  pointwiseCost,
+  singleDispatch,
+} from './operator.ts';
 
 interface DropoutAttributes {
   /** Share of the channels that are dropped: 0 ≤ rate < 1. */
@@ -51,4 +59,5 @@ export const dropout: Operator<DropoutAttributes> = defineOperator<DropoutAttrib
 export const dropoutRule = gradientRule(dropout, ({ name, attributes, inputs, gradients, add }) =>
   inputs.length === 1
     ? [gradients[0]]
-    : [add(dropout, `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined]);
+    : [add(dropout, `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined],
+);

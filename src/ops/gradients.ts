@@ -13,6 +13,7 @@ import { layerNormRule } from './layer_norm.ts';
 import { linearRule } from './linear.ts';
 import { matmulRule } from './matmul.ts';
 import { normalizeRule } from './normalize.ts';
+import type { GradientRule, Operator } from './operator.ts';
 import { pool3dRule } from './pool3d.ts';
 import { reduceRule } from './reduce.ts';
 import { reshapeRule } from './reshape.ts';
@@ -20,7 +21,6 @@ import { padRule, shiftRule, sliceRule } from './slice.ts';
 import { softmaxRule } from './softmax.ts';
 import { transposeRule } from './transpose.ts';
 import { unaryRule } from './unary.ts';
-import type { GradientRule, Operator } from './operator.ts';
 
 const RULES = new Map<Operator, GradientRule[1]>([
   binaryRule,

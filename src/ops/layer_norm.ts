@@ -15,9 +15,11 @@ import {
   f32,
   fromInput,
   fromOutput,
+  gradientRule,
   pointwiseCost,
   singleDispatch,
-  type TensorType, gradientRule } from './operator.ts';
+  type TensorType,
+} from './operator.ts';
 import { expectVectors, workspace } from './vectors.ts';
 
 interface LayerNormAttributes {

@@ -7,8 +7,7 @@ import { viewShape } from '../kernels/shared/layout.ts';
 import { channelSum } from './channel_sum.ts';
 import { conv3dCandidates } from './conv3d/candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
-import { gradientRule, type Operator } from './operator.ts';
-import { defineOperator, f32, storedBytes, type ValueRef } from './operator.ts';
+import { defineOperator, f32, gradientRule, type Operator, storedBytes, type ValueRef } from './operator.ts';
 import { reshape } from './reshape.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */

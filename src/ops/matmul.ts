@@ -15,10 +15,12 @@ import {
   f32,
   fromInput,
   fromOutput,
+  gradientRule,
   type NodeOperands,
   type Operator,
   storedBytes,
-  type TensorType, gradientRule } from './operator.ts';
+  type TensorType,
+} from './operator.ts';
 import { sumTo } from './reduce.ts';
 
 interface MatmulAttributes {

@@ -14,7 +14,7 @@ import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts
 import { partialsBytes, partialsWork, reducersOn, totalsWork } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep, sweepWork } from '../kernels/shared/channel_sweep.ts';
 import { viewBytes } from '../kernels/shared/view.ts';
-import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes, gradientRule } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, gradientRule, pointwiseCost, storedBytes } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
 import { expectVectors, workspace } from './vectors.ts';
 

@@ -23,10 +23,12 @@ import {
   fromInput,
   fromOutput,
   type GradientContext,
+  gradientRule,
   type Operator,
   pointwiseCost,
   singleDispatch,
-  type ValueRef, gradientRule } from './operator.ts';
+  type ValueRef,
+} from './operator.ts';
 import { reshape } from './reshape.ts';
 import { twoStages } from './vectors.ts';
 

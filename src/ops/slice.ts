@@ -35,11 +35,14 @@ export const slice: Operator<SliceAttributes> = viewOperator<SliceAttributes>({
   layout: ({ axis, offset, size }, x, shape) => cut(x, axisOf(axis, shape), offset, size),
 });
 
-export const sliceRule = gradientRule(slice, ({ name, attributes: { axis, offset, size }, inputs, gradients, typeOf, add }) => {
-  const { shape } = typeOf(inputs[0]!);
-  const after = shape[axisOf(axis, shape)]! - offset - size;
-  return [add(pad, `${name}/gradient`, { axis, before: offset, after }, [gradients[0]!])[0]];
-});
+export const sliceRule = gradientRule(
+  slice,
+  ({ name, attributes: { axis, offset, size }, inputs, gradients, typeOf, add }) => {
+    const { shape } = typeOf(inputs[0]!);
+    const after = shape[axisOf(axis, shape)]! - offset - size;
+    return [add(pad, `${name}/gradient`, { axis, before: offset, after }, [gradients[0]!])[0]];
+  },
+);
 
 export interface PadAttributes {
   readonly axis: number;

@@ -3,7 +3,7 @@ import { softmax as softmaxKernel } from '../kernels/loss/softmax.ts';
 import { softmaxAxis } from '../kernels/loss/softmax_axis.ts';
 import { axisOf } from './axis.ts';
 import { binary } from './binary.ts';
-import { defineOperator, fromInput, fromOutput, pointwiseCost, singleDispatch, gradientRule } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, gradientRule, pointwiseCost, singleDispatch } from './operator.ts';
 import { reduce } from './reduce.ts';
 
 interface SoftmaxAttributes {
@@ -32,12 +32,15 @@ export const softmax = defineOperator<SoftmaxAttributes>({
 });
 
 /** y · (dy − Σ dy · y). */
-export const softmaxRule = gradientRule(softmax, ({ name, attributes: { axis = -1 }, outputs, gradients, typeOf, add }) => {
-  const [y, dy] = [outputs[0]!, gradients[0]!];
-  const plain = { activation: 'none' } as const;
-  const axes = [axisOf(axis, typeOf(y).shape)];
-  const [product] = add(binary, `${name}/gradient/product`, { fn: 'mul', ...plain }, [dy, y]);
-  const [sums] = add(reduce, `${name}/gradient/sums`, { op: 'sum', axes }, [product!]);
-  const [difference] = add(binary, `${name}/gradient/difference`, { fn: 'sub', ...plain }, [dy, sums!]);
-  return [add(binary, `${name}/gradient`, { fn: 'mul', ...plain }, [y, difference!])[0]];
-});
+export const softmaxRule = gradientRule(
+  softmax,
+  ({ name, attributes: { axis = -1 }, outputs, gradients, typeOf, add }) => {
+    const [y, dy] = [outputs[0]!, gradients[0]!];
+    const plain = { activation: 'none' } as const;
+    const axes = [axisOf(axis, typeOf(y).shape)];
+    const [product] = add(binary, `${name}/gradient/product`, { fn: 'mul', ...plain }, [dy, y]);
+    const [sums] = add(reduce, `${name}/gradient/sums`, { op: 'sum', axes }, [product!]);
+    const [difference] = add(binary, `${name}/gradient/difference`, { fn: 'sub', ...plain }, [dy, sums!]);
+    return [add(binary, `${name}/gradient`, { fn: 'mul', ...plain }, [y, difference!])[0]];
+  },
+);

@@ -8,7 +8,7 @@ import { UNARY, UNARY_NAMES, type UnaryName } from '../kernels/pointwise/functio
 import { unaryGradient as gradientKernel, unary as unaryKernel } from '../kernels/pointwise/unary.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { elementwiseCandidate } from './elementwise.ts';
-import { defineOperator, f32, type GradientContext, pointwiseCost, type ValueRef, gradientRule } from './operator.ts';
+import { defineOperator, f32, type GradientContext, gradientRule, pointwiseCost, type ValueRef } from './operator.ts';
 
 export interface UnaryAttributes {
   readonly fn: UnaryName;

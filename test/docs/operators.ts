@@ -1,8 +1,8 @@
 /** @file The table of all operators, from the operators themselves and from their sources. */
 
 import ts from 'typescript';
-import { operators } from '../../src/ops/index.ts';
 import { gradientOf } from '../../src/ops/gradients.ts';
+import { operators } from '../../src/ops/index.ts';
 import type { Operator } from '../../src/ops/operator.ts';
 import { OPERATORS, program, ROOT, resolved } from './program.ts';
 

@@ -7,8 +7,15 @@ import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { ACTIVATIONS, type Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
-import { gradientRule, type Operator } from '../operator.ts';
-import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
+import {
+  defineOperator,
+  expectVolume,
+  f32,
+  gradientRule,
+  type Operator,
+  storedBytes,
+  type ValueRef,
+} from '../operator.ts';
 import { type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { beforeActivation } from '../unary.ts';
 import { conv3dCandidates } from './candidates.ts';
