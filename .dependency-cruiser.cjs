@@ -6,7 +6,7 @@ const { join } = require('node:path');
 
 /** The layers below the architectures, and those above them. */
 const below = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'models'];
-const above = ['io', 'train', 'cli'];
+const above = ['io', 'recognition', 'train', 'cli'];
 
 /** Every other folder is an architecture's, such as `i3d`: together they are one layer, and src/catalogue.ts lists them. */
 const architectures = readdirSync(join(__dirname, 'src'), { withFileTypes: true })
@@ -21,7 +21,10 @@ const narrower = {
   kernels: { may: ['core'], why: 'A kernel is a pure function: any test can call it without a GPU.' },
   ops: { may: ['core', 'kernels'], why: 'Operators describe work; they do not run it.' },
   io: { may: ['core'], why: 'Files know nothing of devices and models.' },
-  train: { may: [...below, 'io'], why: 'Whatever is trained comes from a list of models, not by its name.' },
+  train: {
+    may: [...below, 'io', 'recognition'],
+    why: 'Whatever is trained comes from a list of models, not by its name.',
+  },
   cli: {
     may: [...below, ...above].filter((layer) => layer !== 'kernels'),
     why: 'Commands run models, not kernels, and any that is listed.',
@@ -57,7 +60,7 @@ module.exports = {
       name: 'the-machinery-knows-no-model-by-name',
       severity: 'error',
       comment: 'src/catalogue.ts lists the models that come along: whoever reads files is handed it, or another list.',
-      from: { path: `^src/(${layers.slice(0, -2).join('|')})/` },
+      from: { path: `^src/(${layers.slice(0, -above.length + 1).join('|')})/` },
       to: { path: '^src/catalogue\\.ts$' },
     },
     {
@@ -72,6 +75,16 @@ module.exports = {
       severity: 'error',
       comment: 'What needs Node belongs behind src/node.ts.',
       from: { path: '^src/index\\.ts$' },
+      to: {
+        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        reachable: true,
+      },
+    },
+    {
+      name: 'recognition-runs-in-browsers',
+      severity: 'error',
+      comment: 'What Node reads from paths and videos comes to it as bytes and frames.',
+      from: { path: '^src/recognition/' },
       to: {
         path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
         reachable: true,
@@ -114,7 +127,8 @@ module.exports = {
       severity: 'error',
       comment: 'An import that is not found hides what it would break.',
       from: {},
-      to: { couldNotResolve: true },
+      // Vite's addresses of workers are no files.
+      to: { couldNotResolve: true, pathNot: '\\?worker' },
     },
   ],
   options: {

@@ -1,4 +1,4 @@
-/** @file The bench's side of bench/peers/protocol.ts: engines in child processes, compared first and then timed in turns. */
+/** @file Contenders in child processes: the bench's side of bench/peers/protocol.ts. */
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { decodeNpy } from '../src/io/npy.ts';
-import { median } from './measure.ts';
+import { type Contest, hold as holdContest, type Opponent, type Score } from './contest.ts';
 import { type Answer, MARK } from './peers/protocol.ts';
 import { progress } from './report.ts';
 
@@ -31,33 +31,6 @@ export const typescript = (
   args: [...process.execArgv, join(PEERS_FOLDER, file), ...args.map(String)],
 });
 
-export interface Score {
-  readonly engine: string;
-  readonly version: string;
-  /** Median of the warm runs, milliseconds; undefined where it did not run or was wrong. */
-  readonly ms?: number;
-  readonly bestMs?: number;
-  readonly firstMs?: number;
-  readonly runs?: number;
-  /** Their time over ours. */
-  readonly ratio?: number;
-  /** How far the result is from ours. */
-  readonly error?: number;
-  /** Why there is no time: one line. */
-  readonly problem?: string;
-}
-
-export interface Contest {
-  readonly contenders: readonly Contender[];
-  readonly repeats: number;
-  /** For results. */
-  readonly folder: string;
-  /** How far two results are apart. */
-  distance(theirs: Float32Array, ours: Float32Array): number;
-  /** Results further apart are not compared in time. */
-  readonly tolerance: number;
-}
-
 /** Milliseconds: loading a library, compiling its shaders and one run may take minutes on a slow adapter. */
 const PATIENCE = 15 * 60_000;
 
@@ -66,10 +39,6 @@ export class Child {
   private readonly lines: AsyncIterator<string>;
   private readonly process;
   private errors = '';
-  readonly times: number[] = [];
-  version = '';
-  firstMs: number | undefined;
-  error: number | undefined;
   problem: string | undefined;
 
   constructor(
@@ -128,71 +97,48 @@ export class Child {
   }
 }
 
-/** The first contender is ours: the others are compared with it. */
-export async function hold({ contenders, repeats, folder, distance, tolerance }: Contest): Promise<Score[]> {
-  const children: Child[] = [];
+interface ProcessContest extends Omit<Contest, 'contenders' | 'onProgress'> {
+  /** Ours first. */
+  readonly contenders: readonly Contender[];
+  /** For results. */
+  readonly folder: string;
+}
+
+export async function hold({ contenders, folder, ...contest }: ProcessContest): Promise<Score[]> {
   try {
-    let ours: Float32Array | undefined;
-    for (const [i, contender] of contenders.entries()) {
-      progress(`${contender.name}: starting …`);
-      const child = new Child(contender);
-      children.push(child);
-      const ready = await child.ask();
-      if (ready && 'ready' in ready) child.version = ready.ready;
-      progress(`${contender.name}: first run …`);
-      const first = await child.ask('run');
-      if (first && 'ms' in first) child.firstMs = first.ms;
-      const path = join(folder, `result${i}.npy`);
-      if (await child.ask(`result ${path}`)) {
-        const result = decodeNpy(await readFile(path), path).data as Float32Array;
-        ours ??= i === 0 ? result : undefined;
-        judge(child, result, ours, distance, tolerance);
-      }
-      if (i === 0 && child.problem !== undefined) break;
-    }
-    for (let round = 0; round < repeats; round++) {
-      const able = children.filter(({ problem }) => problem === undefined);
-      // Back and forth, so that nobody always runs on the machine that another one has just heated up.
-      for (const child of round % 2 === 0 ? able : able.reverse()) {
-        progress(`${child.contender.name}: run ${round + 1} of ${repeats} …`);
-        const answer = await child.ask('run');
-        if (answer && 'ms' in answer) child.times.push(answer.ms);
-      }
-    }
+    return await holdContest({
+      ...contest,
+      contenders: contenders.map((contender, i) => ({
+        name: contender.name,
+        start: () => opponent(contender, join(folder, `result${i}.npy`)),
+      })),
+      onProgress: progress,
+    });
   } finally {
-    for (const child of children) child.stop();
     progress('');
   }
-  const base = median(children[0]?.times ?? []);
-  return children.map((child) => score(child, base));
 }
 
-function judge(
-  child: Child,
-  result: Float32Array,
-  ours: Float32Array | undefined,
-  distance: Contest['distance'],
-  tolerance: number,
-): void {
-  if (!ours || ours.length !== result.length) child.problem = `gave ${result.length} values instead of ${ours?.length}`;
-  else {
-    child.error = distance(result, ours);
-    if (!(child.error <= tolerance)) child.problem = `differs from ours by ${child.error.toExponential(1)}`;
-  }
-  if (child.problem !== undefined) child.stop();
-}
-
-function score(child: Child, base: number): Score {
-  const { contender, version, times, firstMs, error, problem } = child;
+/** @param path Where it leaves its result. */
+async function opponent(contender: Contender, path: string): Promise<Opponent> {
+  const child = new Child(contender);
+  const ask = async (line?: string) => {
+    const answer = await child.ask(line);
+    if (!answer) throw new Error(child.problem);
+    return answer;
+  };
+  const ready = await ask();
   return {
-    engine: contender.name,
-    version,
-    ...(problem === undefined && times.length > 0
-      ? { ms: median(times), bestMs: Math.min(...times), runs: times.length, ratio: median(times) / base }
-      : {}),
-    ...(firstMs === undefined ? {} : { firstMs }),
-    ...(error === undefined ? {} : { error }),
-    ...(problem === undefined ? {} : { problem }),
+    version: 'ready' in ready ? ready.ready : '',
+    async run() {
+      const answer = await ask('run');
+      return 'ms' in answer ? answer.ms : Number.NaN;
+    },
+    async result() {
+      await ask(`result ${path}`);
+      return decodeNpy(await readFile(path), path).data as Float32Array;
+    },
+    stop: () => child.stop(),
   };
 }
 

@@ -31,5 +31,14 @@ export function digits(value: number): string {
   return value.toFixed(Math.min(decimals, 4));
 }
 
+/** Records as JSON; six digits are more than any measurement has. */
+export const jsonText = (records: unknown): string =>
+  `${JSON.stringify(
+    records,
+    (_, value: unknown) =>
+      typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value,
+    2,
+  )}\n`;
+
 export const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;

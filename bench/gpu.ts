@@ -5,11 +5,13 @@ import { InputError } from '../src/core/errors.ts';
 import { makeFolder } from '../src/io/atomic.ts';
 import { now } from './format.ts';
 import { writeSession } from './gpu/node/files.ts';
-import { supervise } from './gpu/node/supervisor.ts';
-import { type WorkerOrder, work } from './gpu/node/worker.ts';
+import { startProcess } from './gpu/node/process.ts';
+import { type ProcessOrder, work } from './gpu/node/worker.ts';
 import { after, failuresOf, resultsOf, type Session, STAGES, type StageName } from './gpu/outcome.ts';
 import { shortRecord } from './gpu/records.ts';
+import { SIZES } from './gpu/sizes.ts';
 import { summary } from './gpu/summary.ts';
+import { supervise } from './gpu/supervisor.ts';
 import { clearChoices } from './gpu/tables.ts';
 import { print, progress } from './report.ts';
 
@@ -68,12 +70,13 @@ export async function benchGpu(options: GpuBenchOptions): Promise<Session> {
   const budget = minutes * 60_000 - RESERVE;
   const left = (): number => budget - (performance.now() - start);
   const ended = await supervise({
-    command: process.execPath,
-    args: [...process.execArgv, process.argv[1]!, WORKER],
-    order: (): WorkerOrder => {
+    start: (order, listener) =>
+      startProcess(process.execPath, [...process.execArgv, process.argv[1]!, WORKER], order, listener),
+    noun: 'process',
+    order: (): ProcessOrder => {
       const done = session.stages.map(({ stage }) => stage);
       const stages = options.stages.filter((stage) => !done.includes(stage));
-      return { stages, known: session.outcomes, budget: left(), experimental: options.experimental };
+      return { stages, known: session.outcomes, budget: left(), sizes: SIZES, experimental: options.experimental };
     },
     onEvent(event) {
       session = after(session, event);

@@ -1,21 +1,52 @@
-/** @file I3D for the bench: the graph at a size, and made-up weights that keep activations finite. */
+/** @file The networks that the bench runs: the graph at a size, and made-up weights that keep activations finite. */
 
+import { MODELS } from '../src/catalogue.ts';
 import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../src/core/tensor.ts';
 import type { Graph } from '../src/graph/graph.ts';
-import { i3dGraph } from '../src/i3d/i3d.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
+import { modelGraph as graphOf } from '../src/models/graph.ts';
+import { modelSpec } from '../src/models/spec.ts';
 
 export const CLASSES = 400;
+
+/** A model that comes with the package. */
+export interface NetworkForm {
+  /** An id of `MODELS`. */
+  readonly architecture: string;
+  /** Factor of all channels. */
+  readonly width: number;
+}
+
+/** As it was published. */
+const I3D_FORM: NetworkForm = { architecture: 'i3d', width: 1 };
 
 export interface ModelSize {
   readonly stream: Stream;
   readonly frames: number;
   /** Pixels on each side. */
   readonly size: number;
+  /** I3D where left out. */
+  readonly network?: NetworkForm | undefined;
 }
 
-export function modelGraph({ stream, frames, size }: ModelSize): Graph {
-  return i3dGraph({ frames, height: size, width: size, channels: STREAM_CHANNELS[stream], classes: CLASSES });
+/** As records call it, such as `i3d-rgb` or `inception-4×0.25-rgb`. */
+export function modelId({ stream, network = I3D_FORM }: Pick<ModelSize, 'stream' | 'network'>): string {
+  const { architecture, width } = network;
+  return `${architecture}${width === 1 ? '' : `×${width}`}-${stream}`;
+}
+
+/** For people, such as `I3D` or `Inception-4 × 0.25`. */
+export function networkName({ architecture, width }: NetworkForm = I3D_FORM): string {
+  return `${MODELS.get(architecture).name}${width === 1 ? '' : ` × ${width}`}`;
+}
+
+export const clipTitle = ({ network, frames, size }: ModelSize): string =>
+  `${networkName(network)} ${frames}×${size}×${size}`;
+
+export function modelGraph({ stream, frames, size, network = I3D_FORM }: ModelSize): Graph {
+  const { architecture, width } = network;
+  const spec = modelSpec({ architecture: MODELS.get(architecture), width, stream, classes: CLASSES });
+  return graphOf(spec, { frames, height: size, width: size });
 }
 
 /** Cheap numbers in −1 … 1, the same for the same seed: a linear congruential generator is random enough to time with. */
@@ -45,7 +76,7 @@ export function madeUpParameters(graph: Graph): Map<string, HostTensor> {
 }
 
 /** The clip that everything is timed with, N×T×H×W×C in −1 … 1. */
-export function madeUpClip({ stream, frames, size }: ModelSize): FloatTensor {
+export function madeUpClip({ stream, frames, size }: Pick<ModelSize, 'stream' | 'frames' | 'size'>): FloatTensor {
   const shape = [1, frames, size, size, STREAM_CHANNELS[stream]];
   return floatTensor(shape, cheapNoise(12345, sizeOf(shape)));
 }

@@ -4,11 +4,12 @@ import { InputError } from '../src/core/errors.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { devicePasses } from '../src/graph/choose.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
-import { type Case, gradientCases, i3dCases, isConvolution } from './cases.ts';
+import { type Case, gradientCases, i3dCases } from './cases.ts';
 import { barChart } from './chart.ts';
+import { kernelChart } from './charts.ts';
 import { digits, originOf, percent, table } from './format.ts';
 import type { ModelSize } from './i3d.ts';
-import { measurePeaks, type Peaks, remeasurePeaks } from './peaks.ts';
+import { measurePeaks, remeasurePeaks } from './peaks.ts';
 import { print, progress, writeJson } from './report.ts';
 import { type Choice, type KernelRow, kernelRow, rates, weigh } from './runs/kernels.ts';
 import { Workbench } from './workbench.ts';
@@ -29,8 +30,6 @@ export interface KernelsOptions extends ModelSize {
 const BUDGET_MS = 4000;
 /** A candidate that takes so many times as long as the best so far gets one run. */
 const HOPELESS = 4;
-/** Shapes in the chart: those with the most work. */
-const CHART_SHAPES = 8;
 
 /** Returns whether every result was right. */
 export async function benchKernels(gpu: Gpu, options: KernelsOptions): Promise<boolean> {
@@ -53,14 +52,14 @@ export async function benchKernels(gpu: Gpu, options: KernelsOptions): Promise<b
   const rows = timed.map(([subject, row]) => ({ ...row, ...rates(subject, row, peaks) }));
   progress('');
   const choices = weigh(cases, rows, peaks.gflops);
-  const { adapter, date } = originOf(gpu);
-  print(`${adapter}: ${digits(peaks.gflops)} GFLOP/s of multiply-adds, ${digits(peaks.gbs)} GB/s copied`);
+  const origin = originOf(gpu);
+  print(`${origin.adapter}: ${digits(peaks.gflops)} GFLOP/s of multiply-adds, ${digits(peaks.gbs)} GB/s copied`);
   print(rowTable(rows));
   const which = wanted === '' ? 'All convolutions of the model' : 'These convolutions';
   if (choices.length > 0) print(`\n${which}, weighted by time:\n${choiceTable(choices)}`);
   const { stream, frames, size } = options;
-  await writeJson(options.json, { adapter, date, stream, frames, size, peaks, choices, rows });
-  if (options.svg !== undefined) await writeFileAtomic(options.svg, chart(cases, rows, peaks, adapter, date));
+  await writeJson(options.json, { ...origin, stream, frames, size, peaks, choices, rows });
+  if (options.svg !== undefined) await writeFileAtomic(options.svg, barChart(kernelChart(rows, peaks, origin)));
   return rows.every(({ problem }) => problem === undefined);
 }
 
@@ -109,42 +108,3 @@ const choiceTable = (choices: readonly Choice[]): string =>
     ['candidates', 'ms', 'GFLOP/s', 'of peak'],
     choices.map(({ choice, ms, gflops, peakShare }) => [choice, digits(ms), digits(gflops), percent(peakShare)]),
   );
-
-function chart(
-  cases: readonly Case[],
-  rows: readonly KernelRow[],
-  peaks: Peaks,
-  adapter: string,
-  date: string,
-): string {
-  const work = ({ cost, count }: Case): number => cost.flops * count;
-  const largest = [...cases]
-    .filter(({ node }) => isConvolution(node.operator.type))
-    .sort((a, b) => work(b) - work(a))
-    .slice(0, CHART_SHAPES);
-  return barChart({
-    title: 'Convolution kernels, GFLOP/s',
-    note: `${adapter}, ${date.slice(0, 10)}; blue: default; line: ${digits(peaks.gflops)} GFLOP/s of multiply-adds`,
-    limit: peaks.gflops,
-    groups: largest.map(({ name }) => ({
-      name,
-      bars: bestOfEachKind(rows.filter(({ shape }) => shape === name)).map(({ candidate, gflops, rank }) => ({
-        name: candidate,
-        value: gflops!,
-        strong: rank === 0,
-      })),
-    })),
-  });
-}
-
-/** The fastest candidate for each first word of their names, and the default. */
-function bestOfEachKind(rows: readonly KernelRow[]): KernelRow[] {
-  const fastest = rows.filter(({ ms }) => ms !== undefined).sort((a, b) => a.ms! - b.ms!);
-  const kinds = new Set<string>();
-  return fastest.filter(({ candidate, rank }) => {
-    const kind = candidate.split(' ')[0]!;
-    const first = !kinds.has(kind);
-    kinds.add(kind);
-    return first || rank === 0;
-  });
-}

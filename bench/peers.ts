@@ -3,8 +3,6 @@
  * not there, crashes or gives another result is a line in the table, not a failure.
  */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,12 +13,15 @@ import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import { encodeNpy } from '../src/io/npy.ts';
 import { barChart } from './chart.ts';
-import { type Contender, hold, PEERS_FOLDER, type Score, typescript } from './contender.ts';
+import { peerChart } from './charts.ts';
+import { type Contender, hold, typescript } from './contender.ts';
+import type { Score } from './contest.ts';
 import { relativeDistance } from './distance.ts';
 import { digits, type Origin, originOf, table } from './format.ts';
 import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
 import { movingFrames } from './moving_frames.ts';
 import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
+import { installPackages } from './peers/install.ts';
 import { activationFirst, exportNetwork, type Network } from './peers/network.ts';
 import { encodeOnnx } from './peers/onnx.ts';
 import { writeTorch } from './peers/torch_files.ts';
@@ -42,6 +43,9 @@ export interface PeersOptions {
   /** A chart of all tasks. */
   readonly svg?: string;
 }
+
+/** What else a chart's reader has to know. */
+const NATIVE = 'engines marked cpu and OpenCV run natively on the same cores; ';
 
 interface PeerRecord extends Score, Origin {
   readonly task: string;
@@ -65,7 +69,7 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
     print(`\n${task}\n${scoreTable(records.filter((record) => record.task === task))}`);
     // After each task: a long run that is stopped has written what it measured.
     await writeJson(options.json, records);
-    if (options.svg !== undefined) await writeFileAtomic(options.svg, chart(records));
+    if (options.svg !== undefined) await writeFileAtomic(options.svg, barChart(peerChart(records, NATIVE)));
   };
   print(gpu.profile.description);
   if (packages !== undefined) print(`onnxruntime and tfjs are left out: ${packages}`);
@@ -119,35 +123,6 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Speed beside ours, which is 1, task by task. */
-function chart(records: readonly PeerRecord[]): string {
-  const { adapter, date } = records[0]!;
-  const tasks = [...new Set(records.map(({ task }) => task))];
-  return barChart({
-    title: 'Speed on the same work (i3d-webgpu = 1)',
-    note: `${adapter}; engines marked cpu and OpenCV run natively on the same cores; ${date.slice(0, 10)}`,
-    groups: tasks.map((task) => ({
-      name: task,
-      bars: records
-        .filter((record) => record.task === task && record.ratio !== undefined)
-        .map(({ engine, ratio }) => ({ name: engine, value: 1 / ratio!, strong: engine.startsWith('i3d-webgpu') })),
-    })),
-  });
-}
-
-/** Installs the peers' packages where they are missing; says in one line why that failed. */
-function installPackages(): string | undefined {
-  if (existsSync(join(PEERS_FOLDER, 'node_modules', 'onnxruntime-node'))) return undefined;
-  progress('Installing the packages of bench/peers …');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const { status, stderr, error } = spawnSync(npm, ['ci', '--ignore-scripts', '--loglevel=error'], {
-    cwd: PEERS_FOLDER,
-    encoding: 'utf8',
-  });
-  if (status === 0) return undefined;
-  return error?.message ?? stderr.trim().split('\n')[0] ?? 'npm failed.';
 }
 
 async function modelContest(

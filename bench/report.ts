@@ -2,15 +2,11 @@
 
 import { InputError } from '../src/core/errors.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
+import { jsonText } from './format.ts';
 
 /** Writes records where `--json` says; nothing without it. */
 export async function writeJson(path: string | undefined, records: unknown): Promise<void> {
-  if (path !== undefined) await writeFileAtomic(path, `${JSON.stringify(records, rounded, 2)}\n`);
-}
-
-/** Six digits are more than any measurement has. */
-function rounded(_: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+  if (path !== undefined) await writeFileAtomic(path, jsonText(records));
 }
 
 /** Progress goes to stderr and only to people. */

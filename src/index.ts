@@ -7,7 +7,8 @@
 // The models that come along, and I3D's conveniences.
 export { MODELS } from './catalogue.ts';
 // Vocabulary.
-export { GraphError, I3dError, InputError } from './core/errors.ts';
+export type { Abortable } from './core/abort.ts';
+export { type ErrorCode, GraphError, I3dError, InputError } from './core/errors.ts';
 export type {
   Accuracy,
   Binding,
@@ -63,7 +64,7 @@ export {
 // Graphs and plans.
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export type { ChosenBy } from './graph/choose.ts';
-export { type CompileOptions, compile, compileKernels } from './graph/compile.ts';
+export { type CompileOptions, type CompileProgress, compile, compileKernels } from './graph/compile.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { DeviceParameters } from './graph/parameters.ts';
@@ -126,7 +127,14 @@ export {
   type Preprocessing,
   type Stream,
 } from './models/definition.ts';
-export { type ClipInput, type FrameOptions, FrameReducer, preprocessGeometry, specGeometry } from './models/frames.ts';
+export {
+  type ClipInput,
+  type FrameOptions,
+  FrameReducer,
+  type Framing,
+  preprocessGeometry,
+  specGeometry,
+} from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
 export { type DataSetName, type LabelList, labelsFor, parseLabels } from './models/labels.ts';
@@ -145,6 +153,7 @@ export {
   type Network,
   Recogniser,
   Recogniser as I3dStream,
+  type RecogniserCompileOptions,
   type RecogniserOptions,
   type RecogniserRunOptions,
   type Recognition,
@@ -191,6 +200,36 @@ export {
 export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/sliding_window.ts';
+// Recognition, from frames to classes.
+export type { FusedScores, ScoreOptions, TwoStreamResult, TwoStreamWindow } from './recognition/clip_result.ts';
+export type { Frame } from './recognition/frame_parts.ts';
+export type { Frames } from './recognition/frame_source.ts';
+export { type LoadedModel, type LoadModelOptions, loadModel, loadTensorFlow } from './recognition/load_model.ts';
+export { type FileSource, LoadError } from './recognition/source_bytes.ts';
+export type { Phase, Spent } from './recognition/stopwatches.ts';
+export {
+  TwoStream,
+  type TwoStreamCompileProgress,
+  type TwoStreamOptions,
+  type TwoStreamProgress,
+  type TwoStreamRunOptions,
+} from './recognition/two_stream.ts';
+export {
+  type ConnectOptions,
+  connectRecogniser,
+  type WorkerCallOptions,
+  WorkerRecogniser,
+} from './recognition/worker_client.ts';
+export type {
+  OpenedRecogniser,
+  OpenOptions,
+  OpenProgress,
+  SentFlowOptions,
+  WorkerEnd,
+  WorkerModel,
+  WorkerModelSource,
+} from './recognition/worker_protocol.ts';
+export { type RecogniserServer, type ServeOptions, serveRecogniser } from './recognition/worker_server.ts';
 export {
   type OptimiserOptions,
   TRAINING_INPUTS,

@@ -8,6 +8,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import { allowedCandidates, type ChoiceNode, chooseCandidate, tableKey } from '../../src/graph/choose.ts';
 import { isWorthTrying } from '../../src/graph/tuner.ts';
 import type { Candidate } from '../../src/ops/operator.ts';
+import type { ModelSize } from '../i3d.ts';
 import { CLEARLY } from '../runs/choices.ts';
 import { kernelRow } from '../runs/kernels.ts';
 import { type Trial, Workbench } from '../workbench.ts';
@@ -15,12 +16,17 @@ import type { CandidateRow } from './outcome.ts';
 import { awkwardProblems, byShareOfTime, gradientProblems, modelProblems, type Problem } from './problems.ts';
 import type { Stage, StageContext } from './runner.ts';
 
-export interface ClipSizes {
+export interface ClipSizes extends Pick<ModelSize, 'size' | 'network'> {
   /** Frames of the short and of the long clip. */
   readonly frames: readonly [short: number, long: number];
-  /** Pixels on each side. */
-  readonly size: number;
 }
+
+/** The short clip (0) or the long one (1), of RGB. */
+export const clipOf = ({ frames, ...clip }: ClipSizes, index: 0 | 1): ModelSize => ({
+  ...clip,
+  stream: 'rgb',
+  frames: frames[index],
+});
 
 type CandidateStage = 'defaults' | 'candidates' | 'timings';
 
@@ -35,11 +41,11 @@ const HOPELESS = 3;
 const RIVALS = 2;
 export const ROUNDS = 3;
 
-export const defaultsStage = ({ frames, size }: ClipSizes): Stage<'defaults'> => ({
+export const defaultsStage = (clips: ClipSizes): Stage<'defaults'> => ({
   name: 'defaults',
   async run(context) {
     const { profile } = await context.device();
-    for (const problem of byShareOfTime(modelProblems(profile, frames[0], size), [])) {
+    for (const problem of byShareOfTime(modelProblems(profile, clipOf(clips, 0)), [])) {
       await onBench(context, problem, async (bench) => {
         const chosen = problem.classes.map((accuracy) => chooseCandidate(bench.entry, profile, { accuracy }).candidate);
         for (const candidate of new Set(chosen)) await bench.attempt(candidate, 1, (on) => on.run(candidate));
@@ -48,14 +54,14 @@ export const defaultsStage = ({ frames, size }: ClipSizes): Stage<'defaults'> =>
   },
 });
 
-export const candidatesStage = ({ frames, size }: ClipSizes): Stage<'candidates'> => ({
+export const candidatesStage = (clips: ClipSizes): Stage<'candidates'> => ({
   name: 'candidates',
   async run(context) {
     const { profile } = await context.device();
     const problems = [
       ...awkwardProblems(),
-      ...byShareOfTime(modelProblems(profile, frames[0], size), context.results('models')),
-      ...byShareOfTime(gradientProblems(frames[0], size), []),
+      ...byShareOfTime(modelProblems(profile, clipOf(clips, 0)), context.results('models')),
+      ...byShareOfTime(gradientProblems(clipOf(clips, 0)), []),
     ];
     for (const problem of problems) {
       await onBench(context, problem, async (bench) => {
@@ -69,13 +75,13 @@ export const candidatesStage = ({ frames, size }: ClipSizes): Stage<'candidates'
 });
 
 /** On the long clip: what was right on the short one and not far behind there. */
-export const timingsStage = ({ frames, size }: ClipSizes): Stage<'timings'> => ({
+export const timingsStage = (clips: ClipSizes): Stage<'timings'> => ({
   name: 'timings',
   async run(context) {
     const { profile } = await context.device();
-    const before = context.results('candidates').filter((row) => row.frames === frames[0] && row.round === 1);
-    const short = modelProblems(profile, frames[0], size);
-    for (const problem of byShareOfTime(modelProblems(profile, frames[1], size), context.results('models'))) {
+    const before = context.results('candidates').filter((row) => row.frames === clips.frames[0] && row.round === 1);
+    const short = modelProblems(profile, clipOf(clips, 0));
+    for (const problem of byShareOfTime(modelProblems(profile, clipOf(clips, 1)), context.results('models'))) {
       const same = short.find(
         ({ subject, classes }) =>
           subject.nodes.includes(problem.subject.nodes[0]!) && classes.join() === problem.classes.join(),

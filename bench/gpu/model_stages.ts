@@ -3,12 +3,13 @@
 import type { Accuracy } from '../../src/core/kernel.ts';
 import { compareFlow, type PresetName, presets, Tvl1 } from '../../src/flow/index.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
+import { clipTitle } from '../i3d.ts';
 import { movedPair, movingFrames } from '../moving_frames.ts';
 import { runFlow } from '../runs/flow.ts';
 import { runModel } from '../runs/model.ts';
 import { runTraining, stepTitle } from '../runs/train.ts';
 import type { TrainingShape } from '../training.ts';
-import type { ClipSizes } from './candidate_stages.ts';
+import { type ClipSizes, clipOf } from './candidate_stages.ts';
 import type { Layer } from './outcome.ts';
 import type { Stage } from './runner.ts';
 
@@ -29,18 +30,18 @@ const ORDER: readonly (readonly [clip: 0 | 1, accuracy: Accuracy])[] = [
 
 const kindOf = ({ software }: { readonly software: boolean }) => (software ? 'software' : 'hardware');
 
-export const modelsStage = ({ frames, size }: ClipSizes): Stage<'models'> => ({
+export const modelsStage = (clips: ClipSizes): Stage<'models'> => ({
   name: 'models',
   async run({ attempt, device }) {
     for (const [clip, accuracy] of ORDER) {
       const { profile } = await device();
-      const title = `I3D ${frames[clip]}×${size}×${size} ${accuracy}`;
+      const shape = clipOf(clips, clip);
+      const title = `${clipTitle(shape)} ${accuracy}`;
       await attempt({
         id: title,
         title,
         patience: PATIENCE[kindOf(profile)],
         work: async (gpu) => {
-          const shape = { stream: 'rgb', frames: frames[clip], size } as const;
           const kind = kindOf(profile);
           const options = { repeats: REPEATS[kind], profiles: PROFILES[kind] };
           const { record, rows } = await runModel(gpu, shape, accuracy, options);

@@ -6,6 +6,7 @@
 import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
 import type { ProfiledRow } from '../../src/graph/plan.ts';
 import type { Origin } from '../format.ts';
+import type { NetworkForm } from '../i3d.ts';
 import type { FurtherPeaks, Peaks } from '../peaks.ts';
 import type { FlowBenchRow } from '../runs/flow.ts';
 import type { KernelRow } from '../runs/kernels.ts';
@@ -127,6 +128,10 @@ export interface Session extends Origin {
   readonly minutes: number;
   /** The stages that were asked for. */
   readonly wanted: readonly StageName[];
+  /** The network whose layers it is about; I3D where left out. */
+  readonly network?: NetworkForm | undefined;
+  /** Pixels on each side of its clips; 224 where left out. */
+  readonly size?: number | undefined;
   /** Why it ended before its time, if it did. */
   readonly ended?: string;
   readonly stages: readonly StageEnd[];

@@ -3,6 +3,7 @@
 import { ACCURACIES, type Accuracy, type DeviceProfile } from '../../src/core/kernel.ts';
 import { devicePasses } from '../../src/graph/choose.ts';
 import { type Case, conv3dCase, gradientCases, i3dCases } from '../cases.ts';
+import type { ModelSize } from '../i3d.ts';
 import type { ModelResult } from './outcome.ts';
 
 export interface Problem {
@@ -15,13 +16,13 @@ export interface Problem {
   readonly timed: boolean;
 }
 
-/** All of I3D's on a clip, in all classes. */
-export function modelProblems(profile: DeviceProfile, frames: number, size: number): Problem[] {
+/** All of a network's on a clip, in all classes. */
+export function modelProblems(profile: DeviceProfile, clip: ModelSize): Problem[] {
   const found = new Map<string, Problem>();
   for (const accuracy of ACCURACIES) {
-    for (const subject of i3dCases({ stream: 'rgb', frames, size }, devicePasses(profile, { accuracy }))) {
+    for (const subject of i3dCases(clip, devicePasses(profile, { accuracy }))) {
       const classes = [...(found.get(subject.name)?.classes ?? []), accuracy];
-      found.set(subject.name, { subject, frames, classes, timed: true });
+      found.set(subject.name, { subject, frames: clip.frames, classes, timed: true });
     }
   }
   return [...found.values()];
@@ -44,10 +45,10 @@ export function awkwardProblems(): Problem[] {
 }
 
 /** Of a training step on a clip. */
-export const gradientProblems = (frames: number, size: number): Problem[] =>
-  gradientCases({ stream: 'rgb', frames, size }).map((subject) => ({
+export const gradientProblems = (clip: ModelSize): Problem[] =>
+  gradientCases(clip).map((subject) => ({
     subject,
-    frames,
+    frames: clip.frames,
     classes: ['exact'],
     timed: true,
   }));

@@ -1,9 +1,11 @@
+import type { DeviceProfile } from '../../src/core/kernel.ts';
 import type { Origin } from '../format.ts';
+import type { ModelSize } from '../i3d.ts';
 import { type ClearChoice, moduleText } from '../runs/choices.ts';
 import { type KernelRow, rates, weigh } from '../runs/kernels.ts';
 import type { ModelRecord } from '../runs/model.ts';
 import { type CandidateRow, failuresOf, type Outcome, resultsOf, type Session } from './outcome.ts';
-import { modelProblems } from './problems.ts';
+import { modelProblems, type Problem } from './problems.ts';
 
 export function modelRecords(outcomes: readonly Outcome[]): ModelRecord[] {
   const peak = resultsOf(outcomes, 'peaks')[0]?.gflops ?? Number.NaN;
@@ -15,17 +17,28 @@ export function modelRecords(outcomes: readonly Outcome[]): ModelRecord[] {
   }));
 }
 
+/** By device and clip: they take seconds to list, and a page asks again after each thing that is found. */
+const known = new Map<string, readonly Problem[]>();
+
+function problemsOf(profile: DeviceProfile, clip: ModelSize): readonly Problem[] {
+  const key = JSON.stringify([profile, clip]);
+  const problems = known.get(key) ?? modelProblems(profile, clip);
+  known.set(key, problems);
+  return problems;
+}
+
 /** As `bench kernels` writes them, of both clips; the choices are those of the short one. */
-export function kernelRecords({ adapter, date, outcomes }: Session) {
+export function kernelRecords({ adapter, date, network, size = 224, outcomes }: Session) {
   const [peaks] = resultsOf(outcomes, 'peaks');
   const timed = [...resultsOf(outcomes, 'candidates'), ...resultsOf(outcomes, 'timings')].filter(
     ({ frames, round }) => frames > 0 && round === 1,
   );
   const [facts] = resultsOf(outcomes, 'facts');
   if (!peaks || !facts || timed.length === 0) return undefined;
-  const size = resultsOf(outcomes, 'models')[0]?.record.size ?? 224;
   const frames = [...new Set(timed.map((row) => row.frames))];
-  const problems = frames.flatMap((count) => modelProblems(facts.profile, count, size));
+  const problems = frames.flatMap((count) =>
+    problemsOf(facts.profile, { stream: 'rgb', frames: count, size, network }),
+  );
   const rows = timed.map((row): KernelRow & { readonly frames: number } => {
     const { problemKey: _, classes: __, round: ___, ...kept } = row;
     const found = problems.find((one) => one.frames === row.frames && one.subject.name === row.shape);

@@ -4,9 +4,10 @@
  */
 
 import { createInterface } from 'node:readline';
-import { type FloatTensor, floatTensor, type Shape } from '../../src/core/tensor.ts';
+import { type FloatTensor, floatTensor } from '../../src/core/tensor.ts';
 import { writeFileAtomic } from '../../src/io/atomic.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
+import { type Engine, reason } from './engine.ts';
 
 export const MARK = '@@';
 
@@ -16,15 +17,7 @@ export type Answer =
   | { readonly written: string }
   | { readonly error: string };
 
-export interface Engine {
-  /** Name and version. */
-  readonly version: string;
-  /** One run, waited for, with its result in host memory. */
-  run(): Promise<{ readonly data: Float32Array; readonly shape: Shape }>;
-}
-
 const answer = (message: Answer): void => void process.stdout.write(`${MARK}${JSON.stringify(message)}\n`);
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 
 /** Serves one engine until stdin ends. */
 export async function serve(prepare: () => Promise<Engine>): Promise<void> {

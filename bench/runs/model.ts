@@ -8,7 +8,7 @@ import type { Plan, PlanMemory, ProfiledRow } from '../../src/graph/plan.ts';
 import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
 import { isConvolution } from '../cases.ts';
 import { type Origin, originOf } from '../format.ts';
-import { type ModelSize, madeUpClip, madeUpParameters, modelGraph } from '../i3d.ts';
+import { type ModelSize, madeUpClip, madeUpParameters, modelGraph, modelId } from '../i3d.ts';
 import { median } from '../measure.ts';
 
 export interface ModelRecord extends Origin {
@@ -64,7 +64,7 @@ export async function runModel(
   accuracy: Accuracy,
   { repeats, kernel, profiles = 3 }: ModelRunOptions,
 ): Promise<ModelRun> {
-  const { stream, frames, size } = shape;
+  const { frames, size } = shape;
   const graph = modelGraph(shape);
   const parameters = new DeviceParameters(gpu, madeUpParameters(graph));
   const inputs = { clip: madeUpClip(shape) };
@@ -84,7 +84,7 @@ export async function runModel(
       const ms = median(times);
       const rows = await medianProfile(plan, profiles);
       const record: TimedModel = {
-        model: `i3d-${stream}`,
+        model: modelId(shape),
         frames,
         size,
         accuracy,

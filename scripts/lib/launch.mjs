@@ -40,6 +40,16 @@ export function runVitest(args, environment) {
   return runNode([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], { cwd: root, env, stdio });
 }
 
+/** Runs vite on the pages, `vite` or `vite build`; its exit code. */
+export function runVite(args) {
+  const config = join(root, 'web', 'vite.config.ts');
+  const [command, ...rest] = args[0] === 'build' ? args : ['serve', ...args];
+  return runNode([join(root, 'node_modules', 'vite', 'bin', 'vite.js'), command, '--config', config, ...rest], {
+    cwd: root,
+    env: childEnvironment(),
+  });
+}
+
 /** What Dawn says of software adapters whenever it looks for them; see src/cli/terminal/quiet.ts. */
 const NOISE = /^Warning: maxDynamic\w+BuffersPerPipelineLayout artificially reduced /;
 

@@ -3,23 +3,15 @@
 import { InputError } from '../core/errors.ts';
 import { type ModelSpec, STREAMS, type Stream } from '../models/definition.ts';
 import type { Network } from '../models/recogniser.ts';
+import { type ClipRule, clipRule } from '../recognition/clip_rule.ts';
 import { readModels } from '../train/run/model_files.ts';
 import { featuresOnly, openStream } from './weights.ts';
 
 /** Classes of a model that is looked at without weights: Kinetics-400's. Its head is too small for them to matter. */
 export const PUBLISHED_CLASSES = 400;
 
-/** What decides how clips are read for networks. Streams that are run together must agree in it. */
-export interface ClipRule {
-  /** What one of them takes; of two streams RGB, with what the other one says about flow. */
-  readonly spec: ModelSpec;
-  /**
-   * Whether the model was trained here. Then clips are brought to it as training does: whole frames are resized, flow is
-   * computed between them, both are cut; and a clip shorter than a window is repeated. Other checkpoints get what their authors
-   * did: a square, cut out first; frames of the network's size are taken as they are.
-   */
-  readonly trained: boolean;
-}
+/** What to do with two networks that do not go together. */
+const ALONE = 'run them one by one with --stream';
 
 /** The networks, whose values are read when they are asked for. */
 export interface ChosenNetworks {
@@ -63,7 +55,7 @@ export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) =
   for (const { spec } of chosen) if (spec.classes === 0) throw featuresOnly(path, spec.architecture.head);
   const specs = new Map(chosen.map(({ spec }) => [spec.stream, spec]));
   return {
-    rule: clipRule(specs, `The models in ${path}`, true),
+    rule: clipRule(specs, `The models in ${path}`, 'whole', ALONE),
     specs,
     load: (stream) => models[stream]!,
     classes: chosen[0]!.classes,
@@ -87,7 +79,7 @@ async function chooseWeights(flags: NetworkFlags, warn: (text: string) => void):
   for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, warn));
   const specs = new Map([...opened].map(([stream, { spec }]) => [stream, spec]));
   return {
-    rule: clipRule(specs, `The weights ${streams.map((stream) => flags[stream]).join(' and ')}`, false),
+    rule: clipRule(specs, `The weights ${streams.map((stream) => flags[stream]).join(' and ')}`, 'square', ALONE),
     specs,
     load: (stream) => opened.get(stream)!.load(),
     source: (stream) => flags[stream]!,
@@ -104,23 +96,4 @@ function wantedStreams(
   const absent = wanted.find((name) => !given.includes(name));
   if (absent) throw new InputError(missing(absent));
   return wanted;
-}
-
-/**
- * How clips are read for these networks.
- * @param what Begins the sentence, as the subject of two.
- * @throws InputError when two of them do not take the same clips.
- */
-function clipRule(specs: ReadonlyMap<Stream, ModelSpec>, what: string, trained: boolean): ClipRule {
-  const [first, second] = [...specs.values()] as [ModelSpec, ModelSpec?];
-  if (!second) return { spec: first, trained };
-  for (const key of ['frames', 'size', 'shortSide', 'fps'] as const) {
-    if (first[key] !== second[key]) {
-      throw new InputError(
-        `${what} do not take the same clips: ${key} is ${first[key]} for RGB and ${second[key]} for flow; run them one by one with --stream.`,
-      );
-    }
-  }
-  const { flowBound, flowPreset } = second;
-  return { spec: { ...first, flowBound, flowPreset }, trained };
 }

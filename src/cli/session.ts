@@ -6,11 +6,11 @@ import { DeviceLostError } from '../gpu/errors.ts';
 import { onDevice } from '../gpu/recover.ts';
 import { fileTuning } from '../io/tuning_file.ts';
 import { openGpu } from '../node.ts';
+import { type Spent, Stopwatches } from '../recognition/stopwatches.ts';
 import type { DeviceFlags } from './options.ts';
 import { say } from './terminal/output.ts';
 import { Progress } from './terminal/progress.ts';
 import { withQuietLibraries } from './terminal/quiet.ts';
-import { type Spent, Stopwatches } from './terminal/stopwatches.ts';
 
 export class Session {
   readonly progress = new Progress();

@@ -1,5 +1,6 @@
 /** @file Flow of a whole clip: in groups of pairs that fit a bounded memory. */
 
+import { checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
 import { checkOptionNames, describeValue, typedArrayName } from '../core/check.ts';
 import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
@@ -62,7 +63,6 @@ export async function computeFlow(
   const { settings, resolved, onProgress, memoryBudget, signal } = checkComputeOptions(options);
   const [count, height, width] = frames.shape as [number, number, number, number];
   if (count < 2) throw new InputError(`Flow needs two frames or more; this clip has ${count}.`);
-  signal?.throwIfAborted();
   const total = { width, height, pairs: count - 1 };
   const group = pairsPerGroup(total, resolved, memoryBudget, gpu.profile.maxStorageBinding);
   const bytes = frames.data.slice();
@@ -100,31 +100,12 @@ function checkComputeOptions(options: ComputeFlowOptions) {
   if (resolved.useInitialFlow) {
     throw new InputError('useInitialFlow is for Tvl1.run, which takes the initial flow; a clip starts from none.');
   }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new InputError(`computeFlow calls onProgress, a function, and was given ${describeValue(onProgress)}.`);
-  }
+  checkProgress('computeFlow', onProgress);
   if (!(typeof memoryBudget === 'number' && memoryBudget > 0)) {
     throw new InputError(`computeFlow takes a memoryBudget above 0, in bytes, not ${describeValue(memoryBudget)}.`);
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new InputError(`computeFlow takes an AbortSignal as signal, not ${describeValue(signal)}.`);
-  }
+  checkSignal('computeFlow', signal);
   return { settings, resolved, onProgress, memoryBudget, signal };
-}
-
-/** What `wait` gives; the signal's reason as soon as it is aborted before. */
-async function unlessAborted<T>(wait: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return wait;
-  let listener: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    listener = () => reject(signal.reason);
-    signal.addEventListener('abort', listener);
-  });
-  try {
-    return await Promise.race([wait, aborted]);
-  } finally {
-    signal.removeEventListener('abort', listener);
-  }
 }
 
 /** A Tvl1 that starts from RGB bytes; grey is made on the GPU. Calls may overlap as those of Tvl1. */

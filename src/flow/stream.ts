@@ -1,5 +1,6 @@
 /** @file Flow to the flow stream's input, on the GPU. */
 
+import { type Abortable, checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
 import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Kernel } from '../core/kernel.ts';
@@ -12,7 +13,7 @@ import { denseView, pixelsOf } from '../kernels/shared/view.ts';
 import { flowStream } from '../kernels/tvl1/stream.ts';
 import { checkFlow, checkKnown } from './check.ts';
 
-export interface FlowStreamOptions {
+export interface FlowStreamOptions extends Abortable {
   /** Size of the picture after the resize; the flow's own where left out. Pixels. */
   readonly resized?: { readonly height: number; readonly width: number };
   /** The part that is kept; all of it where left out. Pixels of the resized picture. */
@@ -23,7 +24,11 @@ export interface FlowStreamOptions {
   readonly quantise?: boolean;
   /** Let displacements count pixels of the resized picture; on. */
   readonly rescale?: boolean;
+  /** Called with the frames that are done and all frames. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
+
+type StreamSettings = Omit<FlowStreamOptions, 'signal' | 'onProgress'>;
 
 /** Where I3D's flow stream clips displacements. Pixels. */
 export const FLOW_BOUND = 20;
@@ -37,12 +42,15 @@ const CHUNK_BYTES = 32 << 20;
  * @param flow T×H×W×2, pixels; every displacement is a number and none is Middlebury's mark for unknown.
  * @returns T×crop×2, −1 … 1.
  * @throws InputError for another type or shape, displacements that are not known, unknown options, or a crop outside the resized
- *   picture; GpuOutOfMemoryError, DeviceLostError, DisposedError
+ *   picture; GpuOutOfMemoryError, DeviceLostError, DisposedError; the reason of `signal`
  */
 export async function flowToStream(gpu: Gpu, flow: FloatTensor, options: FlowStreamOptions = {}): Promise<FloatTensor> {
   checkFlow(flow, 'The flow', 4);
   const [frames, height, width] = flow.shape as [number, number, number, number];
-  const settings = checkStreamOptions(options, { height, width });
+  const { signal, onProgress, ...own } = options;
+  checkProgress('flowToStream', onProgress);
+  checkSignal('flowToStream', signal);
+  const settings = checkStreamOptions(own, { height, width });
   checkKnown(flow, 'The flow');
   const { crop } = settings;
   const size = crop.height * crop.width;
@@ -54,22 +62,24 @@ export async function flowToStream(gpu: Gpu, flow: FloatTensor, options: FlowStr
     const count = Math.min(group, frames - first);
     const y = denseView([1, count, crop.height, crop.width, 2]);
     const part = data.subarray(first * height * width * 2, (first + count) * height * width * 2);
-    const values = await runOnce(gpu, flowStream({ flow: { height, width }, y, ...settings }), part, pixelsOf(y) * 16);
+    const kernel = flowStream({ flow: { height, width }, y, ...settings });
+    const values = await unlessAborted(runOnce(gpu, kernel, part, pixelsOf(y) * 16), signal);
     for (let i = 0; i < count * size; i++) {
       out[(first * size + i) * 2] = values[i * 4]!;
       out[(first * size + i) * 2 + 1] = values[i * 4 + 1]!;
     }
+    onProgress?.(first + count, frames);
   }
   return floatTensor([frames, crop.height, crop.width, 2], out);
 }
 
 /** @throws InputError */
 export function checkStreamOptions(
-  options: FlowStreamOptions,
+  options: StreamSettings,
   own: NonNullable<FlowStreamOptions['resized']>,
-): Required<FlowStreamOptions> {
+): Required<StreamSettings> {
   const what = 'flowToStream';
-  checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale']);
+  checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale', 'signal', 'onProgress']);
   const { resized = own, bound = FLOW_BOUND, quantise = false, rescale = true } = options;
   checkOptionNames(`${what}'s resized`, resized, ['height', 'width']);
   checkWhole(`The height of ${what}'s resized`, resized.height, 1);

@@ -108,10 +108,10 @@ export class Gpu {
   }
 
   /**
-   * @param gpu `navigator.gpu` in a browser, Dawn's in Node (see `openGpu` of `i3d-webgpu/node`).
+   * @param gpu `navigator.gpu` where left out, as pages and workers have it; Dawn's in Node (see `openGpu` of `i3d-webgpu/node`).
    * @throws AdapterError when there is no adapter, or none that can be used.
    */
-  static async create(gpu: GPU | undefined, options: GpuOptions = {}): Promise<Gpu> {
+  static async create(gpu: GPU | undefined = ownGpu(), options: GpuOptions = {}): Promise<Gpu> {
     checkOptionNames('Gpu.create', options, GPU_OPTION_NAMES);
     if (!gpu)
       throw new AdapterError('WebGPU is not available here: use a browser that offers navigator.gpu over HTTPS.');
@@ -330,6 +330,9 @@ export class Gpu {
     if (this.memory.delete(resource)) resource.destroy();
   }
 }
+
+/** The browser's, in pages and in workers. */
+const ownGpu = (): GPU | undefined => (globalThis as { readonly navigator?: { readonly gpu?: GPU } }).navigator?.gpu;
 
 function describe(
   adapter: GPUAdapter,

@@ -14,9 +14,14 @@ const STAND_IN = 1024;
 /**
  * Submits one workgroup of each distinct kernel that has not run here yet, on buffers that nobody reads, and returns once they
  * are on their way.
+ * @param onProgress Called with the kernels that are done and all of them.
  * @throws KernelCompileError
  */
-export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void> {
+export async function warmUp(
+  gpu: Gpu,
+  kernels: Iterable<Kernel>,
+  onProgress?: (done: number, total: number) => void,
+): Promise<void> {
   const all = new Map([...kernels].map((kernel) => [kernel.wgsl, kernel]));
   const distinct = [...all.values()].filter(({ wgsl }) => gpu.pipelines.isFirstUse(wgsl));
   if (distinct.length === 0) return;
@@ -24,6 +29,7 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
   const most = Math.max(...distinct.map(({ bindings }) => bindings.length));
   const buffers = Array.from({ length: most }, () => gpu.createBuffer('warm-up', STAND_IN, BufferUsage.STORAGE));
   const uniforms = distinct.map((kernel) => gpu.upload('warm-up', kernel.uniforms, BufferUsage.UNIFORM));
+  let done = 0;
   const run = async (kernel: Kernel, i: number): Promise<void> => {
     const { pipeline, layout } = await gpu.pipelines.get(kernel);
     const standIn = (kind: BindingKind, binding: number) =>
@@ -38,6 +44,7 @@ export async function warmUp(gpu: Gpu, kernels: Iterable<Kernel>): Promise<void>
       pass.end();
       gpu.device.queue.submit([encoder.finish()]);
     });
+    onProgress?.(++done, distinct.length);
   };
   // Each as soon as it can be: the driver is to have something to do.
   const runs = distinct.map(run);

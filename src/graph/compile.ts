@@ -1,5 +1,6 @@
 /** @file From a graph to a plan: passes, choice of kernels, memory, pipelines. */
 
+import { type Abortable, checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
 import { checkOptionNames, describeValue } from '../core/check.ts';
 import { GraphError, InputError } from '../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
@@ -29,9 +30,17 @@ import { Plan, type PlanRow } from './plan.ts';
 import type { DeviceState } from './state.ts';
 import { assignStorage, type StorageMap } from './storage.ts';
 
-export interface CompileOptions extends ChoiceOptions, Omit<PassOptions, 'activations'> {
+export interface CompileOptions extends ChoiceOptions, Omit<PassOptions, 'activations'>, Abortable {
   /** Where the graph's states are. */
   readonly state?: DeviceState;
+  readonly onProgress?: ((progress: CompileProgress) => void) | undefined;
+}
+
+/** How far a compilation is: first the kernels, then the weights in the layouts that they want. Only what is new is counted. */
+export interface CompileProgress {
+  readonly stage: 'kernels' | 'weights';
+  readonly done: number;
+  readonly total: number;
 }
 
 interface LoweredNode extends ChoiceNode, Choice {
@@ -42,7 +51,7 @@ interface LoweredNode extends ChoiceNode, Choice {
 /**
  * Compiles a graph for inference.
  * @throws GraphError (shapes, names, missing parameters, a tensor too large for the device), KernelCompileError,
- *   GpuOutOfMemoryError
+ *   GpuOutOfMemoryError; the reason of `signal`
  */
 export async function compile(graph: Graph, parameters: DeviceParameters, options: CompileOptions = {}): Promise<Plan> {
   if (!(parameters instanceof DeviceParameters)) {
@@ -51,10 +60,11 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
   parameters.assertUsable();
   const { gpu } = parameters;
   const { profile } = gpu;
+  const { signal } = options;
   const { prepared, storage, lowered } = await lower(graph, profile, options);
   parameters.check(prepared);
   checkStates(prepared, options.state);
-  await warmUp(gpu, kernelsOf(lowered));
+  await compiled(gpu, lowered, options);
 
   const nodeIndex = new Map(prepared.nodes.map((node, i) => [node, i] as const));
   const scratch = lowered.map(({ node, candidate }) => ({ step: nodeIndex.get(node)!, candidate }));
@@ -64,7 +74,11 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
     const wanted = lowered.flatMap(({ node: { inputs }, dispatches }) =>
       constantsOf(dispatches).map((argument): WantedConstant => ({ argument, inputs })),
     );
-    const constants = (await parameters.packed(parameters.evaluator(prepared), wanted)).values();
+    const making = parameters.packed(parameters.evaluator(prepared), wanted, {
+      signal,
+      onProgress: progressOf(options, 'weights'),
+    });
+    const constants = (await unlessAborted(making, signal)).values();
     const steps: Step[] = [];
     const rows: PlanRow[] = [];
     const known = parameterValues(prepared);
@@ -87,6 +101,7 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
       rows.push(describe(prepared, known, entry, steps.length));
       for (const { kernel, args } of entry.dispatches) steps.push({ kernel, resources: args.map(resolve) });
     });
+    signal?.throwIfAborted();
     const program = await Program.create(gpu, 'plan', steps);
     return new Plan(gpu, prepared, storage, buffers, program, rows, parameters);
   } catch (error) {
@@ -98,13 +113,20 @@ export async function compile(graph: Graph, parameters: DeviceParameters, option
 /**
  * Compiles the kernels that `compile` will want for this graph, or one like it: sizes are uniforms, so other frame sizes mostly
  * have the same ones. For callers who wait for something else meanwhile, such as the parameters.
- * @throws GraphError, KernelCompileError
+ * @throws GraphError, KernelCompileError; the reason of `signal`
  */
 export async function compileKernels(graph: Graph, gpu: Gpu, options: CompileOptions = {}): Promise<void> {
   checkGpu('compileKernels', gpu);
   const { lowered } = await lower(graph, gpu.profile, options);
-  await warmUp(gpu, kernelsOf(lowered));
+  await compiled(gpu, lowered, options);
 }
+
+/** Kernels that a driver is compiling already come to their end after an abort, too; whoever compiles them next has them at once. */
+const compiled = (gpu: Gpu, lowered: readonly LoweredNode[], options: CompileOptions): Promise<void> =>
+  unlessAborted(warmUp(gpu, kernelsOf(lowered), progressOf(options, 'kernels')), options.signal);
+
+const progressOf = ({ onProgress }: CompileOptions, stage: CompileProgress['stage']) =>
+  onProgress && ((done: number, total: number) => onProgress({ stage, done, total }));
 
 interface LoweredGraph {
   readonly prepared: Graph;
@@ -123,6 +145,8 @@ const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
   'outputs',
   'optimise',
   'joinBranches',
+  'signal',
+  'onProgress',
 ];
 
 async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptions): Promise<LoweredGraph> {
@@ -130,7 +154,9 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
   if (typeof graph !== 'object' || graph === null || !Array.isArray(graph.nodes) || !Array.isArray(graph.values)) {
     throw new InputError(`compile takes a graph, what GraphBuilder.build returns, not ${describeValue(graph)}.`);
   }
-  const { tables } = options;
+  const { tables, signal, onProgress } = options;
+  checkProgress('compile', onProgress);
+  checkSignal('compile', signal);
   if (tables !== undefined && !Array.isArray(tables)) {
     throw new InputError(`The option tables must be a list of tables, not ${describeValue(tables)}.`);
   }
@@ -140,6 +166,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
   const entries: ChoiceNode[] = [];
   for (const entry of nodesToRun(prepared, storage, profile, options.runs)) {
     entries.push(entry);
+    signal?.throwIfAborted();
     await slices.pause();
   }
   checkKernel(entries, options.kernel);
@@ -148,6 +175,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
     const choice = chooseCandidate(entry, profile, options);
     const considered = consideredKernels(allowedCandidates(entry, options.accuracy), profile, options.runs);
     lowered.push({ ...entry, ...choice, considered, dispatches: choice.candidate.lower() });
+    signal?.throwIfAborted();
     await slices.pause();
   }
   return { prepared, storage, lowered };

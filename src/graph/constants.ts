@@ -3,6 +3,7 @@
  * computed by a kernel from what the host has, all of a plan's one after the other.
  */
 
+import type { Abortable } from '../core/abort.ts';
 import { texelBytes } from '../core/kernel.ts';
 import { Serial } from '../core/serial.ts';
 import { Slices } from '../core/slices.ts';
@@ -21,6 +22,11 @@ interface ConstantRequest {
   readonly argument: ConstantArgument;
   /** What the argument's `make` gets. */
   readonly parameters: () => readonly FloatTensor[];
+}
+
+export interface MakeOptions extends Abortable {
+  /** Called with the constants that are there and all of them. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** A constant that is still to be computed. */
@@ -52,10 +58,10 @@ export class DeviceConstants {
   /**
    * What is bound for each request, made where its key is asked for the first time. The event loop turns in between. Where it
    * fails, what was made for this call is gone, and made anew for whoever asks next.
-   * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
+   * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError; the reason of a signal
    */
-  get(requests: readonly ConstantRequest[]): Promise<Resource[]> {
-    return this.compilations.run(() => this.make(requests));
+  get(requests: readonly ConstantRequest[], options: MakeOptions = {}): Promise<Resource[]> {
+    return this.compilations.run(() => this.make(requests, options));
   }
 
   dispose(): void {
@@ -64,12 +70,13 @@ export class DeviceConstants {
     this.resources.clear();
   }
 
-  private async make(requests: readonly ConstantRequest[]): Promise<Resource[]> {
+  private async make(requests: readonly ConstantRequest[], { signal, onProgress }: MakeOptions): Promise<Resource[]> {
     const slices = new Slices();
     const all: Made[] = [];
     try {
       const resources: Resource[] = [];
       for (const { key, argument, parameters } of requests) {
+        signal?.throwIfAborted();
         this.assertUsable();
         let resource = this.resources.get(key);
         if (!resource) {
@@ -80,9 +87,11 @@ export class DeviceConstants {
           await slices.pause();
         }
         resources.push(resource);
+        onProgress?.(resources.length, requests.length);
       }
       await this.compute(all.flatMap(({ pending }) => pending ?? []));
       this.assertUsable();
+      signal?.throwIfAborted();
       return resources;
     } catch (error) {
       for (const { key, resource } of all) {

@@ -10,7 +10,7 @@ import { type FloatTensor, formatShape, type HostTensor, sameShape } from '../co
 import { checkGpu, type Gpu } from '../gpu/device.ts';
 import type { Resource } from '../gpu/resource.ts';
 import type { ConstantArgument, Operator } from '../ops/operator.ts';
-import { DeviceConstants } from './constants.ts';
+import { DeviceConstants, type MakeOptions } from './constants.ts';
 import { type Graph, graphChecked, producers, type ValueId } from './graph.ts';
 
 /** Element types that a parameter may have; see `toFloat32`. */
@@ -79,13 +79,18 @@ export class DeviceParameters {
    * Packed constants, one for each request, made on first use. See `DeviceConstants.get`.
    * @throws KernelCompileError, GpuOutOfMemoryError, DeviceLostError, DisposedError
    */
-  packed(evaluator: ParameterEvaluator, wanted: readonly WantedConstant[]): Promise<Resource[]> {
+  packed(
+    evaluator: ParameterEvaluator,
+    wanted: readonly WantedConstant[],
+    options: MakeOptions = {},
+  ): Promise<Resource[]> {
     return this.constants.get(
       wanted.map(({ argument, inputs }) => {
         const sources = argument.inputs.map((index) => inputs[index]!);
         const key = `${argument.layout} of ${sources.map((value) => evaluator.describe(value)).join(', ')}`;
         return { key, argument, parameters: () => sources.map((value) => evaluator.value(value)) };
       }),
+      options,
     );
   }
 

@@ -1,5 +1,6 @@
 /** @file The frame of every pass: walk a graph in order, copy or replace each node, and end with a graph in running order. */
 
+import { GraphError } from '../core/errors.ts';
 import { GraphBuilder } from './builder.ts';
 import { type Graph, type Node, producers, type ValueId } from './graph.ts';
 
@@ -33,7 +34,7 @@ export function startRewrite(graph: Graph): Rewriter {
   });
   const to = (old: ValueId): ValueId => {
     const value = values.get(old);
-    if (value === undefined) throw new Error(`A pass dropped value ${old}, which is still read.`);
+    if (value === undefined) throw new GraphError(`A pass dropped value ${old}, which is still read.`);
     return value;
   };
   return {

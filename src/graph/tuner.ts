@@ -1,5 +1,6 @@
 /** @file Times the candidates of every node on its real shape and keeps the fastest. Nothing of a run's results is needed. */
 
+import { type Abortable, checkProgress, checkSignal } from '../core/abort.ts';
 import { checkOptionNames, checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { DeviceProfile } from '../core/kernel.ts';
@@ -23,7 +24,7 @@ import { DeviceParameters, type ParameterEvaluator } from './parameters.ts';
 import { inferencePasses } from './passes/index.ts';
 import { assignStorage } from './storage.ts';
 
-export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' | 'activations'> {
+export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' | 'activations'>, Abortable {
   readonly outputs?: readonly string[];
   /** Timed runs per candidate; the median counts. 3 where left out. */
   readonly repeats?: number;
@@ -38,7 +39,6 @@ export interface TuneOptions extends Pick<ChoiceOptions, 'accuracy' | 'tuning' |
   readonly times?: TuningTimes;
   /** Candidates that need not be tried, such as those that were far behind in a round before; the best guess always is. */
   readonly skip?: (problem: string, candidate: string) => boolean;
-  readonly signal?: AbortSignal;
 }
 
 export interface TuneProgress {
@@ -80,7 +80,7 @@ const HOPELESS = 2;
  * Measures every problem of a graph that has more than one candidate and is not in `options.tuning` yet.
  * @returns The new records.
  * @throws InputError for an option that is not known or cannot be used; GraphError, GpuOutOfMemoryError, DeviceLostError; what
- *   `signal` was aborted with
+ *   `signal` was aborted with: what was measured until then `onRecord` has got
  */
 export async function tune(
   graph: Graph,
@@ -90,6 +90,9 @@ export async function tune(
 ): Promise<TuningTable> {
   checkOptionNames('tune', options, OPTION_NAMES);
   const { repeats = 3, budget = Number.POSITIVE_INFINITY } = options;
+  const { signal } = options;
+  checkProgress('tune', options.onProgress);
+  checkSignal('tune', signal);
   checkWhole('The option repeats', repeats, 1);
   if (!(budget >= 0)) {
     throw new InputError(
@@ -118,13 +121,15 @@ export async function tune(
         const best = records[key];
         let ms = options.times?.[key]?.[candidate.name];
         if (ms === undefined) {
-          if (options.signal?.aborted || performance.now() > deadline) {
+          if (performance.now() > deadline) {
             // Half a comparison is no choice.
             delete records[key];
             return records;
           }
+          signal?.throwIfAborted();
           report(candidate.name);
-          ms = await bench.time(candidate, repeats, best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY);
+          const limit = best ? best.ms * HOPELESS : Number.POSITIVE_INFINITY;
+          ms = await bench.time(candidate, repeats, limit, signal);
           await options.onTime?.(key, candidate.name, ms);
         }
         // The best guess comes first.
@@ -160,7 +165,7 @@ class CandidateBench {
   }
 
   /** Median milliseconds, or the first time where that exceeds `limit`. */
-  async time(candidate: Candidate, repeats: number, limit: number): Promise<number> {
+  async time(candidate: Candidate, repeats: number, limit: number, signal: AbortSignal | undefined): Promise<number> {
     const scratch = (sizes: readonly number[] = []) =>
       sizes.map((size) => this.gpu.createBuffer('scratch', size, BufferUsage.STORAGE));
     const made = { workspace: scratch(candidate.workspaces), packed: scratch(candidate.packs) };
@@ -184,6 +189,7 @@ class CandidateBench {
       await program.profile();
       const times: number[] = [];
       for (let i = 0; i < repeats; i++) {
+        signal?.throwIfAborted();
         times.push((await program.profile()).reduce((a, b) => a + b, 0));
         if (times[0]! > limit) break;
       }

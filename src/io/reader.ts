@@ -6,15 +6,8 @@ import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
 import { isCutOff } from './cut-off.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
-import {
-  cropOf,
-  limitSize,
-  misreadMatrix,
-  type Orientation,
-  orientationOf,
-  RgbConverter,
-  swapsSides,
-} from './picture.ts';
+import { limitSize, type Orientation, orientationOf, swapsSides } from './orientation.ts';
+import { cropOf, misreadMatrix, RgbConverter } from './picture.ts';
 import { Timeline } from './resample.ts';
 import { ADVICE, chooseStream, frameRate, isStill, lengthOf, openDecoder } from './stream.ts';
 import { readTiffPages, selectPage, type TiffPages } from './tiff.ts';
@@ -208,7 +201,8 @@ export class VideoReader {
 
   /** H×W×3 upright RGB bytes of a picture that is still valid. */
   convert(picture: Picture): Promise<Uint8Array> {
-    if (this.#converter === undefined) throw new Error('The reader is closed.');
+    if (this.#converter === undefined)
+      throw new InputError(`${this.#source} is closed: its frames can be had no more.`);
     return this.#converter.convert(picture.frame, this.#orientation, this.#source);
   }
 

@@ -5,16 +5,13 @@ import { checkText } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { StateDict } from '../core/tensor.ts';
 import { writeFileAtomic } from './atomic.ts';
-import { isLegacyPyTorch, readPyTorch } from './pytorch.ts';
-import { decodeSafetensors, encodeSafetensors, isSafetensors, type Safetensors } from './safetensors.ts';
+import { type DecodedWeights, decodeWeights, WEIGHT_FORMATS } from './decode_weights.ts';
+import { encodeSafetensors } from './safetensors.ts';
 import { isTable } from './sstable.ts';
 import { dataFileName, readTensorFlowCheckpoint } from './tensorflow.ts';
-import { isZip } from './zip.ts';
 
-const FORMATS = 'a PyTorch .pt, a .safetensors file or a TensorFlow checkpoint (.index)';
 /** A read may not exceed 2 GiB. */
 const READ_BYTES = 2 ** 30;
-const PROTO_OPCODE = 0x80;
 
 /**
  * The weights in a file, by name. `path` is a PyTorch `.pt` (zip or legacy), a safetensors file, or a TensorFlow
@@ -25,22 +22,14 @@ export async function loadWeights(path: string): Promise<StateDict> {
   return (await loadWeightsFile(path)).tensors;
 }
 
-interface WeightsFile extends Safetensors {
-  /** A sentence about each part of the file that was left out though it may have been meant. */
-  readonly warnings: readonly string[];
-}
-
 /** As `loadWeights`, with the metadata that safetensors files may have; of other formats they are empty. */
-export async function loadWeightsFile(path: string): Promise<WeightsFile> {
+export async function loadWeightsFile(path: string): Promise<DecodedWeights> {
   checkText('The path of the weights', path);
-  const only = (tensors: StateDict): WeightsFile => ({ tensors, metadata: {}, warnings: [] });
+  const only = (tensors: StateDict): DecodedWeights => ({ tensors, metadata: {}, warnings: [] });
   const index = await findTensorFlowIndex(path);
   if (index !== undefined) return only(await loadTensorFlow(index));
   const bytes = await readBytes(path);
-  if (isZip(bytes) || isLegacyPyTorch(bytes)) return { metadata: {}, ...readPyTorch(bytes, path) };
-  if (isSafetensors(bytes)) return { ...decodeSafetensors(bytes, path), warnings: [] };
-  if (isTable(bytes)) return only(await loadTensorFlow(path, bytes));
-  throw new InputError(`${path} ${describeUnknown(bytes)}; weights are ${FORMATS}.`);
+  return isTable(bytes) ? only(await loadTensorFlow(path, bytes)) : decodeWeights(bytes, path);
 }
 
 /**
@@ -107,40 +96,13 @@ function explain(error: unknown, path: string): unknown {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new InputError(`${path} does not exist; give the path of ${FORMATS}.`);
+      return new InputError(`${path} does not exist; give the path of ${WEIGHT_FORMATS}.`);
     case 'EISDIR':
-      return new InputError(`${path} is a folder; give the path of a file in it: ${FORMATS}.`);
+      return new InputError(`${path} is a folder; give the path of a file in it: ${WEIGHT_FORMATS}.`);
     case 'EACCES':
     case 'EPERM':
       return new InputError(`${path} may not be read; allow reading it.`);
     default:
       return new InputError(`${path} cannot be read: ${error.message}.`);
   }
-}
-
-const latin1 = new TextDecoder('latin1');
-/** What people take for weights, by the bytes at an offset. */
-const SIGNATURES: readonly (readonly [what: string, at: number, mark: string])[] = [
-  ['is packed with gzip; unpack it first', 0, '\x1f\x8b'],
-  ['is packed with xz; unpack it first', 0, '\xfd7zXZ'],
-  ['is a 7z archive; unpack it first', 0, "7z\xbc\xaf'\x1c"],
-  ['is a tar archive; unpack it first (or it was saved by PyTorch before 0.1.10)', 257, 'ustar'],
-  ['is an HDF5 file, as Keras writes it', 0, '\x89HDF\r\n'],
-  ['is one array of NumPy (.npy)', 0, '\x93NUMPY'],
-];
-
-/** What a file that holds no weights seems to be. */
-function describeUnknown(bytes: Uint8Array): string {
-  if (bytes.length === 0) return 'is empty';
-  const start = bytes.subarray(0, 512);
-  if (!start.every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13))) {
-    const known = SIGNATURES.find(([, at, mark]) => latin1.decode(bytes.subarray(at, at + mark.length)) === mark);
-    if (known) return known[0];
-    if (bytes[0] === PROTO_OPCODE) return 'is a pickle, but torch.save did not write it';
-    return 'has a content that is not known';
-  }
-  const text = new TextDecoder().decode(start).trimStart();
-  if (text.startsWith('version https://git-lfs')) return 'is a Git LFS pointer, not the file itself (run git lfs pull)';
-  if (/^<(!doctype|html)/i.test(text)) return 'is a web page, perhaps a download that failed';
-  return 'is a text file';
 }

@@ -21,6 +21,13 @@ import type { Window } from './windows.ts';
  */
 export type ClipInput = HostTensor<'u8'> | FloatTensor;
 
+/**
+ * How decoded frames are brought to a network. `whole`, as training here does: whole frames are resized (with antialiasing), flow is
+ * computed between them, and the middle of both is cut out. `square`, as the authors of published checkpoints did: a square is cut
+ * out of the resized frame first, and flow is computed in it.
+ */
+export type Framing = 'whole' | 'square';
+
 /** What is made of frames of any size. */
 export interface FrameOptions extends Omit<Preprocessing, 'geometry'> {
   /** Pixels that the shorter side is scaled to. */

@@ -19,6 +19,7 @@ import {
 } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
 import type { ModelSpec } from './definition.ts';
+import type { Framing } from './frames.ts';
 import { modelParameters } from './parameters.ts';
 import type { ModelRegistry } from './registry.ts';
 import { checkSpec, parseSpec } from './spec.ts';
@@ -32,6 +33,8 @@ export interface Model {
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   /** The file's other metadata, such as the command that made it. */
   readonly notes?: Readonly<Record<string, string>>;
+  /** How decoded frames are brought to it: of a model file, as training does. */
+  readonly framing?: Framing;
 }
 
 /** Tensors and texts of a file, as `decodeSafetensors` gives them. */
@@ -82,7 +85,13 @@ export function parseModelFile({ tensors, metadata }: StoredModel, source: strin
   }
   const spec = parseSpec(parseJson(specText, SPEC_KEY, source), source, models);
   const classes = checkClasses(parseJson(classesText ?? '', CLASSES_KEY, source), spec, source);
-  return { spec, classes, parameters: checkParameters(tensors, modelParameters(spec), source), notes };
+  return {
+    spec,
+    classes,
+    parameters: checkParameters(tensors, modelParameters(spec), source),
+    notes,
+    framing: 'whole',
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** @file A network of any model on a device, ready for clips of any size. */
 
+import { type Abortable, checkSignal, unlessAborted } from '../core/abort.ts';
 import { checkOptionNames, checkTensor } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
@@ -9,12 +10,12 @@ import { type FloatTensor, formatShape } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
-import { type CompileOptions, compile, compileKernels } from '../graph/compile.ts';
+import { type CompileOptions, type CompileProgress, compile, compileKernels } from '../graph/compile.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { ModelSpec } from './definition.ts';
-import { type ClipInput, cutFrames } from './frames.ts';
+import { type ClipInput, cutFrames, type Framing } from './frames.ts';
 import { frameGraph, modelGraph, OUTPUTS } from './graph.ts';
 import { type Window, type WindowRequest, windowRule, windows } from './windows.ts';
 
@@ -32,11 +33,19 @@ export interface Network {
   readonly spec: ModelSpec;
   /** By the names of the graph's parameters. */
   readonly parameters: ReadonlyMap<string, FloatTensor>;
+  /** The names of its classes; those that its weights are published for where left out. */
+  readonly classes?: readonly string[] | number;
+  /** How decoded frames are brought to it; `square` where left out. */
+  readonly framing?: Framing;
 }
 
-export interface RecogniserRunOptions {
+export interface RecogniserRunOptions extends Abortable {
   /** The caller leaves the clip's array as it is until the result is there, and it is not copied aside. Off where left out. */
   readonly borrow?: boolean;
+}
+
+export interface RecogniserCompileOptions extends Abortable {
+  readonly onProgress?: ((progress: CompileProgress) => void) | undefined;
 }
 
 export interface Recognition {
@@ -95,15 +104,16 @@ export class Recogniser {
     gpu: Gpu,
     spec: ModelSpec,
     input: Pick<ClipInput, 'dtype' | 'shape'>,
-    options: RecogniserOptions = {},
+    options: RecogniserOptions & RecogniserCompileOptions = {},
   ): Promise<void> {
-    await compileKernels(clipGraph(spec, input), gpu, compileOptions(spec, options));
+    const { signal, onProgress } = options;
+    await compileKernels(clipGraph(spec, input), gpu, { ...compileOptions(spec, options), signal, onProgress });
   }
 
   /**
    * Logits of a clip, or of a window of it. The frames are taken before it returns: their array may be filled anew at once.
    * @throws InputError when the clip does not suit the network, or the network has no logits layer; GraphError, GpuOutOfMemoryError, DeviceLostError; DisposedError when
-   *   the recogniser or its device is disposed before the result is there.
+   *   the recogniser or its device is disposed before the result is there; the reason of `signal`.
    */
   async logits(clip: ClipInput, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
     if (this.network.spec.classes === 0) {
@@ -120,13 +130,18 @@ export class Recogniser {
   /** Both at once. As `logits`. */
   async run(clip: ClipInput, window?: Window, options: RecogniserRunOptions = {}): Promise<Recognition> {
     this.assertUsable();
-    checkOptionNames('Recogniser.run', options, ['borrow']);
+    checkOptionNames('Recogniser.run', options, ['borrow', 'signal']);
+    const { signal } = options;
+    checkSignal('Recogniser.run', signal);
     checkTensor('The clip', clip, ['u8', 'f32']);
     const input = window ? cutFrames(clip, window) : clip;
     const taken = options.borrow ? undefined : this.snapshots.copy(input);
     try {
-      return await (await this.starts.run(() => this.start(taken?.tensor ?? input))).result;
+      const started = this.starts.run(() => this.start(taken?.tensor ?? input, signal));
+      started.catch(() => undefined);
+      return await (await unlessAborted(started, signal)).result;
     } catch (error) {
+      signal?.throwIfAborted();
       this.assertUsable();
       throw error;
     } finally {
@@ -140,9 +155,14 @@ export class Recogniser {
   }
 
   /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
-  async plan(input: Pick<ClipInput, 'dtype' | 'shape'>): Promise<Plan> {
+  async plan(input: Pick<ClipInput, 'dtype' | 'shape'>, options: RecogniserCompileOptions = {}): Promise<Plan> {
     this.assertUsable();
-    return this.starts.run(() => this.planFor(input));
+    checkOptionNames('Recogniser.plan', options, ['signal', 'onProgress']);
+    checkSignal('Recogniser.plan', options.signal);
+    return unlessAborted(
+      this.starts.run(() => this.planFor(input, options)),
+      options.signal,
+    );
   }
 
   /** Frees what is the recogniser's own. Calls that are under way reject with DisposedError. */
@@ -159,18 +179,25 @@ export class Recogniser {
   }
 
   /** Hands a clip to its plan; the object around the result keeps a caller's turn from lasting until it is there. */
-  private async start(input: ClipInput): Promise<{ readonly result: Promise<Recognition> }> {
-    const plan = await this.planFor(input);
-    const result = this.execute(plan, input);
+  private async start(
+    input: ClipInput,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly result: Promise<Recognition> }> {
+    signal?.throwIfAborted();
+    const plan = await this.planFor(input, { signal });
+    const result = this.execute(plan, input, signal);
     result.catch(() => undefined);
     return { result };
   }
 
-  private async execute(plan: Plan, input: ClipInput): Promise<Recognition> {
+  private async execute(plan: Plan, input: ClipInput, signal: AbortSignal | undefined): Promise<Recognition> {
     if (this.running++ === 0) this.busySince = performance.now();
     try {
       const batch = { ...input, shape: [1, ...input.shape] };
-      const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch }, { borrow: true });
+      const results = await plan.run(input.dtype === 'u8' ? { frames: batch } : { clip: batch }, {
+        borrow: true,
+        signal,
+      });
       const logits = results[OUTPUTS.logits]?.data ?? new Float32Array(0);
       return { logits, features: results[OUTPUTS.features]!.data };
     } finally {
@@ -178,8 +205,12 @@ export class Recogniser {
     }
   }
 
-  private async planFor({ dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>): Promise<Plan> {
+  private async planFor(
+    { dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>,
+    { signal, onProgress }: RecogniserCompileOptions,
+  ): Promise<Plan> {
     this.assertUsable();
+    signal?.throwIfAborted();
     const key = `${dtype} ${formatShape(shape)}`;
     let plan = this.plans.get(key);
     if (plan) this.plans.delete(key);
@@ -193,7 +224,7 @@ export class Recogniser {
         await displaced.idle();
         displaced.dispose();
       }
-      plan = await compile(graph, this.parameters, this.compileOptions);
+      plan = await compile(graph, this.parameters, { ...this.compileOptions, signal, onProgress });
       this.spent.compile += performance.now() - start;
     }
     if (this.disposed) plan.dispose();

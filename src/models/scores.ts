@@ -25,6 +25,7 @@ export interface Scored {
 /** Logits that are NaN or infinite: the clip, or the weights, hold values that are no numbers, and there is no best class. */
 export class NonFiniteLogitsError extends I3dError {
   override name = 'NonFiniteLogitsError';
+  readonly code = 'non-finite-logits';
 }
 
 /** Arrays of numbers but those of 64-bit integers, also of another realm. */

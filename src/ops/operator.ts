@@ -67,7 +67,7 @@ export function operand(
     ...(run ? { run } : {}),
     get view(): View {
       if (seen) return seen;
-      throw new Error(`A kernel of vec4 was given ${formatShape(type.shape)} in a layout that it cannot read.`);
+      throw new GraphError(`A kernel of vec4 was given ${formatShape(type.shape)} in a layout that it cannot read.`);
     },
   };
 }

@@ -8,26 +8,19 @@ import { describe, expect, it } from 'vitest';
 import { allowance, SHARES } from '../../bench/gpu/budget.ts';
 import { contestants, promising } from '../../bench/gpu/candidate_stages.ts';
 import { groupsOf } from '../../bench/gpu/groups.ts';
-import { supervise } from '../../bench/gpu/node/supervisor.ts';
-import {
-  after,
-  type CandidateRow,
-  type Event,
-  type Facts,
-  type Outcome,
-  type Session,
-  STAGES,
-} from '../../bench/gpu/outcome.ts';
+import { startProcess } from '../../bench/gpu/node/process.ts';
+import { type Event, type Outcome, type Session, STAGES } from '../../bench/gpu/outcome.ts';
 import { tableModule } from '../../bench/gpu/records.ts';
 import { Runner, type Stage, type StageContext } from '../../bench/gpu/runner.ts';
 import { summary } from '../../bench/gpu/summary.ts';
+import { supervise } from '../../bench/gpu/supervisor.ts';
 import { clearChoices } from '../../bench/gpu/tables.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import type { Candidate } from '../../src/ops/operator.ts';
 import { testFolder } from '../folder.ts';
-import { MADE_UP_GPU } from '../made_up_device.ts';
 import { program } from '../program.ts';
+import { madeUpSession, row } from './session.ts';
 
 describe('the time of a session', () => {
   it('is divided by shares, and what a stage leaves goes to those after it', () => {
@@ -167,8 +160,8 @@ function child(body: string, options: { budget?: number; silence?: number; signa
   const known: string[] = [];
   const problems: (string | undefined)[] = [];
   const ended = supervise({
-    command: process.execPath,
-    args: ['-e', script],
+    start: (order, listener) => startProcess(process.execPath, ['-e', script], order, listener),
+    noun: 'process',
     order: () => ({ known }),
     onEvent(event) {
       if (event.kind !== 'outcome') return;
@@ -215,13 +208,6 @@ describe('the process that works with the device', () => {
   });
 });
 
-const row = (candidate: string, ms: number | undefined, more: Partial<CandidateRow> = {}): CandidateRow => ({
-  ...{ shape: '1×1×1 8→8 at 1×7×7', op: 'conv3d', count: 2, candidate, rank: 0, accuracy: 'exact', error: 1e-7 },
-  ...{ compileMs: 1, frames: 16, problemKey: 'conv3d {} 1×1', classes: ['exact', 'fast'], round: 1 },
-  ...(ms !== undefined && { ms }),
-  ...more,
-});
-
 describe('candidates', () => {
   const named = (name: string, accuracy: Candidate['accuracy'] = 'exact') => ({ name, accuracy });
 
@@ -239,38 +225,6 @@ describe('candidates', () => {
     expect(promising(candidates, rows).map(({ name }) => name)).toEqual(['a', 'd']);
   });
 });
-
-const FACTS: Facts = {
-  info: { vendor: 'maker', architecture: 'new', device: 'maker-9000-', description: 'Maker: 1.2.3' },
-  features: ['subgroups'],
-  language: [],
-  limits: {},
-  profile: { ...MADE_UP_GPU, vendor: 'maker', architecture: 'new' },
-};
-
-/** Facts, peaks, a profile, three candidates of which one is clearly faster than the guess, and one that is wrong. */
-function madeUpSession(): Session {
-  const start: Session = {
-    ...{ adapter: 'Maker: 1.2.3', date: '2026-11-29T00:00:00Z', minutes: 10 },
-    ...{ wanted: STAGES, stages: [], outcomes: [] },
-  };
-  let count = 0;
-  const outcome = (stage: Outcome['stage'], value: Outcome['value'], problem?: string): Event => {
-    const id = `${stage} ${++count}`;
-    return { kind: 'outcome', outcome: { stage, id, title: id, seconds: 1, value, ...(problem && { problem }) } };
-  };
-  const peaks = { gflops: 1000, gflopsBy: 'a', gbs: 100, gbsBy: 'b', halfGflops: 2000, matrices: [] };
-  const guess = [1, 2, 3].map((round) => row('guess', 2, { round }));
-  const best = [1, 2, 3].map((round) => row('best', 1 + round / 10, { rank: 1, round }));
-  const events: Event[] = [
-    outcome('facts', FACTS),
-    outcome('peaks', peaks),
-    ...[...guess, ...best, row('once', 0.5, { rank: 2 })].map((value) => outcome('candidates', value)),
-    outcome('candidates', row('broken', undefined, { rank: 3, error: 0.5 }), 'wrong by 5.0e-1 at a sample'),
-    { kind: 'stage', end: { stage: 'peers', how: 'left out', because: 'no Python', seconds: 0 } },
-  ];
-  return events.reduce(after, start);
-}
 
 describe('what a session leaves', () => {
   const session = madeUpSession();

@@ -6,7 +6,7 @@ import ts from 'typescript';
 import { ENTRIES, ROOT } from './program.ts';
 
 /** Where imports are looked for. */
-const FOLDERS = ['src', 'test', 'bench', 'examples'];
+const FOLDERS = ['src', 'test', 'bench', 'examples', 'web'];
 
 /** As `src/core/check.ts nearestNames`; those of the package's entries are for its users. */
 export function unusedExports(): string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitSize, orientationOf, upright } from '../../src/io/picture.ts';
+import { limitSize, orientationOf, upright } from '../../src/io/orientation.ts';
 
 /** A display matrix as FFmpeg stores it. */
 function matrix(a: number, b: number, c: number, d: number): Uint8Array {

@@ -106,7 +106,7 @@ describe('a model from outside', () => {
     const { tensors, metadata } = modelFileContents(model);
     expect(JSON.parse(metadata.i3d!).architecture).toBe('toy');
     const file = decodeSafetensors(encodeSafetensors(tensors, metadata), 'toy.safetensors');
-    expect(parseModelFile(file, 'toy.safetensors', KNOWN)).toEqual({ ...model, notes: {} });
+    expect(parseModelFile(file, 'toy.safetensors', KNOWN)).toEqual({ ...model, notes: {}, framing: 'whole' });
     expect(() => parseModelFile(file, 'toy.safetensors', MODELS)).toThrow(
       'toy.safetensors: architecture must be one of i3d, inception-4, not "toy".',
     );

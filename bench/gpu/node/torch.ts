@@ -21,7 +21,7 @@ import { stepTitle } from '../../runs/train.ts';
 import { createStep, type TrainingShape, trainingInputs } from '../../training.ts';
 import type { PeerResult } from '../outcome.ts';
 import { LeftOut, type Stage } from '../runner.ts';
-import type { SessionSizes } from '../stages.ts';
+import type { SessionSizes } from '../sizes.ts';
 
 /** Loading PyTorch, trying its algorithms, compiling ours, and all runs. Milliseconds. */
 const PATIENCE = 120_000;

@@ -9,6 +9,8 @@ import { DEFAULT_FPS } from '../../io/clip.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
 import { checkFusionWeights, type FusionMode } from '../../models/scores.ts';
 import { checkWindowRequest, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
+import { ComputedFlow } from '../../recognition/computed_flow.ts';
+import type { ClipWindow } from '../../recognition/window_stream.ts';
 import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
 import {
   addClipOptions,
@@ -24,9 +26,8 @@ import { Sampler } from '../report/samples.ts';
 import { type Session, withSession } from '../session.ts';
 import { type ClipReader, openClipReader } from '../streams/clip-reader.ts';
 import { compileAhead } from '../streams/compile-ahead.ts';
-import { ComputedFlow, type FlowUnits, StoredFlow } from '../streams/flow-source.ts';
+import { type FlowUnits, StoredFlow } from '../streams/flow-source.ts';
 import { type Networks, recognise, type WindowSource } from '../streams/recognise.ts';
-import type { ClipWindow } from '../streams/window-stream.ts';
 import { both } from '../terminal/output.ts';
 import { loadLabels } from '../weights.ts';
 
@@ -136,16 +137,17 @@ export async function classify(
       );
     }
     const labels = flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, spec);
+    const onProgress = (done: number, all: number) => session.progress.count('flow', done, all);
     const networks: Networks = {
       rgb,
       flow: flow && {
         network: flow,
-        source: stored ?? new ComputedFlow(session, { ...spec, flowPreset }, flowQuantise),
+        source: stored ?? new ComputedFlow(session, { ...spec, flowPreset }, { quantise: flowQuantise, onProgress }),
       },
     };
     const sampler = flags.report === undefined ? undefined : new Sampler(spec);
     const seesFrames = specs.has('rgb') || !stored;
-    const fill = rule.trained && flags.frames === undefined ? spec.frames : undefined;
+    const fill = rule.framing === 'whole' && flags.frames === undefined ? spec.frames : undefined;
     const result = await recognise(
       input ?? flowInput!,
       source,

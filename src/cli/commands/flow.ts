@@ -18,17 +18,11 @@ import { checkOptions, type FrameSource } from '../../io/clip.ts';
 import { decodeFlo } from '../../io/flo.ts';
 import { openFrames } from '../../io/video.ts';
 import type { PreprocessAttributes } from '../../ops/preprocess.ts';
+import { LateReducer, type Part, reducedFrames, wholeFrames } from '../../recognition/frame_parts.ts';
 import { addClipOptions, addDeviceOptions, type ClipFlags, type DeviceFlags } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
+import { checkDamage, timedDecoding } from '../streams/decoding.ts';
 import { checkOutput, type FolderFormat, writeFlow } from '../streams/flow-output.ts';
-import {
-  checkDamage,
-  LateReducer,
-  type Part,
-  reducedFrames,
-  timedDecoding,
-  wholeFrames,
-} from '../streams/frame-stream.ts';
 import { print } from '../terminal/output.ts';
 import { seconds } from '../terminal/table.ts';
 

@@ -72,6 +72,12 @@ export function addVerify(program: Command): Command {
     );
 }
 
+/** Two networks were compared and are not the same. */
+class VerificationError extends I3dError {
+  override name = 'VerificationError';
+  readonly code = 'verification-failed';
+}
+
 async function verify(flatPath: string, path: string, flags: VerifyFlags, session: Session): Promise<void> {
   const file = await loadWeightsFile(flatPath);
   const flat = await readImageModel(file, flatPath, MODELS);
@@ -83,14 +89,14 @@ async function verify(flatPath: string, path: string, flags: VerifyFlags, sessio
   session.progress.clear();
   const lost = result.layers.find(({ difference }) => !Number.isFinite(difference));
   if (lost) {
-    throw new I3dError(
+    throw new VerificationError(
       `${path} and ${flatPath} cannot be compared: values of ${lost.layer} are no finite numbers in one of them.`,
     );
   }
   await print(`${flags.json ? toJson(result) : toText(result)}\n`);
   if (!result.first) return;
   const { layer, difference } = result.first;
-  throw new I3dError(
+  throw new VerificationError(
     `${path} is not ${flatPath} inflated: they differ first in ${layer}, by ${difference.toExponential(1)} of its largest value, where ${TOLERANCE.toExponential(0)} is allowed.`,
   );
 }

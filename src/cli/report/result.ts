@@ -3,8 +3,8 @@
 import { basename } from 'node:path';
 import { counted } from '../../core/words.ts';
 import type { Scored } from '../../models/scores.ts';
+import type { Spent } from '../../recognition/stopwatches.ts';
 import { print } from '../terminal/output.ts';
-import type { Spent } from '../terminal/stopwatches.ts';
 import { bar, percent, seconds, table } from '../terminal/table.ts';
 
 export interface Classification {

@@ -5,7 +5,7 @@ import { flowToColor } from '../../flow/index.ts';
 import { encodePng } from '../../io/encode.ts';
 import type { ModelSpec } from '../../models/definition.ts';
 import { cutFrames, cutOut, frameBytes } from '../../models/frames.ts';
-import type { ClipWindow } from '../streams/window-stream.ts';
+import type { ClipWindow } from '../../recognition/window_stream.ts';
 
 /** A picture, H×W×3, and its flow, H×W×2 in −1 … 1. */
 interface Sample {

@@ -4,27 +4,15 @@
 
 import { ArrayClip, isArrayPath } from '../../io/array-clip.ts';
 import { arrayFrames } from '../../io/array-source.ts';
-import { type ClipFrame, DEFAULT_FPS, type FrameSource } from '../../io/clip.ts';
+import { DEFAULT_FPS } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
-import type { ModelSpec } from '../../models/definition.ts';
-import { middleSquare, specGeometry } from '../../models/frames.ts';
 import { checkWindowRequest, type Window, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
-import { fitShortSide } from '../../train/data/decode.ts';
-import type { ClipRule } from '../networks.ts';
+import type { ClipRule } from '../../recognition/clip_rule.ts';
+import { frameReading, type SeenFrame } from '../../recognition/frame_reading.ts';
+import { type ClipWindow, type Cutting, slide } from '../../recognition/window_stream.ts';
 import type { ClipFlags } from '../options.ts';
 import type { Session } from '../session.ts';
-import {
-  ahead,
-  checkDamage,
-  GROUP_BYTES,
-  LateReducer,
-  type Part,
-  reducedFrames,
-  resizedFrames,
-  timedDecoding,
-  wholeFrames,
-} from './frame-stream.ts';
-import { type ClipWindow, type Cutting, slide } from './window-stream.ts';
+import { ahead, checkDamage, timedDecoding } from './decoding.ts';
 
 /** What is known of an input once it is open. */
 export interface ClipReader {
@@ -50,7 +38,8 @@ interface ReaderOptions extends ClipFlags {
 /** @throws InputError when the input is no clip or the request makes no sense. */
 export async function openClipReader(path: string, options: ReaderOptions, session: Session): Promise<ClipReader> {
   const { frames, start = 0, videoStream: stream, following = false, keepGoing = false, rule } = options;
-  const { spec, trained } = rule;
+  const { spec } = rule;
+  const trained = rule.framing === 'whole';
   const { fps = spec.fps } = options;
   const request: WindowRequest = { frames, start };
   const clipWindows = (total: number) => windows(total, windowRule(spec), request);
@@ -68,12 +57,12 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
         openFrames(path, { start, frames: limit, fps, stream, maxShortSide, onProgress }),
       );
   const { width, height } = source;
-  const framing = trained ? wholeFraming(source, spec) : cutFraming(source, spec, following, session);
-  const cutting: Cutting = { rule: windowRule(spec), start, frames, extra, region: framing.region };
+  const reading = frameReading(source, rule, following, session);
+  const cutting: Cutting = { rule: windowRule(spec), start, frames, extra, region: reading.region };
   const check = (ended: boolean) => keepGoing || checkDamage(source.warnings(), ended);
 
   async function* decoded(): AsyncGenerator<ClipWindow, void, undefined> {
-    const parts = framing.parts(timedDecoding(source.frames(), session));
+    const parts = reading.parts(timedDecoding(source.frames(), session));
     for await (const window of slide(parts, cutting, () => check(true))) {
       check(false);
       yield window;
@@ -87,58 +76,12 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
     width,
     height,
     fps: source.fps,
-    seen: framing.seen,
+    seen: reading.seen,
     windows: () => ahead(decoded()),
     async close() {
-      framing.dispose?.();
+      reading.dispose?.();
       await source.close();
     },
-  };
-}
-
-/** Height and width in pixels; bytes are not normalised yet. */
-export interface SeenFrame {
-  readonly dtype: 'u8' | 'f32';
-  readonly side: readonly [height: number, width: number];
-}
-
-/** How frames become what windows hold, and the part of it that the network gets. */
-interface Framing {
-  readonly seen: SeenFrame;
-  readonly region?: Cutting['region'];
-  parts(frames: AsyncIterable<ClipFrame>): AsyncGenerator<Part, void, undefined>;
-  dispose?(): void;
-}
-
-/** Whole frames with the short side that the model was trained at, so that flow sees what is around the network's square. */
-function wholeFraming({ width, height }: FrameSource, { shortSide, size }: ModelSpec): Framing {
-  const fit = fitShortSide(width, height, shortSide);
-  return {
-    seen: { dtype: 'u8', side: [size, size] },
-    region: middleSquare(fit.height, fit.width, size),
-    parts: (frames) => resizedFrames(frames, fit),
-  };
-}
-
-/**
- * Frames as they are, which the network's plan resizes; or a square that is cut out of each on the device, where a window of
- * them would be too large, and for flow, which wants to see a little more than the network does.
- */
-function cutFraming(source: FrameSource, spec: ModelSpec, following: boolean, session: Session): Framing {
-  const { width, height } = source;
-  const { frames, size, shortSide } = spec;
-  const small = frames * width * height * 3 <= GROUP_BYTES;
-  const ready = width === size && height === size;
-  if (ready || (small && !following)) {
-    return { seen: { dtype: 'u8', side: [height, width] }, parts: wholeFrames };
-  }
-  const crop = following ? shortSide : size;
-  const reducer = new LateReducer(session, (h, w) => specGeometry({ ...spec, size: crop }, h, w));
-  return {
-    seen: { dtype: 'f32', side: [size, size] },
-    region: crop === size ? undefined : middleSquare(crop, crop, size),
-    parts: (all) => reducedFrames(all, reducer),
-    dispose: () => reducer.dispose(),
   };
 }
 

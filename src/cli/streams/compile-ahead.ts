@@ -2,10 +2,10 @@
 
 import { compileFlow, type PresetName } from '../../flow/index.ts';
 import { Recogniser } from '../../models/recogniser.ts';
+import type { SeenFrame } from '../../recognition/frame_reading.ts';
 import type { ChosenNetworks } from '../networks.ts';
 import type { DeviceFlags } from '../options.ts';
 import type { Session } from '../session.ts';
-import type { SeenFrame } from './clip-reader.ts';
 
 interface AheadOptions extends DeviceFlags {
   /** Frames of a window, where not those that the networks take. */

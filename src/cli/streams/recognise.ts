@@ -1,17 +1,17 @@
 /** @file Runs one or two streams over the windows of a clip. */
 
-import { type FloatTensor, sizeOf } from '../../core/tensor.ts';
+import type { FloatTensor } from '../../core/tensor.ts';
 import { Recoverable } from '../../gpu/recover.ts';
 import type { Stream } from '../../models/definition.ts';
 import { type ClipInput, cutFrames, cutOut } from '../../models/frames.ts';
 import { type Network, Recogniser } from '../../models/recogniser.ts';
 import { averageLogits, type FusionMode, finiteLogits, fuse, topK } from '../../models/scores.ts';
+import type { FlowSource } from '../../recognition/computed_flow.ts';
+import { type ClipWindow, filled } from '../../recognition/window_stream.ts';
 import type { DeviceFlags } from '../options.ts';
 import type { Classification } from '../report/result.ts';
 import type { Session } from '../session.ts';
-import type { FlowSource } from './flow-source.ts';
 import { OneAhead } from './one-ahead.ts';
-import type { ClipWindow } from './window-stream.ts';
 
 /** Where windows come from: a clip, or stored flow alone. */
 export interface WindowSource {
@@ -106,16 +106,6 @@ export async function recognise(
     await ahead.settle();
     for (const stream of Object.values(streams)) stream?.dispose();
   }
-}
-
-/** A clip that goes on from its start until it has so many frames. */
-function filled(clip: ClipInput, frames = 0): ClipInput {
-  const [count = 0, ...rest] = clip.shape;
-  if (count >= frames) return clip;
-  const length = frames * sizeOf(rest);
-  const data = clip.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
-  for (let at = 0; at < length; at += clip.data.length) data.set(clip.data.subarray(0, length - at), at);
-  return { ...clip, shape: [frames, ...rest], data } as ClipInput;
 }
 
 /** Frames that were looked at; those that two windows share count once. */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { InputError } from '../../core/errors.ts';
 import { loadFfmpeg } from '../../io/ffmpeg.ts';
 import { holdBack } from './output.ts';
 
@@ -101,7 +102,8 @@ async function duplicator(): Promise<Duplicate | undefined> {
     const number = openSync('/dev/null', 'r');
     closeSync(number);
     const context = new av.IOContext();
-    if (context.open2Sync(`pipe:${descriptor}`, av.AVIO_FLAG_WRITE) < 0) throw new Error('no duplicate');
+    if (context.open2Sync(`pipe:${descriptor}`, av.AVIO_FLAG_WRITE) < 0)
+      throw new InputError('Standard error cannot be written twice.');
     return { number, close: () => void context.closepSync() };
   };
 }

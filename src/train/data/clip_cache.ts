@@ -146,7 +146,7 @@ export class ClipCache {
     // A single frame does not move.
     if (frames.shape[0] === 1) return new Float32Array(0);
     const open = this.#gpu;
-    if (!open) throw new Error('A cache without a device cannot compute flow.');
+    if (!open) throw new InputError('A cache without a device cannot compute flow.');
     const solve = () => onDevice(open, (gpu) => computeFlow(gpu, frames, { preset: this.preset }));
     return (await this.#solving.run(solve)).data;
   }

@@ -7,7 +7,7 @@ import { damageOf } from '../../io/damage.ts';
 import { FrameStore } from '../../io/frame-store.ts';
 import type { FrameRate } from '../../io/resample.ts';
 import { openFrames } from '../../io/video.ts';
-import { Resizer } from './resize.ts';
+import { fitShortSide } from '../../models/resize.ts';
 
 export interface DecodeOptions {
   /** Pixels of the shorter side, exactly; the longer one keeps the proportions. */
@@ -68,20 +68,4 @@ export function resizeClip(clip: HostTensor<'u8'>, path: string, options: Decode
     data.set(fit.resizer?.resize(frame) ?? frame, i * fit.height * fit.width * 3);
   }
   return { dtype: 'u8', shape: [count, fit.height, fit.width, 3], data };
-}
-
-/**
- * The size of a frame whose shorter side has become `shortSide` pixels, the longer one in proportion, and what resizes it;
- * nothing where it has that size.
- */
-export function fitShortSide(
-  width: number,
-  height: number,
-  shortSide: number,
-): { readonly width: number; readonly height: number; readonly resizer: Resizer | undefined } {
-  const short = Math.min(width, height);
-  const scaled = (side: number): number => Math.round((side * shortSide) / short);
-  const to = { width: scaled(width), height: scaled(height) };
-  const resizer = short === shortSide ? undefined : new Resizer(width, height, to.width, to.height);
-  return { ...to, resizer };
 }

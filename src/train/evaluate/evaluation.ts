@@ -74,7 +74,7 @@ export async function scoreClips(
     const byClip = new Map<number, Float64Array[]>();
     for await (const { clip, geometry, clips } of evaluationBatches(set, cache, { ...spec, batch, windows, split })) {
       signal?.throwIfAborted();
-      const { logits } = await network.use(({ plan }) => plan.run({ clip, geometry }, { borrow: true }));
+      const { logits } = await network.use(({ plan }) => plan.run({ clip, geometry }, { borrow: true, signal }));
       for (const [row, index] of clips.entries()) {
         const own = logits!.data.subarray(row * spec.classes, (row + 1) * spec.classes);
         const scores = softmax(finiteLogits(`The logits of ${set.clips[index]!.path}`, own));

@@ -55,7 +55,7 @@ export interface LoopOptions {
 
 /**
  * @returns Where it ended: before the last step only where `signal` said so.
- * @throws I3dError when the loss or the gradients are no longer finite; what was saved before stays.
+ * @throws TrainingDivergedError when the loss or the gradients are no longer finite; what was saved before stays.
  */
 export async function train(options: LoopOptions): Promise<Position> {
   let position = options.start;

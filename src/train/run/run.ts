@@ -37,7 +37,7 @@ export interface RunResult {
 /** Without test clips, what a model has made of those that it was trained on is shown by so many of them. */
 const MOST_TRAINING_CLIPS = 200;
 
-/** @throws InputError for what is wrong with the configuration, the clips or the folder; I3dError when training diverges. */
+/** @throws InputError for what is wrong with the configuration, the clips or the folder; TrainingDivergedError. */
 export async function runTraining({ resume, models: known = MODELS, ...options }: RunOptions): Promise<RunResult> {
   const { config, observer, signal } = options;
   const skipped = new Map<string, SkippedClip>();

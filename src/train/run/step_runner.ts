@@ -104,7 +104,7 @@ export class StepRunner {
 
   /**
    * Waits for the results of a step.
-   * @throws I3dError when the loss or the gradients are no longer finite; what the device throws.
+   * @throws TrainingDivergedError when the loss or the gradients are no longer finite; what the device throws.
    */
   async finish({ schedule, began, batches }: StepUnderWay): Promise<StepReport> {
     const results = await Promise.all(batches);
@@ -162,10 +162,16 @@ function indexOfLargest(values: Float32Array): number {
   return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
 }
 
-function diverged(step: number, loss: number, norm: number, rate: number, tensor: string | undefined): I3dError {
+/** The loss or the gradients are no finite numbers any more. The message says at which step, and what may help. */
+export class TrainingDivergedError extends I3dError {
+  override name = 'TrainingDivergedError';
+  readonly code = 'training-diverged';
+}
+
+function diverged(step: number, loss: number, norm: number, rate: number, tensor: string | undefined) {
   const what = Number.isFinite(loss) ? `the norm of the gradients is ${norm}` : `the loss is ${loss}`;
   const where = tensor === undefined ? '' : `, and ${tensor} is the first tensor that is not finite`;
-  return new I3dError(
+  return new TrainingDivergedError(
     `Training stopped at step ${step}: ${what}${where}; a lower learning rate (it was ${Number(rate.toPrecision(3))}) or more warm-up may help.`,
   );
 }

@@ -68,7 +68,7 @@ interface StreamResult {
   readonly position: Position;
 }
 
-/** @throws InputError when the checkpoint is another run's, or a file cannot be written; I3dError when training diverges. */
+/** @throws InputError when the checkpoint is another run's, or a file cannot be written; TrainingDivergedError. */
 export async function trainStream(
   set: ClipSet,
   start: Start,

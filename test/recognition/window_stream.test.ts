@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { ahead, checkDamage, type Part } from '../../src/cli/streams/frame-stream.ts';
-import { slide } from '../../src/cli/streams/window-stream.ts';
 import { windows } from '../../src/models/windows.ts';
+import type { Part } from '../../src/recognition/frame_parts.ts';
+import { slide } from '../../src/recognition/window_stream.ts';
 
 /** What I3D takes. */
 const RULE = { size: 64, minimum: 9, name: 'I3D' };
@@ -56,58 +56,4 @@ test('clips that are too short', async () => {
   await expect(cut(79, { start: 75 })).rejects.toThrow('79 frames, 4 of them from frame 75 on');
   await expect(cut(79, { start: 90 })).rejects.toThrow('The clip ends before frame 90.');
   await expect(cut(12, { frames: 16 })).rejects.toThrow('A window of 16 frames was asked for, but the clip has 12');
-});
-
-test('items are made ahead of their use', async () => {
-  const events: string[] = [];
-  async function* make(): AsyncGenerator<number, void, undefined> {
-    for (let i = 0; i < 3; i++) {
-      events.push(`make ${i}`);
-      yield i;
-    }
-    events.push('end');
-  }
-  for await (const i of ahead(make())) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    events.push(`use ${i}`);
-  }
-  expect(events).toEqual(['make 0', 'make 1', 'use 0', 'make 2', 'use 1', 'end', 'use 2']);
-});
-
-test('an error of the second item comes before the first is used; leaving early ends the source', async () => {
-  let ended = false;
-  async function* failing(): AsyncGenerator<number, void, undefined> {
-    try {
-      yield 0;
-      throw new Error('damaged');
-    } finally {
-      ended = true;
-    }
-  }
-  const used: number[] = [];
-  const run = async () => {
-    for await (const i of ahead(failing())) used.push(i);
-  };
-  await expect(run()).rejects.toThrow('damaged');
-  expect(used).toEqual([]);
-  expect(ended).toBe(true);
-
-  ended = false;
-  async function* endless(): AsyncGenerator<number, void, undefined> {
-    try {
-      for (let i = 0; ; i++) yield i;
-    } finally {
-      ended = true;
-    }
-  }
-  for await (const _ of ahead(endless())) break;
-  expect(ended).toBe(true);
-});
-
-test('damage is an error, a clock that jumps is none', () => {
-  const announces = 'a.mp4: the file ends after 5 of about 50 frames that it announces.';
-  expect(() => checkDamage(['a.mp4: the clock jumped 1 time and was put right.'], true)).not.toThrow();
-  expect(() => checkDamage([announces], false)).not.toThrow();
-  expect(() => checkDamage([announces], true)).toThrow('announces; use an intact copy, or --keep-going');
-  expect(() => checkDamage(['a.mp4: 1 packet could not be decoded.'], false)).toThrow('a.mp4: 1 packet');
 });

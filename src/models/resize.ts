@@ -69,3 +69,21 @@ function weigh(values: Uint8Array | Float32Array, from: number, step: number, we
   for (let k = 0; k < weights.length; k++) sum += values[from + k * step]! * weights[k]!;
   return sum;
 }
+
+/** A size in pixels, and what resizes frames to it; nothing where they have it. */
+export interface FittedSize {
+  readonly width: number;
+  readonly height: number;
+  readonly resizer: Resizer | undefined;
+}
+
+/**
+ * The size of a frame whose shorter side has become `shortSide` pixels, the longer one in proportion, and what resizes it.
+ */
+export function fitShortSide(width: number, height: number, shortSide: number): FittedSize {
+  const short = Math.min(width, height);
+  const scaled = (side: number): number => Math.round((side * shortSide) / short);
+  const to = { width: scaled(width), height: scaled(height) };
+  const resizer = short === shortSide ? undefined : new Resizer(width, height, to.width, to.height);
+  return { ...to, resizer };
+}

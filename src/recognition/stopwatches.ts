@@ -1,9 +1,9 @@
-/** @file Where the time of a command goes. */
+/** @file Where the time of a recognition goes. */
 
-/** What a command does. Most of it at the same time: the next window is decoded while the network looks at one. */
-type Phase = 'decode' | 'prepare' | 'flow' | 'compile' | 'run';
+/** What recognition does. Most of it at the same time: the next window is decoded while the network looks at one. */
+export type Phase = 'decode' | 'prepare' | 'flow' | 'compile' | 'run';
 
-/** Seconds in which a phase was going on, and of the whole by the clock. */
+/** Seconds in which a phase was going on, and of the whole by the clock since its beginning. */
 export type Spent = Readonly<Record<Phase | 'total', number>>;
 
 export class Stopwatches {

@@ -1,9 +1,10 @@
 /** @file Frames that come one after the other, joined to windows. */
 
-import { InputError } from '../../core/errors.ts';
-import type { ClipInput, Region } from '../../models/frames.ts';
-import { type WindowRule, windows } from '../../models/windows.ts';
-import type { Part } from './frame-stream.ts';
+import { InputError } from '../core/errors.ts';
+import { sizeOf } from '../core/tensor.ts';
+import type { ClipInput, Region } from '../models/frames.ts';
+import { type WindowRule, windows } from '../models/windows.ts';
+import type { Part } from './frame_parts.ts';
 
 /** Frames of a window. */
 export interface ClipWindow {
@@ -77,4 +78,14 @@ function join(parts: readonly Part[]): ClipInput {
     offset += part.data.length;
   }
   return data instanceof Uint8Array ? { dtype: 'u8', shape, data } : { dtype: 'f32', shape, data };
+}
+
+/** A clip that goes on from its start until it has so many frames. */
+export function filled(clip: ClipInput, frames = 0): ClipInput {
+  const [count = 0, ...rest] = clip.shape;
+  if (count >= frames) return clip;
+  const length = frames * sizeOf(rest);
+  const data = clip.data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  for (let at = 0; at < length; at += clip.data.length) data.set(clip.data.subarray(0, length - at), at);
+  return { ...clip, shape: [frames, ...rest], data } as ClipInput;
 }

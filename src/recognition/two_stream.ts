@@ -1,0 +1,335 @@
+/** @file Two-stream recognition: RGB, TV-L1 flow between the frames, both networks, window after window. */
+
+import { type Abortable, checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
+import { checkOptionNames } from '../core/check.ts';
+import { InputError } from '../core/errors.ts';
+import type { Accuracy } from '../core/kernel.ts';
+import type { FloatTensor } from '../core/tensor.ts';
+import type { TuningTable } from '../core/tuning.ts';
+import { compileFlow, type PresetName } from '../flow/index.ts';
+import { checkGpu, type Gpu } from '../gpu/device.ts';
+import { DisposedError } from '../gpu/errors.ts';
+import type { CompileProgress } from '../graph/compile.ts';
+import type { Stream } from '../models/definition.ts';
+import { cutFrames, cutOut } from '../models/frames.ts';
+import { labelsFor } from '../models/labels.ts';
+import {
+  type Network,
+  Recogniser,
+  type RecogniserCompileOptions,
+  type RecogniserOptions,
+} from '../models/recogniser.ts';
+import { finiteLogits } from '../models/scores.ts';
+import { windowRule } from '../models/windows.ts';
+import {
+  clipResult,
+  fusedScores,
+  type ScoreOptions,
+  type TwoStreamResult,
+  type TwoStreamWindow,
+} from './clip_result.ts';
+import { type ClipRule, clipRule } from './clip_rule.ts';
+import { ComputedFlow } from './computed_flow.ts';
+import type { DeviceWork } from './device_work.ts';
+import { frameReading } from './frame_reading.ts';
+import { type Frames, openFrameStream } from './frame_source.ts';
+import { type Spent, Stopwatches } from './stopwatches.ts';
+import { type ClipWindow, filled, slide } from './window_stream.ts';
+
+export interface TwoStreamOptions extends Abortable {
+  /** At least one of the two. */
+  readonly rgb?: Network | undefined;
+  readonly flow?: Network | undefined;
+  /** How far kernels may trade accuracy for speed; `fast` where left out. */
+  readonly accuracy?: Accuracy | undefined;
+  /** Measured choices of kernels, see `tune`. */
+  readonly tuning?: TuningTable | undefined;
+  /** How flow is computed; as the model's spec says where left out. */
+  readonly preset?: PresetName | undefined;
+  readonly onProgress?: ((progress: TwoStreamCompileProgress) => void) | undefined;
+}
+
+/** How far the kernels of the flow, or one network, are. */
+export interface TwoStreamCompileProgress extends CompileProgress {
+  readonly part: 'tv-l1' | Stream;
+}
+
+/** What a recognition is doing. Calls of different stages come in between each other: they overlap. */
+export interface TwoStreamProgress {
+  readonly stage: 'frames' | 'flow' | 'networks';
+  /** Frames that were taken; pairs of frames of a window; windows. */
+  readonly done: number;
+  /** Where it is known. */
+  readonly total: number | undefined;
+}
+
+export interface TwoStreamRunOptions extends Abortable, ScoreOptions {
+  readonly onProgress?: ((progress: TwoStreamProgress) => void) | undefined;
+  /** Gives the flow of each window in pixels as well, to be looked at. */
+  readonly flowField?: boolean | undefined;
+}
+
+const OPTION_NAMES: readonly (keyof TwoStreamOptions)[] = [
+  'rgb',
+  'flow',
+  'accuracy',
+  'tuning',
+  'preset',
+  'signal',
+  'onProgress',
+];
+
+const RUN_OPTION_NAMES: readonly (keyof TwoStreamRunOptions)[] = [
+  'signal',
+  'onProgress',
+  'top',
+  'fusion',
+  'weights',
+  'flowField',
+];
+
+/** What a window is made of before the networks see it. */
+interface PreparedWindow {
+  readonly window: ClipWindow;
+  readonly motion: { readonly input: FloatTensor; readonly field: FloatTensor } | undefined;
+}
+
+/**
+ * One or two networks on a device, and the flow between frames. Frames are brought to the networks as `i3d classify` does it, and give
+ * the same numbers. While the networks look at a window, the frames of the next one are taken and its flow is computed.
+ */
+export class TwoStream {
+  private readonly watches = new Stopwatches();
+  private disposed = false;
+  private readonly work: DeviceWork;
+
+  private constructor(
+    readonly gpu: Gpu,
+    private readonly recognisers: Readonly<Partial<Record<Stream, Recogniser>>>,
+    private readonly rule: ClipRule,
+    /** The names of the classes. */
+    readonly classes: readonly string[],
+  ) {
+    this.work = {
+      gpu: async () => gpu,
+      onDevice: (work) => work(gpu),
+      time: (phase, body) => this.watches.time(phase, body),
+    };
+  }
+
+  /**
+   * Compiles what clips will need, and brings the weights to the device.
+   * @throws InputError when there is no network, one has no layer for classes, the two do not take the same clips or do not tell the
+   *   same classes apart; GraphError, KernelCompileError, GpuOutOfMemoryError, DeviceLostError; the reason of `signal`.
+   */
+  static async create(gpu: Gpu, options: TwoStreamOptions): Promise<TwoStream> {
+    const what = 'TwoStream.create';
+    checkGpu(what, gpu);
+    checkOptionNames(what, options, OPTION_NAMES);
+    const { rgb, flow, accuracy, tuning, preset, signal, onProgress } = options;
+    checkProgress(what, onProgress);
+    checkSignal(what, signal);
+    const networks = { ...(rgb && { rgb }), ...(flow && { flow }) };
+    const rule = ruleOf(networks, preset);
+    const classes = classesOf(networks);
+    const recognisers: Partial<Record<Stream, Recogniser>> = {};
+    try {
+      if (flow) {
+        const report = (done: number, total: number) => onProgress?.({ part: 'tv-l1', stage: 'kernels', done, total });
+        await compileFlow(gpu, rule.spec.flowPreset, { signal, onProgress: report });
+      }
+      for (const [name, network] of Object.entries(networks) as [Stream, Network][]) {
+        const recogniser = new Recogniser(gpu, network, { accuracy, tuning });
+        recognisers[name] = recogniser;
+        const report = (progress: CompileProgress) => onProgress?.({ part: name, ...progress });
+        await compileFor(recogniser, rule, flow !== undefined, { accuracy, tuning, signal, onProgress: report });
+      }
+      signal?.throwIfAborted();
+      return new TwoStream(gpu, recognisers, rule, classes);
+    } catch (error) {
+      for (const recogniser of Object.values(recognisers)) recogniser.dispose();
+      throw error;
+    }
+  }
+
+  /** Seconds so far, by what was being done; what overlaps counts in each. `decode` is waiting for frames. */
+  get spent(): Spent {
+    return this.watches.spent;
+  }
+
+  /**
+   * The windows of a clip, one after the other as soon as each is there: as many frames as the networks take, and the last one
+   * aligned to the end. Leaving the loop ends it.
+   * @param frames Of one size, upright, at the rate that the model was trained at (25 Hz mostly).
+   * @throws InputError for frames that are none, or too few of them; NonFiniteLogitsError; the reason of `signal`; DisposedError,
+   *   DeviceLostError, GpuOutOfMemoryError
+   */
+  async *windows(frames: Frames, options: TwoStreamRunOptions = {}): AsyncGenerator<TwoStreamWindow, void, undefined> {
+    this.assertUsable();
+    checkOptionNames('TwoStream.windows', options, RUN_OPTION_NAMES);
+    const { signal, onProgress } = options;
+    checkProgress('TwoStream.windows', onProgress);
+    checkSignal('TwoStream.windows', signal);
+    const source = await openFrameStream(frames, signal);
+    const reading = frameReading(source, this.rule, this.recognisers.flow !== undefined, this.work);
+    const prepared = this.prepare(source, reading, options);
+    let ahead: Promise<IteratorResult<PreparedWindow, void>> | undefined;
+    let count = 0;
+    try {
+      ahead = prepared.next();
+      for (;;) {
+        const { done, value } = await unlessAborted(ahead, signal);
+        if (done) break;
+        const result = this.look(value, options);
+        // Made while the networks look at this one; its error is seen in its turn.
+        ahead = prepared.next();
+        ahead.catch(() => undefined);
+        yield await unlessAborted(result, signal);
+        onProgress?.({ stage: 'networks', done: ++count, total: undefined });
+      }
+    } finally {
+      // Not waited for: frames may be long in coming.
+      source.close();
+      void prepared.return().catch(() => undefined);
+      reading.dispose?.();
+    }
+  }
+
+  /**
+   * What happens in a clip: the mean of the logits over its windows. As `windows` otherwise.
+   */
+  async classify(frames: Frames, options: TwoStreamRunOptions = {}): Promise<TwoStreamResult> {
+    return clipResult(this.windows(frames, options), this.classes, options);
+  }
+
+  /** Frees what is on the device. What is under way rejects with DisposedError. */
+  dispose(): void {
+    this.disposed = true;
+    for (const recogniser of Object.values(this.recognisers)) recogniser.dispose();
+  }
+
+  private assertUsable(): void {
+    this.gpu.assertUsable();
+    if (this.disposed) throw new DisposedError('This TwoStream was disposed of; create another one.');
+  }
+
+  /** Windows with their flow, in their order. */
+  private async *prepare(
+    source: Awaited<ReturnType<typeof openFrameStream>>,
+    reading: ReturnType<typeof frameReading>,
+    { signal, onProgress }: TwoStreamRunOptions,
+  ): AsyncGenerator<PreparedWindow, void, undefined> {
+    const { spec } = this.rule;
+    const flow =
+      this.recognisers.flow &&
+      new ComputedFlow(this.work, spec, {
+        signal,
+        onProgress: onProgress && ((done, total) => onProgress({ stage: 'flow', done, total })),
+      });
+    const watches = this.watches;
+    async function* counted() {
+      let done = 0;
+      const frames = source.frames();
+      try {
+        for (;;) {
+          const frame = await watches.time('decode', () => frames.next());
+          signal?.throwIfAborted();
+          if (frame.done) return;
+          onProgress?.({ stage: 'frames', done: ++done, total: source.count });
+          yield frame.value;
+        }
+      } finally {
+        void frames.return();
+      }
+    }
+    const cutting = { rule: windowRule(spec), start: 0, extra: flow ? 1 : 0, region: reading.region };
+    for await (const window of slide(reading.parts(counted()), cutting)) {
+      this.assertUsable();
+      yield { window, motion: flow && (await flow.both(window)) };
+    }
+  }
+
+  private async look(
+    { window: { start, frames, clip, region }, motion }: PreparedWindow,
+    options: TwoStreamRunOptions,
+  ): Promise<TwoStreamWindow> {
+    const fill = this.rule.framing === 'whole' ? this.rule.spec.frames : undefined;
+    const { signal } = options;
+    const run = async (name: Stream, input: () => Parameters<Recogniser['run']>[0]) => {
+      const recogniser = this.recognisers[name];
+      if (!recogniser) return undefined;
+      const seen = filled(input(), fill);
+      await this.work.time('compile', () => recogniser.plan(seen, { signal }));
+      const result = await this.work.time('run', () => recogniser.run(seen, undefined, { borrow: true, signal }));
+      finiteLogits(
+        `The ${name === 'rgb' ? 'RGB' : name} logits of frames ${start} to ${start + frames - 1}`,
+        result.logits,
+      );
+      return result;
+    };
+    const [rgb, flow] = await Promise.all([
+      run('rgb', () => cutFrames(cutOut(clip, region), { start: 0, frames })),
+      run('flow', () => motion!.input),
+    ]);
+    return {
+      start,
+      frames,
+      ...(rgb && { rgb }),
+      ...(flow && { flow }),
+      ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
+      ...(options.flowField && motion && { flowField: motion.field }),
+    };
+  }
+}
+
+/** @throws InputError when there is no network, or two that do not go together. */
+function ruleOf(networks: Partial<Record<Stream, Network>>, preset: PresetName | undefined): ClipRule {
+  const { rgb, flow } = networks;
+  if (!rgb && !flow) throw new InputError('TwoStream.create needs a network: give rgb, flow or both.');
+  for (const [name, { spec }] of Object.entries(networks)) {
+    if (spec.stream !== name) throw new InputError(`The network that was given as ${name} is one for ${spec.stream}.`);
+    if (spec.classes > 0) continue;
+    throw new InputError(`The network for ${name} has no logits layer: it gives features, and no classes.`);
+  }
+  const framings = Object.values(networks).map(({ framing = 'square' }) => framing);
+  if (new Set(framings).size > 1) {
+    throw new InputError(
+      'One of the two networks was trained here and one was not: frames are brought to them in different ways; make a TwoStream of each.',
+    );
+  }
+  const specs = new Map(Object.values(networks).map(({ spec }) => [spec.stream, spec]));
+  const rule = clipRule(specs, 'The two networks', framings[0]!, 'make a TwoStream of each');
+  return preset === undefined ? rule : { ...rule, spec: { ...rule.spec, flowPreset: preset } };
+}
+
+/** @throws InputError when two networks do not tell the same classes apart. */
+function classesOf(networks: Partial<Record<Stream, Network>>): readonly string[] {
+  const [first, second] = Object.values(networks).map(namesOf) as [readonly string[], (readonly string[])?];
+  if (!second) return first;
+  const differing = first.findIndex((name, i) => second[i] !== name);
+  if (first.length === second.length && differing < 0) return first;
+  throw new InputError(
+    first.length === second.length
+      ? `The two networks do not name the same classes: class ${differing} is ${first[differing]} for RGB and ${second[differing]} for flow.`
+      : `The RGB network has ${first.length} classes and the flow network ${second.length}.`,
+  );
+}
+
+const namesOf = ({ classes, spec }: Network): readonly string[] =>
+  typeof classes === 'object' ? classes : labelsFor(spec.classes, spec.architecture.labels);
+
+/** Of windows of the usual length. Of RGB frames only the kernels where the size of the frames decides about the plan. */
+async function compileFor(
+  recogniser: Recogniser,
+  { framing, spec }: ClipRule,
+  withFlow: boolean,
+  { signal, onProgress, ...settings }: RecogniserOptions & RecogniserCompileOptions,
+): Promise<void> {
+  const { gpu, network } = recogniser;
+  const { stream, channels } = network.spec;
+  const whole = framing === 'whole';
+  const dtype = stream === 'rgb' && (whole || !withFlow) ? ('u8' as const) : ('f32' as const);
+  const input = { dtype, shape: [spec.frames, spec.size, spec.size, channels] };
+  if (whole || stream === 'flow') await recogniser.plan(input, { signal, onProgress });
+  else await Recogniser.compileAhead(gpu, network.spec, input, { ...settings, signal, onProgress });
+}

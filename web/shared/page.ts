@@ -1,0 +1,28 @@
+/** @file What every page does when it starts. */
+
+import { h } from './dom.ts';
+import { webGpuProblem } from './support.ts';
+import { mountTheme } from './theme.ts';
+
+/** A sentence in a box of its own; `bad` for what went wrong. */
+export function message(text: string, kind: 'bad' | 'told' = 'bad'): HTMLElement {
+  return h('div', { class: kind === 'told' ? 'message told' : 'message', role: 'alert' }, h('p', {}, text));
+}
+
+/**
+ * Makes the header work, and says what to do where there is no WebGPU.
+ * @param main Gets the sentence at its beginning; what it holds that needs WebGPU has the class `needs-webgpu`, and is put away.
+ * @returns Whether WebGPU can be used.
+ */
+export async function startPage(main: HTMLElement): Promise<boolean> {
+  mountTheme();
+  const problem = await webGpuProblem();
+  if (problem === undefined) return true;
+  const box = message(problem);
+  box.id = 'no-webgpu';
+  const intro = main.querySelector('.intro');
+  if (intro) intro.after(box);
+  else main.prepend(box);
+  for (const element of main.querySelectorAll<HTMLElement>('.needs-webgpu')) element.hidden = true;
+  return false;
+}

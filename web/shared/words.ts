@@ -1,0 +1,16 @@
+/** @file Numbers as a page writes them. */
+
+/** `1:02.5` */
+export function clock(seconds: number): string {
+  const tenths = Math.floor(seconds * 10 + 1e-6);
+  return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, '0')}.${tenths % 10}`;
+}
+
+/** `0.35 s`, `12 s` */
+export const duration = (seconds: number): string => `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(0)} s`;
+
+export const percent = (share: number): string =>
+  `${share > 0.0995 && share < 0.9995 ? Math.round(100 * share) : (100 * share).toFixed(1)} %`;
+
+/** `12 MB` */
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;

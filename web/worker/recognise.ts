@@ -1,0 +1,215 @@
+/** @file The call `recognise`: a clip from its first frame to its last, window after window. */
+
+import type { FloatTensor } from '../../src/core/tensor.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
+import { averageLogits, fuse } from '../../src/models/scores.ts';
+import type { TwoStreamWindow } from '../../src/recognition/clip_result.ts';
+import type { Frame } from '../../src/recognition/frame_parts.ts';
+import { TwoStream } from '../../src/recognition/two_stream.ts';
+import type { CallContext } from '../shared/calls.ts';
+import { type Clip, rateFor, type TakenFrame, takenFrames, UprightConverter } from '../video/clip.ts';
+import type { Engine } from './engine.ts';
+import { Film } from './film.ts';
+import { openClip } from './open_clip.ts';
+import type { Calls, RecogniseResult, Times, WindowScores } from './protocol.ts';
+import { SideMotion } from './side_motion.ts';
+import type { Networks, WeightsStore } from './weights_store.ts';
+
+type Context = CallContext<Calls['recognise']>;
+
+/** Milliseconds from one event of progress to the next. */
+const PROGRESS_EVERY = 80;
+
+/** The device was lost, and the page has to give its frames once more: what it gave is gone. */
+class FramesLost extends Error {
+  override name = 'FramesLost';
+}
+
+export async function recognise(
+  engine: Engine,
+  store: WeightsStore,
+  { source, weights }: Calls['recognise']['params'],
+  context: Context,
+): Promise<RecogniseResult> {
+  const { signal, emit } = context;
+  const stopwatch = new Stopwatch();
+  emit({ kind: 'progress', text: 'Opening the clip' });
+  const clip = await openClip(source, context.inputs);
+  try {
+    const tell = (text: string, done?: number) => emit({ kind: 'progress', text, done });
+    const networks = await stopwatch.time('prepare', () => store.networks(weights, signal, tell));
+    signal.throwIfAborted();
+    const run = new ClipRun(clip, networks, context, stopwatch);
+    return await engine.run(
+      (gpu, progressed) => run.on(gpu, progressed),
+      (message) => {
+        emit({ kind: 'lost', message });
+        if (source.kind === 'given') throw new FramesLost(message);
+      },
+    );
+  } finally {
+    clip.close();
+  }
+}
+
+/** Seconds by what was done, over several devices. */
+class Stopwatch {
+  private readonly began = performance.now();
+  private readonly spent = { decode: 0, prepare: 0, flow: 0, compile: 0, run: 0 };
+
+  async time<T>(phase: keyof typeof this.spent, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.spent[phase] += (performance.now() - start) / 1000;
+    }
+  }
+
+  /** With what a recognition on a device has counted by itself. */
+  with(other: TwoStream['spent']): Times {
+    const sums = this.spent;
+    return {
+      decode: sums.decode + other.decode,
+      prepare: sums.prepare + other.prepare,
+      flow: sums.flow + other.flow,
+      compile: sums.compile + other.compile,
+      run: sums.run + other.run,
+      total: (performance.now() - this.began) / 1000,
+    };
+  }
+
+  /** Counts that for good. */
+  add(other: TwoStream['spent']): void {
+    for (const phase of Object.keys(this.spent) as (keyof typeof this.spent)[]) this.spent[phase] += other[phase];
+  }
+}
+
+/** One clip, on one device or, where that is lost, on several. */
+class ClipRun {
+  private readonly film: Film;
+  private readonly windows: WindowScores[] = [];
+  /** Hz, at which frames are taken. */
+  private readonly fps: number;
+  private opened = false;
+  /** The last frame that the page has. */
+  private shown = -1;
+  private told = 0;
+
+  constructor(
+    private readonly clip: Clip,
+    private readonly networks: Networks,
+    private readonly context: Context,
+    private readonly stopwatch: Stopwatch,
+  ) {
+    this.film = new Film(clip, (stride) => context.emit({ kind: 'thinned', stride }));
+    const rate = rateFor(clip, networks.spec.fps);
+    this.fps = rate === 'native' ? clip.fps : rate;
+  }
+
+  /** From the last window that is known, since the end of a clip may reach back into it. */
+  async on(gpu: Gpu, progressed: () => void): Promise<RecogniseResult> {
+    const { networks, clip, stopwatch } = this;
+    const { signal } = this.context;
+    const twoStream = await stopwatch.time('compile', () =>
+      TwoStream.create(gpu, {
+        rgb: networks.rgb,
+        flow: networks.flow,
+        signal,
+        onProgress: ({ done, total }) => this.tell('Compiling for this GPU', done / total),
+      }),
+    );
+    const side = networks.flow ? undefined : new SideMotion(clip);
+    const known = this.windows.at(-1)?.start ?? -1;
+    const from = Math.max(0, known);
+    try {
+      this.open(gpu, twoStream.classes);
+      for await (const window of twoStream.windows(this.frames(from, side), { signal, flowField: true })) {
+        const start = window.start + from;
+        const field = window.flowField ?? (await side?.field(gpu, start, window.frames, signal));
+        if (field) this.showMotion(start, field);
+        if (start > known) this.take(window, start, stopwatch.with(twoStream.spent));
+        progressed();
+      }
+      return this.result(stopwatch.with(twoStream.spent));
+    } finally {
+      stopwatch.add(twoStream.spent);
+      twoStream.dispose();
+    }
+  }
+
+  private open(gpu: Gpu, classes: readonly string[]): void {
+    if (this.opened) return;
+    this.opened = true;
+    const { name, width, height, seconds } = this.clip;
+    const { description: adapter } = gpu.profile;
+    this.context.emit({ kind: 'opened', name, width, height, fps: this.fps, seconds, classes, adapter });
+  }
+
+  /** The frames as the networks take them, shown to the page on their way. */
+  private async *frames(from: number, side: SideMotion | undefined): AsyncGenerator<Frame, void, undefined> {
+    const { clip, networks } = this;
+    const { spec, rgb, flow } = networks;
+    // A model that was trained here takes frames of its short side; others see a square of the frame as it is.
+    const whole = (rgb ?? flow)?.framing === 'whole';
+    const converter = new UprightConverter(clip, whole ? spec.shortSide : undefined);
+    const { width, height } = converter;
+    const expected = clip.seconds * this.fps;
+    let last: { readonly picture: TakenFrame['picture']; readonly data: Uint8Array } | undefined;
+    for await (const frame of takenFrames(clip.frames(), rateFor(clip, spec.fps), from)) {
+      const { picture, index } = frame;
+      last = last?.picture === picture ? last : { picture, data: converter.convert(picture) };
+      this.show(frame);
+      side?.take(frame);
+      const done = expected > 0 ? Math.min(1, index / expected) : undefined;
+      this.tell(`Frame ${index + 1}${expected >= 1 ? ` of ${Math.round(Math.max(expected, index + 1))}` : ''}`, done);
+      yield { data: last.data, width, height };
+    }
+  }
+
+  private show(frame: TakenFrame): void {
+    if (frame.index <= this.shown) return;
+    this.shown = frame.index;
+    const picture = this.film.frame(frame);
+    if (picture) this.context.emit({ kind: 'frame', frame: picture }, [picture.rgba.buffer]);
+  }
+
+  private showMotion(start: number, field: FloatTensor): void {
+    const motions = this.film.motions(start, field);
+    this.context.emit(
+      { kind: 'motion', motions },
+      motions.map(({ steps }) => steps.buffer),
+    );
+  }
+
+  private take({ frames, rgb, flow, logits }: TwoStreamWindow, start: number, times: Times): void {
+    const window: WindowScores = {
+      start,
+      frames,
+      from: start / this.fps,
+      to: (start + frames) / this.fps,
+      ...(rgb && { rgb: Float64Array.from(rgb.logits) }),
+      ...(flow && { flow: Float64Array.from(flow.logits) }),
+      fused: logits,
+    };
+    this.windows.push(window);
+    this.context.emit({ kind: 'window', window, times });
+  }
+
+  /** Means over the windows, as `i3d classify` has them. */
+  private result(times: Times): RecogniseResult {
+    const mean = (of: 'rgb' | 'flow') => {
+      const all = this.windows.map((window) => window[of]).filter((logits) => logits !== undefined);
+      return all.length > 0 ? averageLogits(all) : undefined;
+    };
+    const [rgb, flow] = [mean('rgb'), mean('flow')];
+    return { ...(rgb && { rgb }), ...(flow && { flow }), fused: fuse({ rgb, flow }), times };
+  }
+
+  private tell(text: string, done?: number): void {
+    const now = performance.now();
+    if (now - this.told < PROGRESS_EVERY) return;
+    this.told = now;
+    this.context.emit({ kind: 'progress', text, done });
+  }
+}
