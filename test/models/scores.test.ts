@@ -21,7 +21,7 @@ describe('labels', () => {
     expect(await labelsFor(3)).toEqual(['class 0', 'class 1', 'class 2']);
     expect(await labelsFor(400, [])).toHaveLength(400);
     expect(await labelsFor(2, ['kinetics-400', ['yes', 'no']])).toEqual(['yes', 'no']);
-    await expect(labelsFor(400, ['kinetics-700' as never])).rejects.toThrow('must be kinetics-400 or kinetics-600');
+    await expect(labelsFor(400, ['kinetics-700' as never])).rejects.toThrow('must be "kinetics-400" or "kinetics-600"');
   });
 
   test('come from a file, whatever ends its lines', () => {
