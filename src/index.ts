@@ -65,11 +65,13 @@ export {
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export type { ChosenBy } from './graph/choose.ts';
 export { type CompileOptions, type CompileProgress, compile, compileKernels } from './graph/compile.ts';
+export { type DeviceInput, DeviceTensor, type DeviceType } from './graph/device_tensor.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { DeviceParameters } from './graph/parameters.ts';
 export type { Activations } from './graph/passes/half_activations.ts';
-export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
+export type { Plan, PlanDeviceOptions, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
+export type { PlanInputs, PlanTargets } from './graph/plan_io.ts';
 export { DeviceState } from './graph/state.ts';
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
 export { type NamingId, readI3dCheckpoint } from './i3d/checkpoint.ts';
@@ -133,6 +135,7 @@ export {
   FrameReducer,
   type Framing,
   preprocessGeometry,
+  type Region,
   specGeometry,
 } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
@@ -153,6 +156,7 @@ export {
   type Network,
   Recogniser,
   Recogniser as I3dStream,
+  type RecogniserClip,
   type RecogniserCompileOptions,
   type RecogniserOptions,
   type RecogniserRunOptions,

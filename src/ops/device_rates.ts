@@ -19,6 +19,8 @@ export interface DeviceRates {
   readonly bandwidth: number;
   /** From one dispatch to the next. Microseconds. */
   readonly dispatch: number;
+  /** Values of 32 bits that a thread may hold before there are too few waves left, or it spills. */
+  readonly registers: number;
   /** What keeps the device busy, and whether it is threads or, on a processor, workgroups: a core runs one to its end. */
   readonly filled: number;
   readonly filledBy: 'threads' | 'workgroups';
@@ -60,6 +62,8 @@ const LLVMPIPE: DeviceRates = {
   // Of the caches: rates were measured with all that kernels load.
   bandwidth: 400,
   dispatch: 5,
+  // A stack in the cache, whose price is in the rates.
+  registers: Number.POSITIVE_INFINITY,
   // Enough for each core of a large processor to have several, so that none waits long for the last one.
   filled: 64,
   filledBy: 'workgroups',
@@ -86,6 +90,7 @@ const RATES = {
     },
     bandwidth: 500,
     dispatch: 4,
+    registers: 160,
     filled: 24_576,
     filledBy: 'threads',
     shader: COMPILES_FAST,
@@ -105,6 +110,7 @@ const RATES = {
     },
     bandwidth: 2500,
     dispatch: 3,
+    registers: 160,
     filled: 67_584,
     filledBy: 'threads',
     shader: COMPILES_FAST,
@@ -124,6 +130,7 @@ const RATES = {
     },
     bandwidth: 600,
     dispatch: 5,
+    registers: 160,
     filled: 32_768,
     filledBy: 'threads',
     shader: COMPILES_FAST,
@@ -143,6 +150,7 @@ const RATES = {
     },
     bandwidth: 150,
     dispatch: 8,
+    registers: 104,
     filled: 10_240,
     filledBy: 'threads',
     shader: COMPILES_FAST,
@@ -162,6 +170,7 @@ const RATES = {
     },
     bandwidth: 80,
     dispatch: 10,
+    registers: 64,
     filled: 8192,
     filledBy: 'threads',
     shader: COMPILES_FAST,
@@ -181,6 +190,7 @@ const RATES = {
     },
     bandwidth: 30,
     dispatch: 20,
+    registers: 64,
     filled: 2048,
     filledBy: 'threads',
     shader: COMPILES_FAST,

@@ -15,8 +15,15 @@ import type { Candidate, Runs, Surcharge } from './operator.ts';
 function workTime(work: Work, rates: DeviceRates): number {
   const { arithmetic, share = 1, flops, bytes } = work;
   const busy = Math.max(flops / (rates.gflops[arithmetic] * share), bytes / rates.bandwidth);
-  return (busy * idleness(work, rates)) / 1000;
+  return (busy * pressure(work, rates) * idleness(work, rates)) / 1000;
 }
+
+/**
+ * How many times as long as a thread takes that has all the registers it wants. With fewer, its compiler spills, or takes narrower
+ * subgroups, or there are too few waves to hide what each of them waits for; all of it gets worse with what is missing.
+ */
+const pressure = ({ registers = 0 }: Work, { registers: most }: DeviceRates): number =>
+  registers <= most ? 1 : (registers / most) ** 2;
 
 /**
  * How many times as long as on a device that is full to the end. Below `filled`, what is missing is idle. Above it the last wave

@@ -5,8 +5,9 @@
  */
 
 import type { DeviceProfile, Kernel } from '../core/kernel.ts';
+import { element } from '../kernels/shared/element.ts';
 import { choosesLanes, onLanes } from '../kernels/shared/subgroup_size.ts';
-import { type Tile, tileLayout } from '../kernels/shared/tile_product.ts';
+import { type Tile, tileLayout, tileRegisters } from '../kernels/shared/tile_product.ts';
 import type { ProductTile } from '../kernels/shared/work.ts';
 
 const FEW_LANES = 32;
@@ -51,6 +52,7 @@ export function tiledVariants(tile: Tile & { readonly half?: boolean }, share: n
     product: (profile) => ({
       ...tile,
       threads: tileLayout(tile).threads,
+      registers: tileRegisters(tile, element(tile.half)),
       arithmetic: tile.half ? 'tiledHalf' : 'tiled',
       share: share * variant.share(profile),
     }),

@@ -11,7 +11,7 @@ import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import type { CompileProgress } from '../graph/compile.ts';
 import type { Stream } from '../models/definition.ts';
-import { cutFrames, cutOut } from '../models/frames.ts';
+import { type ClipInput, cutFrames, cutOut } from '../models/frames.ts';
 import { labelsFor } from '../models/labels.ts';
 import {
   type Network,
@@ -255,7 +255,7 @@ export class TwoStream {
   ): Promise<TwoStreamWindow> {
     const fill = this.rule.framing === 'whole' ? this.rule.spec.frames : undefined;
     const { signal } = options;
-    const run = async (name: Stream, input: () => Parameters<Recogniser['run']>[0]) => {
+    const run = async (name: Stream, input: () => ClipInput) => {
       const recogniser = this.recognisers[name];
       if (!recogniser) return undefined;
       const seen = filled(input(), fill);

@@ -49,6 +49,13 @@ describe('the estimate', () => {
     for (const count of [1, 1.1, 1.5, 2, 3, 10]) expect(waves(count), `${count} waves`).toBeGreaterThanOrEqual(1);
   });
 
+  it('grows with the square of registers that are missing, and not with those that are there', () => {
+    const full = micros(work(millisecond)) - GPU.dispatch;
+    const time = (registers: number) => (micros(work({ ...millisecond, registers })) - GPU.dispatch) / full;
+    expect(time(GPU.registers)).toBe(1);
+    expect(time(2 * GPU.registers)).toBeCloseTo(4, 3);
+  });
+
   it('counts what tiles compute beyond the ends', () => {
     const tile = { bm: 64, bn: 64, threads: 64, arithmetic: 'tiled' } as const;
     const whole = productWork({ m: 128, n: 64, k: 10 }, tile, 0);

@@ -57,6 +57,19 @@ export function tileLayout({ bm, bn, bk, tm, tn }: Tile): TileLayout {
   return { rows, columns, threads: rows * columns, leftRow, left: bk * leftRow, right: (bk * bn) / 4 };
 }
 
+/** Addresses, masks and steps of a thread, as RADV's code has them (docs/gpus.md). */
+const ADDRESSING = 24;
+
+/**
+ * Values of 32 bits that a thread cannot do without: its sums, its part of the next tiles, a k of both tiles, and where all that lies.
+ * Compilers take more where there are more, to load further ahead.
+ */
+export function tileRegisters(tile: Tile, { bytes }: Element = elementFor()): number {
+  const { bm, bn, bk, tm, tn } = tile;
+  const staged = (bk * (bm + bn)) / tileLayout(tile).threads;
+  return tm * tn + (staged * bytes) / 16 + tm + tn + ADDRESSING;
+}
+
 /** Whether the numbers that a tile is divided into are whole. */
 export const divides = (numbers: readonly number[]): boolean => numbers.every((n) => Number.isInteger(n) && n >= 1);
 

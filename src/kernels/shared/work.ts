@@ -50,6 +50,8 @@ export interface Work {
   readonly workgroups: number;
   /** Of a workgroup. */
   readonly threads: number;
+  /** Values of 32 bits that a thread holds at once; few where left out. */
+  readonly registers?: number;
 }
 
 /** A matrix product: `m` rows by `n` columns, each a sum of `k`, `batches` times. */
@@ -68,14 +70,16 @@ export interface ProductTile {
   readonly threads: number;
   readonly arithmetic: Arithmetic;
   readonly share?: number;
+  readonly registers?: number;
 }
 
 /** A product by tiles, those at the ends as long as all others. */
 export function productWork({ m, n, k, batches = 1 }: Product, tile: ProductTile, bytes: number): Work {
-  const { bm, bn, threads, arithmetic, share = 1 } = tile;
+  const { bm, bn, threads, arithmetic, share = 1, registers = 0 } = tile;
   const tiles = divideUp(m, bm) * divideUp(n, bn);
   const [covered, workgroups] = [tiles * bm * bn, tiles * batches];
-  return { arithmetic, share, flops: 2 * covered * k * batches, used: (m * n) / covered, bytes, workgroups, threads };
+  const flops = 2 * covered * k * batches;
+  return { arithmetic, share, flops, used: (m * n) / covered, bytes, workgroups, threads, registers };
 }
 
 /** Work of one thread per item that is mostly loads and stores. */

@@ -134,6 +134,7 @@ export const MEMBERS: readonly Member[] = [
   ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8 }, packs),
   ...tiledMember(0.9, { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4 }, { ...packs, ...spare }),
   ...tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 }, spare),
+  ...tiledMember(0.6, { bm: 64, bn: 32, bk: 32, tm: 4, tn: 4 }, spare),
   ...tiledMember(0.55, { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4 }, spare),
   ...tiledMember(1, { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, half: true }, packs),
   ...tiledMember(1.05, { bm: 128, bn: 64, bk: 16, tm: 8, tn: 8, half: true }, spare),

@@ -52,6 +52,7 @@ const GPU_TILES: readonly (Conv3dTiledTile & { readonly share: number })[] = [
   { bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, share: 1 },
   { bm: 64, bn: 32, bk: 16, tm: 8, tn: 4, share: 0.75 },
   { bm: 32, bn: 64, bk: 32, tm: 4, tn: 8, share: 0.75 },
+  { bm: 64, bn: 32, bk: 32, tm: 4, tn: 4, share: 0.6 },
   { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, share: 0.55 },
 ];
 
