@@ -133,7 +133,10 @@ export class Run {
       await work(controller.signal);
     } catch (error) {
       if (!controller.signal.aborted) this.events.onError(error);
-      if (this.controller === controller && this.windows.length === 0) this.section.hidden = this.film.last < 0;
+      if (this.controller === controller && this.windows.length === 0) {
+        this.section.hidden = this.film.last < 0;
+        byId('verdict', HTMLElement).textContent = 'No result';
+      }
     } finally {
       if (this.controller === controller) {
         this.controller = undefined;
