@@ -52,6 +52,18 @@ describe('pixels of four bytes become three', () => {
     expect([...found.subarray(Math.ceil(count / 4) * 4)].every((byte) => byte === 7)).toBe(true);
   });
 
+  test('of a part of each picture', async () => {
+    const [frames, height, width] = [3, 5, 7];
+    const rgba = pixels(frames * height * width);
+    const problem = { frames, height: 3, width: 2, from: { height, width, top: 1, left: 4 } };
+    const found = await bytesOf(packRgb(problem), rgba, frames * 18);
+    const expected = Array.from({ length: frames * 18 }, (_, i) => {
+      const [frame, row, column, c] = [Math.floor(i / 18), Math.floor(i / 6) % 3, Math.floor(i / 3) % 2, i % 3];
+      return rgba[((frame * height + row + 1) * width + column + 4) * 4 + c];
+    });
+    expect([...found.subarray(0, frames * 18)]).toEqual(expected);
+  });
+
   test('a network’s input becomes the bytes that it was made of', async () => {
     const [frames, height, width] = [2, 5, 7];
     const count = frames * height * width * 3;

@@ -15,7 +15,22 @@ export interface PackedFrames {
   readonly width: number;
 }
 
-const Params = struct('PackRgb', { words: 'u32', pixels: 'u32' });
+/** Of pixels of four bytes: the part of each picture that becomes a frame. */
+export interface PicturePixels extends PackedFrames {
+  /** Size of the pictures, where they are larger than the frames, and where the frames lie in them. */
+  readonly from?: { readonly height: number; readonly width: number; readonly top: number; readonly left: number };
+}
+
+const Params = struct('PackRgb', {
+  words: 'u32',
+  pixels: 'u32',
+  h: 'u32',
+  w: 'u32',
+  from_h: 'u32',
+  from_w: 'u32',
+  top: 'u32',
+  left: 'u32',
+});
 
 const WORKGROUP = 64;
 
@@ -37,17 +52,27 @@ ${entryPoint(WORKGROUP)} {
 }`;
 
 /** Bindings: pixels (`u32`: red in the lowest byte, then green, blue and what is left out), rgb (`u32`, four bytes in each). */
-export function packRgb(problem: PackedFrames): Kernel {
-  const { frames, height, width } = problem;
+export function packRgb(problem: PicturePixels): Kernel {
+  const { frames, height, width, from = { height, width, top: 0, left: 0 } } = problem;
   const words = wordsOf(problem);
   return kernel({
     name: 'pack_rgb',
     params: Params,
-    values: { words, pixels: frames * height * width },
+    values: {
+      words,
+      pixels: frames * height * width,
+      h: height,
+      w: width,
+      from_h: from.height,
+      from_w: from.width,
+      top: from.top,
+      left: from.left,
+    },
     storage: [storage('pixels', 'array<u32>'), storage('rgb', 'array<u32>')],
     workgroups: foldGrid(divideUp(words, WORKGROUP)),
     body: packWord(/* wgsl */ `fn colour(pixel: u32, channel: u32) -> u32 {
-  return (pixels[pixel] >> (8u * channel)) & 255u;
+  let row = pixel / (p.w * p.h) * p.from_h + pixel / p.w % p.h + p.top;
+  return (pixels[row * p.from_w + pixel % p.w + p.left] >> (8u * channel)) & 255u;
 }`),
   });
 }
