@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 /**
  * @file The public API, safe in a browser: nothing of Node is reachable from here. A list, name by name: what it exports, with
  * signatures, is docs/api.txt, which `npm run docs` writes and a test compares.
@@ -143,7 +144,9 @@ export {
 } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
-export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export { type DataSetName, type LabelList, labelsFor, parseLabels } from './models/labels.ts';
+export { KINETICS_400 } from './models/labels-kinetics400.ts';
+export { KINETICS_600 } from './models/labels-kinetics600.ts';
 export {
   type Model,
   type ModelFileOptions,

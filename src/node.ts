@@ -5,6 +5,7 @@ import { I3dError, InputError } from './core/errors.ts';
 import { GPU_OPTION_NAMES, Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 import { Patience } from './gpu/patience.ts';
+import { importFailure } from './io/optional_package.ts';
 
 // What i3d-webgpu has.
 export {
@@ -44,6 +45,7 @@ export {
   computeFlowOnDevice,
   connectRecogniser,
   constant,
+  type DataSetName,
   type DeviceFlowOptions,
   type DeviceInput,
   DeviceLostError,
@@ -125,6 +127,7 @@ export {
   KINETICS_400,
   KINETICS_600,
   kernel,
+  type LabelList,
   type LayerDifference,
   type Layout,
   type LimitName,
@@ -346,7 +349,8 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
     dawn = await import('webgpu');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new AdapterError(`Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`);
+    const broken = `Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`;
+    throw new AdapterError(importFailure(cause, 'webgpu', 'A device in Node needs', broken), { cause });
   }
   const { dawnFlags: _, experimental: __, ...own } = options;
   try {
