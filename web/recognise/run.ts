@@ -245,7 +245,8 @@ export class Run {
       this.windows.find(({ start, frames }) => index >= start && index < start + frames) ?? this.windows.at(-1)!;
     byId('scope', HTMLElement).hidden = this.windows.length < 2;
     byId('scope-window', HTMLElement).textContent = `${inside.from.toFixed(1)} to ${inside.to.toFixed(1)} s`;
-    showCharts(whole || this.windows.length < 2 ? all : inside, this.classes);
-    showVerdict(all, this.classes);
+    const chosen = whole || this.windows.length < 2 ? all : inside;
+    showCharts(chosen, this.classes);
+    showVerdict(chosen, this.classes);
   }
 }
