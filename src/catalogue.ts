@@ -4,10 +4,17 @@ import { I3D } from './i3d/i3d.ts';
 import { INCEPTION_4 } from './i3d/inception4.ts';
 import type { ModelSpec } from './models/definition.ts';
 import { ModelRegistry } from './models/registry.ts';
+import { I3D_R50, TSM_R50 } from './resnet/resnet50.ts';
+import { MC3_18, R2PLUS1D_18, R3D_18 } from './resnet/video_resnet.ts';
 
 export const MODELS = new ModelRegistry([
   I3D, //
   INCEPTION_4,
+  R3D_18,
+  MC3_18,
+  R2PLUS1D_18,
+  I3D_R50,
+  TSM_R50,
 ]);
 
 /** What training begins with where nothing is asked for: enough for tens of classes, and trained on a processor in minutes. */
