@@ -141,6 +141,7 @@ module.exports = {
       extensions: ['.ts', '.js', '.mjs', '.json'],
       exportsFields: ['exports'],
       conditionNames: ['import', 'types', 'default'],
+      mainFields: ['module', 'main', 'types'],
     },
   },
 };

@@ -2,7 +2,7 @@
 
 import { isConvolution } from './cases.ts';
 import type { BarChart } from './chart.ts';
-import { digits, type Origin } from './format.ts';
+import { digits, type Origin, rateText } from './format.ts';
 import { groupsOf } from './gpu/groups.ts';
 import type { Layer } from './gpu/outcome.ts';
 import type { Peaks } from './peaks.ts';
@@ -100,22 +100,25 @@ export function layerChart(
   { gflops, gbs }: Peaks,
   title: string,
 ): BarChart {
-  const groups = models.map(({ record, layers }) => ({ accuracy: record.accuracy, groups: groupsOf(layers) }));
+  const groups = models.map(({ record, layers }) => ({
+    accuracy: record.accuracy,
+    groups: groupsOf(layers),
+    ms: layers.reduce((sum, layer) => sum + layer.ms, 0),
+  }));
+  const least = Math.min(...groups.map(({ ms }) => ms));
   const names = [...new Set(groups.flatMap((each) => each.groups.map(({ name }) => name)))];
   return {
     title,
-    note: `of ${digits(gflops / 1000)} TFLOP/s of multiply-adds, or ${digits(gbs)} GB/s copied where values only move; line: 100 %`,
+    note: `of ${rateText(gflops)} of multiply-adds, or ${digits(gbs)} GB/s copied where values only move; the fastest class stands out; line: 100 %`,
     limit: 100,
     groups: names.map((name) => ({
       name,
-      bars: groups.flatMap(({ accuracy, groups: list }) => {
+      bars: groups.flatMap(({ accuracy, groups: list, ms: whole }) => {
         const group = list.find((one) => one.name === name);
         if (!group) return [];
         const { ms, flops, bytes, pools } = group;
         const share = pools ? bytes / gbs : flops / gflops;
-        return [
-          { name: `${accuracy}, ${digits(ms)} ms`, value: (100 * share) / ms / 1e6, strong: accuracy === 'fast' },
-        ];
+        return [{ name: `${accuracy}, ${digits(ms)} ms`, value: (100 * share) / ms / 1e6, strong: whole === least }];
       }),
     })),
   };

@@ -86,7 +86,7 @@ function ofFile(file: ResultFile): Measure[] {
 export function comparison(session: Session, others: readonly ResultFile[]): Section | undefined {
   const own = ofSession(session).filter(({ value }) => Number.isFinite(value));
   const theirs = others.flatMap(ofFile).filter(({ value }) => Number.isFinite(value));
-  const names = [...new Set(own.map(({ name }) => name))];
+  const names = [...new Set(own.map(({ name }) => name))].filter((name) => theirs.some((one) => one.name === name));
   const adapters = [...new Set(theirs.filter(({ name }) => names.includes(name)).map(({ adapter }) => adapter))];
   if (names.length === 0 || adapters.length === 0) return undefined;
   const cell = (value: number | undefined): string => (value === undefined ? '' : digits(value));

@@ -40,5 +40,11 @@ export const jsonText = (records: unknown): string =>
     2,
   )}\n`;
 
+/** Of rates up to so many GFLOP/s: software adapters have a thousandth of what GPUs have. */
+export const rateUnit = (largest: number): string => (largest < 1000 ? 'GFLOP/s' : 'TFLOP/s');
+/** A rate in that unit. */
+export const rateIn = (largest: number, gflops: number): string => digits(largest < 1000 ? gflops : gflops / 1000);
+export const rateText = (gflops: number): string => `${rateIn(gflops, gflops)} ${rateUnit(gflops)}`;
+
 export const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;

@@ -7,7 +7,7 @@ import { now } from './format.ts';
 import { writeSession } from './gpu/node/files.ts';
 import { startProcess } from './gpu/node/process.ts';
 import { type ProcessOrder, work } from './gpu/node/worker.ts';
-import { after, failuresOf, resultsOf, type Session, STAGES, type StageName } from './gpu/outcome.ts';
+import { after, failuresOf, type Session, STAGES, type StageName } from './gpu/outcome.ts';
 import { shortRecord } from './gpu/records.ts';
 import { SIZES } from './gpu/sizes.ts';
 import { summary } from './gpu/summary.ts';
@@ -80,8 +80,6 @@ export async function benchGpu(options: GpuBenchOptions): Promise<Session> {
     },
     onEvent(event) {
       session = after(session, event);
-      const [facts] = resultsOf(session.outcomes, 'facts');
-      if (facts) session = { ...session, adapter: facts.info.description || facts.info.device };
       if (event.kind === 'begin') progress(`${Math.ceil(left() / 1000)} s left, ${event.stage}: ${event.title} …`);
       if (event.kind !== 'begin') writer.offer(session, event.kind === 'stage');
     },

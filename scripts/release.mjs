@@ -3,23 +3,23 @@
  * Plain `npm pack` would take whatever dist/ happens to hold: .npmrc turns lifecycle scripts off, `prepack` among them.
  */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildPackage } from './lib/build.mjs';
 import { npm } from './lib/npm.mjs';
 import { root } from './lib/paths.mjs';
 import { main, notice, SetupError } from './lib/report.mjs';
 import { ensureDependencies } from './setup.mjs';
 
-await main(() => {
+await main(async () => {
   ensureDependencies();
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const built = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-  if (built.status !== 0) throw new SetupError('The build failed, so nothing was packed.');
+  await buildPackage();
 
   const { bin, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const promised = [...Object.values(bin), ...Object.values(exports).flatMap((entry) => Object.values(entry))];
+  const exported = Object.values(exports).flatMap((entry) =>
+    typeof entry === 'string' ? entry : Object.values(entry),
+  );
+  const promised = [...Object.values(bin), ...exported].map((path) => path.replace(/\*$/, ''));
   const missing = promised.filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) {
     throw new SetupError(

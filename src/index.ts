@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" preserve="true" />
 /**
  * @file The public API, safe in a browser: nothing of Node is reachable from here. A list, name by name: what it exports, with
  * signatures, is docs/api.txt, which `npm run docs` writes and a test compares.
@@ -64,11 +65,13 @@ export {
 export { type Conv3dOptions, GraphBuilder, type Pool3dOptions } from './graph/builder.ts';
 export type { ChosenBy } from './graph/choose.ts';
 export { type CompileOptions, type CompileProgress, compile, compileKernels } from './graph/compile.ts';
+export { type DeviceInput, DeviceTensor, type DeviceType } from './graph/device_tensor.ts';
 export { type GradientOptions, gradients } from './graph/gradients.ts';
 export type { Graph, Node, Value, ValueId } from './graph/graph.ts';
 export { DeviceParameters } from './graph/parameters.ts';
 export type { Activations } from './graph/passes/half_activations.ts';
-export type { Plan, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
+export type { Plan, PlanDeviceOptions, PlanMemory, PlanRow, PlanRunOptions, ProfiledRow } from './graph/plan.ts';
+export type { PlanInputs, PlanTargets } from './graph/plan_io.ts';
 export { DeviceState } from './graph/state.ts';
 export { type TuneOptions, type TuneProgress, tune } from './graph/tuner.ts';
 export { type NamingId, readI3dCheckpoint } from './i3d/checkpoint.ts';
@@ -132,11 +135,14 @@ export {
   FrameReducer,
   type Framing,
   preprocessGeometry,
+  type Region,
   specGeometry,
 } from './models/frames.ts';
 export { addModel, frameGraph, type ModelGraphOptions, modelGraph, OUTPUTS } from './models/graph.ts';
 export { inflateKernel, inflateModel } from './models/inflate.ts';
-export { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from './models/labels.ts';
+export { type DataSetName, type LabelList, labelsFor, parseLabels } from './models/labels.ts';
+export { KINETICS_400 } from './models/labels-kinetics400.ts';
+export { KINETICS_600 } from './models/labels-kinetics600.ts';
 export {
   type Model,
   type ModelFileOptions,
@@ -150,6 +156,7 @@ export {
   type Network,
   Recogniser,
   Recogniser as I3dStream,
+  type RecogniserClip,
   type RecogniserCompileOptions,
   type RecogniserOptions,
   type RecogniserRunOptions,

@@ -5,6 +5,7 @@ import { I3dError, InputError } from './core/errors.ts';
 import { GPU_OPTION_NAMES, Gpu, type GpuOptions } from './gpu/device.ts';
 import { AdapterError } from './gpu/errors.ts';
 import { Patience } from './gpu/patience.ts';
+import { importFailure } from './io/optional_package.ts';
 
 // What i3d-webgpu has.
 export {
@@ -43,10 +44,14 @@ export {
   computeFlow,
   connectRecogniser,
   constant,
+  type DataSetName,
+  type DeviceInput,
   DeviceLostError,
   DeviceParameters,
   type DeviceProfile,
   DeviceState,
+  DeviceTensor,
+  type DeviceType,
   DisposedError,
   type DType,
   decodeFlo,
@@ -117,6 +122,7 @@ export {
   KINETICS_400,
   KINETICS_600,
   kernel,
+  type LabelList,
   type LayerDifference,
   type Layout,
   type LimitName,
@@ -165,9 +171,12 @@ export {
   type PerColour,
   type Phase,
   type Plan,
+  type PlanDeviceOptions,
+  type PlanInputs,
   type PlanMemory,
   type PlanRow,
   type PlanRunOptions,
+  type PlanTargets,
   type Pool3dOptions,
   type Preparation,
   type PreprocessAttributes,
@@ -185,12 +194,14 @@ export {
   presets,
   productWork,
   Recogniser,
+  type RecogniserClip,
   type RecogniserCompileOptions,
   type RecogniserOptions,
   type RecogniserRunOptions,
   type RecogniserServer,
   type Recognition,
   type Reduction,
+  type Region,
   type Runs,
   readI3dCheckpoint,
   readImageModel,
@@ -330,7 +341,8 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
     dawn = await import('webgpu');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new AdapterError(`Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`);
+    const broken = `Dawn (npm package webgpu) cannot be loaded on this platform: ${reason}.`;
+    throw new AdapterError(importFailure(cause, 'webgpu', 'A device in Node needs', broken), { cause });
   }
   const { dawnFlags: _, experimental: __, ...own } = options;
   try {

@@ -16,6 +16,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The folder; see `program`. */
     programs: string;
+    /** A folder for projects of other people, with no packages in sight. */
+    projects: string;
   }
 }
 
@@ -38,6 +40,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     logLevel: 'error',
   });
   for (const name of ['models', 'node_modules', 'package.json']) await symlink(join(ROOT, name), join(folder, name));
+  const projects = await mkdtemp(join(tmpdir(), 'i3d-projects-'));
   project.provide('programs', folder);
-  return () => rm(folder, { recursive: true, force: true });
+  project.provide('projects', projects);
+  return async () => {
+    for (const made of [folder, projects]) await rm(made, { recursive: true, force: true });
+  };
 }

@@ -154,5 +154,7 @@ export const failuresOf = (outcomes: readonly Outcome[]): Outcome[] =>
 export function after(session: Session, event: Event): Session {
   if (event.kind === 'stage') return { ...session, stages: [...session.stages, event.end] };
   if (event.kind === 'begin') return session;
-  return { ...session, outcomes: [...session.outcomes, event.outcome] };
+  const outcomes = [...session.outcomes, event.outcome];
+  const [facts] = resultsOf(outcomes, 'facts');
+  return { ...session, ...(facts && { adapter: facts.profile.description }), outcomes };
 }

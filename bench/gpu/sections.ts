@@ -3,7 +3,7 @@
  * shows as HTML.
  */
 
-import { digits, percent } from '../format.ts';
+import { digits, percent, rateIn, rateText, rateUnit } from '../format.ts';
 import { networkName } from '../i3d.ts';
 import type { ClearChoice } from '../runs/choices.ts';
 import { stepTitle } from '../runs/train.ts';
@@ -36,6 +36,8 @@ export interface Section {
   readonly table?: Table;
   readonly list?: readonly string[];
   readonly note?: string;
+  /** Name of the session's chart that shows the same. */
+  readonly chart?: string;
 }
 
 export interface Overview {
@@ -67,12 +69,15 @@ export function overview(session: Session, choices: readonly ClearChoice[]): Ove
   ];
   return {
     title: facts ? nameOf(facts) : session.adapter,
-    origin: `${session.adapter}, ${session.date}, ${digits(session.minutes)} minutes.`,
+    origin: `${session.adapter}, ${session.date}, ${timeOf(session.minutes)}.`,
     ended: session.ended,
     facts: facts ? factLines(facts) : [],
     sections: sections.filter((section) => typeof section === 'object'),
   };
 }
+
+const timeOf = (minutes: number): string =>
+  minutes < 1 ? `${digits(60 * minutes)} seconds` : `${digits(minutes)} minutes`;
 
 /** Adapters call themselves by their driver, the device by its name. */
 export const nameOf = ({ info }: Facts): string =>
@@ -95,11 +100,11 @@ function factLines({ info, profile, features }: Facts): string[] {
 
 function peakSection({ gflops, gflopsBy, gbs, gbsBy, halfGflops, matrices }: Results['peaks']): Section {
   const rows = [
-    ['f32 multiply-adds', `${digits(gflops / 1000)} TFLOP/s`, gflopsBy],
-    ...(halfGflops === undefined ? [] : [['f16 multiply-adds', `${digits(halfGflops / 1000)} TFLOP/s`, '']]),
+    ['f32 multiply-adds', rateText(gflops), gflopsBy],
+    ...(halfGflops === undefined ? [] : [['f16 multiply-adds', rateText(halfGflops), '']]),
     ...matrices.map(({ component, M, N, K, gflops: rate, problem }) => [
       `matrices ${component}→f32 ${M}×${N}×${K}`,
-      problem === undefined ? `${digits(rate / 1000)} TFLOP/s` : '✗',
+      problem === undefined ? rateText(rate) : '✗',
       problem ?? '',
     ]),
     ['copy, read and written', `${digits(gbs)} GB/s`, gbsBy],
@@ -109,33 +114,35 @@ function peakSection({ gflops, gflopsBy, gbs, gbsBy, halfGflops, matrices }: Res
 
 function modelSection({ network, outcomes }: Session, peaks: Results['peaks'] | undefined): Section {
   const peers = resultsOf(outcomes, 'peers');
-  const rows = resultsOf(outcomes, 'models').map(({ record }) => {
+  const models = resultsOf(outcomes, 'models');
+  const fastest = Math.max(...models.map(({ record }) => record.gflops));
+  const rows = models.map(({ record }) => {
     const { frames, size, accuracy, ms, gflops, convolutionGflops, dispatches, compileMs, firstMs } = record;
     const beside = peers.filter((peer) => peer.frames === frames && peer.accuracy === accuracy).map(besidePeer);
     return [
       `${frames}×${size}×${size} ${accuracy}`,
       digits(ms),
-      digits(gflops / 1000),
+      rateIn(fastest, gflops),
       peaks ? percent(gflops / peaks.gflops) : '',
       peaks ? percent(convolutionGflops / peaks.gflops) : '',
       `${dispatches}`,
       digits(compileMs + firstMs),
-      beside.join('; '),
+      ...(peers.length > 0 ? [beside.join('; ')] : []),
     ];
   });
   const header = [
     'clip',
     'ms',
-    'TFLOP/s',
+    rateUnit(fastest),
     'of f32 peak',
     'convolutions',
     'dispatches',
     'first ms',
-    'others (their time over ours)',
+    ...(peers.length > 0 ? ['others (their time over ours)'] : []),
   ];
   const note =
     'FLOPs as the direct algorithm counts, against multiply-adds of f32: Winograd and matrix units may pass 100 %. Upload and reading back are in the time.';
-  return { title: networkName(network), table: { header, rows }, note };
+  return { title: networkName(network), table: { header, rows }, note, chart: 'models' };
 }
 
 const besidePeer = ({ engine, ms, ratio }: PeerResult): string => `${engine} ${digits(ms)} ms (${digits(ratio)}×)`;
@@ -159,7 +166,7 @@ function layerSection(models: readonly ModelResult[], peaks: Results['peaks']): 
     }),
   ]);
   const header = ['', ...shown.flatMap(({ record }) => [`${record.accuracy}: ms`, 'of peak'])];
-  return { title: `Layers at ${frames} frames`, table: { header, rows } };
+  return { title: `Layers at ${frames} frames`, table: { header, rows }, chart: 'layers' };
 }
 
 function workSection({ outcomes }: Session): Section | undefined {
@@ -173,7 +180,7 @@ function workSection({ outcomes }: Session): Section | undefined {
       const title = stepTitle(record);
       const peer = resultsOf(outcomes, 'peers').find(({ task }) => task === title);
       const beside = peer ? `; ${besidePeer(peer)}` : '';
-      const rate = `${digits(record.gflops / 1000)} TFLOP/s, ${digits(record.ratio)} forward passes`;
+      const rate = `${rateText(record.gflops)}, ${digits(record.ratio)} forward passes`;
       return [title, digits(record.stepMs), `${rate}${beside}`];
     }),
   ];
@@ -191,14 +198,15 @@ function peerSection({ outcomes }: Session): Section | undefined {
   ]);
   const header = ['the same work', 'by', 'its ms', 'ours', 'its time over ours', 'difference'];
   const note = 'Results are compared before any time counts, and both run in turns.';
-  return rows.length > 0 ? { title: 'Other engines', table: { header, rows }, note } : undefined;
+  return rows.length > 0 ? { title: 'Other engines', table: { header, rows }, note, chart: 'peers' } : undefined;
 }
 
-function correctnessSection({ outcomes }: Session): Section {
+function correctnessSection({ outcomes }: Session): Section | undefined {
   const checked = [...outcomesOf(outcomes, 'defaults'), ...outcomesOf(outcomes, 'candidates')].filter(
     ({ value }) => value?.round === 1,
   );
   const failures = failuresOf(outcomes);
+  if (checked.length === 0 && failures.length === 0) return undefined;
   const worst = checked.reduce((max, { value, problem }) => (problem ? max : Math.max(max, value!.error)), 0);
   const shown = failures.slice(0, MOST_FAILURES).map(({ stage, title, problem, value }) => {
     const error =
@@ -214,10 +222,11 @@ function correctnessSection({ outcomes }: Session): Section {
 }
 
 function choiceSection(choices: readonly ClearChoice[], { outcomes }: Session): Section | undefined {
-  const title = 'Choices';
+  const named = { title: 'Choices', chart: 'kernels' };
   const timed = [...resultsOf(outcomes, 'candidates'), ...resultsOf(outcomes, 'timings')].some(({ ms }) => ms);
   if (!timed) return undefined;
-  if (choices.length === 0) return { title, text: 'No kernel was clearly faster than the best guess in every round.' };
+  if (choices.length === 0)
+    return { ...named, text: 'No kernel was clearly faster than the best guess in every round.' };
   const rows = [...choices]
     .sort((a, b) => b.gain - a.gain)
     .slice(0, 15)
@@ -232,7 +241,7 @@ function choiceSection(choices: readonly ClearChoice[], { outcomes }: Session): 
   const header = ['problem', 'class', 'choice', 'ms', 'best guess', 'faster by'];
   const how =
     'To ship them, put the table beside this page into `src/graph/tables/` and its name into the list of `src/graph/tables/index.ts`.';
-  return { title, table: { header, rows }, note: `${choices.length} in all. ${how}` };
+  return { ...named, table: { header, rows }, note: `${choices.length} in all. ${how}` };
 }
 
 function stageSection({ wanted, stages, outcomes }: Session): Section {

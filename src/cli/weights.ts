@@ -50,7 +50,7 @@ export function featuresOnly(path: string, head: string): InputError {
 
 /** The names of the classes: from a file where one is given, else those that the model's weights are published for. */
 export async function loadLabels(path: string | undefined, spec: ModelSpec): Promise<readonly string[]> {
-  if (path === undefined) return labelsFor(spec.classes, spec.architecture.labels);
+  if (path === undefined) return labelsFor(spec.classes, spec.architecture.labels ?? []);
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     const reasons: Record<string, string> = { ENOENT: 'does not exist', EISDIR: 'is a folder' };
     const reason = reasons[cause.code ?? ''] ?? `cannot be read (${cause.message})`;

@@ -1,11 +1,12 @@
 /**
  * @file Reverse-mode differentiation: the gradients of a scalar are nodes that are appended to the graph they belong to. What
- * each operator contributes is its own rule (`Operator.gradient`); this file walks the nodes backwards, adds up what arrives at
+ * each operator contributes is its own rule (`gradientOf`); this file walks the nodes backwards, adds up what arrives at
  * a value from several readers, and, where asked to, computes activations a second time instead of keeping them.
  */
 
 import { GraphError } from '../core/errors.ts';
 import { sameShape } from '../core/tensor.ts';
+import { gradientOf } from '../ops/gradients.ts';
 import type { GradientContext } from '../ops/operator.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Node, ValueId } from './graph.ts';
@@ -47,7 +48,8 @@ export function gradients(
     if (!node.inputs.some((value) => trained.has(value))) continue;
     const incoming = node.outputs.map(total);
     if (incoming.every((value) => value === undefined)) continue;
-    const { gradient, type } = node.operator;
+    const { type } = node.operator;
+    const gradient = gradientOf(node.operator);
     if (!gradient)
       throw new GraphError(`${node.name} (${type}) has no gradient, and something before it is to be trained.`);
     const context: GradientContext<object> = {

@@ -4,11 +4,10 @@
  */
 
 import { type Abortable, checkSignal, unlessAborted } from '../core/abort.ts';
-import { checkOptionNames, checkTensor, describeValue } from '../core/check.ts';
-import { GraphError } from '../core/errors.ts';
+import { checkOptionNames } from '../core/check.ts';
 import type { Workgroups } from '../core/kernel.ts';
 import { SnapshotPool } from '../core/snapshot.ts';
-import { type FloatTensor, floatTensor, formatShape, type HostTensor, type Shape, sameShape } from '../core/tensor.ts';
+import { type FloatTensor, floatTensor, type HostTensor, type Shape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import type { Program } from '../gpu/program.ts';
@@ -16,14 +15,23 @@ import { type Upload, UploadRing } from '../gpu/upload.ts';
 import { BufferUsage } from '../gpu/usage.ts';
 import { viewOf } from '../kernels/shared/layout.ts';
 import { padInto, unpad } from '../kernels/shared/stored.ts';
-import type { View } from '../kernels/shared/view.ts';
 import type { ConsideredKernel } from '../ops/estimate.ts';
-import { storedBytes, type TensorType } from '../ops/operator.ts';
+import { storedBytes } from '../ops/operator.ts';
 import type { PlanBuffers } from './buffers.ts';
 import type { ChosenBy } from './choose.ts';
-import { type Graph, graphChecked } from './graph.ts';
+import { type DeviceInput, DeviceTensor, isDeviceInput } from './device_tensor.ts';
+import type { Graph } from './graph.ts';
 import type { DeviceParameters } from './parameters.ts';
+import {
+  checkInputs,
+  checkTargets,
+  type InputCopy,
+  type OutputCopy,
+  type PlanInputs,
+  type PlanTargets,
+} from './plan_io.ts';
 import type { StorageMap } from './storage.ts';
+import { type Transfer, transferIn, transferOut } from './transfer.ts';
 
 /** One node of a plan. */
 export interface PlanRow {
@@ -57,6 +65,8 @@ export interface PlanRunOptions extends Abortable {
   readonly borrow?: boolean;
 }
 
+export type PlanDeviceOptions = PlanRunOptions & PlanTargets;
+
 /** Bytes. */
 export interface PlanMemory {
   readonly arena: number;
@@ -69,19 +79,19 @@ export interface PlanMemory {
   readonly staging: number;
 }
 
-interface OutputCopy {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly view: View;
-  readonly storage: number;
-  readonly stagingOffset: number;
+/** What a run was given. */
+interface TakenInputs {
+  readonly uploads: Upload[];
+  readonly buffers: { readonly input: InputCopy; readonly tensor: DeviceInput }[];
+  readonly snapshots: { release(): void }[];
+  /** While arrays are read. */
+  uploading: Promise<void> | undefined;
 }
 
-interface InputCopy {
-  readonly name: string;
-  readonly type: TensorType;
-  readonly view: View;
-  readonly storage: number;
+/** What brings tensors of a device's memory into a run and out of it. */
+interface PlanTransfers {
+  readonly in: Transfer[];
+  readonly out: Transfer[];
 }
 
 interface StagingSlot {
@@ -98,6 +108,8 @@ export class Plan {
   private readonly batches: readonly (readonly [from: number, to: number])[];
   private readonly snapshots = new SnapshotPool(2);
   private runs = 0;
+  /** The last run whose outputs stay on the device. */
+  private device: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
   /** @internal Plans come from `compile`. */
@@ -136,58 +148,76 @@ export class Plan {
   /**
    * Runs the plan once. Runs of plans on one device happen in the order in which they were asked for. The inputs are taken before
    * it returns: the caller may fill their arrays anew at once, without waiting for the result.
-   * @param inputs One tensor per graph input: float32 in the shape of the graph (channels last), uint8 for frames.
+   * @param inputs One tensor per graph input: float32 in the shape of the graph (channels last), uint8 for frames; of the host's or in
+   *   a buffer of this device. A buffer is read behind everything that was submitted before, and is to be left alone until the result
+   *   is there.
    * @returns The outputs by name, float32, channels last, without padding.
    * @throws GraphError when an input is missing, unknown, of another type or shape, or does not hold as many values as it says;
    *   DeviceLostError, or DisposedError when the plan or its device is disposed before the result is there; the reason of `signal`.
    */
-  async run(
-    inputs: Readonly<Record<string, HostTensor>>,
-    options: PlanRunOptions = {},
-  ): Promise<Record<string, FloatTensor>> {
-    this.assertUsable();
+  async run(inputs: PlanInputs, options: PlanRunOptions = {}): Promise<Record<string, FloatTensor>> {
     checkOptionNames('Plan.run', options, ['borrow', 'signal']);
     const { signal } = options;
-    checkSignal('Plan.run', signal);
-    this.checkInputs(inputs);
-    const taken = options.borrow ? [] : this.inputs.map(({ name }) => this.snapshots.copy(inputs[name]!));
-    const tensors = taken.length > 0 ? taken.map(({ tensor }) => tensor) : this.inputs.map(({ name }) => inputs[name]!);
+    const taken = this.take('Plan.run', inputs, options);
     const slot = this.staging[this.runs++ % 2]!;
     const { buffer, free } = slot;
-    let uploading: Promise<void> | undefined;
     const turn = this.gpu.inTurn(async () => {
-      try {
-        await free;
-        this.assertUsable();
-        signal?.throwIfAborted();
-        uploading = this.upload.write(this.inputs.map((input, i) => this.uploadOf(input, tensors[i]!)));
-        await uploading;
-      } finally {
-        for (const snapshot of taken) snapshot.release();
-      }
-      this.assertUsable();
+      const transfers = await this.bringIn(taken, free, signal);
       // Asked for at once: waiting for the device's word on the commands first would cost a turn of its own.
-      return { accepted: this.submit(buffer), read: this.readResults(buffer) };
+      return { accepted: this.submit(transfers, this.staged(buffer)), read: this.readResults(buffer) };
     });
     slot.free = turn.then(({ accepted, read }) => Promise.allSettled([accepted, read])).catch(() => undefined);
-    try {
-      const result = turn.then(({ accepted, read }) => Promise.all([accepted, read]));
-      return (await unlessAborted(result, signal))[1];
-    } catch (error) {
-      if (signal?.aborted) {
-        // Arrays that were borrowed are read until then.
-        await uploading?.catch(() => undefined);
-        throw signal.reason;
+    const result = turn.then(({ accepted, read }) => Promise.all([accepted, read]));
+    return (await this.outcome(result, taken, signal))[1];
+  }
+
+  /**
+   * Runs the plan once and leaves its outputs on the device. As `run` otherwise, but that it is done as soon as the device has the
+   * commands: what is submitted to its queue from then on finds the outputs, and may change the inputs.
+   * @param options `into`: buffers that outputs are written to, by name, with COPY_DST and STORAGE; they stay their owner's. All others
+   *   are made, and are the caller's to dispose of.
+   * @returns The outputs by name; where their last axis is no multiple of 4, filled up to one with zeros.
+   */
+  async runOnDevice(inputs: PlanInputs, options: PlanDeviceOptions = {}): Promise<Record<string, DeviceTensor<'f32'>>> {
+    checkOptionNames('Plan.runOnDevice', options, ['borrow', 'signal', 'into']);
+    const { signal, into = {} } = options;
+    checkTargets(into, this.outputs, this.gpu.profile.bindingAlignment);
+    const taken = this.take('Plan.runOnDevice', inputs, options);
+    const results = new Map<string, DeviceTensor<'f32'>>();
+    const turn = this.gpu.inTurn(async () => {
+      const transfers = await this.bringIn(taken, undefined, signal);
+      for (const { name, shape, view, storage } of this.outputs) {
+        const target = into[name];
+        const tensor = target
+          ? DeviceTensor.over(this.gpu, shape, target.buffer, target.offset ?? 0)
+          : DeviceTensor.make(this.gpu, 'f32', shape);
+        results.set(name, tensor);
+        transfers.out.push(await transferOut(this.gpu, `Output ${name}`, this.buffers.storage(storage), view, tensor));
       }
-      // What is under way when its buffers go fails in many ways.
-      this.assertUsable();
-      throw await this.gpu.explain(error);
+      // In an object: the next run need not wait for the device's word on this one.
+      return {
+        accepted: this.submit(transfers, (encoder) => {
+          for (const transfer of transfers.out) transfer.encode(encoder);
+        }),
+      };
+    });
+    const submitted = turn.then(({ accepted }) => accepted);
+    this.device = Promise.allSettled([this.device, submitted]);
+    try {
+      await this.outcome(submitted, taken, signal);
+    } catch (error) {
+      // Nobody will get them. They may be made only now.
+      this.device = this.device.then(() => {
+        for (const tensor of results.values()) tensor.dispose();
+      });
+      throw error;
     }
+    return Object.fromEntries(results);
   }
 
   /** Waits for all runs that were asked for, whatever becomes of them. */
   async idle(): Promise<void> {
-    await Promise.all(this.staging.map(({ free }) => free));
+    await Promise.all([...this.staging.map(({ free }) => free), this.device]);
   }
 
   /**
@@ -244,10 +274,79 @@ export class Plan {
     if (this.disposed) throw new DisposedError('The plan was disposed; compile its graph again.');
   }
 
-  private submit(staging: GPUBuffer): Promise<void> {
+  /** Inputs as they are when a run is asked for: copies of arrays, unless they were borrowed; buffers. */
+  private take(what: string, inputs: PlanInputs, { borrow, signal }: PlanRunOptions): TakenInputs {
+    this.assertUsable();
+    checkSignal(what, signal);
+    checkInputs(inputs, this.inputs);
+    const taken: TakenInputs = { uploads: [], buffers: [], snapshots: [], uploading: undefined };
+    for (const input of this.inputs) {
+      const tensor = inputs[input.name]!;
+      if (isDeviceInput(tensor)) {
+        taken.buffers.push({ input, tensor });
+        continue;
+      }
+      const snapshot = borrow ? undefined : this.snapshots.copy(tensor);
+      if (snapshot) taken.snapshots.push(snapshot);
+      taken.uploads.push(this.uploadOf(input, snapshot?.tensor ?? tensor));
+    }
+    return taken;
+  }
+
+  /** In a run's turn: uploads arrays, and prepares what brings buffers in. */
+  private async bringIn(
+    taken: TakenInputs,
+    free: Promise<unknown> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<PlanTransfers> {
+    const transfers: PlanTransfers = { in: [], out: [] };
+    try {
+      await free;
+      this.assertUsable();
+      signal?.throwIfAborted();
+      for (const { input, tensor } of taken.buffers) {
+        const to = this.buffers.storage(input.storage);
+        transfers.in.push(await transferIn(this.gpu, `Input ${input.name}`, tensor, input.view, to));
+      }
+      taken.uploading = this.upload.write(taken.uploads);
+      await taken.uploading;
+    } finally {
+      for (const snapshot of taken.snapshots) snapshot.release();
+    }
+    this.assertUsable();
+    return transfers;
+  }
+
+  /** What a run gives; of one that was aborted, its reason, once arrays that were borrowed are read no more. */
+  private async outcome<T>(result: Promise<T>, taken: TakenInputs, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await unlessAborted(result, signal);
+    } catch (error) {
+      if (signal?.aborted) {
+        await taken.uploading?.catch(() => undefined);
+        throw signal.reason;
+      }
+      // What is under way when its buffers go fails in many ways.
+      this.assertUsable();
+      throw await this.gpu.explain(error);
+    }
+  }
+
+  /** Copies the outputs to where the host reads them. */
+  private staged(staging: GPUBuffer): (encoder: GPUCommandEncoder) => void {
+    return (encoder) => {
+      for (const { storage, stagingOffset } of this.outputs) {
+        const { buffer, offset, size } = this.buffers.storage(storage);
+        encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffset, size);
+      }
+    };
+  }
+
+  private async submit(transfers: PlanTransfers, finish: (encoder: GPUCommandEncoder) => void): Promise<void> {
     const { device } = this.gpu;
-    return this.gpu.checked('Run', () => {
+    const accepted = this.gpu.checked('Run', () => {
       let encoder = device.createCommandEncoder({ label: 'plan' });
+      for (const transfer of transfers.in) transfer.encode(encoder);
       for (const [from, to] of this.batches) {
         if (from > 0) {
           device.queue.submit([encoder.finish()]);
@@ -255,12 +354,14 @@ export class Plan {
         }
         this.program.encode(encoder, from, to);
       }
-      for (const { storage, stagingOffset } of this.outputs) {
-        const { buffer, offset, size } = this.buffers.storage(storage);
-        encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffset, size);
-      }
+      finish(encoder);
       device.queue.submit([encoder.finish()]);
     });
+    try {
+      await accepted;
+    } finally {
+      for (const transfer of [...transfers.in, ...transfers.out]) transfer.dispose();
+    }
   }
 
   private readResults(staging: GPUBuffer): Promise<Record<string, FloatTensor>> {
@@ -272,28 +373,6 @@ export class Plan {
         }),
       ),
     );
-  }
-
-  private checkInputs(inputs: Readonly<Record<string, HostTensor>>): void {
-    const known = this.inputs.map(({ name }) => name);
-    if (typeof inputs !== 'object' || inputs === null) {
-      throw new GraphError(`The plan takes its inputs by name (${known.join(', ')}), not ${describeValue(inputs)}.`);
-    }
-    for (const { name, type } of this.inputs) {
-      const wanted = `${type.dtype} ${formatShape(type.shape)}`;
-      const tensor = inputs[name];
-      if (tensor === undefined) throw new GraphError(`Input ${name} (${wanted}) is missing.`);
-      graphChecked(() => checkTensor(`Input ${name} (${wanted})`, tensor, [type.dtype as 'f32' | 'u8']));
-      if (!sameShape(tensor.shape, type.shape)) {
-        throw new GraphError(
-          `Input ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}; the plan takes ${wanted}.`,
-        );
-      }
-    }
-    const unknown = Object.keys(inputs).find((name) => !known.includes(name));
-    if (unknown !== undefined) {
-      throw new GraphError(`The plan has no input ${unknown}; it takes ${known.join(', ') || 'none'}.`);
-    }
   }
 
   private uploadOf({ type, view, storage }: InputCopy, { data }: HostTensor): Upload {

@@ -8,7 +8,6 @@ import { FLOW_BOUND } from '../flow/stream.ts';
 import type { Graph } from '../graph/graph.ts';
 import { defineModel, type ModelSpec } from '../models/definition.ts';
 import { frameGraph, modelGraph, OUTPUTS } from '../models/graph.ts';
-import { KINETICS_400, KINETICS_600 } from '../models/labels.ts';
 import { modelSpec, streamOf } from '../models/spec.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import { addTable, HEAD_OUTPUTS, LOGITS_LAYER, STEM } from './graph.ts';
@@ -49,7 +48,7 @@ export const I3D = defineModel({
   reduction: (form) => reductionOf(scaleTable(I3D_TABLE, form)),
   scalable: true,
   inflatable: { name: '2D Inception-v1', namings: IMAGE_NAMINGS },
-  labels: [KINETICS_400, KINETICS_600],
+  labels: ['kinetics-400', 'kinetics-600'],
   namings: NAMINGS,
 });
 

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { FormatContext } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
+import { importFailure } from './optional_package.ts';
 
 /** The low-level FFmpeg binding together with FFmpeg's constants. */
 export type Ffmpeg = typeof import('node-av/lib') & typeof import('node-av/constants');
@@ -11,7 +12,7 @@ let loaded: Promise<Ffmpeg> | undefined;
 
 /**
  * The binding, loaded once. Loading it late keeps programs that decode nothing free of it.
- * @throws InputError when the package has no binary for this platform.
+ * @throws InputError when the package is not installed, or has no binary for this platform.
  */
 export function loadFfmpeg(): Promise<Ffmpeg> {
   loaded ??= load();
@@ -25,10 +26,10 @@ async function load(): Promise<Ffmpeg> {
     lib.Log.setLevel(constants.AV_LOG_QUIET);
     return { ...lib, ...constants };
   } catch (cause) {
-    throw new InputError(
-      `Video cannot be read or written because the package node-av has no working FFmpeg binary for ${process.platform}-${process.arch}; install it for this platform.`,
-      { cause },
-    );
+    const broken = `Video cannot be read or written because the package node-av has no working FFmpeg binary for ${process.platform}-${process.arch}; install it for this platform.`;
+    throw new InputError(importFailure(cause, 'node-av', 'Reading and writing pictures and video needs', broken), {
+      cause,
+    });
   }
 }
 

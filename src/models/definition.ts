@@ -10,6 +10,7 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
+import type { LabelList } from './labels.ts';
 import { NATIVE_NAMING, type Naming } from './naming.ts';
 
 /** What a network looks at: the frames, or the motion between them. */
@@ -128,8 +129,8 @@ export interface ModelDescription {
   /** Where the network has a 2D form, `dimensions: 2`. */
   readonly inflatable?: Inflatable;
   readonly preprocessing?: Preprocessing;
-  /** Names of classes that published weights have: of these lists, the one of the right length is taken. */
-  readonly labels?: readonly (readonly string[])[];
+  /** Names of the classes that published weights have: of these lists, the one of the right length is taken (`labelsFor`). */
+  readonly labels?: readonly LabelList[];
   /** Whose checkpoints are known by the names of their tensors: one naming by id each. `native`, our own, comes of itself. */
   readonly namings?: Readonly<Record<string, Naming>>;
 }

@@ -1,33 +1,45 @@
 /** @file Names of classes: a model's own, those of the data sets that weights are published for, or numbers. */
 
-import { checkWhole, describeValue } from '../core/check.ts';
+import { checkChoice, checkWhole, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
-import type { ModelDefinition } from './definition.ts';
-import { KINETICS_400_NAMES } from './labels-kinetics400.ts';
-import { KINETICS_600_NAMES } from './labels-kinetics600.ts';
 
-const split = (names: string): readonly string[] => names.replaceAll('\n', '').split('|');
+/** Data sets whose class names come along. They are loaded when they are asked for: most programs have names of their own. */
+const DATA_SETS = {
+  'kinetics-400': { classes: 400, load: async () => (await import('./labels-kinetics400.ts')).KINETICS_400 },
+  'kinetics-600': { classes: 600, load: async () => (await import('./labels-kinetics600.ts')).KINETICS_600 },
+} as const;
 
-/** The 400 classes of the published I3D weights, in their order. */
-export const KINETICS_400: readonly string[] = split(KINETICS_400_NAMES);
+/** A data set whose class names come with the package. */
+export type DataSetName = 'kinetics-400' | 'kinetics-600';
 
-/** The 600 classes of the published I3D weights for Kinetics-600, in their order. */
-export const KINETICS_600: readonly string[] = split(KINETICS_600_NAMES);
+/** Names of classes in the order of a network's outputs, or the data set whose names they are. */
+export type LabelList = readonly string[] | DataSetName;
 
 /**
  * Names for a number of classes: those of the list that has so many, else `class 0`, `class 1` and so on.
  * @param lists Those that a model's weights are published for; Kinetics-400 and -600 where left out.
  * @throws InputError
  */
-export function labelsFor(
+export async function labelsFor(
   classes: number,
-  lists = [KINETICS_400, KINETICS_600] as ModelDefinition['labels'],
-): readonly string[] {
+  lists: readonly LabelList[] = ['kinetics-400', 'kinetics-600'],
+): Promise<readonly string[]> {
   checkWhole('The number of classes', classes, 0);
-  const known = lists?.find((names) => names.length === classes);
-  return known ?? Array.from({ length: classes }, (_, i) => `class ${i}`);
+  for (const list of lists) {
+    if (typeof list !== 'string') {
+      if (list.length === classes) return list;
+      continue;
+    }
+    checkChoice('A list of labels', list, Object.keys(DATA_SETS));
+    if (DATA_SETS[list].classes === classes) return DATA_SETS[list].load();
+  }
+  return numberedLabels(classes);
 }
+
+/** `class 0`, `class 1` and so on. */
+export const numberedLabels = (classes: number): readonly string[] =>
+  Array.from({ length: classes }, (_, i) => `class ${i}`);
 
 /**
  * The names in a text with one on each line; empty lines at the end do not count.

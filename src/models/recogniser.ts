@@ -6,16 +6,18 @@ import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
 import { Serial } from '../core/serial.ts';
 import { SnapshotPool } from '../core/snapshot.ts';
-import { type FloatTensor, formatShape } from '../core/tensor.ts';
+import { type FloatTensor, formatShape, sizeOf } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { type CompileOptions, type CompileProgress, compile, compileKernels } from '../graph/compile.ts';
+import { type DeviceInput, deviceBytes, isDeviceInput } from '../graph/device_tensor.ts';
 import type { Graph } from '../graph/graph.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
+import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import type { ModelSpec } from './definition.ts';
-import { type ClipInput, cutFrames, type Framing } from './frames.ts';
+import { type ClipInput, cutFrames, type Framing, normalisation, type Region } from './frames.ts';
 import { frameGraph, modelGraph, OUTPUTS } from './graph.ts';
 import { type Window, type WindowRequest, windowRule, windows } from './windows.ts';
 
@@ -42,7 +44,12 @@ export interface Network {
 export interface RecogniserRunOptions extends Abortable {
   /** The caller leaves the clip's array as it is until the result is there, and it is not copied aside. Off where left out. */
   readonly borrow?: boolean;
+  /** The part of each frame that the network gets, as it is; of decoded frames. Where left out, what its model makes of frames. */
+  readonly region?: Region | undefined;
 }
+
+/** T×H×W×3 decoded frames, or what the network takes: of the host's, or in a buffer of its device. */
+export type RecogniserClip = ClipInput | DeviceInput;
 
 export interface RecogniserCompileOptions extends Abortable {
   readonly onProgress?: ((progress: CompileProgress) => void) | undefined;
@@ -111,11 +118,12 @@ export class Recogniser {
   }
 
   /**
-   * Logits of a clip, or of a window of it. The frames are taken before it returns: their array may be filled anew at once.
+   * Logits of a clip, or of a window of it. The frames are taken before it returns: their array may be filled anew at once; a clip in a
+   * buffer of the device is to be left alone until the result is there.
    * @throws InputError when the clip does not suit the network, or the network has no logits layer; GraphError, GpuOutOfMemoryError, DeviceLostError; DisposedError when
    *   the recogniser or its device is disposed before the result is there; the reason of `signal`.
    */
-  async logits(clip: ClipInput, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
+  async logits(clip: RecogniserClip, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
     if (this.network.spec.classes === 0) {
       throw new InputError('These weights have no logits layer: they give features() and no logits.');
     }
@@ -123,21 +131,20 @@ export class Recogniser {
   }
 
   /** Features of a clip, or of a window of it. As `logits`. */
-  async features(clip: ClipInput, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
+  async features(clip: RecogniserClip, window?: Window, options?: RecogniserRunOptions): Promise<Float32Array> {
     return (await this.run(clip, window, options)).features;
   }
 
   /** Both at once. As `logits`. */
-  async run(clip: ClipInput, window?: Window, options: RecogniserRunOptions = {}): Promise<Recognition> {
+  async run(clip: RecogniserClip, window?: Window, options: RecogniserRunOptions = {}): Promise<Recognition> {
     this.assertUsable();
-    checkOptionNames('Recogniser.run', options, ['borrow', 'signal']);
+    checkOptionNames('Recogniser.run', options, ['borrow', 'signal', 'region']);
     const { signal } = options;
     checkSignal('Recogniser.run', signal);
-    checkTensor('The clip', clip, ['u8', 'f32']);
-    const input = window ? cutFrames(clip, window) : clip;
-    const taken = options.borrow ? undefined : this.snapshots.copy(input);
+    const input = isDeviceInput(clip) ? cutDeviceFrames(clip, window) : cutHostFrames(clip, window);
+    const taken = options.borrow || isDeviceInput(input) ? undefined : this.snapshots.copy(input);
     try {
-      const started = this.starts.run(() => this.start(taken?.tensor ?? input, signal));
+      const started = this.starts.run(() => this.start(taken?.tensor ?? input, options));
       started.catch(() => undefined);
       return await (await unlessAborted(started, signal)).result;
     } catch (error) {
@@ -155,9 +162,12 @@ export class Recogniser {
   }
 
   /** The plan for clips of a size, compiled where it is not yet. It lives until other sizes displace it. */
-  async plan(input: Pick<ClipInput, 'dtype' | 'shape'>, options: RecogniserCompileOptions = {}): Promise<Plan> {
+  async plan(
+    input: Pick<ClipInput, 'dtype' | 'shape'>,
+    options: RecogniserCompileOptions & Pick<RecogniserRunOptions, 'region'> = {},
+  ): Promise<Plan> {
     this.assertUsable();
-    checkOptionNames('Recogniser.plan', options, ['signal', 'onProgress']);
+    checkOptionNames('Recogniser.plan', options, ['signal', 'onProgress', 'region']);
     checkSignal('Recogniser.plan', options.signal);
     return unlessAborted(
       this.starts.run(() => this.planFor(input, options)),
@@ -180,17 +190,17 @@ export class Recogniser {
 
   /** Hands a clip to its plan; the object around the result keeps a caller's turn from lasting until it is there. */
   private async start(
-    input: ClipInput,
-    signal: AbortSignal | undefined,
+    input: RecogniserClip,
+    { signal, region }: RecogniserRunOptions,
   ): Promise<{ readonly result: Promise<Recognition> }> {
     signal?.throwIfAborted();
-    const plan = await this.planFor(input, { signal });
+    const plan = await this.planFor(input, { signal, region });
     const result = this.execute(plan, input, signal);
     result.catch(() => undefined);
     return { result };
   }
 
-  private async execute(plan: Plan, input: ClipInput, signal: AbortSignal | undefined): Promise<Recognition> {
+  private async execute(plan: Plan, input: RecogniserClip, signal: AbortSignal | undefined): Promise<Recognition> {
     if (this.running++ === 0) this.busySince = performance.now();
     try {
       const batch = { ...input, shape: [1, ...input.shape] };
@@ -207,15 +217,15 @@ export class Recogniser {
 
   private async planFor(
     { dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>,
-    { signal, onProgress }: RecogniserCompileOptions,
+    { signal, onProgress, region }: RecogniserCompileOptions & Pick<RecogniserRunOptions, 'region'>,
   ): Promise<Plan> {
     this.assertUsable();
     signal?.throwIfAborted();
-    const key = `${dtype} ${formatShape(shape)}`;
+    const key = `${dtype} ${formatShape(shape)} ${region ? Object.values(region).join() : ''}`;
     let plan = this.plans.get(key);
     if (plan) this.plans.delete(key);
     else {
-      const graph = clipGraph(this.network.spec, { dtype, shape });
+      const graph = clipGraph(this.network.spec, { dtype, shape }, region);
       const start = performance.now();
       // Before the new one takes its memory.
       for (const [oldest, displaced] of this.plans) {
@@ -234,8 +244,41 @@ export class Recogniser {
   }
 }
 
+function cutHostFrames(clip: ClipInput, window: Window | undefined): ClipInput {
+  checkTensor('The clip', clip, ['u8', 'f32']);
+  return window ? cutFrames(clip, window) : clip;
+}
+
+/** @throws InputError when the clip does not have them all, or they begin within a word of the device's memory. */
+function cutDeviceFrames(clip: DeviceInput, window: Window | undefined): DeviceInput {
+  if (!window) return clip;
+  const { dtype, shape, padded = false, offset = 0 } = clip;
+  const [total = 0, ...rest] = shape;
+  const { start, frames } = window;
+  if (!(start >= 0 && frames >= 1 && start + frames <= total)) {
+    throw new InputError(`Frames ${start} to ${start + frames - 1} were asked for; the clip has ${total}.`);
+  }
+  const each = dtype === 'u8' ? sizeOf(rest) : deviceBytes({ dtype, shape: rest, padded });
+  if ((start * each) % 4 !== 0) {
+    throw new InputError(
+      `Frame ${start} of ${each} bytes each begins within a word of the buffer; begin the clip with it.`,
+    );
+  }
+  return { ...clip, shape: [frames, ...rest], offset: offset + start * each };
+}
+
+/** Frames of which a part is taken as it is. */
+function regionGeometry(spec: ModelSpec, height: number, width: number, region: Region): PreprocessAttributes {
+  const { geometry: _, ...values } = spec.architecture.preprocessing ?? {};
+  return { resized: { height, width }, crop: region, ...normalisation(values) };
+}
+
 /** @throws InputError when clips like this do not suit the network. */
-function clipGraph(spec: ModelSpec, { dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>): Graph {
+function clipGraph(
+  spec: ModelSpec,
+  { dtype, shape }: Pick<ClipInput, 'dtype' | 'shape'>,
+  region?: RecogniserRunOptions['region'],
+): Graph {
   const { channels } = spec;
   const [frames = 0, height = 0, width = 0, depth] = shape;
   const wanted = dtype === 'u8' ? 3 : channels;
@@ -244,5 +287,9 @@ function clipGraph(spec: ModelSpec, { dtype, shape }: Pick<ClipInput, 'dtype' | 
       `These weights take clips T×H×W×${channels}${channels === 3 ? '' : ' (float32)'}; this one is ${dtype} ${formatShape(shape)}.`,
     );
   }
-  return (dtype === 'u8' ? frameGraph : modelGraph)(spec, { frames, height, width });
+  const size = { frames, height, width };
+  if (dtype === 'u8') return frameGraph(spec, size, region && regionGeometry(spec, height, width, region));
+  if (region)
+    throw new InputError('A region is cut out of decoded frames, in bytes; cut it out of other clips before.');
+  return modelGraph(spec, size);
 }

@@ -179,11 +179,11 @@ const imageNetworks = (models: Iterable<ModelDefinition>): ModelNetwork[] =>
  * @returns The model, with a sentence about each thing in the file that was passed over and may have been meant.
  * @throws InputError when it is none of these, or something is missing, of another shape, or no finite number.
  */
-export function readImageModel(
+export async function readImageModel(
   { tensors, metadata }: StoredModel,
   source: string,
   models: ModelRegistry,
-): Model & { readonly warnings: readonly string[] } {
+): Promise<Model & { readonly warnings: readonly string[] }> {
   checkStored(tensors, metadata);
   if (isModelFile(metadata)) {
     const model = parseModelFile({ tensors, metadata }, source, models);
@@ -193,7 +193,7 @@ export function readImageModel(
   const { network, match } = matchTensors(tensors, imageNetworks(models), source);
   const { channels, classes, warnings } = match;
   const parameters = matchedParameters(tensors, network, match, source);
-  const labels = labelsFor(classes, network.model.labels);
+  const labels = await labelsFor(classes, network.model.labels ?? []);
   return { spec: network.spec(channels, classes), classes: labels, parameters, warnings };
 }
 

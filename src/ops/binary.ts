@@ -9,7 +9,7 @@ import { BINARY, BINARY_NAMES, type BinaryName } from '../kernels/pointwise/func
 import { broadcastShape } from '../kernels/shared/broadcast.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { elementwiseCandidate } from './elementwise.ts';
-import { defineOperator, f32, pointwiseCost, type TensorType } from './operator.ts';
+import { defineOperator, f32, gradientRule, pointwiseCost, type TensorType } from './operator.ts';
 import { sumTo } from './reduce.ts';
 import { beforeActivation } from './unary.ts';
 
@@ -35,17 +35,18 @@ export const binary = defineOperator<BinaryAttributes>({
       binaryKernel({ fn, a: a!, b: b!, y, activation, broadcast }, channelSweep(profile)),
     ),
   ],
-  gradient(context) {
-    const { name, attributes, inputs, wanted, typeOf, add } = context;
-    const { fn, activation } = attributes;
-    const dy = beforeActivation(context, activation, `${name}/gradient`);
-    return (['a', 'b'] as const).map((of, i) => {
-      if (!wanted(i)) return undefined;
-      const to = `${name}/gradient/${of}`;
-      const dx = BINARY[fn].gradients[of] ? add(binaryGradient, to, { fn, of }, [inputs[0]!, inputs[1]!, dy])[0]! : dy;
-      return sumTo(context, to, dx, typeOf(inputs[i]!).shape);
-    });
-  },
+});
+
+export const binaryRule = gradientRule(binary, (context) => {
+  const { name, attributes, inputs, wanted, typeOf, add } = context;
+  const { fn, activation } = attributes;
+  const dy = beforeActivation(context, activation, `${name}/gradient`);
+  return (['a', 'b'] as const).map((of, i) => {
+    if (!wanted(i)) return undefined;
+    const to = `${name}/gradient/${of}`;
+    const dx = BINARY[fn].gradients[of] ? add(binaryGradient, to, { fn, of }, [inputs[0]!, inputs[1]!, dy])[0]! : dy;
+    return sumTo(context, to, dx, typeOf(inputs[i]!).shape);
+  });
 });
 
 interface BinaryGradientAttributes {

@@ -4,7 +4,7 @@ import { checkShape } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape } from '../core/tensor.ts';
 import { broadcast as broadcastLayout } from '../kernels/shared/layout.ts';
-import type { Operator } from './operator.ts';
+import { gradientRule, type Operator } from './operator.ts';
 import { sumTo } from './reduce.ts';
 import { viewOperator } from './view_operator.ts';
 
@@ -25,7 +25,8 @@ export const broadcast: Operator<BroadcastAttributes> = viewOperator<BroadcastAt
     return shape;
   },
   layout: (_, x, shape) => broadcastLayout(x, shape),
-  gradient: (context) => [
-    sumTo(context, `${context.name}/gradient`, context.gradients[0]!, context.typeOf(context.inputs[0]!).shape),
-  ],
 });
+
+export const broadcastRule = gradientRule(broadcast, (context) => [
+  sumTo(context, `${context.name}/gradient`, context.gradients[0]!, context.typeOf(context.inputs[0]!).shape),
+]);

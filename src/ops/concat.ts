@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
-import { defineOperator, f32, fromInput, fromOutput, pointwiseCost } from './operator.ts';
+import { defineOperator, f32, fromInput, fromOutput, gradientRule, pointwiseCost } from './operator.ts';
 import { slice } from './slice.ts';
 
 export interface ConcatAttributes {
@@ -47,13 +47,14 @@ export const concat = defineOperator<ConcatAttributes>({
       },
     ];
   },
-  gradient({ name, inputs, gradients, wanted, typeOf, add }) {
-    let offset = 0;
-    return inputs.map((value, i) => {
-      const channels = typeOf(value).shape.at(-1)!;
-      const part = { axis: -1, offset, size: channels };
-      offset += channels;
-      return wanted(i) ? add(slice, `${name}/gradient/${i}`, part, [gradients[0]!])[0] : undefined;
-    });
-  },
+});
+
+export const concatRule = gradientRule(concat, ({ name, inputs, gradients, wanted, typeOf, add }) => {
+  let offset = 0;
+  return inputs.map((value, i) => {
+    const channels = typeOf(value).shape.at(-1)!;
+    const part = { axis: -1, offset, size: channels };
+    offset += channels;
+    return wanted(i) ? add(slice, `${name}/gradient/${i}`, part, [gradients[0]!])[0] : undefined;
+  });
 });

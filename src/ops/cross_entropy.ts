@@ -8,7 +8,15 @@ import {
   crossEntropyRows,
   crossEntropyGradient as gradientKernel,
 } from '../kernels/loss/cross_entropy.ts';
-import { defineOperator, f32, fromInput, fromOutput, pointwiseCost, type TensorType } from './operator.ts';
+import {
+  defineOperator,
+  f32,
+  fromInput,
+  fromOutput,
+  gradientRule,
+  pointwiseCost,
+  type TensorType,
+} from './operator.ts';
 
 function expectTargets(logits: TensorType, targets: TensorType | undefined): void {
   if (logits.shape.length !== 2 || !targets || !sameShape(logits.shape, targets.shape)) {
@@ -45,11 +53,12 @@ export const crossEntropy = defineOperator<Record<never, never>>({
       },
     ];
   },
-  gradient: ({ name, inputs, gradients, add }) => [
-    add(crossEntropyGradient, `${name}/gradient`, {}, [inputs[0]!, inputs[1]!, gradients[0]!])[0],
-    undefined,
-  ],
 });
+
+export const crossEntropyRule = gradientRule(crossEntropy, ({ name, inputs, gradients, add }) => [
+  add(crossEntropyGradient, `${name}/gradient`, {}, [inputs[0]!, inputs[1]!, gradients[0]!])[0],
+  undefined,
+]);
 
 /** Inputs: logits N×C, targets N×C, gradient of the loss [1]. */
 export const crossEntropyGradient = defineOperator<Record<never, never>>({

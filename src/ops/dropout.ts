@@ -3,7 +3,15 @@
 import { GraphError } from '../core/errors.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
 import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
-import { defineOperator, fromInput, fromOutput, type Operator, pointwiseCost, singleDispatch } from './operator.ts';
+import {
+  defineOperator,
+  fromInput,
+  fromOutput,
+  gradientRule,
+  type Operator,
+  pointwiseCost,
+  singleDispatch,
+} from './operator.ts';
 
 interface DropoutAttributes {
   /** Share of the channels that are dropped: 0 ≤ rate < 1. */
@@ -45,9 +53,11 @@ export const dropout: Operator<DropoutAttributes> = defineOperator<DropoutAttrib
       ]),
     ];
   },
-  // Linear in x: the same channels of the gradient go.
-  gradient: ({ name, attributes, inputs, gradients, add }) =>
-    inputs.length === 1
-      ? [gradients[0]]
-      : [add(dropout, `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined],
 });
+
+// Linear in x: the same channels of the gradient go.
+export const dropoutRule = gradientRule(dropout, ({ name, attributes, inputs, gradients, add }) =>
+  inputs.length === 1
+    ? [gradients[0]]
+    : [add(dropout, `${name}/gradient`, attributes, [gradients[0]!, inputs[1]!])[0], undefined],
+);

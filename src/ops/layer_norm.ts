@@ -15,6 +15,7 @@ import {
   f32,
   fromInput,
   fromOutput,
+  gradientRule,
   pointwiseCost,
   singleDispatch,
   type TensorType,
@@ -52,10 +53,11 @@ export const layerNorm = defineOperator<LayerNormAttributes>({
     const args = [fromInput(0), fromInput(1), fromInput(2), fromOutput(0)];
     return [singleDispatch('layerNorm', () => layerNormKernel(problem, software ? 1 : 64), args)];
   },
-  gradient({ name, attributes, inputs, gradients, add }) {
-    const [x, gamma] = inputs as [number, number];
-    return [...add(layerNormGradient, `${name}/gradient`, attributes, [x, gamma, gradients[0]!])];
-  },
+});
+
+export const layerNormRule = gradientRule(layerNorm, ({ name, attributes, inputs, gradients, add }) => {
+  const [x, gamma] = inputs as [number, number];
+  return [...add(layerNormGradient, `${name}/gradient`, attributes, [x, gamma, gradients[0]!])];
 });
 
 /** Inputs: x, gamma, dy. Outputs: dx, dgamma, dbeta. */

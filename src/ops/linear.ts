@@ -7,8 +7,7 @@ import { viewShape } from '../kernels/shared/layout.ts';
 import { channelSum } from './channel_sum.ts';
 import { conv3dCandidates } from './conv3d/candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
-import type { Operator } from './operator.ts';
-import { defineOperator, f32, storedBytes, type ValueRef } from './operator.ts';
+import { defineOperator, f32, gradientRule, type Operator, storedBytes, type ValueRef } from './operator.ts';
 import { reshape } from './reshape.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
@@ -36,37 +35,38 @@ export const linear = defineOperator<Record<never, never>>({
     const geometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' } as const;
     return conv3dCandidates({ geometry, groups: 1, activation: 'none', bias: io.inputs.length > 2 }, io, profile);
   },
-  /** Those of a convolution of 1×1×1 on as many pixels as x has rows. */
-  gradient(context) {
-    const { name, inputs, gradients } = context;
-    const [x, weights] = inputs as readonly [ValueRef, ValueRef];
-    const add = <A extends object>(
-      operator: Operator<A>,
-      of: string,
-      attributes: A,
-      from: readonly ValueRef[],
-    ): ValueRef => context.add(operator, `${name}/gradient/${of}`, attributes, from)[0]!;
-    const shaped = (value: ValueRef, of: string, shape: readonly number[]): ValueRef =>
-      sameShape(context.typeOf(value).shape, shape) ? value : add(reshape, of, { shape }, [value]);
-    const volume = (value: ValueRef, of: string): ValueRef => shaped(value, of, viewShape(context.typeOf(value).shape));
-    const geometry = { stride: [1, 1, 1], padding: 'valid', groups: 1 } as const;
-    const given = gradients[0]!;
-    const dy = volume(given, 'dy volume');
-    const byInput = (): ValueRef => {
-      const { shape } = context.typeOf(x);
-      const size = viewShape(shape).slice(1, 4) as unknown as Triple;
-      return shaped(add(conv3dInputGradient, 'x volume', { ...geometry, size }, [dy, weights]), 'x', shape);
-    };
-    const byWeights = (): ValueRef => {
-      const from = [volume(x, 'x as volume'), dy];
-      const attributes = { ...geometry, kernel: [1, 1, 1] } as const;
-      const dw = add(conv3dWeightGradient, 'weights volume', attributes, from);
-      return shaped(dw, 'weights', context.typeOf(weights).shape);
-    };
-    return [
-      context.wanted(0) ? byInput() : undefined,
-      context.wanted(1) ? byWeights() : undefined,
-      inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [given]) : undefined,
-    ].slice(0, inputs.length);
-  },
+});
+
+/** Those of a convolution of 1×1×1 on as many pixels as x has rows. */
+export const linearRule = gradientRule(linear, (context) => {
+  const { name, inputs, gradients } = context;
+  const [x, weights] = inputs as readonly [ValueRef, ValueRef];
+  const add = <A extends object>(
+    operator: Operator<A>,
+    of: string,
+    attributes: A,
+    from: readonly ValueRef[],
+  ): ValueRef => context.add(operator, `${name}/gradient/${of}`, attributes, from)[0]!;
+  const shaped = (value: ValueRef, of: string, shape: readonly number[]): ValueRef =>
+    sameShape(context.typeOf(value).shape, shape) ? value : add(reshape, of, { shape }, [value]);
+  const volume = (value: ValueRef, of: string): ValueRef => shaped(value, of, viewShape(context.typeOf(value).shape));
+  const geometry = { stride: [1, 1, 1], padding: 'valid', groups: 1 } as const;
+  const given = gradients[0]!;
+  const dy = volume(given, 'dy volume');
+  const byInput = (): ValueRef => {
+    const { shape } = context.typeOf(x);
+    const size = viewShape(shape).slice(1, 4) as unknown as Triple;
+    return shaped(add(conv3dInputGradient, 'x volume', { ...geometry, size }, [dy, weights]), 'x', shape);
+  };
+  const byWeights = (): ValueRef => {
+    const from = [volume(x, 'x as volume'), dy];
+    const attributes = { ...geometry, kernel: [1, 1, 1] } as const;
+    const dw = add(conv3dWeightGradient, 'weights volume', attributes, from);
+    return shaped(dw, 'weights', context.typeOf(weights).shape);
+  };
+  return [
+    context.wanted(0) ? byInput() : undefined,
+    context.wanted(1) ? byWeights() : undefined,
+    inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [given]) : undefined,
+  ].slice(0, inputs.length);
 });

@@ -15,6 +15,7 @@ import {
   f32,
   fromInput,
   fromOutput,
+  gradientRule,
   type NodeOperands,
   type Operator,
   storedBytes,
@@ -84,23 +85,24 @@ export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttribute
     });
     return [...blocks, ...tiled];
   },
-  /** Products again: of dy with the other operand, in the order that the transposes want. */
-  gradient(context) {
-    const { name, attributes, inputs, gradients, wanted, typeOf, add } = context;
-    const { transposeA, transposeB } = attributes;
-    const [a, b] = inputs as [number, number];
-    const dy = gradients[0]!;
-    const product = (of: string, left: number, right: number, turnLeft: boolean, turnRight: boolean): number =>
-      add(matmul, `${name}/gradient/${of}`, { transposeA: turnLeft, transposeB: turnRight }, [left, right])[0]!;
-    const byA = (): number =>
-      transposeA ? product('a', b, dy, transposeB, true) : product('a', dy, b, false, !transposeB);
-    const byB = (): number =>
-      transposeB ? product('b', dy, a, true, transposeA) : product('b', a, dy, !transposeA, false);
-    return [
-      wanted(0) ? sumTo(context, `${name}/gradient/a sum`, byA(), typeOf(a).shape) : undefined,
-      wanted(1) ? sumTo(context, `${name}/gradient/b sum`, byB(), typeOf(b).shape) : undefined,
-    ];
-  },
+});
+
+/** Products again: of dy with the other operand, in the order that the transposes want. */
+export const matmulRule = gradientRule(matmul, (context) => {
+  const { name, attributes, inputs, gradients, wanted, typeOf, add } = context;
+  const { transposeA, transposeB } = attributes;
+  const [a, b] = inputs as [number, number];
+  const dy = gradients[0]!;
+  const product = (of: string, left: number, right: number, turnLeft: boolean, turnRight: boolean): number =>
+    add(matmul, `${name}/gradient/${of}`, { transposeA: turnLeft, transposeB: turnRight }, [left, right])[0]!;
+  const byA = (): number =>
+    transposeA ? product('a', b, dy, transposeB, true) : product('a', dy, b, false, !transposeB);
+  const byB = (): number =>
+    transposeB ? product('b', dy, a, true, transposeA) : product('b', a, dy, !transposeA, false);
+  return [
+    wanted(0) ? sumTo(context, `${name}/gradient/a sum`, byA(), typeOf(a).shape) : undefined,
+    wanted(1) ? sumTo(context, `${name}/gradient/b sum`, byB(), typeOf(b).shape) : undefined,
+  ];
 });
 
 interface Extents {

@@ -14,7 +14,7 @@ import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts
 import { partialsBytes, partialsWork, reducersOn, totalsWork } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep, sweepWork } from '../kernels/shared/channel_sweep.ts';
 import { viewBytes } from '../kernels/shared/view.ts';
-import { defineOperator, fromInput, fromOutput, pointwiseCost, storedBytes } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, gradientRule, pointwiseCost, storedBytes } from './operator.ts';
 import { pointwise } from './sliding_window.ts';
 import { expectVectors, workspace } from './vectors.ts';
 
@@ -51,10 +51,11 @@ export const normalize = defineOperator<NormalizeAttributes>({
       ),
     ];
   },
-  gradient({ name, attributes, inputs, gradients, add }) {
-    const [dx, dgamma, dbeta] = add(normalizeGradient, `${name}/gradient`, attributes, [...inputs, gradients[0]!]);
-    return [dx, undefined, undefined, dgamma, dbeta];
-  },
+});
+
+export const normalizeRule = gradientRule(normalize, ({ name, attributes, inputs, gradients, add }) => {
+  const [dx, dgamma, dbeta] = add(normalizeGradient, `${name}/gradient`, attributes, [...inputs, gradients[0]!]);
+  return [dx, undefined, undefined, dgamma, dbeta];
 });
 
 /** Inputs: those of `normalize`, then dy. Outputs: dx, dgamma, dbeta. */

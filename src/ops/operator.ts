@@ -184,7 +184,10 @@ export interface Operator<A extends object = object> {
    * that only rename memory.
    */
   candidates(attributes: A, io: NodeOperands, profile: DeviceProfile): Candidate[];
-  /** Gradients by the inputs, in their order; undefined where an input has none. Missing where nothing can be trained through it. */
+  /**
+   * Gradients by the inputs, in their order; undefined where an input has none. Missing where nothing can be trained through it; the
+   * package's own operators have theirs in gradients.ts.
+   */
   gradient?(context: GradientContext<A>): (ValueRef | undefined)[];
   /**
    * For operators that change states: output i lies in the memory of input `inPlace[i]`; a function of the number of inputs where
@@ -234,6 +237,7 @@ const FACTS: readonly (keyof Operator)[] = [
  * it can be trained through, its gradient.
  * @throws GraphError when a part is missing, unknown or of the wrong type.
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineOperator<A extends object>(definition: Operator<A>): Operator<A> {
   if (typeof definition !== 'object' || definition === null) {
     throw new GraphError(`defineOperator takes an object, not ${describeValue(definition)}.`);
@@ -258,6 +262,21 @@ export function defineOperator<A extends object>(definition: Operator<A>): Opera
     throw new GraphError(`The operator ${type} needs a function ${name}, not ${describeValue(part)}.`);
   }
   return Object.freeze({ ...definition });
+}
+
+/** An operator of the package and its `Operator.gradient`. */
+export type GradientRule = readonly [operator: Operator, gradient: NonNullable<Operator['gradient']>];
+
+/**
+ * The gradient of an operator of the package, beside it and not in it: whatever only training needs is then left out of programs that
+ * do not train.
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function gradientRule<A extends object>(
+  operator: Operator<A>,
+  gradient: NonNullable<Operator<A>['gradient']>,
+): GradientRule {
+  return [operator, gradient];
 }
 
 /** @throws GraphError unless it is what `defineOperator` returns. */

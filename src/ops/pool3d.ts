@@ -7,7 +7,7 @@ import { type Pool3dProblem, pool3d as pool3dKernel, pool3dWork } from '../kerne
 import { type Pool3dStripTile, pool3dStrip, pool3dStripFits, pool3dStripWork } from '../kernels/pool/strip.ts';
 import { pool3dSweep, pool3dSweepFits, pool3dSweepWork } from '../kernels/pool/sweep.ts';
 import type { Work } from '../kernels/shared/work.ts';
-import { type Candidate, defineOperator, expectVolume, f32, storedBytes } from './operator.ts';
+import { type Candidate, defineOperator, expectVolume, f32, gradientRule, storedBytes } from './operator.ts';
 import { averagePool3dGradient, maxPool3dGradient } from './pool3d_gradient.ts';
 import { splitWindows, type WindowGeometry, windowOutput } from './sliding_window.ts';
 
@@ -72,10 +72,14 @@ export const pool3d = defineOperator<Pool3dAttributes>({
       candidate('window', (problem) => pool3dKernel(problem), pool3dWork),
     ];
   },
-  gradient({ name, attributes: { mode, ...geometry }, inputs, gradients, typeOf, add }) {
+});
+
+export const pool3dRule = gradientRule(
+  pool3d,
+  ({ name, attributes: { mode, ...geometry }, inputs, gradients, typeOf, add }) => {
     const [x, dy] = [inputs[0]!, gradients[0]!];
     if (mode === 'max') return [add(maxPool3dGradient, `${name}/gradient`, geometry, [x, dy])[0]];
     const size = typeOf(x).shape.slice(1, 4) as unknown as Triple;
     return [add(averagePool3dGradient, `${name}/gradient`, { ...geometry, size }, [dy])[0]];
   },
-});
+);

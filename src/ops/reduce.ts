@@ -23,6 +23,7 @@ import {
   fromInput,
   fromOutput,
   type GradientContext,
+  gradientRule,
   type Operator,
   pointwiseCost,
   singleDispatch,
@@ -60,11 +61,12 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
       ]),
     ];
   },
-  gradient({ name, attributes, inputs, gradients, typeOf, add }) {
-    const { shape } = typeOf(inputs[0]!);
-    const from = attributes.op === 'max' ? [gradients[0]!, inputs[0]!] : [gradients[0]!];
-    return [add(reduceGradient, `${name}/gradient`, { ...attributes, shape }, from)[0]];
-  },
+});
+
+export const reduceRule = gradientRule(reduce, ({ name, attributes, inputs, gradients, typeOf, add }) => {
+  const { shape } = typeOf(inputs[0]!);
+  const from = attributes.op === 'max' ? [gradients[0]!, inputs[0]!] : [gradients[0]!];
+  return [add(reduceGradient, `${name}/gradient`, { ...attributes, shape }, from)[0]];
 });
 
 interface ReduceGradientAttributes extends ReduceAttributes {

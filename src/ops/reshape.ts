@@ -4,7 +4,7 @@ import { checkShape } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
 import { reshaped } from '../kernels/shared/layout.ts';
-import type { Operator } from './operator.ts';
+import { gradientRule, type Operator } from './operator.ts';
 import { viewOperator } from './view_operator.ts';
 
 interface ReshapeAttributes {
@@ -22,7 +22,8 @@ export const reshape: Operator<ReshapeAttributes> = viewOperator<ReshapeAttribut
     return shape;
   },
   layout: ({ shape }, x) => reshaped(x, shape),
-  gradient: ({ name, inputs, gradients, typeOf, add }) => [
-    add(reshape, `${name}/gradient`, { shape: typeOf(inputs[0]!).shape }, [gradients[0]!])[0],
-  ],
 });
+
+export const reshapeRule = gradientRule(reshape, ({ name, inputs, gradients, typeOf, add }) => [
+  add(reshape, `${name}/gradient`, { shape: typeOf(inputs[0]!).shape }, [gradients[0]!])[0],
+]);

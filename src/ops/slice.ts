@@ -5,7 +5,7 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape } from '../core/tensor.ts';
 import { cut } from '../kernels/shared/layout.ts';
 import { axisOf } from './axis.ts';
-import type { Operator } from './operator.ts';
+import { gradientRule, type Operator } from './operator.ts';
 import { viewOperator } from './view_operator.ts';
 
 export interface SliceAttributes {
@@ -33,12 +33,16 @@ export const slice: Operator<SliceAttributes> = viewOperator<SliceAttributes>({
     return withSize(x, at, size);
   },
   layout: ({ axis, offset, size }, x, shape) => cut(x, axisOf(axis, shape), offset, size),
-  gradient({ name, attributes: { axis, offset, size }, inputs, gradients, typeOf, add }) {
+});
+
+export const sliceRule = gradientRule(
+  slice,
+  ({ name, attributes: { axis, offset, size }, inputs, gradients, typeOf, add }) => {
     const { shape } = typeOf(inputs[0]!);
     const after = shape[axisOf(axis, shape)]! - offset - size;
     return [add(pad, `${name}/gradient`, { axis, before: offset, after }, [gradients[0]!])[0]];
   },
-});
+);
 
 export interface PadAttributes {
   readonly axis: number;
@@ -57,11 +61,12 @@ export const pad: Operator<PadAttributes> = viewOperator<PadAttributes>({
     return withSize(x, at, before + x[at]! + after);
   },
   layout: ({ axis, before }, x, shape) => cut(x, axisOf(axis, shape), -before, shape[axisOf(axis, shape)]!),
-  gradient({ name, attributes: { axis, before }, inputs, gradients, typeOf, add }) {
-    const { shape } = typeOf(inputs[0]!);
-    const part = { axis, offset: before, size: shape[axisOf(axis, shape)]! };
-    return [add(slice, `${name}/gradient`, part, [gradients[0]!])[0]];
-  },
+});
+
+export const padRule = gradientRule(pad, ({ name, attributes: { axis, before }, inputs, gradients, typeOf, add }) => {
+  const { shape } = typeOf(inputs[0]!);
+  const part = { axis, offset: before, size: shape[axisOf(axis, shape)]! };
+  return [add(slice, `${name}/gradient`, part, [gradients[0]!])[0]];
 });
 
 export interface ShiftAttributes {
@@ -79,7 +84,8 @@ export const shift: Operator<ShiftAttributes> = viewOperator<ShiftAttributes>({
     return x;
   },
   layout: ({ axis, by }, x, shape) => cut(x, axisOf(axis, shape), -by, shape[axisOf(axis, shape)]!),
-  gradient: ({ name, attributes: { axis, by }, gradients, add }) => [
-    add(shift, `${name}/gradient`, { axis, by: -by }, [gradients[0]!])[0],
-  ],
 });
+
+export const shiftRule = gradientRule(shift, ({ name, attributes: { axis, by }, gradients, add }) => [
+  add(shift, `${name}/gradient`, { axis, by: -by }, [gradients[0]!])[0],
+]);

@@ -3,7 +3,7 @@ import { softmax as softmaxKernel } from '../kernels/loss/softmax.ts';
 import { softmaxAxis } from '../kernels/loss/softmax_axis.ts';
 import { axisOf } from './axis.ts';
 import { binary } from './binary.ts';
-import { defineOperator, fromInput, fromOutput, pointwiseCost, singleDispatch } from './operator.ts';
+import { defineOperator, fromInput, fromOutput, gradientRule, pointwiseCost, singleDispatch } from './operator.ts';
 import { reduce } from './reduce.ts';
 
 interface SoftmaxAttributes {
@@ -29,8 +29,12 @@ export const softmax = defineOperator<SoftmaxAttributes>({
     const along = { size: shape[at]!, step: sizeOf(shape.slice(at + 1, -1)) };
     return [singleDispatch('softmax axis', () => softmaxAxis({ ...views, ...along }), [fromInput(0), fromOutput(0)])];
   },
-  /** y · (dy − Σ dy · y). */
-  gradient({ name, attributes: { axis = -1 }, outputs, gradients, typeOf, add }) {
+});
+
+/** y · (dy − Σ dy · y). */
+export const softmaxRule = gradientRule(
+  softmax,
+  ({ name, attributes: { axis = -1 }, outputs, gradients, typeOf, add }) => {
     const [y, dy] = [outputs[0]!, gradients[0]!];
     const plain = { activation: 'none' } as const;
     const axes = [axisOf(axis, typeOf(y).shape)];
@@ -39,4 +43,4 @@ export const softmax = defineOperator<SoftmaxAttributes>({
     const [difference] = add(binary, `${name}/gradient/difference`, { fn: 'sub', ...plain }, [dy, sums!]);
     return [add(binary, `${name}/gradient`, { fn: 'mul', ...plain }, [y, difference!])[0]];
   },
-});
+);

@@ -3,7 +3,7 @@
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { transposed } from '../kernels/shared/layout.ts';
-import type { Operator } from './operator.ts';
+import { gradientRule, type Operator } from './operator.ts';
 import { viewOperator } from './view_operator.ts';
 
 interface TransposeAttributes {
@@ -21,7 +21,8 @@ export const transpose: Operator<TransposeAttributes> = viewOperator<TransposeAt
     return order.map((axis) => x[axis]!);
   },
   layout: ({ order }, x) => transposed(x, order),
-  gradient: ({ name, attributes: { order }, gradients, add }) => [
-    add(transpose, `${name}/gradient`, { order: order.map((_, axis) => order.indexOf(axis)) }, [gradients[0]!])[0],
-  ],
 });
+
+export const transposeRule = gradientRule(transpose, ({ name, attributes: { order }, gradients, add }) => [
+  add(transpose, `${name}/gradient`, { order: order.map((_, axis) => order.indexOf(axis)) }, [gradients[0]!])[0],
+]);

@@ -8,7 +8,7 @@ import { UNARY, UNARY_NAMES, type UnaryName } from '../kernels/pointwise/functio
 import { unaryGradient as gradientKernel, unary as unaryKernel } from '../kernels/pointwise/unary.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { elementwiseCandidate } from './elementwise.ts';
-import { defineOperator, f32, type GradientContext, pointwiseCost, type ValueRef } from './operator.ts';
+import { defineOperator, f32, type GradientContext, gradientRule, pointwiseCost, type ValueRef } from './operator.ts';
 
 export interface UnaryAttributes {
   readonly fn: UnaryName;
@@ -26,10 +26,11 @@ export const unary = defineOperator<UnaryAttributes>({
   candidates: ({ fn }, io, profile) => [
     elementwiseCandidate(fn, io, profile, ['x'], ([x], y) => unaryKernel({ fn, x: x!, y }, channelSweep(profile))),
   ],
-  gradient({ name, attributes, inputs, outputs, gradients, add }) {
-    const from = UNARY[attributes.fn].gradient.by === 'x' ? inputs[0]! : outputs[0]!;
-    return [add(unaryGradient, `${name}/gradient`, attributes, [from, gradients[0]!])[0]];
-  },
+});
+
+export const unaryRule = gradientRule(unary, ({ name, attributes, inputs, outputs, gradients, add }) => {
+  const from = UNARY[attributes.fn].gradient.by === 'x' ? inputs[0]! : outputs[0]!;
+  return [add(unaryGradient, `${name}/gradient`, attributes, [from, gradients[0]!])[0]];
 });
 
 /** Inputs: x or y, whichever the function's row says (either where it says so), and dy. */

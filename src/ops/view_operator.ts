@@ -16,14 +16,16 @@ import {
   type TensorType,
 } from './operator.ts';
 
-interface ViewDefinition<A extends object> extends Pick<Operator<A>, 'type' | 'gradient'> {
+interface ViewDefinition<A extends object> extends Pick<Operator<A>, 'type'> {
   /** @throws GraphError in words that follow the node's name. */
   shape(attributes: A, x: Shape): Shape;
   /** Undefined where it is none of the memory that x lies in. */
   layout(attributes: A, x: Layout, shape: Shape): Layout | undefined;
 }
 
-export function viewOperator<A extends object>({ type, gradient, shape, layout }: ViewDefinition<A>): Operator<A> {
+// What it makes and nobody uses, bundlers leave out.
+/* @__NO_SIDE_EFFECTS__ */
+export function viewOperator<A extends object>({ type, shape, layout }: ViewDefinition<A>): Operator<A> {
   return defineOperator<A>({
     type,
     layouts: [0],
@@ -43,7 +45,6 @@ export function viewOperator<A extends object>({ type, gradient, shape, layout }
       const [dense, result] = [denseRows(x!.shape), shape(attributes, x!.shape)];
       return gather(x!, layout(attributes, dense, result) ?? dense, result);
     },
-    ...(gradient ? { gradient } : {}),
   });
 }
 

@@ -53,7 +53,7 @@ const CACHE = 'i3d-webgpu';
  */
 export async function loadModel(source: FileSource, options: LoadModelOptions = {}): Promise<LoadedModel> {
   const { bytes, name, keep } = await sourceBytes(source, readOptions('loadModel', options));
-  const model = namedModel(decodeWeights(bytes, name), name, options);
+  const model = await namedModel(decodeWeights(bytes, name), name, options);
   await keep();
   options.signal?.throwIfAborted();
   return model;
@@ -104,7 +104,11 @@ function readOptions(what: string, options: LoadModelOptions): ReadOptions {
   return { signal, onProgress, name, cache: cache === true ? CACHE : cache || undefined };
 }
 
-function namedModel(weights: DecodedWeights, name: string, { models = MODELS, stream }: LoadModelOptions): LoadedModel {
+async function namedModel(
+  weights: DecodedWeights,
+  name: string,
+  { models = MODELS, stream }: LoadModelOptions,
+): Promise<LoadedModel> {
   const { warnings } = weights;
   if (isModelFile(weights.metadata)) {
     const model = parseModelFile(weights, name, models);
@@ -112,6 +116,6 @@ function namedModel(weights: DecodedWeights, name: string, { models = MODELS, st
   }
   if (weights.tensors.size === 0) throw new InputError(`${name} holds no tensors; weights are ${WEIGHT_FORMATS}.`);
   const { spec, parameters, warnings: passedOver } = readWeights(weights.tensors, name, models, { stream });
-  const classes = labelsFor(spec.classes, spec.architecture.labels);
+  const classes = await labelsFor(spec.classes, spec.architecture.labels ?? []);
   return { spec, parameters, classes, stream: spec.stream, framing: 'square', warnings: [...warnings, ...passedOver] };
 }

@@ -11,7 +11,7 @@ import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import type { CompileProgress } from '../graph/compile.ts';
 import type { Stream } from '../models/definition.ts';
-import { cutFrames, cutOut } from '../models/frames.ts';
+import { type ClipInput, cutFrames, cutOut } from '../models/frames.ts';
 import { labelsFor } from '../models/labels.ts';
 import {
   type Network,
@@ -131,7 +131,7 @@ export class TwoStream {
     checkSignal(what, signal);
     const networks = { ...(rgb && { rgb }), ...(flow && { flow }) };
     const rule = ruleOf(networks, preset);
-    const classes = classesOf(networks);
+    const classes = await classesOf(networks);
     const recognisers: Partial<Record<Stream, Recogniser>> = {};
     try {
       if (flow) {
@@ -255,7 +255,7 @@ export class TwoStream {
   ): Promise<TwoStreamWindow> {
     const fill = this.rule.framing === 'whole' ? this.rule.spec.frames : undefined;
     const { signal } = options;
-    const run = async (name: Stream, input: () => Parameters<Recogniser['run']>[0]) => {
+    const run = async (name: Stream, input: () => ClipInput) => {
       const recogniser = this.recognisers[name];
       if (!recogniser) return undefined;
       const seen = filled(input(), fill);
@@ -303,8 +303,9 @@ function ruleOf(networks: Partial<Record<Stream, Network>>, preset: PresetName |
 }
 
 /** @throws InputError when two networks do not tell the same classes apart. */
-function classesOf(networks: Partial<Record<Stream, Network>>): readonly string[] {
-  const [first, second] = Object.values(networks).map(namesOf) as [readonly string[], (readonly string[])?];
+async function classesOf(networks: Partial<Record<Stream, Network>>): Promise<readonly string[]> {
+  const names = await Promise.all(Object.values(networks).map(namesOf));
+  const [first, second] = names as [readonly string[], (readonly string[])?];
   if (!second) return first;
   const differing = first.findIndex((name, i) => second[i] !== name);
   if (first.length === second.length && differing < 0) return first;
@@ -315,8 +316,8 @@ function classesOf(networks: Partial<Record<Stream, Network>>): readonly string[
   );
 }
 
-const namesOf = ({ classes, spec }: Network): readonly string[] =>
-  typeof classes === 'object' ? classes : labelsFor(spec.classes, spec.architecture.labels);
+const namesOf = async ({ classes, spec }: Network): Promise<readonly string[]> =>
+  typeof classes === 'object' ? classes : labelsFor(spec.classes, spec.architecture.labels ?? []);
 
 /** Of windows of the usual length. Of RGB frames only the kernels where the size of the frames decides about the plan. */
 async function compileFor(

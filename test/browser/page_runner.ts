@@ -1,10 +1,12 @@
 /** @file Runs a bundled script in headless Chromium, which has a WebGPU adapter in software. */
 
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
 import { expect } from 'vitest';
 
 const CANDIDATES = [
@@ -16,6 +18,24 @@ const CANDIDATES = [
 
 /** Where a browser is; undefined where there is none. */
 export const browserPath = CANDIDATES.find((path) => path && existsSync(path));
+
+/** @param more Arguments. */
+export const launchBrowser = (...more: readonly string[]): Promise<Browser> =>
+  chromium.launch({
+    executablePath: browserPath!,
+    args: [
+      '--headless=new',
+      '--no-sandbox',
+      '--enable-unsafe-webgpu',
+      '--use-webgpu-adapter=swiftshader',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      ...more,
+    ],
+  });
 
 export async function bundle(
   entry: string,
@@ -33,37 +53,46 @@ export async function bundle(
   return outputFiles[0]!.text;
 }
 
+/** What a server answers to a path; undefined for what there is not. */
+type Respond = (path: string) => Uint8Array | string | undefined | Promise<Uint8Array | string | undefined>;
+
+const HTML = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>';
+
+const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', html: 'text/html', css: 'text/css' };
+
 /**
- * What the script's `globalThis.runEngine` gives. WebGPU needs a secure context, which localhost is and a blank page is not.
+ * What the script's `globalThis.runEngine` gives.
  * @param files Served beside it, by path, such as `/model.bin`.
  */
 export async function inPage<T>(script: string, files: Readonly<Record<string, Uint8Array>> = {}): Promise<T> {
-  const server = createServer((request, response) => {
-    const file = files[request.url ?? ''];
-    const isScript = request.url === '/page.js';
-    response.setHeader('content-type', file ? 'application/octet-stream' : isScript ? 'text/javascript' : 'text/html');
-    response.end(
-      file ??
-        (isScript
-          ? script
-          : '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>'),
-    );
+  const { result } = await inSite<T>((path) => ({ '/index.html': HTML, '/page.js': script, ...files })[path]);
+  return result;
+}
+
+/** What `globalThis.runEngine` of a folder's index.html gives. */
+export const inFolder = <T>(folder: string): Promise<Visit<T>> =>
+  inSite((path) => readFile(join(folder, path)).catch(() => undefined));
+
+interface Visit<T> {
+  readonly result: T;
+  /** Paths that the page asked for, in order. */
+  readonly requests: readonly string[];
+}
+
+/** WebGPU needs a secure context, which localhost is and a blank page is not. */
+async function inSite<T>(respond: Respond): Promise<Visit<T>> {
+  const requests: string[] = [];
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+    requests.push(path);
+    const body = await respond(path);
+    response.statusCode = body === undefined ? 404 : 200;
+    response.setHeader('content-type', TYPES[path.split('.').at(-1)!] ?? 'application/octet-stream');
+    response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const browser = await chromium.launch({
-    executablePath: browserPath!,
-    args: [
-      '--headless=new',
-      '--no-sandbox',
-      '--enable-unsafe-webgpu',
-      '--use-webgpu-adapter=swiftshader',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
@@ -73,7 +102,7 @@ export async function inPage<T>(script: string, files: Readonly<Record<string, U
     await page.waitForFunction(() => 'runEngine' in globalThis);
     const result = await page.evaluate(() => (globalThis as unknown as { runEngine(): Promise<T> }).runEngine());
     expect(problems).toEqual([]);
-    return result;
+    return { result, requests };
   } finally {
     await browser.close();
     server.close();

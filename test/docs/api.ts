@@ -7,6 +7,8 @@ import ts from 'typescript';
 import { declarationLines } from './declarations.ts';
 import { ENTRIES, program, ROOT, resolved } from './program.ts';
 
+type SymbolMap = ReadonlyMap<string, ts.Symbol>;
+
 export interface Api {
   /** Of each entry, its lines: sorted by name, members indented below. What an earlier entry has is not said again. */
   readonly entries: readonly { readonly name: string; readonly lines: readonly string[] }[];
@@ -19,11 +21,11 @@ export interface Api {
 export function publicApi(): Api {
   const files = Object.values(ENTRIES).map((path) => ROOT + path);
   const checker = program().getTypeChecker();
-  const exportsOf = (file: string): Map<string, ts.Symbol> => {
+  const exportsOf = (file: string): SymbolMap => {
     const module = checker.getSymbolAtLocation(program().getSourceFile(file)!)!;
     return new Map(checker.getExportsOfModule(module).map((symbol) => [symbol.name, resolved(checker, symbol)]));
   };
-  const [browser, node] = files.map(exportsOf) as [Map<string, ts.Symbol>, Map<string, ts.Symbol>];
+  const [browser, node, shipped] = files.map(exportsOf) as [SymbolMap, SymbolMap, SymbolMap];
   const exported = new Set(node.values());
   const unnamed = new Map<string, string>();
 
@@ -49,7 +51,7 @@ export function publicApi(): Api {
       ),
     );
   const own = new Map([...node].filter(([name]) => !browser.has(name)));
-  const entries = Object.keys(ENTRIES).map((name, i) => ({ name, lines: linesOf([browser, own][i]!) }));
+  const entries = Object.keys(ENTRIES).map((name, i) => ({ name, lines: linesOf([browser, own, shipped][i]!) }));
   return { entries, missing: [...browser.keys()].filter((name) => node.get(name) !== browser.get(name)), unnamed };
 }
 

@@ -1,6 +1,7 @@
 /** @file The table of all operators, from the operators themselves and from their sources. */
 
 import ts from 'typescript';
+import { gradientOf } from '../../src/ops/gradients.ts';
 import { operators } from '../../src/ops/index.ts';
 import type { Operator } from '../../src/ops/operator.ts';
 import { OPERATORS, program, ROOT, resolved } from './program.ts';
@@ -33,7 +34,7 @@ export function operatorsText(rows: readonly OperatorRow[]): string {
     `\`${name}\``,
     description.replaceAll('|', '\\|'),
     operator.view ? 'a view' : kernels.length > 0 ? 'device' : 'host',
-    operator.gradient ? 'yes' : '',
+    gradientOf(operator as Operator) ? 'yes' : '',
     operator.halves ? 'yes' : '',
     operator.keepsPadding || kernels.length === 0 ? 'kept' : 'cleared by the plan',
     kernels.map((kernel) => `\`${kernel}\``).join(' '),

@@ -6,7 +6,11 @@ import ts from 'typescript';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What users import, and the source behind it. The second has everything of the first. */
-export const ENTRIES = { 'i3d-webgpu': 'src/index.ts', 'i3d-webgpu/node': 'src/node.ts' };
+export const ENTRIES = {
+  'i3d-webgpu': 'src/index.ts',
+  'i3d-webgpu/node': 'src/node.ts',
+  'i3d-webgpu/models': 'src/shipped.ts',
+};
 
 /** Every operator. */
 export const OPERATORS = 'src/ops/index.ts';

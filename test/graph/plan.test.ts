@@ -126,7 +126,7 @@ describe('compile', () => {
     [{ activations: 'f8' }, 'activations must be "f32" or "f16", not "f8".'],
     [{ outputs: ['z'] }, 'There is no output z; there are module, y.'],
     [{ outputs: 'y' }, 'Outputs are a list of names, not "y".'],
-    [{ signal: new AbortController().signal }, /^compile has no option signal/],
+    [{ signal: 'soon' }, /^compile takes an AbortSignal as signal, not "soon"/],
     [{ acuracy: 'exact' }, 'compile has no option acuracy; did you mean accuracy?'],
   ])('refuses to compile with %o', async (options, message) => {
     const parameters = new DeviceParameters(gpu(), formulaParameters(graph));

@@ -6,7 +6,7 @@ import { i3dSpec } from '../../src/i3d/i3d.ts';
 import { decodeNpy } from '../../src/io/npy.ts';
 import { loadWeights } from '../../src/io/weights.ts';
 import { FrameReducer, specGeometry } from '../../src/models/frames.ts';
-import { KINETICS_400 } from '../../src/models/labels.ts';
+import { KINETICS_400 } from '../../src/models/labels-kinetics400.ts';
 import { Recogniser } from '../../src/models/recogniser.ts';
 import { fuse, topK } from '../../src/models/scores.ts';
 import { fill } from '../formula.ts';

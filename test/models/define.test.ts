@@ -91,7 +91,7 @@ const spec = modelSpec({ architecture: TOY, stream: 'rgb', classes: 3 });
 const parameters = new Map(
   [...modelParameters(spec)].map(([name, shape]) => [name, floatTensor(shape, fill(name, sizeOf(shape)))]),
 );
-const model = { spec, classes: labelsFor(3, TOY.labels), parameters };
+const model = { spec, classes: await labelsFor(3, TOY.labels), parameters };
 
 describe('a model from outside', () => {
   test('has the defaults of its definition, and what it cannot be is refused by its name', () => {

@@ -47,7 +47,7 @@ function checkpoint(naming: 'native' | 'torchvision' | 'slim', classes: number):
 }
 
 describe('readImageModel', () => {
-  it("reads torchvision's googlenet: names, axes, the linear layer, without what serves training", () => {
+  it("reads torchvision's googlenet: names, axes, the linear layer, without what serves training", async () => {
     const tensors: StateDict = checkpoint('torchvision', 1000);
     expect(tensors.get('conv1.conv.weight')!.shape).toEqual([64, 3, 7, 7]);
     expect(tensors.get('inception3a.branch3.1.conv.weight')!.shape).toEqual([32, 16, 3, 3]);
@@ -57,7 +57,7 @@ describe('readImageModel', () => {
     tensors.set('conv1.bn.num_batches_tracked', { dtype: 'i64', shape: [], data: new BigInt64Array(1) });
     tensors.set('aux1.fc2.weight', floatTensor([1], [0]));
     tensors.set('projection.weight', floatTensor([2], [0, 1]));
-    const { spec, parameters, classes, warnings } = readImageModel(bare(tensors), 'googlenet.pt', MODELS);
+    const { spec, parameters, classes, warnings } = await readImageModel(bare(tensors), 'googlenet.pt', MODELS);
     expect(spec).toMatchObject({ architecture: I3D, dimensions: 2, channels: 3, classes: 1000, frames: 1 });
     expect(classes[3]).toBe('class 3');
     expect(warnings).toEqual([
@@ -70,7 +70,7 @@ describe('readImageModel', () => {
     expect(ours.data[((2 * 3 + 1) * 112 + 7) * 224 + 9]).toBe(theirs.data[((9 * 112 + 7) * 3 + 2) * 3 + 1]);
   });
 
-  it('reads TensorFlow-Slim: the typo, no gamma, its scopes', () => {
+  it('reads TensorFlow-Slim: the typo, no gamma, its scopes', async () => {
     const tensors: StateDict = new Map();
     for (const [name, tensor] of checkpoint('slim', 1001)) {
       tensors.set(name.startsWith('Logits') ? `InceptionV1/${name}` : `InceptionV1/InceptionV1/${name}`, tensor);
@@ -78,7 +78,7 @@ describe('readImageModel', () => {
     tensors.set('global_step', { dtype: 'i64', shape: [], data: new BigInt64Array(1) });
     const stem = tensors.get('InceptionV1/InceptionV1/Conv2d_1a_7x7/weights')!;
     expect(stem.shape).toEqual([7, 7, 3, 64]);
-    const { spec, parameters } = readImageModel(bare(tensors), 'inception_v1.ckpt', MODELS);
+    const { spec, parameters } = await readImageModel(bare(tensors), 'inception_v1.ckpt', MODELS);
     expect(spec.classes).toBe(1001);
     expect(parameters.get('Conv3d_1a_7x7/weights')!.data).toEqual(stem.data);
     expect(parameters.get('Mixed_5b/Branch_2/Conv3d_0b_3x3/weights')!.data).toEqual(
@@ -87,9 +87,9 @@ describe('readImageModel', () => {
     expect(parameters.get('Mixed_3b/Branch_0/Conv3d_0a_1x1/gamma')!.data.every((value) => value === 1)).toBe(true);
   });
 
-  it('reads its own names, with four axes or five, and model files', () => {
+  it('reads its own names, with four axes or five, and model files', async () => {
     const tensors = checkpoint('native', 5);
-    const five = readImageModel(bare(tensors), 'x', MODELS);
+    const five = await readImageModel(bare(tensors), 'x', MODELS);
     const flat = new Map(
       [...tensors].map(([name, { shape, data }]) => [
         name,
@@ -98,24 +98,24 @@ describe('readImageModel', () => {
     );
     const same = ({ spec, parameters }: Model) =>
       spec.classes === 5 && [...five.parameters].every(([name, { data }]) => parameters.get(name)!.data === data);
-    expect(same(readImageModel(bare(flat), 'x', MODELS))).toBe(true);
-    expect(same(readImageModel(modelFileContents(five), 'x', MODELS))).toBe(true);
-    expect(() => readImageModel(modelFileContents(inflateModel(five)), 'x.safetensors', MODELS)).toThrow(
+    expect(same(await readImageModel(bare(flat), 'x', MODELS))).toBe(true);
+    expect(same(await readImageModel(modelFileContents(five), 'x', MODELS))).toBe(true);
+    await expect(readImageModel(modelFileContents(inflateModel(five)), 'x.safetensors', MODELS)).rejects.toThrow(
       'x.safetensors holds a 3D model; what is inflated is a 2D one.',
     );
   });
 
-  it('says what is wrong', () => {
+  it('says what is wrong', async () => {
     const tensors: StateDict = checkpoint('torchvision', 5);
-    expect(() => readImageModel(bare(new Map()), 'x.pt', MODELS)).toThrow(
+    await expect(readImageModel(bare(new Map()), 'x.pt', MODELS)).rejects.toThrow(
       'x.pt does not hold 2D Inception-v1 weights: it has no name such as',
     );
     tensors.set('inception3a.branch3.1.conv.weight', floatTensor([32, 16, 5, 5], new Float32Array(12800)));
-    expect(() => readImageModel(bare(tensors), 'x.pt', MODELS)).toThrow(
+    await expect(readImageModel(bare(tensors), 'x.pt', MODELS)).rejects.toThrow(
       'inception3a.branch3.1.conv.weight has shape 32×16×5×5; 2D Inception-v1 wants 32×16×3×3.',
     );
     tensors.delete('inception3a.branch3.1.conv.weight');
-    expect(() => readImageModel(bare(tensors), 'x.pt', MODELS)).toThrow(
+    await expect(readImageModel(bare(tensors), 'x.pt', MODELS)).rejects.toThrow(
       /has no tensor inception3a\.branch3\.1\.conv\.weight, which/,
     );
   });

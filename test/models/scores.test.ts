@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../src/core/errors.ts';
-import { KINETICS_400, KINETICS_600, labelsFor, parseLabels } from '../../src/models/labels.ts';
+import { labelsFor, parseLabels } from '../../src/models/labels.ts';
+import { KINETICS_400 } from '../../src/models/labels-kinetics400.ts';
+import { KINETICS_600 } from '../../src/models/labels-kinetics600.ts';
 import { averageLogits, fuse, NonFiniteLogitsError, softmax, topK } from '../../src/models/scores.ts';
 
 describe('labels', () => {
@@ -13,10 +15,13 @@ describe('labels', () => {
     expect([...KINETICS_400, ...KINETICS_600].filter((name) => name !== name.trim() || name === '')).toEqual([]);
   });
 
-  test('are chosen by the number of classes', () => {
-    expect(labelsFor(400)).toBe(KINETICS_400);
-    expect(labelsFor(600)).toBe(KINETICS_600);
-    expect(labelsFor(3)).toEqual(['class 0', 'class 1', 'class 2']);
+  test('are chosen by the number of classes', async () => {
+    expect(await labelsFor(400)).toBe(KINETICS_400);
+    expect(await labelsFor(600)).toBe(KINETICS_600);
+    expect(await labelsFor(3)).toEqual(['class 0', 'class 1', 'class 2']);
+    expect(await labelsFor(400, [])).toHaveLength(400);
+    expect(await labelsFor(2, ['kinetics-400', ['yes', 'no']])).toEqual(['yes', 'no']);
+    await expect(labelsFor(400, ['kinetics-700' as never])).rejects.toThrow('must be "kinetics-400" or "kinetics-600"');
   });
 
   test('come from a file, whatever ends its lines', () => {

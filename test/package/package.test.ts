@@ -1,52 +1,26 @@
 /**
- * @file The package as its users get it: built, packed, unpacked into a program's node_modules, put through the scenarios in
- * Node and in a browser, and used by the examples.
+ * @file The package in a program that has it installed: put through the scenarios in Node and in a browser, and used by the examples.
  */
 
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { actionClip } from '../../src/train/actions/index.ts';
 import { browserPath, bundle, inPage } from '../browser/page_runner.ts';
+import { run as exec, project, ROOT } from './packed.ts';
 
-const exec = promisify(execFile);
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 let program: string;
-/** The unpacked package. */
+/** The package in it. */
 let installed: string;
 
 beforeAll(async () => {
-  program = await mkdtemp(join(tmpdir(), 'i3d-program-'));
-  // What is packed, but for what .npmrc and lifecycle scripts may do: a copy, so that nothing here writes into the clone.
-  const staged = join(program, 'staged');
-  await mkdir(staged);
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'models']) {
-    await cp(join(ROOT, name), join(staged, name), { recursive: true });
-  }
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  await exec(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(staged, 'dist')], { cwd: ROOT });
-  const { stdout } = await exec('npm', ['pack', '--json', '--ignore-scripts', '--loglevel=error'], { cwd: staged });
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-  await exec('tar', ['-xzf', join(staged, filename), '-C', program]);
+  program = await project({}, ['webgpu', 'node-av']);
   installed = join(program, 'node_modules/i3d-webgpu');
-  await mkdir(join(program, 'node_modules'), { recursive: true });
-  await cp(join(program, 'package'), installed, { recursive: true });
-  for (const name of await readdir(join(ROOT, 'node_modules'))) {
-    if (name.startsWith('.')) continue;
-    await symlink(join(ROOT, 'node_modules', name), join(program, 'node_modules', name));
-  }
-});
-
-afterAll(async () => {
-  await rm(program, { recursive: true, force: true });
 });
 
 /** A source of this repository as a script of the program, which imports the installed package by its name. */

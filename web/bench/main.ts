@@ -121,7 +121,7 @@ class BenchPage {
     if (session.outcomes.length === 0) return tell(session.ended ?? 'The device told nothing.', false);
     await this.results.show(session);
     const failures = failuresOf(session.outcomes).length;
-    if (session.ended !== undefined) tell(`${session.ended} What was measured until then is below.`, false);
+    if (session.ended !== undefined) tell(`${session.ended} What was measured until then is below.`, true);
     else if (failures > 0)
       tell(`Done; ${failures === 1 ? 'one thing' : `${failures} things`} failed, see “Correctness”.`, false);
     else tell('Done. Everything that was checked is right.', true);

@@ -13,14 +13,6 @@ import { chartElement, Parts, sectionElement } from './section_view.ts';
 
 type Part = { readonly section: Section } | { readonly chart: BarChart };
 
-/** Behind which table a chart stands. */
-const CHART_AFTER: Readonly<Record<string, string>> = {
-  models: 'Peaks',
-  layers: 'Layers',
-  peers: 'Other engines',
-  kernels: 'Choices',
-};
-
 export class ResultsView {
   private readonly parts = new Parts(byId('sections', HTMLElement));
   private files: readonly SessionFile[] = [];
@@ -33,6 +25,10 @@ export class ResultsView {
     private readonly tell: (text: string, told: boolean) => void,
   ) {
     byId('copy', HTMLButtonElement).addEventListener('click', () => void this.copy());
+    byId('save-json', HTMLButtonElement).addEventListener('click', () => {
+      const file = this.files.find(({ name }) => name.startsWith('gpu-'));
+      if (file) saveText(file);
+    });
     byId('save', HTMLButtonElement).addEventListener('click', () => this.saveAll());
   }
 
@@ -60,7 +56,7 @@ export class ResultsView {
   private draw(session: Session, { overview, charts, beside, files }: SessionReport): void {
     const { title, origin, ended, sections } = overview;
     byId('results', HTMLElement).hidden = false;
-    byId('result-title', HTMLElement).textContent = title;
+    byId('result-title', HTMLElement).textContent = `Results: ${title}`;
     byId('result-origin', HTMLElement).textContent = [origin, ended].filter(Boolean).join(' ');
     byId('tiles', HTMLElement).replaceChildren(...tiles(session));
     this.files = files;
@@ -69,11 +65,10 @@ export class ResultsView {
       ...files.flatMap((file, i) => [i > 0 ? ', ' : '', link(file)]),
     );
     const parts: [string, Part][] = [];
-    const sectionsWithBeside = beside ? [...sections.slice(0, 1), beside, ...sections.slice(1)] : sections;
-    for (const section of sectionsWithBeside) {
+    for (const section of beside ? [beside, ...sections] : sections) {
       parts.push([section.title, { section }]);
       for (const { name, chart } of charts) {
-        if (section.title.startsWith(CHART_AFTER[name]!)) parts.push([`${name} chart`, { chart }]);
+        if (section.chart === name) parts.push([`${name} chart`, { chart }]);
       }
     }
     const placed = new Set(parts.map(([key]) => key));
@@ -107,11 +102,14 @@ export class ResultsView {
 }
 
 /** A file behind a button that reads as a link. */
-function link({ name, text }: SessionFile): HTMLElement {
-  const button = h('button', { type: 'button', class: 'link' }, name);
-  button.addEventListener('click', () => save(name, new Blob([text], { type: 'application/octet-stream' })));
+function link(file: SessionFile): HTMLElement {
+  const button = h('button', { type: 'button', class: 'link' }, file.name);
+  button.addEventListener('click', () => saveText(file));
   return button;
 }
+
+const saveText = ({ name, text }: SessionFile): void =>
+  save(name, new Blob([text], { type: 'application/octet-stream' }));
 
 function save(name: string, content: Blob): void {
   const url = URL.createObjectURL(content);

@@ -1,7 +1,7 @@
 /** @file A session in the page: a worker does it, is watched, and what it says is kept. */
 
 import { now } from '../../bench/format.ts';
-import { after, type Event, resultsOf, type Session, type StageName } from '../../bench/gpu/outcome.ts';
+import { after, type Event, type Session, type StageName } from '../../bench/gpu/outcome.ts';
 import type { SessionSizes } from '../../bench/gpu/sizes.ts';
 import { type Labourer, type Listener, supervise } from '../../bench/gpu/supervisor.ts';
 import type { WorkerMessage, WorkOrder } from '../../bench/gpu/work.ts';
@@ -48,8 +48,6 @@ export async function runSession(options: SessionOptions): Promise<Session> {
     },
     onEvent(event) {
       session = after(session, event);
-      const [facts] = resultsOf(session.outcomes, 'facts');
-      if (facts) session = { ...session, adapter: facts.info.description || facts.info.device || facts.info.vendor };
       onChange(session, event);
     },
     budget: left(),

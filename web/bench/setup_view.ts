@@ -79,8 +79,11 @@ export class SetupView {
     for (const input of [...this.budgets, ...this.scales]) input.disabled = running;
     for (const [stage, { box, element, state }] of this.rows) {
       box.disabled = running || (stage === 'peers' && !this.peers);
-      if (!running) element.classList.remove('running');
-      else if (this.wishes.stages.includes(stage)) state.textContent = '';
+      if (!running && element.classList.contains('running')) {
+        element.classList.remove('running');
+        state.textContent = 'not finished';
+      }
+      if (running) state.textContent = '';
     }
   }
 

@@ -67,7 +67,7 @@ async function* decodedFrames(
   for (let frameIndex = 0; frameIndex < count; frameIndex++) {
     const { image } = await decoder.decode({ frameIndex });
     const end = time + ((image.duration ?? 0) / 1e6 || period);
-    yield { time, end, picture: () => pictureOf(image, false), close: () => image.close() };
+    yield { time, end, picture: () => pictureOf(image, { chromaLeft: false }), close: () => image.close() };
     time = end;
   }
 }

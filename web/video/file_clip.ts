@@ -13,7 +13,7 @@ import { InputError } from '../../src/core/errors.ts';
 import { type Orientation, swapsSides } from '../../src/io/orientation.ts';
 import { Timeline } from '../../src/io/resample.ts';
 import type { Clip, SourceFrame } from './clip.ts';
-import { pictureOf } from './picture.ts';
+import { pictureOf, type StreamColours } from './picture.ts';
 
 /** A file that WebCodecs cannot decode here; the video element may. */
 export class NotDecodable extends Error {
@@ -72,7 +72,9 @@ async function clipOf(input: Input, track: InputVideoTrack, name: string): Promi
   const orientation = orientationOf(await track.getRotation(), await track.getFlip());
   // Pixels as they are stored: no pixel aspect ratio is applied.
   const [width, height] = [await track.getCodedWidth(), await track.getCodedHeight()];
-  const chromaLeft = CHROMA_LEFT.has((await track.getCodec()) ?? '');
+  const { matrix = null, fullRange = null } = (await track.getDecoderConfig())?.colorSpace ?? {};
+  // What the stream itself says: Mediabunny tells decoders BT.709 where it says nothing, and FFmpeg takes BT.601.
+  const colours = { coding: { matrix, fullRange }, chromaLeft: CHROMA_LEFT.has((await track.getCodec()) ?? '') };
 
   async function* frames(): AsyncGenerator<SourceFrame, void, undefined> {
     const timeline = new Timeline({ period: 1 / fps, length: seconds });
@@ -80,7 +82,7 @@ async function clipOf(input: Input, track: InputVideoTrack, name: string): Promi
     try {
       for await (const sample of new VideoSampleSink(track).samples()) {
         count++;
-        yield frameOf(sample, timeline, chromaLeft);
+        yield frameOf(sample, timeline, colours);
       }
     } catch (error) {
       throw explained(error, name);
@@ -96,12 +98,12 @@ async function clipOf(input: Input, track: InputVideoTrack, name: string): Promi
   return { name, ...sides, orientation, fps, seconds, everyFrame: false, frames, close: () => input.dispose() };
 }
 
-function frameOf(sample: VideoSample, timeline: Timeline, chromaLeft: boolean): SourceFrame {
+function frameOf(sample: VideoSample, timeline: Timeline, colours: StreamColours): SourceFrame {
   const time = timeline.place(sample.timestamp);
   return {
     time,
     end: timeline.endOf(sample.duration),
-    picture: () => pictureOf(sample, chromaLeft),
+    picture: () => pictureOf(sample, colours),
     close: () => sample.close(),
   };
 }

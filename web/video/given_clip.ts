@@ -25,7 +25,12 @@ export interface GivenFrame {
 export function givenClip(facts: GivenClipFacts, given: AsyncIterable<GivenFrame>): Clip {
   async function* frames(): AsyncGenerator<SourceFrame, void, undefined> {
     for await (const { frame, time } of given) {
-      yield { time, end: time + 1 / facts.fps, picture: () => pictureOf(frame, true), close: () => frame.close() };
+      yield {
+        time,
+        end: time + 1 / facts.fps,
+        picture: () => pictureOf(frame, { chromaLeft: true }),
+        close: () => frame.close(),
+      };
     }
   }
   return { ...facts, orientation: UPRIGHT, everyFrame: false, frames, close: () => undefined };

@@ -61,11 +61,16 @@ export type DecodedFrame = Pick<VideoSample, 'format' | 'allocationSize' | 'copy
   readonly colorSpace: ColourCoding;
 };
 
-/**
- * The samples of a frame, copied; the frame may be closed afterwards.
- * @param chromaLeft As in `Picture`: frames do not say it.
- */
-export async function pictureOf(frame: DecodedFrame, chromaLeft: boolean): Promise<Picture> {
+/** What a stream says of its colours, which browsers fill up by guesses where it says nothing. */
+export interface StreamColours {
+  /** As in `Picture`: frames do not say it. */
+  readonly chromaLeft: boolean;
+  /** The frame's own where left out. */
+  readonly coding?: ColourCoding;
+}
+
+/** The samples of a frame, copied; the frame may be closed afterwards. */
+export async function pictureOf(frame: DecodedFrame, colours: StreamColours): Promise<Picture> {
   const { width, height } = frame.visibleRect ?? { width: frame.codedWidth, height: frame.codedHeight };
   const layout = layoutOf(frame.format);
   if (!layout) {
@@ -85,7 +90,7 @@ export async function pictureOf(frame: DecodedFrame, chromaLeft: boolean): Promi
   };
   const first = plane(0);
   const [second, third] = interleaved ? [plane(1, 0, 2), plane(1, 1, 2)] : [plane(1), plane(2)];
-  const { matrix, fullRange } = frame.colorSpace;
+  const { matrix, fullRange } = colours.coding ?? frame.colorSpace;
   // Stored as green, blue, red.
   const isRgb = matrix === 'rgb' && !halfWidth;
   return {
@@ -95,7 +100,7 @@ export async function pictureOf(frame: DecodedFrame, chromaLeft: boolean): Promi
     coding: isRgb ? 'rgb' : { matrix, fullRange },
     halfWidth,
     halfHeight,
-    chromaLeft,
+    chromaLeft: colours.chromaLeft,
     planes: isRgb ? [third, first, second] : [first, second, third],
   };
 }

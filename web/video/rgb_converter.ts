@@ -17,6 +17,8 @@ import type { Picture, Plane } from './picture.ts';
 
 /** Bits of the weights along rows and along columns, and of what lies between the two passes. */
 const [ROW_BITS, COLUMN_BITS, BETWEEN_BITS] = [14, 12, 15];
+/** Weights that vector units take at once. */
+const [ROW_STEP, COLUMN_STEP] = [4, 2];
 /** Bits more than 8 that are kept where nothing is rounded before the end. */
 const FINE_BITS = 9;
 /** Where chroma at the left edge lies, from the middle of its pixels, in 1/256 of its width. */
@@ -87,10 +89,10 @@ export class RgbConverter {
     const shift = halfWidth && chromaLeft ? LEFT_EDGE : 0;
     this.#filters = {
       of: { width, height, halfWidth, halfHeight, chromaLeft },
-      rows: triangleFilter(width, this.width, 0, 1 << ROW_BITS),
-      columns: triangleFilter(height, this.height, 0, 1 << COLUMN_BITS),
-      chromaRows: triangleFilter(half(width, halfWidth), chromaWidth, shift, 1 << ROW_BITS),
-      chromaColumns: triangleFilter(half(height, halfHeight), this.height, 0, 1 << COLUMN_BITS),
+      rows: triangleFilter(width, this.width, 0, 1 << ROW_BITS, ROW_STEP),
+      columns: triangleFilter(height, this.height, 0, 1 << COLUMN_BITS, COLUMN_STEP),
+      chromaRows: triangleFilter(half(width, halfWidth), chromaWidth, shift, 1 << ROW_BITS, ROW_STEP),
+      chromaColumns: triangleFilter(half(height, halfHeight), this.height, 0, 1 << COLUMN_BITS, COLUMN_STEP),
       chromaWidth,
     };
     return this.#filters;

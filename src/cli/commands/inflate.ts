@@ -40,7 +40,7 @@ async function inflate(input: string, output: string): Promise<void> {
     throw new InputError(`${output} must end in .safetensors, the format that is written.`);
   }
   const file = await loadWeightsFile(input);
-  const flat = readImageModel(file, input, MODELS);
+  const flat = await readImageModel(file, input, MODELS);
   for (const text of [...file.warnings, ...flat.warnings]) say(text);
   const model = inflateModel(flat);
   const command = `i3d inflate ${basename(input)} ${basename(output)}`;
@@ -80,7 +80,7 @@ class VerificationError extends I3dError {
 
 async function verify(flatPath: string, path: string, flags: VerifyFlags, session: Session): Promise<void> {
   const file = await loadWeightsFile(flatPath);
-  const flat = readImageModel(file, flatPath, MODELS);
+  const flat = await readImageModel(file, flatPath, MODELS);
   for (const text of [...file.warnings, ...flat.warnings]) session.warn(text);
   const inflated = await readVolumeNetwork(path);
   const image = await readImage(flat, flags, session);

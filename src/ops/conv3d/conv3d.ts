@@ -7,8 +7,15 @@ import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { ACTIVATIONS, type Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
-import type { Operator } from '../operator.ts';
-import { defineOperator, expectVolume, f32, storedBytes, type ValueRef } from '../operator.ts';
+import {
+  defineOperator,
+  expectVolume,
+  f32,
+  gradientRule,
+  type Operator,
+  storedBytes,
+  type ValueRef,
+} from '../operator.ts';
 import { type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { beforeActivation } from '../unary.ts';
 import { conv3dCandidates } from './candidates.ts';
@@ -74,25 +81,26 @@ export const conv3d = defineOperator<Conv3dAttributes>({
       profile,
     );
   },
-  /** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */
-  gradient(context) {
-    const { name, attributes, inputs } = context;
-    const { activation, channels, ...geometry } = attributes;
-    if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
-    const [x, weights] = inputs as readonly [ValueRef, ValueRef];
-    const dy = beforeActivation(context, activation, `${name}/gradient/${activation}`);
-    const size = context.typeOf(x).shape.slice(1, 4) as unknown as Triple;
-    const kernel = context.typeOf(weights).shape.slice(0, 3) as unknown as Triple;
-    const add = <A extends object>(
-      operator: Operator<A>,
-      of: string,
-      parameters: A,
-      from: readonly ValueRef[],
-    ): ValueRef => context.add(operator, `${name}/gradient/${of}`, parameters, from)[0]!;
-    return [
-      context.wanted(0) ? add(conv3dInputGradient, 'x', { ...geometry, size }, [dy, weights]) : undefined,
-      context.wanted(1) ? add(conv3dWeightGradient, 'weights', { ...geometry, kernel }, [x, dy]) : undefined,
-      inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [dy]) : undefined,
-    ].slice(0, inputs.length);
-  },
+});
+
+/** Three convolutions of the same kind: by x, by the weights, and a sum over the pixels for the bias. */
+export const conv3dRule = gradientRule(conv3d, (context) => {
+  const { name, attributes, inputs } = context;
+  const { activation, channels, ...geometry } = attributes;
+  if (channels.length > 1) throw new GraphError(`${name}: siblings must be trained before they are merged`);
+  const [x, weights] = inputs as readonly [ValueRef, ValueRef];
+  const dy = beforeActivation(context, activation, `${name}/gradient/${activation}`);
+  const size = context.typeOf(x).shape.slice(1, 4) as unknown as Triple;
+  const kernel = context.typeOf(weights).shape.slice(0, 3) as unknown as Triple;
+  const add = <A extends object>(
+    operator: Operator<A>,
+    of: string,
+    parameters: A,
+    from: readonly ValueRef[],
+  ): ValueRef => context.add(operator, `${name}/gradient/${of}`, parameters, from)[0]!;
+  return [
+    context.wanted(0) ? add(conv3dInputGradient, 'x', { ...geometry, size }, [dy, weights]) : undefined,
+    context.wanted(1) ? add(conv3dWeightGradient, 'weights', { ...geometry, kernel }, [x, dy]) : undefined,
+    inputs.length > 2 && context.wanted(2) ? add(channelSum, 'bias', {}, [dy]) : undefined,
+  ].slice(0, inputs.length);
 });

@@ -7,7 +7,7 @@ import { InputError } from '../../core/errors.ts';
 import type { FloatTensor } from '../../core/tensor.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
 import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../../models/definition.ts';
-import { labelsFor } from '../../models/labels.ts';
+import { numberedLabels } from '../../models/labels.ts';
 import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
 import { initialParameters, isHeadParameter } from '../../models/parameters.ts';
 import type { ModelRegistry } from '../../models/registry.ts';
@@ -103,5 +103,5 @@ async function readStart(
     );
   }
   for (const text of [...contents.warnings, ...warnings]) warn(text);
-  return { spec, classes: labelsFor(spec.classes, []), parameters };
+  return { spec, classes: numberedLabels(spec.classes), parameters };
 }
