@@ -6,7 +6,7 @@ import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { Padding } from '../ops/sliding_window.ts';
 import type { BuildOptions, ModelEnds } from './definition.ts';
 
-export interface UnitOptions {
+interface UnitOptions {
   readonly kernel: Triple;
   readonly channels: number;
   /** 1 where left out. */
@@ -36,9 +36,9 @@ export function unit(builder: GraphBuilder, name: string, x: ValueId, options: U
   return relu ? builder.relu(`${name}/relu`, normalised) : normalised;
 }
 
-/** As much before as behind, as PyTorch's networks pad: with stride 1 an odd window keeps the size. */
+/** Half of an odd window before and behind, as PyTorch's networks pad: with stride 1 the size stays. Nothing for windows of 1 and 2. */
 export const centred = ([t, h, w]: Triple): Padding => {
-  const half = (extent: number) => [Math.floor(extent / 2), Math.floor(extent / 2)] as const;
+  const half = (extent: number) => [(extent - 1) >> 1, (extent - 1) >> 1] as const;
   return [half(t), half(h), half(w)];
 };
 

@@ -8,7 +8,6 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { defineModel } from '../models/definition.ts';
-import { KINETICS_400 } from '../models/labels.ts';
 import { channelsFirstShapes, type TorchModules, torchNaming } from '../models/naming.ts';
 import { centred, linearHead, unit } from '../models/units.ts';
 
@@ -122,7 +121,7 @@ export const I3D_R50 = defineModel({
   head: PROJECTION,
   reduction: () => ({ stride: [2, 32, 32], headPool: HEAD_POOL }),
   preprocessing: { mean: [0.45, 0.45, 0.45], deviation: [0.225, 0.225, 0.225] },
-  labels: [KINETICS_400],
+  labels: ['kinetics-400'],
   namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
 });
 
@@ -171,7 +170,7 @@ export const TSM_R50 = defineModel({
   head: NEW_HEAD,
   reduction: () => ({ stride: [1, 32, 32] }),
   preprocessing: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
-  labels: [KINETICS_400],
+  labels: ['kinetics-400'],
   namings: {
     tsm: torchNaming('mit-han-lab/temporal-shift-module', tsmModules, (shape) =>
       // Of a 2D network: without an axis of time.

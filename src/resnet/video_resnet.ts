@@ -8,7 +8,6 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { defineModel, type ModelDefinition } from '../models/definition.ts';
-import { KINETICS_400 } from '../models/labels.ts';
 import { type TorchModules, torchNaming } from '../models/naming.ts';
 import { centred, linearHead, unit } from '../models/units.ts';
 
@@ -67,7 +66,7 @@ const define = ({ id, name, stages }: VideoResnet): ModelDefinition => {
         },
       }),
     },
-    labels: [KINETICS_400],
+    labels: ['kinetics-400'],
     namings: { torchvision: torchNaming('torchvision', (layer) => torchModules(layer, twoSteps)) },
   });
 };

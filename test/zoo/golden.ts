@@ -13,7 +13,7 @@ import { fill, uniform } from '../formula.ts';
 import { formulaClip } from '../i3d/end_points.ts';
 
 interface GoldenEndPoint {
-  /** N C T H W; of 2D networks N·T C H W. */
+  /** N C T H W; of 2D networks N·T C H W, of dense layers N C. */
   readonly shape: readonly number[];
   readonly std: number;
   /** Flat row-major index in that order. */
@@ -81,14 +81,14 @@ export function endPointDifference(actual: FloatTensor, { shape, index, value }:
   const [frames, channels, ...rest] = shape as [number, number, ...number[]];
   // A 2D network has the frames in front.
   const flat = rest.length === 2;
-  const [t, h, w] = flat ? [frames, ...rest] : rest;
+  const [t = 1, h = 1, w = 1] = flat ? [frames, ...rest] : rest;
   expect(actual.shape).toEqual([1, t, h, w, channels]);
-  const area = h! * w!;
+  const area = h * w;
   const at = (i: number): number => {
     const pixel = i % area;
     const [first, second] = flat ? [Math.floor(i / area / channels), Math.floor(i / area) % channels] : [0, 0];
-    const frame = flat ? first : Math.floor(i / area) % t!;
-    const channel = flat ? second : Math.floor(i / area / t!);
+    const frame = flat ? first : Math.floor(i / area) % t;
+    const channel = flat ? second : Math.floor(i / area / t);
     return actual.data[(frame * area + pixel) * channels + channel]!;
   };
   const largest = Math.max(...value.map(Math.abs));
