@@ -18,6 +18,7 @@ import type { ModelSpec, Stream } from '../models/definition.ts';
 import { NonFiniteLogitsError } from '../models/scores.ts';
 import type { TwoStreamWindow } from './clip_result.ts';
 import type { Frame } from './frame_parts.ts';
+import type { Picture } from './pictures.ts';
 import { type FileSource, LoadError } from './source_bytes.ts';
 import type { TwoStreamCompileProgress, TwoStreamProgress, TwoStreamRunOptions } from './two_stream.ts';
 
@@ -79,7 +80,7 @@ export type Call =
 export type ToWorker =
   | { readonly id: number; readonly call: Call }
   /** The next frame of a clip; nothing behind the last one. */
-  | { readonly id: number; readonly frame: Frame | undefined }
+  | { readonly id: number; readonly frame: Frame | Picture | undefined }
   /** The page's frames broke off. */
   | { readonly id: number; readonly failed: SentError }
   | { readonly id: number; readonly abort: true };

@@ -11,6 +11,7 @@ import type { ModelRegistry } from '../models/registry.ts';
 import type { TwoStreamWindow } from './clip_result.ts';
 import type { Frame } from './frame_parts.ts';
 import { type LoadedModel, loadModel, loadTensorFlow } from './load_model.ts';
+import type { Picture } from './pictures.ts';
 import { TwoStream } from './two_stream.ts';
 import {
   type Call,
@@ -43,7 +44,10 @@ export interface RecogniserServer {
 interface Running {
   readonly controller: AbortController;
   /** Takes what the page answers to `wantsFrame`. */
-  frame?: { readonly resolve: (frame: Frame | undefined) => void; readonly reject: (reason: unknown) => void };
+  frame?: {
+    readonly resolve: (frame: Frame | Picture | undefined) => void;
+    readonly reject: (reason: unknown) => void;
+  };
 }
 
 /**
@@ -185,15 +189,20 @@ class Server implements RecogniserServer {
   }
 
   /** The page's frames, each asked for when it is wanted. */
-  private async *frames(id: number, running: Running): AsyncGenerator<Frame, void, undefined> {
+  private async *frames(id: number, running: Running): AsyncGenerator<Frame | Picture, void, undefined> {
     for (;;) {
-      const next = new Promise<Frame | undefined>((resolve, reject) => {
+      const next = new Promise<Frame | Picture | undefined>((resolve, reject) => {
         running.frame = { resolve, reject };
       });
       this.post({ id, wantsFrame: true });
       const frame = await next;
       if (!frame) return;
-      yield frame;
+      try {
+        yield frame;
+      } finally {
+        // The clone that came over; the page closes its own.
+        (frame as { close?(): void }).close?.();
+      }
     }
   }
 
