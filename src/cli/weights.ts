@@ -38,9 +38,6 @@ export async function openStream(path: string, stream: Stream, warn: (text: stri
   return { spec, load: () => readWeights(tensors, path, [spec.architecture], { stream }) };
 }
 
-/** The models that are known by the names of their tensors, for messages. */
-export const knownWeights = (): string => listed([...MODELS].flatMap(({ name, namings }) => (namings ? [name] : [])));
-
 /** A network that cannot tell classes apart. */
 export function featuresOnly(path: string, head: string): InputError {
   return new InputError(

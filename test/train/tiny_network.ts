@@ -17,7 +17,12 @@ const CLIP = [BATCH, 8, 32, 32, 3] as const;
 
 export function tinyNetwork(): Graph {
   const builder = new GraphBuilder();
-  let x = unit(builder, 'stem', builder.input('clip', CLIP), { kernel: [7, 7, 7], stride: [2, 2, 2], channels: 8, epsilon });
+  let x = unit(builder, 'stem', builder.input('clip', CLIP), {
+    kernel: [7, 7, 7],
+    stride: [2, 2, 2],
+    channels: 8,
+    epsilon,
+  });
   x = builder.maxPool3d('pool', x, { kernel: [1, 3, 3], stride: [1, 2, 2] });
   x = builder.name('c2', unit(builder, 'c2', x, { kernel: [1, 1, 1], channels: 8, epsilon }));
   x = inceptionModule(builder, { kind: 'mixed', name: 'mixed', branches: [4, [6, 8], [2, 4], 4] }, x);
