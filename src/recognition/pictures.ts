@@ -4,7 +4,7 @@
  */
 
 import { checkOptionNames, describeValue, isObject } from '../core/check.ts';
-import { InputError } from '../core/errors.ts';
+import { I3dError, InputError } from '../core/errors.ts';
 import { listed } from '../core/words.ts';
 import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
@@ -55,6 +55,15 @@ export const isPicture = (value: unknown): value is Picture =>
 const isImageData = (picture: Picture): picture is ImageData =>
   Object.prototype.toString.call(picture) === '[object ImageData]';
 
+const isVideo = (picture: Picture): boolean =>
+  /VideoFrame|HTMLVideoElement/.test(Object.prototype.toString.call(picture));
+
+const refused = (what: string, cause: unknown): InputError =>
+  new InputError(
+    `${what} cannot be taken to the device (${(cause as Error).message}); was it closed, or is it another origin's?`,
+    { cause },
+  );
+
 /** The size at which a picture is shown. */
 export function pictureSize(picture: Picture): PictureSize {
   const { displayWidth, displayHeight, videoWidth, videoHeight, naturalWidth, naturalHeight, width, height } =
@@ -67,6 +76,9 @@ export function pictureSize(picture: Picture): PictureSize {
 
 /** Takes pictures of one size into buffers: pixels of four bytes, at that size or another one. */
 export class PictureImporter {
+  /** Whether snapshots are taken of videos, since the browser cannot copy from them. */
+  private indirect = false;
+
   private constructor(
     private readonly gpu: Gpu,
     private readonly size: PictureSize,
@@ -129,32 +141,52 @@ export class PictureImporter {
    *   DeviceLostError, DisposedError
    */
   async put(picture: Picture, buffer: GPUBuffer, offset: number, what: string): Promise<void> {
-    const { gpu, size, texture, rows, pixels, pitch } = this;
+    const { size, texture } = this;
     const { width, height } = pictureSize(picture);
     if (width !== size.width || height !== size.height || isImageData(picture) !== (texture === undefined)) {
       throw new InputError(
         `${what} is ${describeValue(picture)} of ${width}×${height} and those before it are of ${size.width}×${size.height}; all of a clip are of one kind and size.`,
       );
     }
-    await gpu.checked(what, () => {
+    if (this.indirect) return this.putSnapshot(picture, buffer, offset, what);
+    try {
+      await this.copy(picture, buffer, offset, what);
+    } catch (error) {
+      if (error instanceof I3dError) throw error;
+      if (!isVideo(picture)) throw refused(what, error);
+      // Where a browser composes its pages without a GPU it cannot copy from videos, but from pictures that it makes of them.
+      await this.putSnapshot(picture, buffer, offset, what);
+      this.indirect = true;
+    }
+  }
+
+  private async putSnapshot(picture: Picture, buffer: GPUBuffer, offset: number, what: string): Promise<void> {
+    let bitmap: ImageBitmap | undefined;
+    try {
+      bitmap = await createImageBitmap(picture as VideoFrame, { premultiplyAlpha: 'none' });
+      await this.copy(bitmap, buffer, offset, what);
+    } catch (error) {
+      throw error instanceof I3dError ? error : refused(what, error);
+    } finally {
+      bitmap?.close();
+    }
+  }
+
+  private copy(picture: Picture, buffer: GPUBuffer, offset: number, what: string): Promise<void> {
+    const { gpu, size, resized, texture, rows, pixels, pitch } = this;
+    const { queue } = gpu.device;
+    const extent = [size.width, size.height];
+    return gpu.checked(what, () => {
       const encoder = gpu.device.createCommandEncoder();
-      if (isImageData(picture)) gpu.device.queue.writeBuffer(rows, 0, picture.data as Uint8ClampedArray<ArrayBuffer>);
+      if (isImageData(picture)) queue.writeBuffer(rows, 0, picture.data as Uint8ClampedArray<ArrayBuffer>);
       else {
         const target = { texture: texture!, colorSpace: 'srgb', premultipliedAlpha: false } as const;
-        try {
-          gpu.device.queue.copyExternalImageToTexture({ source: picture }, target, [width, height]);
-        } catch (cause) {
-          const { message } = cause as Error;
-          throw new InputError(
-            `${what} cannot be taken to the device (${message}); was it closed, or is it another origin's?`,
-            { cause },
-          );
-        }
-        encoder.copyTextureToBuffer({ texture: texture! }, { buffer: rows, bytesPerRow: pitch * 4 }, [width, height]);
+        queue.copyExternalImageToTexture({ source: picture }, target, extent);
+        encoder.copyTextureToBuffer({ texture: texture! }, { buffer: rows, bytesPerRow: pitch * 4 }, extent);
       }
       this.resize.encode(encoder);
-      encoder.copyBufferToBuffer(pixels, 0, buffer, offset, this.resized.width * this.resized.height * 4);
-      gpu.device.queue.submit([encoder.finish()]);
+      encoder.copyBufferToBuffer(pixels, 0, buffer, offset, resized.width * resized.height * 4);
+      queue.submit([encoder.finish()]);
     });
   }
 

@@ -16,6 +16,7 @@ import {
   type OpenOptions,
   type OpenProgress,
   type Progress,
+  post,
   receivedError,
   type SentFlowOptions,
   sentError,
@@ -212,7 +213,7 @@ export class WorkerRecogniser {
   }
 
   private post(message: ToWorker, transfer: Transferable[] = []): void {
-    this.end.postMessage(message, transfer);
+    post(this.end, message, transfer);
   }
 }
 

@@ -22,9 +22,12 @@ import type { Picture } from './pictures.ts';
 import { type FileSource, LoadError } from './source_bytes.ts';
 import type { TwoStreamCompileProgress, TwoStreamProgress, TwoStreamRunOptions } from './two_stream.ts';
 
-/** One end of the way between a page and its worker: a `Worker`, the `self` of one, or a `MessagePort`. */
+/**
+ * One end of the way between a page and its worker: a `Worker`, the `self` of one, or a `MessagePort`. What `postMessage` takes is left
+ * open: to programs without the types of workers, `self` is a window, whose second argument is another one.
+ */
 export interface WorkerEnd {
-  postMessage(message: unknown, transfer: Transferable[]): void;
+  postMessage(...message: never[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
   removeEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
   /** Of ports, which hold messages back until they are asked for. */
@@ -108,6 +111,11 @@ interface SentError {
   readonly wgsl?: string;
   /** Of `LoadError`. */
   readonly status?: number | undefined;
+}
+
+/** @param transfer What is handed over instead of being copied. */
+export function post(end: WorkerEnd, message: ToWorker | FromWorker, transfer: Transferable[]): void {
+  (end as { postMessage(message: unknown, transfer: Transferable[]): void }).postMessage(message, transfer);
 }
 
 export function sentError(error: unknown): SentError {

@@ -19,6 +19,7 @@ import {
   type OpenedRecogniser,
   type OpenOptions,
   type Progress,
+  post,
   receivedError,
   sentError,
   type ToWorker,
@@ -211,7 +212,7 @@ class Server implements RecogniserServer {
   }
 
   private post(message: FromWorker, transfer: Transferable[] = []): void {
-    this.end.postMessage(message, transfer);
+    post(this.end, message, transfer);
   }
 }
 
