@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { MODELS } from '../catalogue.ts';
 import { InputError } from '../core/errors.ts';
-import { listed } from '../core/words.ts';
 import { loadWeightsFile } from '../io/weights.ts';
 import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../models/definition.ts';
 import { labelsFor, parseLabels } from '../models/labels.ts';
