@@ -1,4 +1,4 @@
-/** @file The bench page in headless Chromium: a short session and its files, cancelling, files of others. */
+/** @file The bench page in headless Chromium: a short session and its files, cancelling, tuning that is kept, files of others. */
 
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -97,6 +97,32 @@ describe.skipIf(!browserPath)('the bench page', () => {
     await page.waitForSelector('[data-stage=flow].running');
     await page.click('#cancel');
     await page.waitForSelector('#start:visible');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('keeps what tuning found, and goes on from there after a reload', async () => {
+    const { page, problems } = await open('bench.html');
+    await isReady(page);
+    expect(await page.textContent('#tune-state')).toBe('Nothing is kept yet.');
+    const moreThan = (count: number) =>
+      page.waitForFunction(
+        (least) => Number.parseInt(document.querySelector('#tune-state')!.textContent!, 10) > least,
+        count,
+      );
+    const kept = async (): Promise<number> => Number.parseInt((await page.textContent('#tune-state'))!, 10);
+    await page.click('#tune');
+    await moreThan(0);
+    await page.click('#tune-stop');
+    await page.waitForSelector('#tune:visible');
+    const before = await kept();
+    await page.reload();
+    await isReady(page);
+    await moreThan(0);
+    expect(await kept()).toBe(before);
+    await page.click('#tune');
+    await moreThan(before);
+    await page.click('#tune-stop');
     expect(problems).toEqual([]);
     await page.close();
   });

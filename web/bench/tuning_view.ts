@@ -2,6 +2,7 @@
 
 import { digits, percent } from '../../bench/format.ts';
 import type { TuningTable } from '../../src/core/tuning.ts';
+import { counted } from '../../src/core/words.ts';
 import { byId, h } from '../shared/dom.ts';
 import { Progress } from '../shared/progress.ts';
 import { sharedTuning } from '../shared/tuning.ts';
@@ -70,7 +71,7 @@ export class TuningView {
       );
       this.draw();
       this.options.tell(
-        left === 0 ? 'Tuned: nothing is left to measure.' : `Time was up with ${left} problems left.`,
+        left === 0 ? 'Tuned: nothing is left to measure.' : `Time was up with ${counted(left, 'problem')} left.`,
         true,
       );
     } catch (error) {
@@ -107,7 +108,7 @@ export class TuningView {
     this.say(
       entries.length === 0
         ? 'Nothing is kept yet.'
-        : `${entries.length} problems are kept in this browser; for ${changed.length} of them another kernel is faster than the one that is taken without measuring. One run of each: ${digits(sum('guessMs'))} → ${digits(sum('ms'))} ms.`,
+        : `${counted(entries.length, 'problem')} kept in this browser; for ${changed.length} of them another kernel is faster than the one that is taken without measuring. One run of each: ${digits(sum('guessMs'))} → ${digits(sum('ms'))} ms.`,
     );
     const rows = changed
       .sort((a, b) => b.guessMs - b.ms - (a.guessMs - a.ms))

@@ -7,6 +7,7 @@ import type { TwoStreamWindow } from '../../src/recognition/clip_result.ts';
 import type { Frame } from '../../src/recognition/frame_parts.ts';
 import { TwoStream } from '../../src/recognition/two_stream.ts';
 import type { CallContext } from '../shared/calls.ts';
+import { knownTuning } from '../shared/tuning.ts';
 import { type Clip, rateFor, type TakenFrame, takenFrames, UprightConverter } from '../video/clip.ts';
 import type { Engine } from './engine.ts';
 import { Film } from './film.ts';
@@ -111,10 +112,12 @@ class ClipRun {
   async on(gpu: Gpu, progressed: () => void): Promise<RecogniseResult> {
     const { networks, clip, stopwatch } = this;
     const { signal } = this.context;
+    const tuning = await knownTuning();
     const twoStream = await stopwatch.time('compile', () =>
       TwoStream.create(gpu, {
         rgb: networks.rgb,
         flow: networks.flow,
+        tuning,
         signal,
         onProgress: ({ done, total }) => this.tell('Compiling for this GPU', done / total),
       }),

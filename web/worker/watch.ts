@@ -5,6 +5,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import type { ModelSpec } from '../../src/models/definition.ts';
 import { TwoStream } from '../../src/recognition/two_stream.ts';
 import type { CallContext } from '../shared/calls.ts';
+import { knownTuning } from '../shared/tuning.ts';
 import { rateFor, takenFrames, UprightConverter } from '../video/clip.ts';
 import { givenClip } from '../video/given_clip.ts';
 import type { Engine } from './engine.ts';
@@ -35,7 +36,8 @@ export async function watch(
   await engine.run(
     async (gpu, progressed) => {
       emit({ kind: 'progress', text: 'Compiling for this GPU' });
-      const twoStream = await TwoStream.create(gpu, { rgb: networks.rgb, flow: networks.flow, signal });
+      const tuning = await knownTuning();
+      const twoStream = await TwoStream.create(gpu, { rgb: networks.rgb, flow: networks.flow, tuning, signal });
       const { name, width, height } = clip;
       const { description: adapter } = gpu.profile;
       const fps = rate === 'native' ? clip.fps : rate;
