@@ -102,6 +102,16 @@ module.exports = {
       },
     },
     {
+      name: 'pages-run-in-browsers',
+      severity: 'error',
+      comment: 'What the pages and their workers load, other engines included; how they are built is another matter.',
+      from: { path: '^(web/(?!build/|vite\\.config\\.ts$)|bench/peers/web/(?!build\\.ts$))' },
+      to: {
+        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        reachable: true,
+      },
+    },
+    {
       name: 'sources-do-not-import-tests-bench-examples-or-web',
       severity: 'error',
       comment: 'What ships must not need what does not.',

@@ -39,14 +39,18 @@ export {
   type ComputeFlowOptions,
   compareFlow,
   computeFlow,
+  computeFlowOnDevice,
+  type DeviceFlowOptions,
   type FlowError,
   type FlowSize,
   type FlowStreamOptions,
   flowToColor,
   flowToStream,
+  flowToStreamOnDevice,
   type PresetName,
   presets,
   type SolverKind,
+  type StreamSettings,
   Tvl1,
   type Tvl1Options,
   type Tvl1Settings,
@@ -209,6 +213,7 @@ export type { FusedScores, ScoreOptions, TwoStreamResult, TwoStreamWindow } from
 export type { Frame } from './recognition/frame_parts.ts';
 export type { Frames } from './recognition/frame_source.ts';
 export { type LoadedModel, type LoadModelOptions, loadModel, loadTensorFlow } from './recognition/load_model.ts';
+export { type ImportOptions, importPictures, type Picture, type PictureSize } from './recognition/pictures.ts';
 export { type FileSource, LoadError } from './recognition/source_bytes.ts';
 export type { Phase, Spent } from './recognition/stopwatches.ts';
 export {

@@ -28,7 +28,7 @@ export interface FlowStreamOptions extends Abortable {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-type StreamSettings = Omit<FlowStreamOptions, 'signal' | 'onProgress'>;
+export type StreamSettings = Omit<FlowStreamOptions, 'signal' | 'onProgress'>;
 
 /** Where I3D's flow stream clips displacements. Pixels. */
 export const FLOW_BOUND = 20;

@@ -143,6 +143,27 @@ export class Tvl1 {
     }
   }
 
+  /**
+   * Submits the solve of the frames that `before` encodes, and copies the flow to `into`: done as soon as the device has the commands.
+   * @throws DisposedError, DeviceLostError
+   */
+  async submit(
+    before: (encoder: GPUCommandEncoder) => void,
+    into: { readonly buffer: GPUBuffer; readonly offset: number },
+  ): Promise<void> {
+    this.assertUsable();
+    const { gpu, solver } = this;
+    const { width, height, pairs } = this.size;
+    await gpu.checked('Flow', () => {
+      const encoder = gpu.device.createCommandEncoder();
+      before(encoder);
+      gpu.device.queue.submit([encoder.finish()]);
+      solver.submit(false, (last) => {
+        last.copyBufferToBuffer(solver.flow, 0, into.buffer, into.offset, pairs * height * width * 8);
+      });
+    });
+  }
+
   /** Frees everything; results that are still under way are given up. */
   dispose(): void {
     this.disposed = true;

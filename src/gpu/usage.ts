@@ -10,7 +10,7 @@ export const BufferUsage = {
   QUERY_RESOLVE: 0x0200,
 } as const;
 
-export const TextureUsage = { COPY_DST: 0x02, STORAGE_BINDING: 0x08 } as const;
+export const TextureUsage = { COPY_SRC: 0x01, COPY_DST: 0x02, STORAGE_BINDING: 0x08, RENDER_ATTACHMENT: 0x10 } as const;
 
 /** Of textures that hold lists of vec4f. */
 export const TEXEL_FORMAT = 'rgba32float';

@@ -81,9 +81,9 @@ export class DeviceTensor<D extends DeviceType = DeviceType> implements DeviceIn
     return new DeviceTensor(this.gpu, this.dtype, shape, this.padded, this.buffer, offset, false);
   }
 
-  /** The same values under another shape with the same last axis. */
+  /** The same values under another shape with the same last axis. Of the two, one is disposed of. */
   reshape(shape: Shape): DeviceTensor<D> {
-    return new DeviceTensor(this.gpu, this.dtype, shape, this.padded, this.buffer, this.offset, false);
+    return new DeviceTensor(this.gpu, this.dtype, shape, this.padded, this.buffer, this.offset, this.owned);
   }
 
   /**
@@ -115,6 +115,21 @@ export class DeviceTensor<D extends DeviceType = DeviceType> implements DeviceIn
     if (this.owned) this.gpu.destroyBuffer(this.buffer);
   }
 }
+
+/** What of it a plan needs. */
+export const deviceInput = <D extends DeviceType>({
+  buffer,
+  offset = 0,
+  dtype,
+  shape,
+  padded = false,
+}: DeviceInput<D>) => ({
+  buffer,
+  offset,
+  dtype,
+  shape,
+  padded,
+});
 
 /** Whether a plan's input is one in a device's memory. */
 export const isDeviceInput = (value: unknown): value is DeviceInput => isObject(value) && 'buffer' in value;

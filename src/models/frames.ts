@@ -9,6 +9,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { compile } from '../graph/compile.ts';
+import { type DeviceInput, type DeviceTensor, deviceInput, isDeviceInput } from '../graph/device_tensor.ts';
 import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
@@ -78,13 +79,16 @@ export function normalisation({ mean, deviation }: Preprocessing = {}): Normalis
   return { scale: each((i) => 1 / (255 * d[i])), shift: each((i) => -m[i] / d[i]) };
 }
 
+/** (value + shift) · scale are the bytes that a network's input was made of. */
+export function denormalisation({ mean = HALVES, deviation = HALVES }: Preprocessing = {}) {
+  const each = (of: (axis: 0 | 1 | 2) => number) => [of(0), of(1), of(2)] as const;
+  return { scale: each((i) => 255 * deviation[i]), shift: each((i) => mean[i] / deviation[i]) };
+}
+
 /** Frames as bytes again: those that were normalised to a network's input are brought back. */
-export function frameBytes(
-  { shape, data }: ClipInput,
-  { mean = HALVES, deviation = HALVES }: Preprocessing = {},
-): HostTensor<'u8'> {
+export function frameBytes({ shape, data }: ClipInput, preprocessing?: Preprocessing): HostTensor<'u8'> {
   if (data instanceof Uint8Array) return { dtype: 'u8', shape, data };
-  const [scale, shift] = [deviation.map((d) => 255 * d), mean.map((m, i) => m / deviation[i]!)];
+  const { scale, shift } = denormalisation(preprocessing);
   const bytes = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i++) bytes[i] = Math.round((data[i]! + shift[i % 3]!) * scale[i % 3]!);
   return { dtype: 'u8', shape, data: bytes };
@@ -165,7 +169,7 @@ export class FrameReducer {
   /**
    * The frames are copied before the promise is returned, so a caller may refill them at once.
    * @param frames T×H×W×3
-   * @returns T×crop×3, the values that the network would get.
+   * @returns T×crop×3, the values that the network would get; `reduceOnDevice` leaves them there.
    * @throws InputError for another type or shape; DisposedError after `dispose`, or when that comes before the result;
    *   GraphError, GpuOutOfMemoryError, DeviceLostError
    */
@@ -175,6 +179,23 @@ export class FrameReducer {
     const shape = [1, ...frames.shape];
     const taken = { ...frames, shape, data: frames.data.slice() };
     return this.runs.run(() => this.reduced(taken));
+  }
+
+  /**
+   * As `reduce`, but the result stays on the device, which has the commands when the promise settles. The caller's to dispose of.
+   * @param frames Of the host's, or in a buffer of the device, which is left alone until then.
+   */
+  async reduceOnDevice(frames: HostTensor<'u8'> | DeviceInput<'u8'>): Promise<DeviceTensor<'f32'>> {
+    this.assertUsable();
+    const shape = [1, ...frames.shape];
+    const taken = isDeviceInput(frames)
+      ? { ...deviceInput(frames), shape }
+      : { ...frames, shape, data: frames.data.slice() };
+    return this.runs.run(async () => {
+      const plan = await this.planFor(shape);
+      const { reduced } = await plan.runOnDevice({ frames: taken }, { borrow: true });
+      return reduced!.reshape(reduced!.shape.slice(1));
+    });
   }
 
   /** Frees everything; results that are still under way are given up. */

@@ -17,13 +17,6 @@ interface ComputedFlowOptions {
   readonly quantise?: boolean | undefined;
   /** Called with the pairs of a window that are done and all that it needs. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Flow of one frame: what the network gets of it, and the displacements in pixels before anything was cut out. */
-interface FrameFlow {
-  readonly input: Float32Array;
-  readonly field: Float32Array;
 }
 
 /**
@@ -32,7 +25,7 @@ interface FrameFlow {
  */
 export class ComputedFlow implements FlowSource {
   /** Flow of single frames that the next window may need again, by the number of the frame. */
-  private known = new Map<number, FrameFlow>();
+  private known = new Map<number, Float32Array>();
 
   /** @param spec How flow is computed, in which units the network gets it, and how frames may have been normalised. */
   constructor(
@@ -41,52 +34,38 @@ export class ComputedFlow implements FlowSource {
     private readonly options: ComputedFlowOptions = {},
   ) {}
 
-  async of(window: ClipWindow): Promise<FloatTensor> {
-    return (await this.both(window)).input;
-  }
-
-  /** What the network gets, and the field T×H×W×2 in pixels of the window's frames, whole. */
-  async both({ start, frames, clip, region }: ClipWindow): Promise<{ input: FloatTensor; field: FloatTensor }> {
+  async of({ start, frames, clip, region }: ClipWindow): Promise<FloatTensor> {
     const available = clip.shape[0]!;
     const numbers = Array.from({ length: Math.max(1, Math.min(frames, available - 1)) }, (_, i) => start + i);
     const missing = numbers.find((number) => !this.known.has(number));
     const [, height = 0, width = 0] = clip.shape;
     const shape = [region?.height ?? height, region?.width ?? width, 2];
-    const whole = [height, width, 2];
     if (missing !== undefined) {
-      const { input, field } = await this.compute(clip, missing - start, region);
-      for (let i = 0; i < field.shape[0]!; i++) {
-        this.known.set(missing + i, { input: part(input, i, sizeOf(shape)), field: part(field, i, sizeOf(whole)) });
+      const flow = await this.compute(clip, missing - start, region);
+      const size = sizeOf(shape);
+      for (let i = 0; i < flow.shape[0]!; i++) {
+        this.known.set(missing + i, flow.data.subarray(i * size, (i + 1) * size));
       }
     }
     const parts = numbers.map((number) => this.known.get(number)!);
     // Windows only move forward.
     this.known = new Map(numbers.map((number, i) => [number, parts[i]!]));
-    const joined = (of: keyof FrameFlow, extents: Shape) =>
-      repeatLast(
-        parts.map((each) => each[of]),
-        frames,
-        extents,
-      );
-    return { input: joined('input', shape), field: joined('field', whole) };
+    return repeatLast(parts, frames, shape);
   }
 
-  private async compute(clip: ClipInput, first: number, region: ClipWindow['region']) {
+  private async compute(clip: ClipInput, first: number, region: ClipWindow['region']): Promise<FloatTensor> {
     const [total = 0] = clip.shape;
     const { architecture, flowPreset: preset, flowBound: bound } = this.spec;
-    const { quantise = false, onProgress, signal } = this.options;
+    const { quantise = false, onProgress } = this.options;
     const frames = frameBytes(cutFrames(clip, { start: first, frames: total - first }), architecture.preprocessing);
-    const settings = { preset, ...(onProgress && { onProgress }), ...(signal && { signal }) };
-    const field =
+    const settings = { preset, ...(onProgress && { onProgress }) };
+    const flow =
       total - first > 1
         ? await this.work.time('flow', () => this.work.onDevice((gpu) => computeFlow(gpu, frames, settings)))
         : still(frames.shape);
-    const input = await this.work.onDevice((gpu) => flowToStream(gpu, cutOut(field, region), { bound, quantise }));
-    return { input, field };
+    return this.work.onDevice((gpu) => flowToStream(gpu, cutOut(flow, region), { bound, quantise }));
   }
 }
-
-const part = ({ data }: FloatTensor, i: number, size: number) => data.subarray(i * size, (i + 1) * size);
 
 /** The flow of one frame that nothing follows. */
 function still([, height = 0, width = 0]: Shape): FloatTensor {

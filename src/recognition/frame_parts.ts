@@ -15,6 +15,8 @@ export type Frame = Pick<ClipFrame, 'data' | 'width' | 'height'>;
 export interface Part {
   readonly shape: readonly number[];
   readonly data: Uint8Array | Float32Array;
+  /** Called when no window needs it any more. */
+  release?(): void;
 }
 
 /** Frames that go to the device together, in bytes. */

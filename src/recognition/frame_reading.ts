@@ -30,7 +30,7 @@ interface FrameReading {
   dispose?(): void;
 }
 
-interface FrameSize {
+export interface FrameSize {
   readonly width: number;
   readonly height: number;
 }
@@ -59,6 +59,21 @@ function wholeReading({ width, height }: FrameSize, { shortSide, size }: ModelSp
 }
 
 /**
+ * The side of the square that is cut out of frames before their windows are made, in pixels; undefined where they are taken as they are.
+ * @param following Whether flow is computed between them, too.
+ */
+export function reducedSide(
+  { width, height }: FrameSize,
+  { frames, size, shortSide }: ModelSpec,
+  following: boolean,
+): number | undefined {
+  const small = frames * width * height * 3 <= GROUP_BYTES;
+  const ready = width === size && height === size;
+  if (ready || (small && !following)) return undefined;
+  return following ? shortSide : size;
+}
+
+/**
  * Frames as they are, which the network's plan resizes; or a square that is cut out of each on the device, where a window of
  * them would be too large, and for flow, which wants to see a little more than the network does.
  */
@@ -68,13 +83,9 @@ function squareReading(
   following: boolean,
   work: DeviceWork,
 ): FrameReading {
-  const { frames, size, shortSide } = spec;
-  const small = frames * width * height * 3 <= GROUP_BYTES;
-  const ready = width === size && height === size;
-  if (ready || (small && !following)) {
-    return { seen: { dtype: 'u8', side: [height, width] }, parts: wholeFrames };
-  }
-  const crop = following ? shortSide : size;
+  const { size } = spec;
+  const crop = reducedSide({ width, height }, spec, following);
+  if (crop === undefined) return { seen: { dtype: 'u8', side: [height, width] }, parts: wholeFrames };
   const reducer = new LateReducer(work, (h, w) => specGeometry({ ...spec, size: crop }, h, w));
   return {
     seen: { dtype: 'f32', side: [size, size] },

@@ -6,9 +6,13 @@ import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { Frame } from './frame_parts.ts';
+import { isPicture, type Picture, pictureSize } from './pictures.ts';
 
-/** Frames one after the other, such as `openFrames` decodes them, or all of them: T×H×W×3 bytes. */
-export type Frames = AsyncIterable<Frame> | Iterable<Frame> | HostTensor<'u8'>;
+/**
+ * Frames one after the other: RGB in bytes, such as `openFrames` decodes them, or pictures of a browser; or all of them, T×H×W×3 bytes.
+ * A frame is used until the next one is asked for; then it may be closed, or filled anew.
+ */
+export type Frames = AsyncIterable<Frame | Picture> | Iterable<Frame | Picture> | HostTensor<'u8'>;
 
 interface FrameStream {
   /** Pixels. */
@@ -16,7 +20,7 @@ interface FrameStream {
   readonly height: number;
   /** All frames, where that is known. */
   readonly count: number | undefined;
-  frames(): AsyncGenerator<Frame, void, undefined>;
+  frames(): AsyncGenerator<Frame | Picture, void, undefined>;
   /** Tells whoever makes the frames that no more are wanted, without waiting. */
   close(): void;
 }
@@ -29,7 +33,7 @@ export async function openFrameStream(given: Frames, signal?: AbortSignal): Prom
   if (isObject(given) && 'dtype' in given) return tensorFrames(given as unknown as HostTensor<'u8'>);
   const iterator = iteratorOf(given);
   const close = () => void iterator.return?.().catch(() => undefined);
-  let first: IteratorResult<Frame>;
+  let first: IteratorResult<Frame | Picture>;
   try {
     first = await unlessAborted(iterator.next(), signal);
   } catch (error) {
@@ -38,8 +42,8 @@ export async function openFrameStream(given: Frames, signal?: AbortSignal): Prom
   }
   if (first.done) throw new InputError('There are no frames to look at.');
   checkFrame(first.value, 0, undefined);
-  const { width, height } = first.value;
-  async function* frames(): AsyncGenerator<Frame, void, undefined> {
+  const { width, height } = isPicture(first.value) ? pictureSize(first.value) : first.value;
+  async function* frames(): AsyncGenerator<Frame | Picture, void, undefined> {
     try {
       let number = 0;
       for (let frame = first; !frame.done; frame = await iterator.next()) {
@@ -54,11 +58,11 @@ export async function openFrameStream(given: Frames, signal?: AbortSignal): Prom
   return { width, height, count: undefined, frames, close };
 }
 
-function iteratorOf(given: unknown): AsyncIterator<Frame> {
+function iteratorOf(given: unknown): AsyncIterator<Frame | Picture> {
   if (isObject(given) && Symbol.asyncIterator in given)
-    return (given as unknown as AsyncIterable<Frame>)[Symbol.asyncIterator]();
+    return (given as unknown as AsyncIterable<Frame | Picture>)[Symbol.asyncIterator]();
   if (isObject(given) && Symbol.iterator in given) {
-    const iterator = (given as unknown as Iterable<Frame>)[Symbol.iterator]();
+    const iterator = (given as unknown as Iterable<Frame | Picture>)[Symbol.iterator]();
     return {
       next: async () => iterator.next(),
       return: async () => iterator.return?.() ?? { done: true, value: undefined },
@@ -83,9 +87,12 @@ function checkFrame(
   frame: unknown,
   number: number,
   size: Pick<Frame, 'width' | 'height'> | undefined,
-): asserts frame is Frame {
+): asserts frame is Frame | Picture {
+  if (isPicture(frame)) return;
   if (!isObject(frame) || !('data' in frame) || !('width' in frame) || !('height' in frame)) {
-    throw new InputError(`Frame ${number} must be { data, width, height }, RGB in bytes, not ${describeValue(frame)}.`);
+    throw new InputError(
+      `Frame ${number} must be { data, width, height }, RGB in bytes, or a picture such as a VideoFrame, not ${describeValue(frame)}.`,
+    );
   }
   const { data, width, height } = frame as unknown as Frame;
   checkArray(`Frame ${number}`, { dtype: 'u8', shape: [height, width, 3], data });

@@ -11,16 +11,16 @@ import { checkGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import type { CompileProgress } from '../graph/compile.ts';
 import type { Stream } from '../models/definition.ts';
-import { type ClipInput, cutFrames, cutOut } from '../models/frames.ts';
 import { labelsFor } from '../models/labels.ts';
 import {
   type Network,
   Recogniser,
+  type RecogniserClip,
   type RecogniserCompileOptions,
   type RecogniserOptions,
 } from '../models/recogniser.ts';
 import { finiteLogits } from '../models/scores.ts';
-import { windowRule } from '../models/windows.ts';
+import { type Window, windowRule } from '../models/windows.ts';
 import {
   clipResult,
   fusedScores,
@@ -29,12 +29,11 @@ import {
   type TwoStreamWindow,
 } from './clip_result.ts';
 import { type ClipRule, clipRule } from './clip_rule.ts';
-import { ComputedFlow } from './computed_flow.ts';
-import type { DeviceWork } from './device_work.ts';
-import { frameReading } from './frame_reading.ts';
+import { DeviceFlow } from './device_flow.ts';
+import { DeviceFrames, type HeldClip, rgbClip } from './device_frames.ts';
 import { type Frames, openFrameStream } from './frame_source.ts';
 import { type Spent, Stopwatches } from './stopwatches.ts';
-import { type ClipWindow, filled, slide } from './window_stream.ts';
+import { slide } from './window_stream.ts';
 
 export interface TwoStreamOptions extends Abortable {
   /** At least one of the two. */
@@ -89,9 +88,10 @@ const RUN_OPTION_NAMES: readonly (keyof TwoStreamRunOptions)[] = [
 ];
 
 /** What a window is made of before the networks see it. */
-interface PreparedWindow {
-  readonly window: ClipWindow;
-  readonly motion: { readonly input: FloatTensor; readonly field: FloatTensor } | undefined;
+interface PreparedWindow extends Window {
+  readonly rgb: HeldClip<RecogniserClip> | undefined;
+  readonly flow: HeldClip<RecogniserClip> | undefined;
+  readonly field: FloatTensor | undefined;
 }
 
 /**
@@ -101,7 +101,6 @@ interface PreparedWindow {
 export class TwoStream {
   private readonly watches = new Stopwatches();
   private disposed = false;
-  private readonly work: DeviceWork;
 
   private constructor(
     readonly gpu: Gpu,
@@ -109,13 +108,7 @@ export class TwoStream {
     private readonly rule: ClipRule,
     /** The names of the classes. */
     readonly classes: readonly string[],
-  ) {
-    this.work = {
-      gpu: async () => gpu,
-      onDevice: (work) => work(gpu),
-      time: (phase, body) => this.watches.time(phase, body),
-    };
-  }
+  ) {}
 
   /**
    * Compiles what clips will need, and brings the weights to the device.
@@ -171,7 +164,7 @@ export class TwoStream {
     checkProgress('TwoStream.windows', onProgress);
     checkSignal('TwoStream.windows', signal);
     const source = await openFrameStream(frames, signal);
-    const reading = frameReading(source, this.rule, this.recognisers.flow !== undefined, this.work);
+    const reading = new DeviceFrames(this.gpu, source, this.rule, this.recognisers.flow !== undefined);
     const prepared = this.prepare(source, reading, options);
     let ahead: Promise<IteratorResult<PreparedWindow, void>> | undefined;
     let count = 0;
@@ -190,8 +183,11 @@ export class TwoStream {
     } finally {
       // Not waited for: frames may be long in coming.
       source.close();
-      void prepared.return().catch(() => undefined);
-      reading.dispose?.();
+      void ahead?.then(({ value }) => value && free(value)).catch(() => undefined);
+      void prepared
+        .return()
+        .catch(() => undefined)
+        .finally(() => reading.dispose());
     }
   }
 
@@ -216,17 +212,14 @@ export class TwoStream {
   /** Windows with their flow, in their order. */
   private async *prepare(
     source: Awaited<ReturnType<typeof openFrameStream>>,
-    reading: ReturnType<typeof frameReading>,
-    { signal, onProgress }: TwoStreamRunOptions,
+    reading: DeviceFrames,
+    { signal, onProgress, flowField }: TwoStreamRunOptions,
   ): AsyncGenerator<PreparedWindow, void, undefined> {
-    const { spec } = this.rule;
-    const flow =
-      this.recognisers.flow &&
-      new ComputedFlow(this.work, spec, {
-        signal,
-        onProgress: onProgress && ((done, total) => onProgress({ stage: 'flow', done, total })),
-      });
-    const watches = this.watches;
+    const { gpu, watches, recognisers } = this;
+    const { spec, framing } = this.rule;
+    const fill = framing === 'whole' ? spec.frames : 0;
+    const report = onProgress && ((done: number, total: number) => onProgress({ stage: 'flow', done, total }));
+    const flow = recognisers.flow && new DeviceFlow(gpu, spec, { signal, withField: flowField, onProgress: report });
     async function* counted() {
       let done = 0;
       const frames = source.frames();
@@ -242,44 +235,74 @@ export class TwoStream {
         void frames.return();
       }
     }
-    const cutting = { rule: windowRule(spec), start: 0, extra: flow ? 1 : 0, region: reading.region };
-    for await (const window of slide(reading.parts(counted()), cutting)) {
-      this.assertUsable();
-      yield { window, motion: flow && (await flow.both(window)) };
+    const { region } = reading;
+    const cutting = { rule: windowRule(spec), start: 0, extra: flow ? 1 : 0, region };
+    let rgb: HeldClip<RecogniserClip> | undefined;
+    try {
+      for await (const { start, frames, clip: parts } of slide(reading.parts(counted()), cutting, (all) => all)) {
+        this.assertUsable();
+        rgb =
+          recognisers.rgb && (await watches.time('prepare', () => rgbClip(gpu, parts.slice(0, frames), region, fill)));
+        const motion =
+          flow &&
+          (await watches.time('flow', async () => {
+            const made = await flow.of({ start, frames, parts, region, fill });
+            // One window ahead is enough, and this is how long the flow took.
+            await gpu.idle();
+            return made;
+          }));
+        const own = rgb;
+        rgb = undefined;
+        yield {
+          start,
+          frames,
+          rgb: own,
+          flow: motion && { clip: motion.input, dispose: () => motion.input.dispose() },
+          field: motion?.field,
+        };
+      }
+    } finally {
+      rgb?.dispose();
+      flow?.dispose();
     }
   }
 
-  private async look(
-    { window: { start, frames, clip, region }, motion }: PreparedWindow,
-    options: TwoStreamRunOptions,
-  ): Promise<TwoStreamWindow> {
-    const fill = this.rule.framing === 'whole' ? this.rule.spec.frames : undefined;
+  private async look(prepared: PreparedWindow, options: TwoStreamRunOptions): Promise<TwoStreamWindow> {
+    const { start, frames, field } = prepared;
     const { signal } = options;
-    const run = async (name: Stream, input: () => ClipInput) => {
-      const recogniser = this.recognisers[name];
-      if (!recogniser) return undefined;
-      const seen = filled(input(), fill);
-      await this.work.time('compile', () => recogniser.plan(seen, { signal }));
-      const result = await this.work.time('run', () => recogniser.run(seen, undefined, { borrow: true, signal }));
+    const run = async (name: Stream) => {
+      const [recogniser, held] = [this.recognisers[name], prepared[name]];
+      if (!recogniser || !held) return undefined;
+      const { clip } = held;
+      await this.watches.time('compile', () => recogniser.plan(clip, { signal }));
+      const result = await this.watches.time('run', () => recogniser.run(clip, undefined, { borrow: true, signal }));
       finiteLogits(
         `The ${name === 'rgb' ? 'RGB' : name} logits of frames ${start} to ${start + frames - 1}`,
         result.logits,
       );
       return result;
     };
-    const [rgb, flow] = await Promise.all([
-      run('rgb', () => cutFrames(cutOut(clip, region), { start: 0, frames })),
-      run('flow', () => motion!.input),
-    ]);
-    return {
-      start,
-      frames,
-      ...(rgb && { rgb }),
-      ...(flow && { flow }),
-      ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
-      ...(options.flowField && motion && { flowField: motion.field }),
-    };
+    const runs = [run('rgb'), run('flow')];
+    try {
+      const [rgb, flow] = await Promise.all(runs);
+      return {
+        start,
+        frames,
+        ...(rgb && { rgb }),
+        ...(flow && { flow }),
+        ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
+        ...(field && { flowField: field }),
+      };
+    } finally {
+      // Where one failed, the other may still read its clip.
+      void Promise.allSettled(runs).then(() => free(prepared));
+    }
   }
+}
+
+function free({ rgb, flow }: PreparedWindow): void {
+  rgb?.dispose();
+  flow?.dispose();
 }
 
 /** @throws InputError when there is no network, or two that do not go together. */

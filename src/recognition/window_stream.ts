@@ -7,12 +7,12 @@ import { type WindowRule, windows } from '../models/windows.ts';
 import type { Part } from './frame_parts.ts';
 
 /** Frames of a window. */
-export interface ClipWindow {
+export interface ClipWindow<C = ClipInput> {
   readonly start: number;
   /** How many frames the window has. */
   readonly frames: number;
   /** T×H×W×3. Where the following frame was asked for, T is one more than `frames` if the clip goes on. */
-  readonly clip: ClipInput;
+  readonly clip: C;
   /** What of each frame the network gets; the rest is there for flow only. All of it where left out. */
   readonly region?: Region | undefined;
 }
@@ -31,43 +31,56 @@ export interface Cutting {
   readonly region?: Region | undefined;
 }
 
+/** A frame that frees something when no window needs it any more. */
+interface Released {
+  release?(): void;
+}
+
 /**
- * Joins frames to windows; holds the frames of one window, since the last window reaches back into the one before.
+ * Joins frames to windows; holds the frames of one window, since the last window reaches back into the one before. What a window has of
+ * frames that are released is to be taken before the next one is asked for.
+ * @param join Makes what a window has of its frames.
  * @param atEnd Called before a clip is found to be too short.
  * @throws InputError as `windows` does.
  */
-export async function* slide(
-  parts: AsyncIterable<Part>,
+export async function* slide<P extends Released, C>(
+  parts: AsyncIterable<P>,
   { rule, start, frames, extra, region }: Cutting,
+  join: (parts: readonly P[]) => C,
   atEnd: () => void = () => {},
-): AsyncGenerator<ClipWindow, void, undefined> {
+): AsyncGenerator<ClipWindow<C>, void, undefined> {
   const size = frames ?? rule.size;
-  let held: Part[] = [];
+  const held: P[] = [];
   let total = start;
   let covered = start;
-  const cut = (first: number, count: number): ClipWindow => {
+  const cut = (first: number, count: number): ClipWindow<C> => {
     const from = first - (total - held.length);
     return { start: first, frames: count, clip: join(held.slice(from, from + count + extra)), region };
   };
-  for await (const part of parts) {
-    held.push(part);
-    if (held.length > size + extra) held = held.slice(held.length - size - extra);
-    total++;
-    if (total === covered + size + extra) {
-      yield cut(covered, size);
-      covered += size;
+  try {
+    for await (const part of parts) {
+      held.push(part);
+      if (held.length > size + extra) held.shift()!.release?.();
+      total++;
+      if (total === covered + size + extra) {
+        yield cut(covered, size);
+        covered += size;
+      }
     }
-  }
-  // A damaged file says so rather than that it is short.
-  if (total < covered + size) atEnd();
-  if (total === start && start > 0) throw new InputError(`The clip ends before frame ${start}.`);
-  // What is left is the end of the same windows that a clip of this length has; it also says what is wrong with it.
-  for (const window of windows(total, rule, { frames, start })) {
-    if (window.start + window.frames > covered) yield cut(window.start, window.frames);
+    // A damaged file says so rather than that it is short.
+    if (total < covered + size) atEnd();
+    if (total === start && start > 0) throw new InputError(`The clip ends before frame ${start}.`);
+    // What is left is the end of the same windows that a clip of this length has; it also says what is wrong with it.
+    for (const window of windows(total, rule, { frames, start })) {
+      if (window.start + window.frames > covered) yield cut(window.start, window.frames);
+    }
+  } finally {
+    for (const part of held) part.release?.();
   }
 }
 
-function join(parts: readonly Part[]): ClipInput {
+/** Frames of the host's, one behind the other. */
+export function joinFrames(parts: readonly Part[]): ClipInput {
   const [first] = parts;
   const shape = [parts.length, ...first!.shape];
   const length = parts.reduce((sum, { data }) => sum + data.length, 0);

@@ -5,7 +5,9 @@ import { checkOptionNames } from '../core/check.ts';
 import type { FloatTensor, HostTensor } from '../core/tensor.ts';
 import { DisposedError } from '../gpu/errors.ts';
 import { clipResult, type TwoStreamResult, type TwoStreamWindow } from './clip_result.ts';
+import type { Frame } from './frame_parts.ts';
 import { type Frames, openFrameStream } from './frame_source.ts';
+import { isPicture, type Picture } from './pictures.ts';
 import type { TwoStreamRunOptions } from './two_stream.ts';
 import {
   type Call,
@@ -14,6 +16,7 @@ import {
   type OpenOptions,
   type OpenProgress,
   type Progress,
+  post,
   receivedError,
   type SentFlowOptions,
   sentError,
@@ -98,8 +101,8 @@ export class WorkerRecogniser {
       try {
         const { done, value } = await taken.next();
         if (done) return this.post({ id, frame: undefined });
-        const data = value.data.slice();
-        this.post({ id, frame: { ...value, data } }, [data.buffer]);
+        const { frame, transfer } = isPicture(value) ? await sentPicture(value) : sentFrame(value);
+        this.post({ id, frame }, transfer);
       } catch (error) {
         // Thrown here, as it is; the worker only has to know that nothing comes any more.
         failure ??= { error };
@@ -210,8 +213,23 @@ export class WorkerRecogniser {
   }
 
   private post(message: ToWorker, transfer: Transferable[] = []): void {
-    this.end.postMessage(message, transfer);
+    post(this.end, message, transfer);
   }
+}
+
+/** A copy of its bytes alone: of a view the whole memory behind it would be copied. */
+function sentFrame({ data, width, height }: Frame): { frame: Frame; transfer: Transferable[] } {
+  const copy = data.slice();
+  return { frame: { data: copy, width, height }, transfer: [copy.buffer] };
+}
+
+/** Pictures that can be sent are cloned, without their pixels being copied where the browser can do that; of others a snapshot is sent. */
+async function sentPicture(picture: Picture): Promise<{ frame: Picture; transfer: Transferable[] }> {
+  if (/ImageData|VideoFrame|ImageBitmap/.test(Object.prototype.toString.call(picture))) {
+    return { frame: picture, transfer: [] };
+  }
+  const bitmap = await createImageBitmap(picture as HTMLCanvasElement);
+  return { frame: bitmap, transfer: [bitmap] };
 }
 
 /** What an address means depends on who fetches it: the page's is meant. */

@@ -18,12 +18,16 @@ import type { ModelSpec, Stream } from '../models/definition.ts';
 import { NonFiniteLogitsError } from '../models/scores.ts';
 import type { TwoStreamWindow } from './clip_result.ts';
 import type { Frame } from './frame_parts.ts';
+import type { Picture } from './pictures.ts';
 import { type FileSource, LoadError } from './source_bytes.ts';
 import type { TwoStreamCompileProgress, TwoStreamProgress, TwoStreamRunOptions } from './two_stream.ts';
 
-/** One end of the way between a page and its worker: a `Worker`, the `self` of one, or a `MessagePort`. */
+/**
+ * One end of the way between a page and its worker: a `Worker`, the `self` of one, or a `MessagePort`. What `postMessage` takes is left
+ * open: to programs without the types of workers, `self` is a window, whose second argument is another one.
+ */
 export interface WorkerEnd {
-  postMessage(message: unknown, transfer: Transferable[]): void;
+  postMessage(...message: never[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
   removeEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
   /** Of ports, which hold messages back until they are asked for. */
@@ -79,7 +83,7 @@ export type Call =
 export type ToWorker =
   | { readonly id: number; readonly call: Call }
   /** The next frame of a clip; nothing behind the last one. */
-  | { readonly id: number; readonly frame: Frame | undefined }
+  | { readonly id: number; readonly frame: Frame | Picture | undefined }
   /** The page's frames broke off. */
   | { readonly id: number; readonly failed: SentError }
   | { readonly id: number; readonly abort: true };
@@ -107,6 +111,11 @@ interface SentError {
   readonly wgsl?: string;
   /** Of `LoadError`. */
   readonly status?: number | undefined;
+}
+
+/** @param transfer What is handed over instead of being copied. */
+export function post(end: WorkerEnd, message: ToWorker | FromWorker, transfer: Transferable[]): void {
+  (end as { postMessage(message: unknown, transfer: Transferable[]): void }).postMessage(message, transfer);
 }
 
 export function sentError(error: unknown): SentError {

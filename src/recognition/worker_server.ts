@@ -11,6 +11,7 @@ import type { ModelRegistry } from '../models/registry.ts';
 import type { TwoStreamWindow } from './clip_result.ts';
 import type { Frame } from './frame_parts.ts';
 import { type LoadedModel, loadModel, loadTensorFlow } from './load_model.ts';
+import type { Picture } from './pictures.ts';
 import { TwoStream } from './two_stream.ts';
 import {
   type Call,
@@ -18,6 +19,7 @@ import {
   type OpenedRecogniser,
   type OpenOptions,
   type Progress,
+  post,
   receivedError,
   sentError,
   type ToWorker,
@@ -43,7 +45,10 @@ export interface RecogniserServer {
 interface Running {
   readonly controller: AbortController;
   /** Takes what the page answers to `wantsFrame`. */
-  frame?: { readonly resolve: (frame: Frame | undefined) => void; readonly reject: (reason: unknown) => void };
+  frame?: {
+    readonly resolve: (frame: Frame | Picture | undefined) => void;
+    readonly reject: (reason: unknown) => void;
+  };
 }
 
 /**
@@ -189,15 +194,20 @@ class Server implements RecogniserServer {
   }
 
   /** The page's frames, each asked for when it is wanted. */
-  private async *frames(id: number, running: Running): AsyncGenerator<Frame, void, undefined> {
+  private async *frames(id: number, running: Running): AsyncGenerator<Frame | Picture, void, undefined> {
     for (;;) {
-      const next = new Promise<Frame | undefined>((resolve, reject) => {
+      const next = new Promise<Frame | Picture | undefined>((resolve, reject) => {
         running.frame = { resolve, reject };
       });
       this.post({ id, wantsFrame: true });
       const frame = await next;
       if (!frame) return;
-      yield frame;
+      try {
+        yield frame;
+      } finally {
+        // The clone that came over; the page closes its own.
+        (frame as { close?(): void }).close?.();
+      }
     }
   }
 
@@ -206,7 +216,7 @@ class Server implements RecogniserServer {
   }
 
   private post(message: FromWorker, transfer: Transferable[] = []): void {
-    this.end.postMessage(message, transfer);
+    post(this.end, message, transfer);
   }
 }
 

@@ -5,6 +5,8 @@ import { ResourceType, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import type { BindingKind, DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { type PresetName, presets, resolveOptions } from '../../src/flow/options.ts';
 import { planFlow } from '../../src/flow/plan.ts';
+import { antialias } from '../../src/kernels/clip/antialias.ts';
+import { packFloats, packRgb } from '../../src/kernels/clip/pack_rgb.ts';
 import { conv3dMatrix } from '../../src/kernels/conv3d/matrix.ts';
 import type { Conv3dProblem } from '../../src/kernels/conv3d/problem.ts';
 import { conv3dSplitKMatrix } from '../../src/kernels/conv3d/split_k_matrix.ts';
@@ -78,11 +80,22 @@ function probeKernels(): Kernel[] {
   ];
 }
 
+/** Of pictures on their way to frames. */
+function pictureKernels(): Kernel[] {
+  const size = { height: 5, width: 7 };
+  return [
+    packRgb({ frames: 2, ...size }),
+    packFloats({ frames: 2, ...size, scale: 127.5, shift: 1 }),
+    antialias({ picture: size, resized: { height: 3, width: 4 } }),
+  ];
+}
+
 const { result: KERNELS, called } = await callsOf(() => [
   ...PROFILES.flatMap(sampleKernels),
   ...flowKernels(),
   ...matrixKernels(),
   ...probeKernels(),
+  ...pictureKernels(),
 ]);
 
 describe('the kernels that are looked at', () => {

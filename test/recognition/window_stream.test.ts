@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { windows } from '../../src/models/windows.ts';
 import type { Part } from '../../src/recognition/frame_parts.ts';
-import { slide } from '../../src/recognition/window_stream.ts';
+import { joinFrames, slide } from '../../src/recognition/window_stream.ts';
 
 /** What I3D takes. */
 const RULE = { size: 64, minimum: 9, name: 'I3D' };
@@ -15,12 +15,16 @@ async function cut(total: number, request: { start?: number; frames?: number; ex
   const { start = 0, frames, extra = 0 } = request;
   const end = frames === undefined ? total : Math.min(total, start + frames + extra);
   const found: { start: number; frames: number; numbers: number[] }[] = [];
-  for await (const { start: first, frames: count, clip } of slide(numbered(start, end), {
-    rule: RULE,
-    start,
-    frames,
-    extra,
-  })) {
+  for await (const { start: first, frames: count, clip } of slide(
+    numbered(start, end),
+    {
+      rule: RULE,
+      start,
+      frames,
+      extra,
+    },
+    joinFrames,
+  )) {
     expect(clip.shape).toEqual([clip.data.length / 3, 1, 1, 3]);
     found.push({ start: first, frames: count, numbers: [...clip.data].filter((_, i) => i % 3 === 0) });
   }

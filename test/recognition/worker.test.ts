@@ -26,8 +26,8 @@ const lost: Error[] = [];
 const progress = new Set<string>();
 beforeAll(async () => {
   const { port1, port2 } = new MessageChannel();
-  server = serveRecogniser(port1 as never, { openGpu: () => openGpu() });
-  recogniser = connectRecogniser(port2 as never, { onLost: (error) => lost.push(error) });
+  server = serveRecogniser(port1, { openGpu: () => openGpu() });
+  recogniser = connectRecogniser(port2, { onLost: (error) => lost.push(error) });
   const opened = await recogniser.open({
     ...models,
     onProgress: ({ part, stage }) => progress.add(`${part} ${stage}`),
@@ -131,8 +131,8 @@ describe('a worker', () => {
 
   test('is closed for good', async () => {
     const { port1, port2 } = new MessageChannel();
-    serveRecogniser(port1 as never, { openGpu: () => openGpu() });
-    const other = connectRecogniser(port2 as never);
+    serveRecogniser(port1, { openGpu: () => openGpu() });
+    const other = connectRecogniser(port2);
     await expect(other.classify(clip(2))).rejects.toThrow('The worker has no model yet: open it with one first.');
     await other.close();
     await expect(other.reopen()).rejects.toBeInstanceOf(DisposedError);

@@ -1,15 +1,16 @@
 /** @file The pages as they are built, served to a real browser. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { launchBrowser } from '../browser/page_runner.ts';
-import { testFolder } from '../folder.ts';
 
 const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
 
@@ -44,33 +45,43 @@ export interface OpenedPage {
   readonly problems: readonly string[];
 }
 
+/** Files of tests share a process, and what was built in it. */
+let built: Promise<string> | undefined;
+
+async function buildSite(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'i3d-web-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await build({
+    configFile: join(WEB, 'vite.config.ts'),
+    logLevel: 'error',
+    build: { outDir: folder, emptyOutDir: true, reportCompressedSize: false },
+  });
+  return folder;
+}
+
 /**
- * Builds the pages before the tests of a file, and closes the browser after them.
+ * Builds the pages where no other file has, and closes the browser after the tests of a file.
  * @param flags Further arguments of the browser.
- * @returns Opens one of them, such as `bench.html`.
+ * @returns Opens one of them, such as `bench.html`; `before` runs in it before its own scripts.
  */
-export function testSite(...flags: readonly string[]): (name: string) => Promise<OpenedPage> {
-  const folder = testFolder('i3d-web-');
+export function testSite(...flags: readonly string[]): (name: string, before?: () => void) => Promise<OpenedPage> {
   let site: Awaited<ReturnType<typeof serve>>;
   let browser: Awaited<ReturnType<typeof launchBrowser>>;
   beforeAll(async () => {
-    await build({
-      configFile: join(WEB, 'vite.config.ts'),
-      logLevel: 'error',
-      build: { outDir: folder, emptyOutDir: true, reportCompressedSize: false },
-    });
-    site = await serve(folder);
+    built ??= buildSite();
+    site = await serve(await built);
     browser = await launchBrowser(...flags);
   });
   afterAll(async () => {
     await browser?.close();
     site?.close();
   });
-  return async (name) => {
+  return async (name, before) => {
     const context = await browser.newContext({
       acceptDownloads: true,
       permissions: ['clipboard-read', 'clipboard-write'],
     });
+    if (before) await context.addInitScript(before);
     const page = await context.newPage();
     // Against hangs there is the test's own limit.
     page.setDefaultTimeout(0);

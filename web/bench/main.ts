@@ -16,7 +16,7 @@ import { TuningView } from './tuning_view.ts';
 const PEERS = import.meta.env.MODE === 'peers';
 
 /** How often the time that is left is written. Milliseconds. */
-const TICK = 250;
+const TICK = 500;
 
 /** Shows a sentence until the next one. @param told Good news. */
 function tell(text: string, told: boolean): void {

@@ -1,9 +1,9 @@
 /** @file The page that recognises: what was dropped, chosen or filmed goes to the worker, and what comes back is shown. */
 
 import { Caller } from '../shared/calls.ts';
-import { byId, h } from '../shared/dom.ts';
+import { byId } from '../shared/dom.ts';
 import { dropZone } from '../shared/drop_zone.ts';
-import { message, startPage } from '../shared/page.ts';
+import { closableMessage, startPage } from '../shared/page.ts';
 import { startWorker } from '../shared/start_worker.ts';
 import workerUrl from '../worker/main.ts?worker&url';
 import type { Calls, ClipSource } from '../worker/protocol.ts';
@@ -16,13 +16,7 @@ if (await startPage(main)) start();
 
 function start(): void {
   const messages = byId('messages', HTMLElement);
-  const say = (text: string, kind: 'bad' | 'told'): void => {
-    const box = message(text, kind);
-    const close = h('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message' }, '✕');
-    close.addEventListener('click', () => box.remove());
-    box.append(close);
-    messages.replaceChildren(box);
-  };
+  const say = (text: string, kind: 'bad' | 'told'): void => messages.replaceChildren(closableMessage(text, kind));
   const fail = (error: unknown): void => say(error instanceof Error ? error.message : String(error), 'bad');
 
   const caller = new Caller<Calls>(startWorker(workerUrl));

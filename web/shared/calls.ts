@@ -134,6 +134,8 @@ export function serve<Types extends CallTypes<Types>>(handlers: Handlers<Types>,
 export interface CallOptions<Type extends CallType> {
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: Type['event']) => void) | undefined;
+  /** What of the parameters is handed over. */
+  readonly transfer?: Transferable[] | undefined;
   /** What the worker may ask for. Left when the call is over. */
   readonly inputs?: AsyncIterator<Type['input']> | undefined;
   /** Which buffers of an input are handed over. */
@@ -154,7 +156,7 @@ export class Caller<Types extends CallTypes<Types>> {
   async call<Name extends keyof Types & string>(
     name: Name,
     params: Types[Name]['params'],
-    { signal, onEvent, inputs, transferOf }: CallOptions<Types[Name]> = {},
+    { signal, onEvent, transfer, inputs, transferOf }: CallOptions<Types[Name]> = {},
   ): Promise<Types[Name]['result']> {
     signal?.throwIfAborted();
     const id = ++this.count;
@@ -177,7 +179,7 @@ export class Caller<Types extends CallTypes<Types>> {
           else if ('result' in message) resolve(message.result);
           else reject(new WorkerError(message.error));
         });
-        send({ id, call: name, params });
+        send({ id, call: name, params }, transfer);
       });
     } finally {
       signal?.removeEventListener('abort', cancel);

@@ -9,6 +9,15 @@ export function message(text: string, kind: 'bad' | 'told' = 'bad'): HTMLElement
   return h('div', { class: kind === 'told' ? 'message told' : 'message', role: 'alert' }, h('p', {}, text));
 }
 
+/** The same with a button that puts it away. */
+export function closableMessage(text: string, kind: 'bad' | 'told' = 'bad'): HTMLElement {
+  const box = message(text, kind);
+  const close = h('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message' }, '✕');
+  close.addEventListener('click', () => box.remove());
+  box.append(close);
+  return box;
+}
+
 /**
  * Makes the header work, and says what to do where there is no WebGPU.
  * @param main Gets the sentence at its beginning; what it holds that needs WebGPU has the class `needs-webgpu`, and is put away.

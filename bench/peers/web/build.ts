@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { PEERS_FOLDER } from '../../contender.ts';
 import { installPackages } from '../install.ts';
+import { WASM } from './messages.ts';
 
 /** What brings each package to its engine. Written here because the packages are not installed where imports are checked. */
 const ENTRIES: Readonly<Record<string, string>> = {
@@ -16,9 +17,6 @@ start(tf);`,
 import { start } from './web/ort.ts';
 start(ort);`,
 };
-
-/** The WebAssembly of onnxruntime-web with WebGPU, by its name beside the script. */
-const WASM = 'ort-wasm-simd-threaded.asyncify.wasm';
 
 /**
  * By file name.

@@ -12,6 +12,9 @@ export type Answer =
   | { readonly result: Float32Array }
   | { readonly error: string };
 
+/** The WebAssembly of onnxruntime-web with WebGPU, by its name beside the script. */
+export const WASM = 'ort-wasm-simd-threaded.asyncify.wasm';
+
 /** A network as an `.onnx` file, and what it is run on. */
 export interface OrtWork {
   readonly model: Uint8Array;

@@ -9,7 +9,7 @@ import { openFrames } from '../../io/video.ts';
 import { checkWindowRequest, type Window, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
 import type { ClipRule } from '../../recognition/clip_rule.ts';
 import { frameReading, type SeenFrame } from '../../recognition/frame_reading.ts';
-import { type ClipWindow, type Cutting, slide } from '../../recognition/window_stream.ts';
+import { type ClipWindow, type Cutting, joinFrames, slide } from '../../recognition/window_stream.ts';
 import type { ClipFlags } from '../options.ts';
 import type { Session } from '../session.ts';
 import { ahead, checkDamage, timedDecoding } from './decoding.ts';
@@ -63,7 +63,7 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
 
   async function* decoded(): AsyncGenerator<ClipWindow, void, undefined> {
     const parts = reading.parts(timedDecoding(source.frames(), session));
-    for await (const window of slide(parts, cutting, () => check(true))) {
+    for await (const window of slide(parts, cutting, joinFrames, () => check(true))) {
       check(false);
       yield window;
     }

@@ -1,6 +1,7 @@
 /** @file Frames of a camera, on the page. */
 
 import type { GivenClipFacts, GivenFrame } from '../given_clip.ts';
+import { nextFrame } from './next_frame.ts';
 
 /** Pixels and Hz that are asked for; a camera gives what it can. */
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } } as const;
@@ -55,25 +56,4 @@ export async function openCamera(): Promise<Camera> {
   }
   const { videoWidth: width, videoHeight: height } = video;
   return { facts: { name: 'Camera', width, height, fps: frameRate, seconds: 0 }, video, frames, close };
-}
-
-/** Milliseconds without a frame after which is looked whether the camera is still there. */
-const SILENCE = 500;
-
-/** Seconds at which the next frame was shown; undefined once the camera is closed. */
-async function nextFrame(video: HTMLVideoElement, isOpen: () => boolean): Promise<number | undefined> {
-  for (;;) {
-    const shown = await new Promise<number | undefined>((resolve) => {
-      const request = video.requestVideoFrameCallback((now) => {
-        clearTimeout(timer);
-        resolve(now / 1000);
-      });
-      const timer = setTimeout(() => {
-        video.cancelVideoFrameCallback(request);
-        resolve(undefined);
-      }, SILENCE);
-    });
-    if (!isOpen()) return undefined;
-    if (shown !== undefined) return shown;
-  }
 }
