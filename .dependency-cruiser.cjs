@@ -137,8 +137,8 @@ module.exports = {
       severity: 'error',
       comment: 'An import that is not found hides what it would break.',
       from: {},
-      // Vite's addresses of workers are no files.
-      to: { couldNotResolve: true, pathNot: '\\?worker' },
+      // Vite's addresses of workers and of other files are no modules.
+      to: { couldNotResolve: true, pathNot: '\\?(worker|url)' },
     },
   ],
   options: {

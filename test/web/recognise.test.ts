@@ -19,7 +19,7 @@ import { longestTask, traceMainThread } from './trace.ts';
 const MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
 const CLIP = shared('clips/demo_vp9.webm');
 const PLAYED = shared('clips/h265_10bits.mp4');
-const BROKEN = ['corrupted.mp4', 'fuzz1.mp4', 'chunk_out_of_range.mp4', 'webm.webm'].map((name) =>
+const BROKEN = ['zero_empty_stsc.mp4', 'fuzz1.mp4', 'chunk_out_of_range.mp4', 'Mpeg4.mp4'].map((name) =>
   shared(`broken/${name}`),
 );
 

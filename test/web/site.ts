@@ -45,14 +45,17 @@ export interface OpenedPage {
   readonly problems: readonly string[];
 }
 
-/** Files of tests share a process, and what was built in it. */
-let built: Promise<string> | undefined;
+type OpenPage = (name: string, before?: () => void) => Promise<OpenedPage>;
 
-async function buildSite(): Promise<string> {
+/** By mode. Files of tests share a process, and what was built in it. */
+const built = new Map<string, Promise<string>>();
+
+async function buildSite(mode: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'i3d-web-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await build({
     configFile: join(WEB, 'vite.config.ts'),
+    mode,
     logLevel: 'error',
     build: { outDir: folder, emptyOutDir: true, reportCompressedSize: false },
   });
@@ -64,12 +67,18 @@ async function buildSite(): Promise<string> {
  * @param flags Further arguments of the browser.
  * @returns Opens one of them, such as `bench.html`; `before` runs in it before its own scripts.
  */
-export function testSite(...flags: readonly string[]): (name: string, before?: () => void) => Promise<OpenedPage> {
+export const testSite = (...flags: readonly string[]): OpenPage => siteOf('production', flags);
+
+/** The same with the other engines of the bench beside the pages. */
+export const testSiteWithPeers = (): OpenPage => siteOf('peers', []);
+
+function siteOf(mode: string, flags: readonly string[]): OpenPage {
   let site: Awaited<ReturnType<typeof serve>>;
   let browser: Awaited<ReturnType<typeof launchBrowser>>;
   beforeAll(async () => {
-    built ??= buildSite();
-    site = await serve(await built);
+    const folder = built.get(mode) ?? buildSite(mode);
+    built.set(mode, folder);
+    site = await serve(await folder);
     browser = await launchBrowser(...flags);
   });
   afterAll(async () => {

@@ -6,10 +6,11 @@ export class FilmStore {
   readonly #frames = new Map<number, FilmFrame>();
   readonly #motions = new Map<number, FilmMotion>();
   #stride = 1;
-  /** The last frame that there is; −1 before the first. */
+  /** The last frame that there is, and the last motion; −1 before the first. */
   last = -1;
-  /** Pixels that get the full colour: nearly the longest motion so far. */
-  length = 0;
+  lastMotion = -1;
+  /** Pixels of the longest motion of each frame, in order. */
+  readonly #lengths: number[] = [];
 
   /** @param newest Frames that are held; all where left out. A camera has no past. */
   constructor(private readonly newest = Number.POSITIVE_INFINITY) {}
@@ -24,8 +25,15 @@ export class FilmStore {
     for (const motion of motions) {
       this.#motions.set(motion.index, motion);
       this.#motions.delete(motion.index - this.newest);
-      this.length = Math.max(this.length, motion.longest);
+      this.lastMotion = Math.max(this.lastMotion, motion.index);
+      const place = this.#lengths.findIndex((length) => length >= motion.longest);
+      this.#lengths.splice(place < 0 ? this.#lengths.length : place, 0, motion.longest);
     }
+  }
+
+  /** Pixels that get the full colour: what only a few frames exceed, so that one cut does not make all others pale. */
+  get length(): number {
+    return this.#lengths[Math.floor(0.8 * (this.#lengths.length - 1))] ?? 0;
   }
 
   /** Forgets all but every `stride`th frame. */
@@ -40,7 +48,14 @@ export class FilmStore {
     return this.#frames.get(index - (index % this.#stride));
   }
 
+  /** As `frame`; of a camera, whose frames are ahead of their motion, the last one. */
   motion(index: number): FilmMotion | undefined {
-    return this.#motions.get(index - (index % this.#stride));
+    const wanted = Number.isFinite(this.newest) ? Math.min(index, this.lastMotion) : index;
+    return this.#motions.get(wanted - (wanted % this.#stride));
+  }
+
+  /** The frame that is worth showing while more come: of a clip the last one whose motion is there. */
+  get latest(): number {
+    return Number.isFinite(this.newest) || this.lastMotion < 0 ? this.last : this.lastMotion;
   }
 }

@@ -56,7 +56,7 @@ export class Player {
     const { film } = this;
     if (!film) return;
     this.position.max = String(Math.max(0, film.last));
-    if (this.following && film.last >= 0) this.index = film.last;
+    if (this.following && film.latest >= 0) this.index = film.latest;
     this.position.value = String(this.index);
     this.draw();
   }

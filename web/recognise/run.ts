@@ -133,7 +133,10 @@ export class Run {
       await work(controller.signal);
     } catch (error) {
       if (!controller.signal.aborted) this.events.onError(error);
-      if (this.controller === controller && this.windows.length === 0) this.section.hidden = this.film.last < 0;
+      if (this.controller === controller && this.windows.length === 0) {
+        this.section.hidden = this.film.last < 0;
+        byId('verdict', HTMLElement).textContent = 'No result';
+      }
     } finally {
       if (this.controller === controller) {
         this.controller = undefined;
@@ -242,7 +245,8 @@ export class Run {
       this.windows.find(({ start, frames }) => index >= start && index < start + frames) ?? this.windows.at(-1)!;
     byId('scope', HTMLElement).hidden = this.windows.length < 2;
     byId('scope-window', HTMLElement).textContent = `${inside.from.toFixed(1)} to ${inside.to.toFixed(1)} s`;
-    showCharts(whole || this.windows.length < 2 ? all : inside, this.classes);
-    showVerdict(all, this.classes);
+    const chosen = whole || this.windows.length < 2 ? all : inside;
+    showCharts(chosen, this.classes);
+    showVerdict(chosen, this.classes);
   }
 }

@@ -6,7 +6,7 @@ import { percent } from '../shared/words.ts';
 import type { WindowScores } from '../worker/protocol.ts';
 
 /** Lanes that are shown. */
-const LANES = 4;
+const LANES = 6;
 /** A clip of so few windows needs no timeline. */
 const FEW = 2;
 

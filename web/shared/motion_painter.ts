@@ -7,6 +7,8 @@ import { displacement, type MotionSteps, STEPS } from './motion_steps.ts';
 export type Ground = 'white' | 'black';
 
 const SIDE = 256;
+/** Colours are not in proportion to lengths, so that small motions are seen beside large ones. */
+const GAMMA = 0.65;
 
 /**
  * Colours of all pairs of steps: a picture is painted by looking them up.
@@ -18,8 +20,11 @@ function colourTable(bound: number, length: number, ground: Ground): Uint32Array
     let u = displacement((i % SIDE) - STEPS - 1, bound);
     let v = displacement(Math.floor(i / SIDE) - STEPS - 1, bound);
     // Beyond the full colour Middlebury darkens, which a picture that is cut at its longest motions does not want.
-    const excess = Math.hypot(u, v) / length;
-    if (excess > 1) [u, v] = [u / excess, v / excess];
+    const share = Math.hypot(u, v) / length;
+    if (share > 0) {
+      const stronger = Math.min(1, share) ** GAMMA / share;
+      [u, v] = [u * stronger, v * stronger];
+    }
     data[2 * i] = u;
     data[2 * i + 1] = v;
   }

@@ -9,8 +9,11 @@ export function clock(seconds: number): string {
 /** `0.35 s`, `12 s` */
 export const duration = (seconds: number): string => `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(0)} s`;
 
-export const percent = (share: number): string =>
-  `${share > 0.0995 && share < 0.9995 ? Math.round(100 * share) : (100 * share).toFixed(1)} %`;
+/** `97 %`, `4.2 %` */
+export function percent(share: number): string {
+  const whole = share > 0.0995 || share < 0.0005;
+  return `${whole ? Math.round(100 * share) : (100 * share).toFixed(1)} %`;
+}
 
 /** `12 MB` */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;

@@ -61,7 +61,9 @@ function explained(error: unknown, name: string): unknown {
     return new NotDecodable(`${name} is no MP4, MOV, WebM, MKV, MPEG-TS or Ogg.`);
   }
   const reason = error instanceof Error ? error.message.trim().replace(/\.$/, '') : String(error);
-  return new InputError(`${name} cannot be read (${reason}); the file is damaged or cut off, so use an intact copy.`);
+  // What Mediabunny says where a number in a file cannot be.
+  const why = reason === 'Assertion failed' ? '' : ` (${reason})`;
+  return new InputError(`${name} cannot be read${why}; the file is damaged or cut off, so use an intact copy.`);
 }
 
 async function clipOf(input: Input, track: InputVideoTrack, name: string): Promise<Clip> {

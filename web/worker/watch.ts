@@ -41,6 +41,7 @@ export async function watch(
       const { name, width, height } = clip;
       const { description: adapter } = gpu.profile;
       const fps = rate === 'native' ? clip.fps : rate;
+      emit({ kind: 'progress', text: 'Watching' });
       emit({ kind: 'opened', name, width, height, fps, seconds: 0, classes: twoStream.classes, adapter });
       ended ??= takeFrames();
       try {

@@ -1,5 +1,7 @@
 /** @file The weights that can be chosen: those that come with the page, files that were dropped, and files that the browser keeps. */
 
+import flowUrl from '../../models/flow.safetensors?url';
+import rgbUrl from '../../models/rgb.safetensors?url';
 import { InputError } from '../../src/core/errors.ts';
 import type { ModelSpec } from '../../src/models/definition.ts';
 import { type LoadedModel, loadModel, loadTensorFlow } from '../../src/recognition/load_model.ts';
@@ -17,16 +19,8 @@ export interface Networks {
 export type Tell = (text: string, done?: number) => void;
 
 const SHIPPED = [
-  {
-    id: 'small-rgb',
-    name: 'Small, comes with the page',
-    url: new URL('../../models/rgb.safetensors', import.meta.url),
-  },
-  {
-    id: 'small-flow',
-    name: 'Small, comes with the page',
-    url: new URL('../../models/flow.safetensors', import.meta.url),
-  },
+  { id: 'small-rgb', name: 'Small, comes with the page', url: rgbUrl },
+  { id: 'small-flow', name: 'Small, comes with the page', url: flowUrl },
 ] as const;
 
 interface Held {
@@ -120,7 +114,8 @@ export class WeightsStore {
 
   async #find(): Promise<void> {
     for (const { id, name, url } of SHIPPED) {
-      const model = await loadModel(url);
+      // Relative to this module's own address: a worker that began in a blob has none.
+      const model = await loadModel(new URL(url, import.meta.url));
       const entry = entryOf(id, name, model, { bytes: 0, shipped: true, kept: false });
       this.#held.set(id, { entry, model: Promise.resolve(model), files: async () => [] });
     }
