@@ -1,13 +1,25 @@
 /** @file The models that come with the package: one line each. */
 
+import { C3D } from './c3d/c3d.ts';
 import { I3D } from './i3d/i3d.ts';
 import { INCEPTION_4 } from './i3d/inception4.ts';
 import type { ModelSpec } from './models/definition.ts';
 import { ModelRegistry } from './models/registry.ts';
+import { I3D_R50, TSM_R50 } from './resnet/resnet50.ts';
+import { MC3_18, R2PLUS1D_18, R3D_18 } from './resnet/video_resnet.ts';
+import { S3D, S3D_TORCHVISION } from './s3d/s3d.ts';
 
 export const MODELS = new ModelRegistry([
   I3D, //
   INCEPTION_4,
+  C3D,
+  S3D,
+  S3D_TORCHVISION,
+  R3D_18,
+  MC3_18,
+  R2PLUS1D_18,
+  I3D_R50,
+  TSM_R50,
 ]);
 
 /** What training begins with where nothing is asked for: enough for tens of classes, and trained on a processor in minutes. */

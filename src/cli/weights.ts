@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { MODELS } from '../catalogue.ts';
 import { InputError } from '../core/errors.ts';
-import { listed } from '../core/words.ts';
 import { loadWeightsFile } from '../io/weights.ts';
 import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../models/definition.ts';
 import { labelsFor, parseLabels } from '../models/labels.ts';
@@ -37,9 +36,6 @@ export async function openStream(path: string, stream: Stream, warn: (text: stri
   for (const text of [...warnings, ...match.warnings]) warn(text);
   return { spec, load: () => readWeights(tensors, path, [spec.architecture], { stream }) };
 }
-
-/** The models that are known by the names of their tensors, for messages. */
-export const knownWeights = (): string => listed([...MODELS].flatMap(({ name, namings }) => (namings ? [name] : [])));
 
 /** A network that cannot tell classes apart. */
 export function featuresOnly(path: string, head: string): InputError {

@@ -4,6 +4,7 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { BuildOptions, ModelEnds } from '../models/definition.ts';
+import { unit } from '../models/units.ts';
 import { BATCH_NORM_EPSILON, CUBE, type Layer, type LayerTable, type MixedLayer } from './layers.ts';
 
 /** The first layer; its parameters are `<name>/weights` and those of a batch norm. */
@@ -33,37 +34,12 @@ export function addTable(
 function addLayer(builder: GraphBuilder, layer: Layer, x: ValueId): ValueId {
   switch (layer.kind) {
     case 'unit':
-      return unit(builder, layer.name, x, layer.kernel, layer.stride, layer.channels);
+      return unit(builder, layer.name, x, { ...layer, epsilon: BATCH_NORM_EPSILON });
     case 'maxPool':
       return builder.maxPool3d(layer.name, x, { kernel: layer.kernel, stride: layer.stride });
     case 'mixed':
       return inceptionModule(builder, layer, x);
   }
-}
-
-/** Convolution without bias, batch norm, ReLU: the parameters are `<name>/weights`, `gamma`, `beta`, `mean`, `variance`. */
-export function unit(
-  builder: GraphBuilder,
-  name: string,
-  x: ValueId,
-  kernel: Triple,
-  stride: Triple,
-  channels: number,
-): ValueId {
-  const cin = builder.shapeOf(x).at(-1)!;
-  const vector = (key: string) => builder.parameter(`${name}/${key}`, [channels]);
-  const weights = builder.parameter(`${name}/weights`, [...kernel, cin, channels]);
-  const convolved = builder.conv3d(name, x, weights, { stride });
-  const statistics = {
-    gamma: vector('gamma'),
-    beta: vector('beta'),
-    mean: vector('mean'),
-    variance: vector('variance'),
-  };
-  return builder.relu(
-    `${name}/relu`,
-    builder.batchNorm(`${name}/batch_norm`, convolved, statistics, BATCH_NORM_EPSILON),
-  );
 }
 
 /** Four branches over x, concatenated along the channels. */
@@ -74,7 +50,7 @@ export function inceptionModule(
 ): ValueId {
   const [c0, c1, c2, c3] = branches;
   const branch = (path: string, input: ValueId, kernel: Triple, channels: number) =>
-    unit(builder, `${name}/${path}`, input, kernel, [1, 1, 1], channels);
+    unit(builder, `${name}/${path}`, input, { kernel, channels, epsilon: BATCH_NORM_EPSILON });
   const point = (path: string, input: ValueId, channels: number) => branch(path, input, [1, 1, 1], channels);
   // As in the original code, where the names of 3D kernels give their width: Conv3d_0b_3x3.
   const cube = (path: string, input: ValueId, kernel: Triple, channels: number) =>

@@ -29,6 +29,42 @@ export const channelsFirstShapes = (shape: Shape): readonly Shape[] =>
 /** PyTorch's counter of batches, and what the profiler thop leaves in every module. */
 export const PYTORCH_IGNORED = /(^|\.)(num_batches_tracked|total_ops|total_params)$/;
 
+/** Modules of PyTorch: that of a convolution or linear layer, and that of the batch norm behind it. */
+export interface TorchModules {
+  readonly layer: string;
+  readonly norm?: string;
+}
+
+/** What PyTorch calls the parameters of a batch norm. */
+const TORCH_NORM: Readonly<Record<string, string>> = {
+  gamma: 'weight',
+  beta: 'bias',
+  mean: 'running_mean',
+  variance: 'running_var',
+};
+
+/**
+ * The names of a network in PyTorch.
+ * @param modules Of a layer, by our name for it.
+ */
+export const torchNaming = (
+  origin: string,
+  modules: (layer: string) => TorchModules,
+  shapes: Naming['shapes'] = channelsFirstShapes,
+): Naming => ({
+  origin,
+  theirs: (ours) => {
+    const [name, key] = splitName(ours);
+    const { layer, norm } = modules(name);
+    const ofNorm = TORCH_NORM[key];
+    if (ofNorm !== undefined) return norm && `${norm}.${ofNorm}`;
+    return `${layer}.${key === 'weights' ? 'weight' : key}`;
+  },
+  shapes,
+  channelsFirst: true,
+  ignored: PYTORCH_IGNORED,
+});
+
 /** Our own names and axes; what begins with `optimizer/` is training's own. */
 export const NATIVE_NAMING: Naming = {
   origin: 'this project',

@@ -98,7 +98,7 @@ describe('inspect', () => {
     ]);
     await saveSafetensors(at('other.safetensors'), tensors);
     const text = await run('inspect', at('other.safetensors'));
-    expect(text).toMatch(/other\.safetensors: not I3D: .*2 tensors/);
+    expect(text).toMatch(/other\.safetensors: of no known model: .*2 tensors/);
     expect(text).toMatch(/\nb +f32 +2×3 +6\na +f32 +4 +4\n/);
     const listed = JSON.parse(await run('inspect', at('other.safetensors'), '--json'));
     expect(listed).toMatchObject({ weights: null, parameters: 10 });
@@ -110,7 +110,7 @@ test('convert writes what is no I3D as it is, and says so', async () => {
   const { code, stdout, stderr } = await i3d(['convert', at('in.safetensors'), at('out.safetensors')]);
   expect(code).toBe(0);
   expect(stderr).toMatch(/^i3d: .* It was written as it is\.\n$/);
-  expect(stdout).toContain('not I3D, 1 tensor, 2 values');
+  expect(stdout).toContain('of no known model, 1 tensor, 2 values');
   expect([...(await loadWeights(at('out.safetensors'))).get('w')!.data]).toEqual([1, 2]);
 });
 

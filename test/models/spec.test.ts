@@ -14,6 +14,9 @@ import { operators } from '../../src/ops/index.ts';
 import { formulaTensor } from '../graph/graphs.ts';
 import { testGpu } from '../harness.ts';
 
+/** As messages list them. */
+const IDS = [...MODELS].map(({ id }) => id).join(', ');
+
 const gpu = testGpu();
 const small = modelSpec({ architecture: INCEPTION_4, stream: 'rgb', classes: 6, width: 0.25 });
 const shapesOf = (spec: ModelSpec) => {
@@ -136,7 +139,7 @@ test('a spec in JSON names its model by the id, as files do', () => {
     'x: frames must be given and must be a whole number of at least 1.',
   );
   expect(() => parseSpec({ ...json, architecture: 'inception-5' }, 'x', MODELS)).toThrow(
-    'x: architecture must be one of i3d, inception-4, not "inception-5"; did you mean inception-4?',
+    `x: architecture must be one of ${IDS}, not "inception-5"; did you mean inception-4?`,
   );
-  expect(() => parseSpec('i3d', 'x', MODELS)).toThrow('x: architecture must be one of i3d, inception-4.');
+  expect(() => parseSpec('i3d', 'x', MODELS)).toThrow(`x: architecture must be one of ${IDS}.`);
 });

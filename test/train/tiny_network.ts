@@ -6,7 +6,9 @@
 import { type FloatTensor, floatTensor, sizeOf } from '../../src/core/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
-import { inceptionModule, unit } from '../../src/i3d/graph.ts';
+import { inceptionModule } from '../../src/i3d/graph.ts';
+import { BATCH_NORM_EPSILON as epsilon } from '../../src/i3d/layers.ts';
+import { unit } from '../../src/models/units.ts';
 import { fill, uniform } from '../formula.ts';
 
 export const BATCH = 4;
@@ -15,9 +17,14 @@ const CLIP = [BATCH, 8, 32, 32, 3] as const;
 
 export function tinyNetwork(): Graph {
   const builder = new GraphBuilder();
-  let x = unit(builder, 'stem', builder.input('clip', CLIP), [7, 7, 7], [2, 2, 2], 8);
+  let x = unit(builder, 'stem', builder.input('clip', CLIP), {
+    kernel: [7, 7, 7],
+    stride: [2, 2, 2],
+    channels: 8,
+    epsilon,
+  });
   x = builder.maxPool3d('pool', x, { kernel: [1, 3, 3], stride: [1, 2, 2] });
-  x = builder.name('c2', unit(builder, 'c2', x, [1, 1, 1], [1, 1, 1], 8));
+  x = builder.name('c2', unit(builder, 'c2', x, { kernel: [1, 1, 1], channels: 8, epsilon }));
   x = inceptionModule(builder, { kind: 'mixed', name: 'mixed', branches: [4, [6, 8], [2, 4], 4] }, x);
   builder.name('mixed', x);
   const [, t, h, w] = builder.shapeOf(x) as [number, number, number, number, number];

@@ -12,7 +12,6 @@ import { readWeights, recogniseWeights } from '../../models/weights.ts';
 import { saveModelFile } from '../../train/run/model_files.ts';
 import { print, say } from '../terminal/output.ts';
 import { classCount, quantity } from '../terminal/table.ts';
-import { knownWeights } from '../weights.ts';
 
 export function addConvert(program: Command): Command {
   return program
@@ -65,7 +64,7 @@ async function convert(input: string, output: string): Promise<void> {
   }
   await saveSafetensors(output, tensors, { format: 'pt', source: basename(input) });
   say(`${reason} It was written as it is.`);
-  await report(output, tensors, `not ${knownWeights()}`);
+  await report(output, tensors, 'of no known model');
 }
 
 /** @throws InputError when there is nothing in a file but single numbers, such as a score. */

@@ -10,7 +10,6 @@ import { loadWeightsFile } from '../../io/weights.ts';
 import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
 import { type RecognisedWeights, readWeights, recogniseWeights } from '../../models/weights.ts';
 import { classCount, quantity, table } from '../terminal/table.ts';
-import { knownWeights } from '../weights.ts';
 
 interface Listed {
   readonly dtype: string;
@@ -37,7 +36,7 @@ export async function inspectFile(path: string, json: boolean): Promise<string> 
     ? describe(model)
     : weights
       ? `${weights.spec.architecture.name}, ${weights.stream ?? `${weights.spec.channels} input channels`}, ${classCount(weights.spec)}, names of ${weights.origin}`
-      : `not ${knownWeights()}: ${reason}`;
+      : `of no known model: ${reason}`;
   const rows = [...tensors].map(([name, { dtype, shape }]) => [name, dtype, formatShape(shape), String(sizeOf(shape))]);
   return [
     `${path}: ${what}${note}`,

@@ -1,0 +1,155 @@
+/**
+ * @file S3D (Xie et al., "Rethinking Spatiotemporal Feature Learning", ECCV 2018): I3D with every window over time and space as two,
+ * one over space and one over time, a norm and a ReLU after each. Two publications have the same network and other names,
+ * and bring frames to it in different ways.
+ */
+
+import type { Shape } from '../core/tensor.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import type { ValueId } from '../graph/graph.ts';
+import { I3D_TABLE } from '../i3d/i3d.ts';
+import { BATCH_NORM_EPSILON, CUBE, type Layer, type MixedLayer } from '../i3d/layers.ts';
+import type { Triple } from '../kernels/conv3d/problem.ts';
+import { defineModel, type ModelDescription } from '../models/definition.ts';
+import { channelsFirstShapes, type TorchModules, torchNaming } from '../models/naming.ts';
+import { centred, linearHead, unit } from '../models/units.ts';
+
+const HEAD = 'fc';
+/** The part of a layer that looks at each frame by itself; the one over time has the layer's name. */
+const SPATIAL = 'spatial';
+const HEAD_POOL: Triple = [2, 7, 7];
+
+interface Separable {
+  /** On every axis. */
+  readonly extent: number;
+  readonly stride: number;
+  readonly channels: number;
+}
+
+/** 1×k×k, then k×1×1. */
+function separable(builder: GraphBuilder, name: string, x: ValueId, { extent, stride, channels }: Separable): ValueId {
+  const [space, time]: readonly [Triple, Triple] = [
+    [1, extent, extent],
+    [extent, 1, 1],
+  ];
+  const shared = { channels, epsilon: BATCH_NORM_EPSILON };
+  const frames = unit(builder, `${name}/${SPATIAL}`, x, {
+    ...shared,
+    kernel: space,
+    stride: [1, stride, stride],
+    padding: centred(space),
+  });
+  return unit(builder, name, frames, { ...shared, kernel: time, stride: [stride, 1, 1], padding: centred(time) });
+}
+
+const point = (builder: GraphBuilder, name: string, x: ValueId, channels: number): ValueId =>
+  unit(builder, name, x, { kernel: [1, 1, 1], channels, epsilon: BATCH_NORM_EPSILON });
+
+function addLayer(builder: GraphBuilder, layer: Layer, x: ValueId): ValueId {
+  switch (layer.kind) {
+    case 'unit': {
+      const { name, kernel, stride, channels } = layer;
+      return kernel[0] === 1
+        ? point(builder, name, x, channels)
+        : separable(builder, name, x, { extent: kernel[0], stride: stride[0], channels });
+    }
+    case 'maxPool':
+      return builder.maxPool3d(layer.name, x, {
+        kernel: layer.kernel,
+        stride: layer.stride,
+        padding: centred(layer.kernel),
+      });
+    case 'mixed':
+      return mixed(builder, layer, x);
+  }
+}
+
+function mixed(builder: GraphBuilder, { name, branches }: MixedLayer, x: ValueId): ValueId {
+  const [c0, [c1, c1b], [c2, c2b], c3] = branches;
+  const window = (branch: string, inner: number, outer: number): ValueId =>
+    separable(builder, `${name}/${branch}.1`, point(builder, `${name}/${branch}.0`, x, inner), {
+      extent: 3,
+      stride: 1,
+      channels: outer,
+    });
+  const pooled = builder.maxPool3d(`${name}/branch3.0`, x, { kernel: CUBE, stride: [1, 1, 1], padding: centred(CUBE) });
+  return builder.concat(name, [
+    point(builder, `${name}/branch0.0`, x, c0),
+    window('branch1', c1, c1b),
+    window('branch2', c2, c2b),
+    point(builder, `${name}/branch3.1`, pooled, c3),
+  ]);
+}
+
+/** Where a layer of ours is: its number in the sequence, a branch's part such as `branch1.1`, and which of two windows it is. */
+function placeOf(layer: string): { readonly index: number; readonly part: string | undefined; readonly step: Step } {
+  const [name, ...path] = layer.split('/') as [string, ...string[]];
+  const index = I3D_TABLE.layers.findIndex((known) => known.name === name);
+  const spatial = path.at(-1) === SPATIAL;
+  const part = path.find((each) => each !== SPATIAL);
+  const known = I3D_TABLE.layers[index]!;
+  const two = known.kind === 'unit' ? known.kernel[0] > 1 : part === 'branch1.1' || part === 'branch2.1';
+  return { index, part, step: spatial ? 'space' : two ? 'time' : 'point' };
+}
+
+type Step = 'space' | 'time' | 'point';
+
+function kyleminModules(layer: string): TorchModules {
+  if (layer === HEAD) return { layer: 'fc.0' };
+  const { index, part, step } = placeOf(layer);
+  const module = ['base', index, ...(part ? [part] : [])].join('.');
+  const suffix = { space: '_s', time: '_t', point: '' }[step];
+  return { layer: `${module}.conv${suffix}`, norm: `${module}.bn${suffix}` };
+}
+
+function torchvisionModules(layer: string): TorchModules {
+  if (layer === HEAD) return { layer: 'classifier.1' };
+  const { index, part, step } = placeOf(layer);
+  // The first branch is one module and no sequence.
+  const within = part === 'branch0.0' ? ['branch0'] : part ? [part] : [];
+  const module = ['features', index, ...within, ...{ space: [0], time: [1], point: [] }[step]].join('.');
+  return { layer: `${module}.0`, norm: `${module}.1` };
+}
+
+const NETWORK: Pick<ModelDescription, 'build' | 'stem' | 'head' | 'reduction' | 'labels'> = {
+  build(builder, { classes }, clip, { dropout }) {
+    const x = I3D_TABLE.layers.reduce(
+      (value, layer) => builder.name(layer.name, addLayer(builder, layer, value)),
+      clip,
+    );
+    return linearHead(builder, HEAD, x, { classes, dropout, pool: HEAD_POOL });
+  },
+  stem: `${I3D_TABLE.layers[0]!.name}/${SPATIAL}`,
+  head: HEAD,
+  reduction: () => ({ stride: [8, 32, 32], headPool: HEAD_POOL }),
+  labels: ['kinetics-400'],
+};
+
+/** Its logits are those of a convolution of 1×1×1 in either publication. */
+const headShapes = (shape: Shape): readonly Shape[] =>
+  shape.length === 2 ? [[shape[1]!, shape[0]!, 1, 1, 1]] : channelsFirstShapes(shape);
+
+export const S3D = defineModel({
+  ...NETWORK,
+  id: 's3d',
+  name: 'S3D',
+  defaults: { frames: 64, size: 224, shortSide: 256 },
+  namings: { kylemin: torchNaming('kylemin/S3D', kyleminModules, headShapes) },
+});
+
+export const S3D_TORCHVISION = defineModel({
+  ...NETWORK,
+  id: 's3d-torchvision',
+  name: 'torchvision’s S3D',
+  defaults: { frames: 64, size: 224, shortSide: 256, fps: 15 },
+  preprocessing: {
+    mean: [0.43216, 0.394666, 0.37645],
+    deviation: [0.22803, 0.22145, 0.216989],
+    // A square of everything, whatever its proportions, and of that the middle.
+    geometry: (_height, _width, { shortSide, size }) => ({
+      resized: { height: shortSide, width: shortSide },
+      crop: { top: (shortSide - size) / 2, left: (shortSide - size) / 2, height: size, width: size },
+    }),
+  },
+  namings: { torchvision: torchNaming('torchvision', torchvisionModules, headShapes) },
+});

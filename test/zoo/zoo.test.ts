@@ -1,0 +1,60 @@
+/** @file The models of others: their names and shapes, every end point and the logits, against PyTorch. */
+
+import { expect, it } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
+import { I3D_TABLE } from '../../src/i3d/i3d.ts';
+import { readWeights } from '../../src/models/weights.ts';
+import { whenFull } from '../full.ts';
+import { testGpu } from '../harness.ts';
+import { describeWithShared } from '../shared.ts';
+import { endPointDifference, goldenStateDict, logitsDifference, readGolden, runGolden } from './golden.ts';
+
+const gpu = testGpu();
+
+/** Of a numbered module, the layer of I3D in its place. */
+const layerOf = (sequence: string, module: string): string | undefined => {
+  const [first, index] = module.split('.');
+  return first === sequence && index !== undefined ? I3D_TABLE.layers[Number(index)]?.name : undefined;
+};
+
+const sameName = (name: string): string => name;
+
+/** For each file, the model's id, and what of its modules are end points of ours. */
+const NETWORKS: readonly (readonly [file: string, id: string, endPoint: (module: string) => string | undefined])[] = [
+  ['c3d', 'c3d', sameName],
+  ['s3d', 's3d', (module) => layerOf('base', module)],
+  ['s3d_torchvision', 's3d-torchvision', (module) => layerOf('features', module)],
+  ['r3d_18', 'r3d-18', sameName],
+  ['mc3_18', 'mc3-18', sameName],
+  ['r2plus1d_18', 'r2plus1d-18', sameName],
+  [
+    'i3d_r50',
+    'i3d-r50',
+    (module) => ({ 0: 'stem', 1: 'stage1', 3: 'stage2', 4: 'stage3', 5: 'stage4' })[module.split('.')[1]!],
+  ],
+  ['tsm_r50', 'tsm-r50', (module) => module.replace('base_model.maxpool', 'stem').replace('base_model.layer', 'stage')],
+];
+
+for (const [file, id, endPoint] of NETWORKS) {
+  describeWithShared(`${id} with parameters by a formula`, [`golden/zoo/${file}.json`], (path) => {
+    it.each([['fast', 1e-3] as const, ...whenFull([['exact', 1e-4] as const])])(
+      '%s: logits and end points are PyTorch’s',
+      async (accuracy, bound) => {
+        const golden = readGolden(path);
+        const weights = readWeights(goldenStateDict(golden), file, MODELS);
+        expect(weights.spec.architecture.id).toBe(id);
+        expect(weights.warnings).toEqual([]);
+        const outputs = await runGolden(gpu(), weights, golden, { accuracy });
+        let compared = 0;
+        for (const [module, expected] of Object.entries(golden.end_points)) {
+          const actual = outputs[endPoint(module) ?? ''];
+          if (!actual) continue;
+          compared++;
+          expect(endPointDifference(actual, expected), module).toBeLessThan(bound);
+        }
+        expect(compared).toBeGreaterThan(4);
+        expect(logitsDifference(outputs, golden)).toBeLessThan(bound);
+      },
+    );
+  });
+}
