@@ -8,7 +8,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 import { colours, type PerColour } from './colour.ts';
 
-export interface PackedFrames {
+interface PackedFrames {
   readonly frames: number;
   /** Pixels. */
   readonly height: number;
@@ -16,7 +16,7 @@ export interface PackedFrames {
 }
 
 /** Of pixels of four bytes: the part of each picture that becomes a frame. */
-export interface PicturePixels extends PackedFrames {
+interface PicturePixels extends PackedFrames {
   /** Size of the pictures, where they are larger than the frames, and where the frames lie in them. */
   readonly from?: { readonly height: number; readonly width: number; readonly top: number; readonly left: number };
 }
@@ -77,7 +77,7 @@ export function packRgb(problem: PicturePixels): Kernel {
   });
 }
 
-export interface DenormalisedFrames extends PackedFrames {
+interface DenormalisedFrames extends PackedFrames {
   /** Byte = (value + shift) · scale, rounded half up. */
   readonly scale: PerColour;
   readonly shift: PerColour;
