@@ -1,21 +1,18 @@
-/** @file What happens in a clip: `npx tsx examples/classify.ts clip.mp4 models`. */
+/** @file What happens in a clip, by its frames and by the motion between them: `npx tsx examples/classify.ts clip.mp4`. */
 
-import { averageLogits, InputError, openClip, openGpu, Recogniser, readModels, topK } from 'i3d-webgpu/node';
+import { FLOW_MODEL, RGB_MODEL } from 'i3d-webgpu/models';
+import { loadModel, openClip, openGpu, TwoStream } from 'i3d-webgpu/node';
 
-const [path = 'clip.mp4', folder = 'models'] = process.argv.slice(2);
-const { rgb: model } = await readModels(folder);
-if (!model) throw new InputError(`${folder} has no model for RGB.`);
+const [path = 'clip.mp4'] = process.argv.slice(2);
 
-// The model says which clips it takes: how many frames in a window, at which rate.
-const { spec, classes } = model;
-const clip = await openClip(path, { fps: spec.fps });
-
+// Any of the files that docs/weights.md lists would do; these two come along.
+const rgb = await loadModel(RGB_MODEL);
+const flow = await loadModel(FLOW_MODEL);
 const gpu = await openGpu();
-const recogniser = new Recogniser(gpu, model);
-const parts = recogniser.windows(clip.frames.shape[0]!);
-// Calls may overlap: while the device looks at one window, the next one is uploaded.
-const logits = await Promise.all(parts.map((window) => recogniser.logits(clip.frames, window)));
-for (const { label, probability } of topK(averageLogits(logits), classes, 3)) {
-  console.log(`${(100 * probability).toFixed(1).padStart(5)} %  ${label}`);
-}
+const recogniser = await TwoStream.create(gpu, { rgb, flow });
+
+// The model says at which rate it looks at clips.
+const clip = await openClip(path, { fps: rgb.spec.fps });
+const { fused } = await recogniser.classify(clip.frames, { top: 3 });
+for (const { label, probability } of fused) console.log(`${(100 * probability).toFixed(1).padStart(5)} %  ${label}`);
 gpu.dispose();

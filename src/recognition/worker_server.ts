@@ -54,9 +54,13 @@ interface Running {
 /**
  * Serves pages that `connectRecogniser` has connected: call it once, at the beginning of a worker. Everything slow happens in here, so
  * the page stays responsive.
- * @param end `self` in a worker; a `MessagePort` elsewhere.
+ * @param end The worker's own `self` where left out; a `MessagePort` elsewhere.
  */
-export function serveRecogniser(end: WorkerEnd, options: ServeOptions = {}): RecogniserServer {
+export function serveRecogniser(
+  // A page's types know `self` as a window.
+  end: WorkerEnd = globalThis as unknown as WorkerEnd,
+  options: ServeOptions = {},
+): RecogniserServer {
   checkOptionNames('serveRecogniser', options, ['openGpu', 'models']);
   return new Server(end, options);
 }

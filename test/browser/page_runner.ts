@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 const CANDIDATES = [
@@ -69,9 +69,17 @@ export async function inPage<T>(script: string, files: Readonly<Record<string, U
   return result;
 }
 
-/** What `globalThis.runEngine` of a folder's index.html gives. */
-export const inFolder = <T>(folder: string): Promise<Visit<T>> =>
-  inSite((path) => readFile(join(folder, path)).catch(() => undefined));
+/**
+ * A folder's index.html in a browser.
+ * @param act What is done there; where left out, `globalThis.runEngine` is called.
+ */
+export const inFolder = <T>(folder: string, act?: (page: Page) => Promise<T>): Promise<Visit<T>> =>
+  inSite((path) => readFile(join(folder, path)).catch(() => undefined), act);
+
+async function callEngine<T>(page: Page): Promise<T> {
+  await page.waitForFunction(() => 'runEngine' in globalThis);
+  return page.evaluate(() => (globalThis as unknown as { runEngine(): Promise<T> }).runEngine());
+}
 
 interface Visit<T> {
   readonly result: T;
@@ -80,7 +88,7 @@ interface Visit<T> {
 }
 
 /** WebGPU needs a secure context, which localhost is and a blank page is not. */
-async function inSite<T>(respond: Respond): Promise<Visit<T>> {
+async function inSite<T>(respond: Respond, act: (page: Page) => Promise<T> = callEngine): Promise<Visit<T>> {
   const requests: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
@@ -99,8 +107,7 @@ async function inSite<T>(respond: Respond): Promise<Visit<T>> {
     const problems: string[] = [];
     page.on('pageerror', (error) => problems.push(error.message));
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction(() => 'runEngine' in globalThis);
-    const result = await page.evaluate(() => (globalThis as unknown as { runEngine(): Promise<T> }).runEngine());
+    const result = await act(page);
     expect(problems).toEqual([]);
     return { result, requests };
   } finally {

@@ -1,16 +1,35 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { publicApi } from './api.ts';
 import { GENERATED } from './generated.ts';
 import { operatorRows } from './operators.ts';
 import { ROOT } from './program.ts';
+import { REFERENCE, textsOf, writeReference } from './reference.ts';
 import { unusedExports } from './unused.ts';
 
 describe('what npm run docs writes', () => {
   it.each(Object.keys(GENERATED).map((path) => relative(ROOT, path)))('%s is up to date', (path) => {
     const advice = `${path} is out of date. If the change was meant: npm run docs, and a line in CHANGELOG.md where users see it`;
     expect(GENERATED[ROOT + path]!(), advice).toBe(readFileSync(ROOT + path, 'utf8'));
+  });
+});
+
+describe('the reference', () => {
+  it('is up to date', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'i3d-reference-'));
+    try {
+      await writeReference(folder);
+      const [expected, found] = [await textsOf(folder), await textsOf(REFERENCE)];
+      const differing = [...new Set([...expected.keys(), ...found.keys()])].filter(
+        (name) => expected.get(name) !== found.get(name),
+      );
+      expect(differing, 'pages of docs/api that are out of date: npm run docs writes them').toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

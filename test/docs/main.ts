@@ -2,5 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { GENERATED } from './generated.ts';
+import { REFERENCE, writeReference } from './reference.ts';
 
 for (const [path, text] of Object.entries(GENERATED)) await writeFile(path, text());
+await writeReference(REFERENCE);

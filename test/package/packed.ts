@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { inject } from 'vitest';
 import { HANG } from '../limits.ts';
 
@@ -102,4 +103,20 @@ export async function project(
     await writeFile(join(root, path), text);
   }
   return root;
+}
+
+/** A source of this repository as a script of a project, which imports the installed package by its name. */
+export async function asScript(source: string, folder: string, name: string): Promise<string> {
+  const script = join(folder, `${name}.mjs`);
+  await build({
+    entryPoints: [source],
+    outfile: script,
+    bundle: true,
+    packages: 'external',
+    // Without the paths of this clone, or the sources would be taken for the package.
+    tsconfigRaw: {},
+    platform: 'node',
+    format: 'esm',
+  });
+  return script;
 }

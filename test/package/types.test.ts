@@ -27,10 +27,9 @@ export async function main(): Promise<string> {
 const PROGRAM = `
 import { openClip, openGpu, Recogniser, readModels, topK } from 'i3d-webgpu/node';
 import { RGB_MODEL } from 'i3d-webgpu/models';
-import { fileURLToPath } from 'node:url';
 
 const gpu = await openGpu({ dawnFlags: ['backend=vulkan'] });
-const { rgb } = await readModels(fileURLToPath(RGB_MODEL));
+const { rgb } = await readModels(RGB_MODEL);
 const clip = await openClip('clip.mp4', { frames: 16 });
 const logits: Float32Array = await new Recogniser(gpu, rgb!).logits(clip.frames);
 console.log(topK(logits, rgb!.classes, 3));

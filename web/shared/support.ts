@@ -35,7 +35,7 @@ export function visitorOf(userAgent: string): Visitor {
 const BROWSERS = 'Chrome or Edge 113, Safari 26 or Firefox 141';
 
 /** What to do where there is no `navigator.gpu`. */
-function withoutWebGpu({ browser, platform }: Visitor): string {
+export function withoutWebGpu({ browser, platform }: Visitor): string {
   // On iOS every browser is Safari underneath.
   if (platform === 'ios') return 'WebGPU comes with iOS 26: update the system, then open this page again.';
   switch (browser) {
@@ -60,7 +60,7 @@ function withoutWebGpu({ browser, platform }: Visitor): string {
 }
 
 /** What to do where there is WebGPU, but nothing that it can run on. */
-function withoutAdapter({ browser, platform }: Visitor): string {
+export function withoutAdapter({ browser, platform }: Visitor): string {
   if (platform === 'linux' && (browser === 'chrome' || browser === 'edge')) {
     return `WebGPU found no GPU here: install a Vulkan driver, enable “Vulkan” and “Unsafe WebGPU Support” in ${browser}://flags, and restart the browser.`;
   }

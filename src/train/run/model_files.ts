@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import { writeFileAtomic } from '../../io/atomic.ts';
@@ -26,10 +27,12 @@ export async function readModelFile(path: string, models = MODELS): Promise<Mode
 
 /**
  * The models of a folder (`rgb.safetensors`, `flow.safetensors` or both), or the one in a file.
+ * @param location A path, or the URL of a file, such as `RGB_MODEL` of `i3d-webgpu/models`.
  * @param models As for `readModelFile`.
  * @throws InputError when there is none, one cannot be read, or two do not belong together.
  */
-export async function readModels(path: string, models = MODELS): Promise<Models> {
+export async function readModels(location: string | URL, models = MODELS): Promise<Models> {
+  const path = location instanceof URL ? fileURLToPath(location) : location;
   const entry = await stat(path).catch(() => undefined);
   if (!entry?.isDirectory()) {
     const model = await readModelFile(path, models);
