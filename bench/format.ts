@@ -1,5 +1,6 @@
 /** @file How numbers and tables read, and where a record comes from: text alone, without files or a console. */
 
+import type { DeviceProfile } from '../src/core/kernel.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 
 /** Part of every record, so that a number can never be read without knowing where it comes from. */
@@ -11,7 +12,10 @@ export interface Origin {
 
 export const now = (): string => new Date().toISOString().slice(0, 19).concat('Z');
 
-export const originOf = (gpu: Gpu): Origin => ({ adapter: gpu.profile.description, date: now() });
+/** Some browsers say nothing of the adapter. */
+export const adapterOf = ({ description }: Pick<DeviceProfile, 'description'>): string => description || 'unknown';
+
+export const originOf = (gpu: Gpu): Origin => ({ adapter: adapterOf(gpu.profile), date: now() });
 
 /** Columns of text; numbers (all but the first column that `left` names) stand at the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[], left = 1): string {

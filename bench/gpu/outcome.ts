@@ -5,7 +5,7 @@
 
 import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
 import type { ProfiledRow } from '../../src/graph/plan.ts';
-import type { Origin } from '../format.ts';
+import { adapterOf, type Origin } from '../format.ts';
 import type { NetworkForm } from '../i3d.ts';
 import type { FurtherPeaks, Peaks } from '../peaks.ts';
 import type { FlowBenchRow } from '../runs/flow.ts';
@@ -156,5 +156,5 @@ export function after(session: Session, event: Event): Session {
   if (event.kind === 'begin') return session;
   const outcomes = [...session.outcomes, event.outcome];
   const [facts] = resultsOf(outcomes, 'facts');
-  return { ...session, ...(facts && { adapter: facts.profile.description }), outcomes };
+  return { ...session, ...(facts && { adapter: adapterOf(facts.profile) }), outcomes };
 }

@@ -4,6 +4,7 @@ import { type PresetName, presets, solverFor, Tvl1 } from '../../src/flow/index.
 import { pyramidExtents } from '../../src/flow/pyramid.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { iterationsPerStep } from '../../src/kernels/tvl1/layout.ts';
+import { adapterOf } from '../format.ts';
 import { median } from '../measure.ts';
 
 export interface FlowBenchRow {
@@ -49,7 +50,7 @@ export async function runFlow(gpu: Gpu, grey: Uint8Array, options: FlowRunOption
       msPerPair: ms / pairs,
       dispatches: tvl1.dispatches,
       gbps: (await movedBytes(gpu, tvl1, preset)) / ms / 1e6,
-      adapter: gpu.profile.description,
+      adapter: adapterOf(gpu.profile),
     };
   } finally {
     tvl1.dispose();

@@ -23,7 +23,7 @@ const FACTS: Facts = {
   features: ['subgroups'],
   language: [],
   limits: {},
-  profile: { ...MADE_UP_GPU, vendor: 'maker', architecture: 'new' },
+  profile: { ...MADE_UP_GPU, vendor: 'maker', architecture: 'new', description: 'Maker: 1.2.3' },
 };
 
 /** Facts, peaks, a profile, three candidates of which one is clearly faster than the guess, and one that is wrong. */

@@ -13,6 +13,9 @@ import { chartElement, Parts, sectionElement } from './section_view.ts';
 
 type Part = { readonly section: Section } | { readonly chart: BarChart };
 
+/** Between two reports. Milliseconds. */
+const PAUSE = 700;
+
 export class ResultsView {
   private readonly parts = new Parts(byId('sections', HTMLElement));
   private files: readonly SessionFile[] = [];
@@ -50,6 +53,8 @@ export class ResultsView {
       } catch (error) {
         this.tell(error instanceof Error ? error.message : String(error), false);
       }
+      // Reports take their share of the processor that measures.
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
 
