@@ -25,7 +25,7 @@ export async function savedPicture(
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d')!;
   const painting = (frameOnly: boolean, size: { width: number; height: number }) =>
-    pixels(gpu.device, size, (target, encoder) => painter.paint(encoder, target, painted, view, frameOnly));
+    pixels(gpu, size, (target, encoder) => painter.paint(encoder, target, painted, view, frameOnly));
   context.putImageData(await painting(false, canvas), 0, 0);
   const unit = Math.min(width, height) / 100;
   const inset = {

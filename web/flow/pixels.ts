@@ -1,5 +1,7 @@
 /** @file What is painted on the device, in memory. */
 
+import type { Gpu } from '../../src/index.ts';
+
 /** Appends what paints into a texture. */
 export type Paint = (target: GPUTexture, encoder: GPUCommandEncoder) => void;
 
@@ -9,7 +11,9 @@ interface Size {
   readonly height: number;
 }
 
-export async function pixels(device: GPUDevice, { width, height }: Size, paint: Paint): Promise<ImageData> {
+/** @throws DeviceLostError */
+export async function pixels(gpu: Gpu, { width, height }: Size, paint: Paint): Promise<ImageData> {
+  const { device } = gpu;
   const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.COPY_SRC;
   const texture = device.createTexture({ size: [width, height], format: 'rgba8unorm', usage });
   // Rows of a copy begin at multiples of 256 bytes.
@@ -21,7 +25,7 @@ export async function pixels(device: GPUDevice, { width, height }: Size, paint: 
     paint(texture, encoder);
     encoder.copyTextureToBuffer({ texture }, { buffer: staging, bytesPerRow: stride }, [width, height]);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
+    await gpu.waitFor(staging.mapAsync(GPUMapMode.READ));
     const rows = new Uint8Array(staging.getMappedRange());
     const image = new ImageData(width, height);
     for (let y = 0; y < height; y++) image.data.set(rows.subarray(y * stride, y * stride + 4 * width), y * 4 * width);

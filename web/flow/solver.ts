@@ -36,10 +36,8 @@ export class FrameSolver {
     const { width, height, mirrored } = size;
     const { device } = gpu;
     const tvl1 = await Tvl1.create(gpu, { width, height, pairs: 1 }, { preset, ...own });
-    const pipeline = await device.createComputePipelineAsync({
-      layout: 'auto',
-      compute: { module: device.createShaderModule({ label: 'grey', code: GREY }) },
-    });
+    const module = device.createShaderModule({ label: 'grey', code: GREY });
+    const pipeline = await gpu.waitFor(device.createComputePipelineAsync({ layout: 'auto', compute: { module } }));
     const params = ([0, 1] as const).map((frame) => {
       const numbers = [width, height, tvl1.rowStride, frame * tvl1.rowStride * height, Number(mirrored), 0, 0, 0];
       const buffer = device.createBuffer({

@@ -23,7 +23,7 @@ export function surfaceOf(gpu: Gpu, canvas: OffscreenCanvas): Surface {
       gpu,
       largest: LARGEST_SOFTWARE,
       async paint(paint) {
-        context.putImageData(await pixels(device, canvas, paint), 0, 0);
+        context.putImageData(await pixels(gpu, canvas, paint), 0, 0);
       },
     };
   }

@@ -22,11 +22,11 @@ export class Player {
   private following = true;
   private timer: number | undefined;
 
-  /** @param onSeek Is told of each new position, a frame's index. */
-  constructor(private readonly onSeek: (index: number) => void) {
+  /** @param onSeek Is told of each new position, and whether a hand went there. */
+  constructor(private readonly onSeek: (byHand: boolean) => void) {
     this.position.addEventListener('input', () => {
       this.stop();
-      this.seek(Number(this.position.value));
+      this.seek(Number(this.position.value), true);
     });
     this.play.addEventListener('click', () => (this.timer === undefined ? this.start() : this.stop()));
     onThemeChange(() => this.draw());
@@ -62,12 +62,12 @@ export class Player {
   }
 
   /** Goes to a frame, and no longer follows what comes. */
-  seek(index: number): void {
+  seek(index: number, byHand = false): void {
     this.following = false;
     this.index = Math.min(Math.max(0, index), Math.max(0, this.film?.last ?? 0));
     this.position.value = String(this.index);
     this.draw();
-    this.onSeek(this.index);
+    this.onSeek(byHand);
   }
 
   /** Plays once around from the beginning; nothing where somebody prefers less motion. */

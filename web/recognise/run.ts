@@ -41,8 +41,15 @@ export class Run {
   private readonly section = byId('result', HTMLElement);
   private readonly doing = byId('doing', HTMLElement);
   private readonly progress = new Progress('Recognition');
-  private readonly player = new Player(() => this.showScope());
-  private readonly timeline = new Timeline((index) => this.player.seek(index));
+  private readonly player = new Player((byHand) => {
+    // Who goes somewhere wants to know what happens there.
+    if (byHand) this.chooseScope('window');
+    this.showScope();
+  });
+  private readonly timeline = new Timeline((index) => {
+    this.player.stop();
+    this.player.seek(index, true);
+  });
   private film = new FilmStore();
   private classes: readonly string[] = [];
   private adapter = '';
@@ -172,6 +179,7 @@ export class Run {
     byId('clip', HTMLElement).textContent = '';
     byId('verdict', HTMLElement).textContent = 'Looking …';
     byId('charts', HTMLElement).replaceChildren();
+    this.chooseScope('clip');
     this.timeline.show([], [], 0);
     this.player.open(film, this.fps);
     this.section.scrollIntoView({ behavior: 'smooth', block: 'start' });
@@ -233,6 +241,10 @@ export class Run {
 
   private get scopes(): readonly HTMLInputElement[] {
     return [...byId('scope', HTMLElement).querySelectorAll('input')];
+  }
+
+  private chooseScope(value: 'clip' | 'window'): void {
+    for (const input of this.scopes) input.checked = input.value === value;
   }
 
   /** The scores of what is chosen: the whole clip, or the window at the shown frame. */

@@ -9,6 +9,8 @@ export type Ground = 'white' | 'black';
 const SIDE = 256;
 /** Colours are not in proportion to lengths, so that small motions are seen beside large ones. */
 const GAMMA = 0.65;
+/** Just below 1, which rounding would exceed. */
+const FULL = 0.9999;
 
 /**
  * Colours of all pairs of steps: a picture is painted by looking them up.
@@ -22,7 +24,7 @@ function colourTable(bound: number, length: number, ground: Ground): Uint32Array
     // Beyond the full colour Middlebury darkens, which a picture that is cut at its longest motions does not want.
     const share = Math.hypot(u, v) / length;
     if (share > 0) {
-      const stronger = Math.min(1, share) ** GAMMA / share;
+      const stronger = Math.min(FULL, share) ** GAMMA / share;
       [u, v] = [u * stronger, v * stronger];
     }
     data[2 * i] = u;
