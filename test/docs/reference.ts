@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Application, type TypeDocOptions } from 'typedoc';
+import { Application, makeRecursiveVisitor, type SomeType, type TypeDocOptions } from 'typedoc';
 import type { PluginOptions } from 'typedoc-plugin-markdown';
 import { ENTRIES, ROOT } from './program.ts';
 
@@ -33,6 +33,13 @@ const OPTIONS: TypeDocOptions & Partial<PluginOptions> = {
   expandObjects: false,
 };
 
+/** Literals of unions, whose order the compiler makes depend on what else it has met. */
+const IN_ORDER = makeRecursiveVisitor({
+  union({ types }) {
+    if (types.every(({ type }) => type === 'literal')) types.sort((a, b) => (String(a) < String(b) ? -1 : 1));
+  },
+});
+
 /** Writes it into a folder, which then holds nothing else. */
 export async function writeReference(folder: string): Promise<void> {
   const app = await Application.bootstrapWithPlugins(OPTIONS);
@@ -44,6 +51,9 @@ export async function writeReference(folder: string): Promise<void> {
     // What the file says of itself is meant for those who change it.
     delete module.comment;
   });
+  for (const reflection of Object.values(project.reflections)) {
+    if ('type' in reflection) (reflection.type as SomeType | undefined)?.visit(IN_ORDER);
+  }
   await app.outputs.writeOutput({ name: 'markdown', path: folder }, project);
 }
 
