@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { project, ROOT, run } from './packed.ts';
 
 const PAGE = `
-import { compile, computeFlow, DeviceParameters, floatTensor, Gpu, GraphBuilder, I3dError, type Plan, topK } from 'i3d-webgpu';
+import { compile, computeFlow, DeviceParameters, floatTensor, Gpu, GraphBuilder, InputError, type Plan, topK } from 'i3d-webgpu';
 import { RGB_MODEL } from 'i3d-webgpu/models';
 import * as prebuilt from 'i3d-webgpu/browser';
 
@@ -20,7 +20,7 @@ export async function main(): Promise<string> {
   const same: typeof Gpu = prebuilt.Gpu;
   const url: URL = RGB_MODEL;
   const [best] = topK(y!.data, ['a', 'b', 'c', 'd'], 1);
-  return [best!.label, flow.shape, device.label, same.name, url.href, new I3dError('x').message].join();
+  return [best!.label, flow.shape, device.label, same.name, url.href, new InputError('x').code].join();
 }
 `;
 
