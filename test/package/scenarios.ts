@@ -289,9 +289,16 @@ const scenarios: Record<string, Scenario> = {
     await expectError(
       problems,
       'an option',
+      () => plan.run({ x: good }, { sginal: new AbortController().signal } as never),
+      'InputError',
+      /no option sginal/,
+    );
+    await expectError(
+      problems,
+      'a signal that is none',
       () => plan.run({ x: good }, { signal: 1 } as never),
       'InputError',
-      /no option signal/,
+      /takes an AbortSignal as signal, not 1/,
     );
   },
 
