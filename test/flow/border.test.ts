@@ -134,7 +134,7 @@ describe('flowToStream refuses', () => {
       /unknown at frame 0, row 0, column 0/,
     ],
     ['an unknown option', flow(), { bounds: 20 }, /flowToStream has no option bounds; did you mean bound\?/],
-    ['a signal', flow(), { signal: new AbortController().signal }, /no option signal/],
+    ['a signal that is none', flow(), { signal: new AbortController() }, /AbortSignal as signal/],
     ['a bound of NaN', flow(), { bound: Number.NaN }, /above 0, not at NaN/],
     ['a bound without end', flow(), { bound: Number.POSITIVE_INFINITY }, /not at Infinity/],
     ['a bound as text', flow(), { bound: '20' }, /not at "20"/],

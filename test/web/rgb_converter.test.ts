@@ -45,8 +45,7 @@ describe('RGB of decoded pictures', () => {
   const slack = process.arch === 'x64' ? 0.03 : 2;
 
   for (const [name, { numbers, ...coding }] of Object.entries(CODINGS)) {
-    // Once in many runs, on a busy machine, FFmpeg's own numbers for one picture differ from those of its other runs.
-    it(`is what FFmpeg makes of them: ${name}`, { retry: 3 }, async () => {
+    it(`is what FFmpeg makes of them: ${name}`, async () => {
       const av = await loadFfmpeg();
       const [width, height] = [214, 120];
       const data = samples(width, height);

@@ -43,7 +43,11 @@ export async function watch(
       const fps = rate === 'native' ? clip.fps : rate;
       emit({ kind: 'progress', text: 'Watching' });
       emit({ kind: 'opened', name, width, height, fps, seconds: 0, classes: twoStream.classes, adapter });
-      ended ??= takeFrames();
+      if (!ended) {
+        ended = takeFrames();
+        // Where looking fails first, as it does when both are ended at once, nobody waits for it any more.
+        ended.catch(() => undefined);
+      }
       try {
         await lookAgainAndAgain(gpu, twoStream, fps, progressed);
       } finally {
