@@ -77,7 +77,13 @@ const isA = (value: unknown, name: string): boolean => Object.prototype.toString
 /** The name of the file in an address. */
 function lastPart(address: string): string | undefined {
   const part = address.split(/[?#]/)[0]!.split('/').at(-1);
-  return part === undefined || part === '' ? undefined : decodeURI(part);
+  if (part === undefined || part === '') return undefined;
+  try {
+    return decodeURI(part);
+  } catch {
+    // A percent sign that stands for itself.
+    return part;
+  }
 }
 
 async function addressBytes(address: string, options: ReadOptions): Promise<SourceBytes> {

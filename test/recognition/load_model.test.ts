@@ -82,6 +82,10 @@ describe('a model comes', () => {
     expect(calls.every(([done], i) => i === 0 || done > calls[i - 1]![0])).toBe(true);
   });
 
+  test('from an address with a percent sign that stands for itself', async () => {
+    expect((await loadModel(file('/100%.safetensors', shipped))).stream).toBe('rgb');
+  });
+
   test('from a URL, a Response, a Blob, a File, bytes, an ArrayBuffer', async () => {
     const address = file('/again.safetensors', shipped);
     const sources = [
