@@ -4,6 +4,9 @@ const { readdirSync } = require('node:fs');
 const { builtinModules } = require('node:module');
 const { join } = require('node:path');
 
+/** What no browser has: Node's modules, and packages that need them. */
+const ofNode = [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'];
+
 /** The layers below the architectures, and those above them. */
 const below = ['core', 'gpu', 'kernels', 'ops', 'graph', 'flow', 'models'];
 const above = ['io', 'recognition', 'train', 'cli'];
@@ -76,7 +79,7 @@ module.exports = {
       comment: 'What needs Node belongs behind src/node.ts.',
       from: { path: '^src/index\\.ts$' },
       to: {
-        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        path: ofNode,
         reachable: true,
       },
     },
@@ -86,7 +89,7 @@ module.exports = {
       comment: 'What Node reads from paths and videos comes to it as bytes and frames.',
       from: { path: '^src/recognition/' },
       to: {
-        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        path: ofNode,
         reachable: true,
       },
     },
@@ -97,7 +100,7 @@ module.exports = {
         'What bench/gpu/ measures a page can measure, too; files, processes and the console are in bench/gpu/node/.',
       from: { path: '^bench/gpu/[^/]+\\.ts$' },
       to: {
-        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        path: ofNode,
         reachable: true,
       },
     },
@@ -107,7 +110,7 @@ module.exports = {
       comment: 'What the pages and their workers load, other engines included; how they are built is another matter.',
       from: { path: '^(web/(?!build/|vite\\.config\\.ts$)|bench/peers/web/(?!build\\.ts$))' },
       to: {
-        path: [`^(node:)?(${builtinModules.join('|')})$`, '(^|/)node_modules/(node-av|webgpu|commander)/'],
+        path: ofNode,
         reachable: true,
       },
     },

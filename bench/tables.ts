@@ -10,11 +10,11 @@ import { tune } from '../src/graph/tuner.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import type { Stream } from '../src/models/definition.ts';
-import { digits, originOf, percent, table } from './format.ts';
+import { originOf, table } from './format.ts';
 import { madeUpParameters, modelGraph } from './i3d.ts';
 import { median } from './measure.ts';
 import { print, progress } from './report.ts';
-import { type ClearChoice, clearest, moduleText, type Times, WORTH } from './runs/choices.ts';
+import { type ClearChoice, choiceRow, clearest, moduleText, type Times, WORTH } from './runs/choices.ts';
 
 export interface TablesOptions {
   readonly streams: readonly Stream[];
@@ -52,20 +52,7 @@ export async function benchTables(gpu: Gpu, options: TablesOptions): Promise<voi
   }
   progress('');
   if (choices.length === 0) return print('No kernel was clearly faster than the best guess in every round.');
-  print(
-    table(
-      ['problem', 'accuracy', 'choice', 'ms', 'best guess', 'gain'],
-      choices.map(({ problem, accuracy, candidate, ms, guessMs, gain }) => [
-        problem.replace(/\{.*\} /, ''),
-        accuracy,
-        candidate,
-        digits(ms),
-        digits(guessMs),
-        percent(gain - 1),
-      ]),
-      3,
-    ),
-  );
+  print(table(['problem', 'accuracy', 'choice', 'ms', 'best guess', 'gain'], choices.map(choiceRow), 3));
   if (options.out) print(`\nWritten to ${options.out}; the tables that ship are listed in src/graph/tables/index.ts.`);
 }
 

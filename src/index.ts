@@ -40,7 +40,6 @@ export {
   compareFlow,
   computeFlow,
   computeFlowOnDevice,
-  type DeviceFlowOptions,
   type FlowError,
   type FlowSize,
   type FlowStreamOptions,

@@ -46,7 +46,6 @@ export {
   connectRecogniser,
   constant,
   type DataSetName,
-  type DeviceFlowOptions,
   type DeviceInput,
   DeviceLostError,
   DeviceParameters,

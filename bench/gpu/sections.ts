@@ -5,7 +5,7 @@
 
 import { digits, percent, rateIn, rateText, rateUnit } from '../format.ts';
 import { networkName } from '../i3d.ts';
-import type { ClearChoice } from '../runs/choices.ts';
+import { type ClearChoice, choiceRow } from '../runs/choices.ts';
 import { stepTitle } from '../runs/train.ts';
 import { groupsOf } from './groups.ts';
 import {
@@ -230,14 +230,7 @@ function choiceSection(choices: readonly ClearChoice[], { outcomes }: Session): 
   const rows = [...choices]
     .sort((a, b) => b.gain - a.gain)
     .slice(0, 15)
-    .map(({ problem, accuracy, candidate, guessMs, ms, gain }) => [
-      problem.replace(/\{.*\} /, ''),
-      accuracy,
-      candidate,
-      digits(ms),
-      digits(guessMs),
-      percent(gain - 1),
-    ]);
+    .map(choiceRow);
   const header = ['problem', 'class', 'choice', 'ms', 'best guess', 'faster by'];
   const how =
     'To ship them, put the table beside this page into `src/graph/tables/` and its name into the list of `src/graph/tables/index.ts`.';

@@ -2,7 +2,7 @@
 
 import type { Accuracy } from '../../src/core/kernel.ts';
 import type { ShippedTable } from '../../src/core/tuning.ts';
-import type { Origin } from '../format.ts';
+import { digits, type Origin, percent } from '../format.ts';
 import { median } from '../measure.ts';
 
 /** What is not so many times as fast as the best guess, in every round, is noise or will change with the next driver. */
@@ -21,6 +21,16 @@ export interface ClearChoice {
   readonly guessMs: number;
   readonly ms: number;
 }
+
+/** Cells of a table: problem, class, choice, its milliseconds, the best guess's, the gain. */
+export const choiceRow = ({ problem, accuracy, candidate, ms, guessMs, gain }: ClearChoice): string[] => [
+  problem.replace(/\{.*\} /, ''),
+  accuracy,
+  candidate,
+  digits(ms),
+  digits(guessMs),
+  percent(gain - 1),
+];
 
 /** Milliseconds by candidate, the best guess first; one for each round in which it was tried. */
 export type Times = ReadonlyMap<string, readonly number[]>;

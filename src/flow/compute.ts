@@ -1,6 +1,6 @@
 /** @file Flow of a whole clip: in groups of pairs that fit a bounded memory. */
 
-import { checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
+import { type Abortable, checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
 import { checkOptionNames, describeValue, typedArrayName } from '../core/check.ts';
 import { checkRgbFrames } from '../core/check_frames.ts';
 import { InputError } from '../core/errors.ts';
@@ -15,14 +15,13 @@ import { resolveOptions, type Tvl1Options } from './options.ts';
 import { type FlowSize, pairsPerBinding, solverBytes } from './solver.ts';
 import { TVL1_SETTING_NAMES, Tvl1, type Tvl1Settings } from './tvl1.ts';
 
-export type ComputeFlowOptions = Tvl1Settings & {
-  /** Called with the pairs that are done and all pairs. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Bytes of GPU memory that the solve may take; 1 GiB where left out. One pair is always computed, however large. */
-  readonly memoryBudget?: number;
-  /** Ends the computation with its reason as soon as it is aborted; the device still finishes what it was given. */
-  readonly signal?: AbortSignal;
-};
+export type ComputeFlowOptions = Tvl1Settings &
+  Abortable & {
+    /** Called with the pairs that are done (on the device: that it was given) and all pairs. */
+    readonly onProgress?: ((done: number, total: number) => void) | undefined;
+    /** Bytes of GPU memory that the solve may take; 1 GiB where left out. One pair is always computed, however large. */
+    readonly memoryBudget?: number;
+  };
 
 const MEMORY_BUDGET = 1 << 30;
 
@@ -60,7 +59,7 @@ export async function computeFlow(
   options: ComputeFlowOptions = {},
 ): Promise<FloatTensor> {
   checkRgbFrames('Flow', frames);
-  const { settings, resolved, onProgress, memoryBudget, signal } = checkComputeOptions(options);
+  const { settings, resolved, onProgress, memoryBudget, signal } = checkComputeOptions('computeFlow', options);
   const [count, height, width] = frames.shape as [number, number, number, number];
   if (count < 2) throw new InputError(`Flow needs two frames or more; this clip has ${count}.`);
   const total = { width, height, pairs: count - 1 };
@@ -91,20 +90,23 @@ export async function computeFlow(
   return floatTensor([total.pairs, height, width, 2], flow);
 }
 
-/** @throws InputError */
-function checkComputeOptions(options: ComputeFlowOptions) {
-  checkOptionNames('computeFlow', options, [...TVL1_SETTING_NAMES, 'onProgress', 'memoryBudget', 'signal']);
+/**
+ * @param what The function whose options these are.
+ * @throws InputError; the reason of `signal`
+ */
+export function checkComputeOptions(what: string, options: ComputeFlowOptions) {
+  checkOptionNames(what, options, [...TVL1_SETTING_NAMES, 'onProgress', 'memoryBudget', 'signal']);
   const { onProgress, memoryBudget = MEMORY_BUDGET, signal, ...settings } = options;
   const { solver: _, ...own } = settings;
   const resolved = resolveOptions(own);
   if (resolved.useInitialFlow) {
     throw new InputError('useInitialFlow is for Tvl1.run, which takes the initial flow; a clip starts from none.');
   }
-  checkProgress('computeFlow', onProgress);
+  checkProgress(what, onProgress);
   if (!(typeof memoryBudget === 'number' && memoryBudget > 0)) {
-    throw new InputError(`computeFlow takes a memoryBudget above 0, in bytes, not ${describeValue(memoryBudget)}.`);
+    throw new InputError(`${what} takes a memoryBudget above 0, in bytes, not ${describeValue(memoryBudget)}.`);
   }
-  checkSignal('computeFlow', signal);
+  checkSignal(what, signal);
   return { settings, resolved, onProgress, memoryBudget, signal };
 }
 

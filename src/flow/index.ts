@@ -4,7 +4,7 @@ export { compileFlow } from './ahead.ts';
 export { COLOR_WHEEL, type ColorOptions, flowToColor } from './color.ts';
 export { compareFlow, type FlowError } from './compare.ts';
 export { type ComputeFlowOptions, computeFlow, pairsPerGroup, RgbFlow } from './compute.ts';
-export { computeFlowOnDevice, type DeviceFlowOptions, flowToStreamOnDevice } from './on_device.ts';
+export { computeFlowOnDevice, flowToStreamOnDevice } from './on_device.ts';
 export { type PresetName, presets, resolveOptions, type Tvl1Options } from './options.ts';
 export { type SolverKind, solverFor } from './plan.ts';
 export { type FlowSize, solverBytes } from './solver.ts';

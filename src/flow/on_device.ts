@@ -1,7 +1,5 @@
 /** @file Flow between frames that lie in the device's memory, and the flow stream's input of it, without a way over the host. */
 
-import { type Abortable, checkProgress, checkSignal } from '../core/abort.ts';
-import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -11,20 +9,9 @@ import { checkDeviceInput, type DeviceInput, DeviceTensor, need } from '../graph
 import { denseView } from '../kernels/shared/view.ts';
 import { flowGrey } from '../kernels/tvl1/grey.ts';
 import { flowStream } from '../kernels/tvl1/stream.ts';
-import { pairsPerGroup } from './compute.ts';
-import { resolveOptions } from './options.ts';
+import { type ComputeFlowOptions, checkComputeOptions, pairsPerGroup } from './compute.ts';
 import { checkStreamOptions, type StreamSettings } from './stream.ts';
-import { TVL1_SETTING_NAMES, Tvl1, type Tvl1Settings } from './tvl1.ts';
-
-export type DeviceFlowOptions = Omit<Tvl1Settings, 'useInitialFlow'> &
-  Abortable & {
-    /** Called with the pairs that were given to the device and all pairs. */
-    readonly onProgress?: ((done: number, total: number) => void) | undefined;
-    /** Bytes of GPU memory that the solve may take; 1 GiB where left out. One pair is always computed, however large. */
-    readonly memoryBudget?: number;
-  };
-
-const MEMORY_BUDGET = 1 << 30;
+import { Tvl1 } from './tvl1.ts';
 
 /**
  * TV-L1 flow from each frame to the next, as `computeFlow`. It is done as soon as the device has the commands: what is submitted to its
@@ -37,15 +24,9 @@ const MEMORY_BUDGET = 1 << 30;
 export async function computeFlowOnDevice(
   gpu: Gpu,
   frames: DeviceInput<'u8'>,
-  options: DeviceFlowOptions = {},
+  options: ComputeFlowOptions = {},
 ): Promise<DeviceTensor<'f32'>> {
-  const what = 'computeFlowOnDevice';
-  checkOptionNames(what, options, [...TVL1_SETTING_NAMES, 'onProgress', 'memoryBudget', 'signal']);
-  const { onProgress, memoryBudget = MEMORY_BUDGET, signal, ...settings } = options;
-  checkProgress(what, onProgress);
-  checkSignal(what, signal);
-  const { solver: _, ...own } = settings;
-  const resolved = resolveOptions(own);
+  const { settings, resolved, onProgress, memoryBudget, signal } = checkComputeOptions('computeFlowOnDevice', options);
   checkDeviceInput('The clip', frames, 'u8');
   need('The clip', frames.buffer, 'STORAGE');
   const [count = 0, height = 0, width = 0, channels] = frames.shape;
@@ -120,7 +101,6 @@ export async function flowToStreamOnDevice(
   const settings = checkStreamOptions(options, { height, width });
   const { crop } = settings;
   const result = DeviceTensor.make(gpu, 'f32', [frames, crop.height, crop.width, 2]);
-  let program: Program | undefined;
   try {
     const each = { from: height * width * 8, to: crop.height * crop.width * 16 };
     const most = Math.floor(gpu.profile.maxStorageBinding / Math.max(each.from, each.to));
@@ -137,18 +117,10 @@ export async function flowToStreamOnDevice(
         ],
       };
     });
-    const made = await Program.create(gpu, 'flow stream', steps);
-    program = made;
-    await gpu.checked('Flow stream', () => {
-      const encoder = gpu.device.createCommandEncoder();
-      made.encode(encoder);
-      gpu.device.queue.submit([encoder.finish()]);
-    });
+    await Program.runOnce(gpu, 'flow stream', steps);
     return result;
   } catch (error) {
     result.dispose();
     throw error;
-  } finally {
-    program?.dispose();
   }
 }

@@ -79,7 +79,7 @@ export function checkStreamOptions(
   own: NonNullable<FlowStreamOptions['resized']>,
 ): Required<StreamSettings> {
   const what = 'flowToStream';
-  checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale', 'signal', 'onProgress']);
+  checkOptionNames(what, options, ['resized', 'crop', 'bound', 'quantise', 'rescale']);
   const { resized = own, bound = FLOW_BOUND, quantise = false, rescale = true } = options;
   checkOptionNames(`${what}'s resized`, resized, ['height', 'width']);
   checkWhole(`The height of ${what}'s resized`, resized.height, 1);

@@ -56,6 +56,23 @@ export class Program {
     });
   }
 
+  /**
+   * Runs steps that are needed once. They are on the device's queue when it returns, and nothing is left of them.
+   * @throws as `create`; DeviceLostError, DisposedError
+   */
+  static async runOnce(gpu: Gpu, label: string, steps: readonly Step[]): Promise<void> {
+    const program = await Program.create(gpu, label, steps);
+    try {
+      await gpu.checked(`Program ${label}`, () => {
+        const encoder = gpu.device.createCommandEncoder({ label });
+        program.encode(encoder);
+        gpu.device.queue.submit([encoder.finish()]);
+      });
+    } finally {
+      program.dispose();
+    }
+  }
+
   get dispatchCount(): number {
     return this.steps.length;
   }

@@ -92,15 +92,25 @@ export class DeviceTensor<D extends DeviceType = DeviceType> implements DeviceIn
    */
   async read(): Promise<HostTensor<D>> {
     const { gpu, buffer, offset, shape } = this;
-    const size = deviceBytes(this);
+    // Copies are of whole words, and a frame of bytes may begin within one.
+    const skipped = offset % 4;
+    const size = Math.ceil((skipped + deviceBytes(this)) / 4) * 4;
     const staging = gpu.createBuffer('tensor (read)', size, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
     try {
-      const encoder = gpu.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset, staging, 0, Math.ceil(size / 4) * 4);
-      gpu.device.queue.submit([encoder.finish()]);
-      const memory = await gpu.read(staging, Math.ceil(size / 4) * 4);
+      await gpu.checked('Reading a tensor', () => {
+        const encoder = gpu.device.createCommandEncoder();
+        encoder.copyBufferToBuffer(
+          buffer,
+          offset - skipped,
+          staging,
+          0,
+          Math.min(size, buffer.size - offset + skipped),
+        );
+        gpu.device.queue.submit([encoder.finish()]);
+      });
+      const memory = await gpu.read(staging, size);
       if (this.dtype === 'u8') {
-        return { dtype: 'u8', shape, data: new Uint8Array(memory, 0, sizeOf(shape)) } as unknown as HostTensor<D>;
+        return { dtype: 'u8', shape, data: new Uint8Array(memory, skipped, sizeOf(shape)) } as unknown as HostTensor<D>;
       }
       const values = new Float32Array(memory);
       const data = this.padded ? unpad(values, denseView(viewShape(shape))) : values;

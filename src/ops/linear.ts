@@ -7,7 +7,7 @@ import { viewShape } from '../kernels/shared/layout.ts';
 import { channelSum } from './channel_sum.ts';
 import { conv3dCandidates } from './conv3d/candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
-import { defineOperator, f32, gradientRule, type Operator, storedBytes, type ValueRef } from './operator.ts';
+import { appender, defineOperator, f32, gradientRule, storedBytes, type ValueRef } from './operator.ts';
 import { reshape } from './reshape.ts';
 
 /** x·W + b over the last axis. Inputs: x (…×Cin), weights Cin×Cout, and a bias of Cout values where it has one. */
@@ -39,14 +39,9 @@ export const linear = defineOperator<Record<never, never>>({
 
 /** Those of a convolution of 1×1×1 on as many pixels as x has rows. */
 export const linearRule = gradientRule(linear, (context) => {
-  const { name, inputs, gradients } = context;
+  const { inputs, gradients } = context;
   const [x, weights] = inputs as readonly [ValueRef, ValueRef];
-  const add = <A extends object>(
-    operator: Operator<A>,
-    of: string,
-    attributes: A,
-    from: readonly ValueRef[],
-  ): ValueRef => context.add(operator, `${name}/gradient/${of}`, attributes, from)[0]!;
+  const add = appender(context);
   const shaped = (value: ValueRef, of: string, shape: readonly number[]): ValueRef =>
     sameShape(context.typeOf(value).shape, shape) ? value : add(reshape, of, { shape }, [value]);
   const volume = (value: ValueRef, of: string): ValueRef => shaped(value, of, viewShape(context.typeOf(value).shape));

@@ -169,6 +169,12 @@ export interface GradientContext<A extends object> {
   ): readonly ValueRef[];
 }
 
+/** Appends nodes of one output each to a gradient, called `<name>/gradient/<of>`. */
+export const appender =
+  ({ name, add }: Pick<GradientContext<object>, 'name' | 'add'>) =>
+  <A extends object>(operator: Operator<A>, of: string, attributes: A, inputs: readonly ValueRef[]): ValueRef =>
+    add(operator, `${name}/gradient/${of}`, attributes, inputs)[0]!;
+
 /** Attributes of operators that have none. */
 export type NoAttributes = Readonly<Record<never, never>>;
 

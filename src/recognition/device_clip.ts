@@ -14,23 +14,14 @@ import { denormalisation, type Region } from '../models/frames.ts';
 
 /** What a kernel of one input and one output makes of a tensor that begins where its buffer does. */
 async function made<D extends DeviceType>(gpu: Gpu, kernel: Kernel, from: Tensor, to: Tensor<D>): Promise<Tensor<D>> {
-  let program: Program | undefined;
   try {
-    const steps = await Program.create(gpu, kernel.name, [
-      { kernel, resources: [wholeBuffer(from.buffer), wholeBuffer(to.buffer)] },
+    await Program.runOnce(gpu, kernel.name, [
+      { kernel, resources: [from, to].map(({ buffer }) => wholeBuffer(buffer)) },
     ]);
-    program = steps;
-    await gpu.checked(kernel.name, () => {
-      const encoder = gpu.device.createCommandEncoder();
-      steps.encode(encoder);
-      gpu.device.queue.submit([encoder.finish()]);
-    });
     return to;
   } catch (error) {
     to.dispose();
     throw error;
-  } finally {
-    program?.dispose();
   }
 }
 

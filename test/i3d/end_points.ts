@@ -1,14 +1,14 @@
 /** @file Reference results of PyTorch: every end point's samples, in its layout, against a run of ours. */
 
 import { expect } from 'vitest';
-import { type FloatTensor, floatTensor, type HostTensor, sizeOf } from '../../src/core/tensor.ts';
+import { type FloatTensor, floatTensor, type HostTensor } from '../../src/core/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { checkpointShapes } from '../../src/i3d/checkpoint.ts';
 import { I3D_OUTPUTS, i3dGraph } from '../../src/i3d/i3d.ts';
 import type { ModelWeights } from '../../src/models/weights.ts';
-import { fill, uniform } from '../formula.ts';
+import { formulaTensors } from '../formula.ts';
 
 export interface EndPoint {
   /** N C T H W. */
@@ -20,20 +20,8 @@ export interface EndPoint {
 }
 
 /** Parameters of the formula networks by PyTorch's names, from no file. */
-export function formulaStateDict(channels: number, classes = 400): Map<string, FloatTensor> {
-  const tensors = new Map<string, FloatTensor>();
-  for (const [name, shape] of checkpointShapes('pytorch', channels, classes)) {
-    const size = sizeOf(shape);
-    const u = (i: number) => uniform(name, i);
-    let data: Float32Array;
-    if (name.endsWith('conv3d.weight')) data = fill(name, size, Math.sqrt(6 / sizeOf(shape.slice(1))));
-    else if (name.endsWith('bn.weight')) data = Float32Array.from({ length: size }, (_, i) => 0.8 + 0.4 * u(i));
-    else if (name.endsWith('running_var')) data = Float32Array.from({ length: size }, (_, i) => 0.5 + u(i));
-    else data = fill(name, size, 0.1);
-    tensors.set(name, floatTensor(shape, data));
-  }
-  return tensors;
-}
+export const formulaStateDict = (channels: number, classes = 400): Map<string, FloatTensor> =>
+  formulaTensors(checkpointShapes('pytorch', channels, classes));
 
 /** x[0, t, h, w, c] = sin(.05 (w + 2 t) + c) · cos(.07 h − .3 t). */
 export function formulaClip(frames: number, channels: number, size = 224): FloatTensor {

@@ -3,13 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Accuracy } from '../../src/core/kernel.ts';
-import { type FloatTensor, floatTensor, sizeOf } from '../../src/core/tensor.ts';
+import type { FloatTensor } from '../../src/core/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { modelGraph, OUTPUTS } from '../../src/models/graph.ts';
 import type { ModelWeights } from '../../src/models/weights.ts';
-import { fill, uniform } from '../formula.ts';
 import { formulaClip } from '../i3d/end_points.ts';
 
 interface GoldenEndPoint {
@@ -32,23 +31,6 @@ export interface GoldenNetwork {
 }
 
 export const readGolden = (path: string): GoldenNetwork => JSON.parse(readFileSync(path, 'utf8')) as GoldenNetwork;
-
-/** The state dict that PyTorch computed with. */
-export function goldenStateDict({ parameters, gain }: GoldenNetwork): Map<string, FloatTensor> {
-  const tensors = new Map<string, FloatTensor>();
-  for (const [name, shape] of Object.entries(parameters)) {
-    const size = sizeOf(shape);
-    const values = (of: (u: number) => number) => Float32Array.from({ length: size }, (_, i) => of(uniform(name, i)));
-    let data: Float32Array<ArrayBuffer>;
-    if (shape.length > 1) data = fill(name, size, gain * Math.sqrt(6 / sizeOf(shape.slice(1))));
-    else if (name.endsWith('running_var')) data = values((u) => 0.5 + u);
-    // Vectors that are called so are those of batch norms.
-    else if (name.endsWith('.weight')) data = values((u) => 0.8 + 0.4 * u);
-    else data = fill(name, size, 0.1);
-    tensors.set(name, floatTensor(shape, data));
-  }
-  return tensors;
-}
 
 /** Runs a network on the clip by formula. */
 export async function runGolden(

@@ -4,10 +4,11 @@ import { expect, it } from 'vitest';
 import { MODELS } from '../../src/catalogue.ts';
 import { I3D_TABLE } from '../../src/i3d/i3d.ts';
 import { readWeights } from '../../src/models/weights.ts';
+import { formulaTensors } from '../formula.ts';
 import { whenFull } from '../full.ts';
 import { testGpu } from '../harness.ts';
 import { describeWithShared } from '../shared.ts';
-import { endPointDifference, goldenStateDict, logitsDifference, readGolden, runGolden } from './golden.ts';
+import { endPointDifference, logitsDifference, readGolden, runGolden } from './golden.ts';
 
 const gpu = testGpu();
 
@@ -41,7 +42,7 @@ for (const [file, id, endPoint] of NETWORKS) {
       '%s: logits and end points are PyTorch’s',
       async (accuracy, bound) => {
         const golden = readGolden(path);
-        const weights = readWeights(goldenStateDict(golden), file, MODELS);
+        const weights = readWeights(formulaTensors(Object.entries(golden.parameters), golden.gain), file, MODELS);
         expect(weights.spec.architecture.id).toBe(id);
         expect(weights.warnings).toEqual([]);
         const outputs = await runGolden(gpu(), weights, golden, { accuracy });

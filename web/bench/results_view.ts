@@ -7,6 +7,7 @@ import type { SessionFile } from '../../bench/gpu/files.ts';
 import { resultsOf, type Session } from '../../bench/gpu/outcome.ts';
 import type { Section } from '../../bench/gpu/sections.ts';
 import { byId, h } from '../shared/dom.ts';
+import { saveBlob } from '../shared/save.ts';
 import type { SessionReport } from './messages.ts';
 import type { Reporter } from './reporter.ts';
 import { chartElement, Parts, sectionElement } from './section_view.ts';
@@ -102,7 +103,7 @@ export class ResultsView {
   private saveAll(): void {
     const zip = zipSync(Object.fromEntries(this.files.map(({ name, text }) => [name, strToU8(text)])));
     const name = this.files[0]!.name.replace(/^summary-/, 'bench-').replace(/\.md$/, '.zip');
-    save(name, new Blob([zip as Uint8Array<ArrayBuffer>], { type: 'application/zip' }));
+    saveBlob(new Blob([zip as Uint8Array<ArrayBuffer>], { type: 'application/zip' }), name);
   }
 }
 
@@ -114,14 +115,7 @@ function link(file: SessionFile): HTMLElement {
 }
 
 const saveText = ({ name, text }: SessionFile): void =>
-  save(name, new Blob([text], { type: 'application/octet-stream' }));
-
-function save(name: string, content: Blob): void {
-  const url = URL.createObjectURL(content);
-  h('a', { href: url, download: name }).click();
-  // The browser has taken it by then.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
+  saveBlob(new Blob([text], { type: 'application/octet-stream' }), name);
 
 /** What one would tell others first. */
 function tiles({ outcomes }: Session): HTMLElement[] {

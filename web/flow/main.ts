@@ -4,7 +4,7 @@ import { FIRST_TEST_SEED } from '../../src/train/actions/index.ts';
 import { Caller } from '../shared/calls.ts';
 import { byId } from '../shared/dom.ts';
 import { dropZone } from '../shared/drop_zone.ts';
-import { closableMessage, startPage } from '../shared/page.ts';
+import { messageBoard, startPage } from '../shared/page.ts';
 import { saveBlob } from '../shared/save.ts';
 import { startWorker } from '../shared/start_worker.ts';
 import type { GivenFrame } from '../video/given_clip.ts';
@@ -28,9 +28,7 @@ const main = byId('main', HTMLElement);
 if (await startPage(main)) start();
 
 function start(): void {
-  const messages = byId('messages', HTMLElement);
-  const say = (text: string, kind: 'bad' | 'told'): void => messages.replaceChildren(closableMessage(text, kind));
-  const fail = (error: unknown): void => say(error instanceof Error ? error.message : String(error), 'bad');
+  const { say, fail, clear } = messageBoard();
 
   const caller = new Caller<FlowCalls>(startWorker(workerUrl));
   const canvas = byId('canvas', HTMLCanvasElement);
@@ -78,7 +76,7 @@ function start(): void {
     controller?.abort();
     const own = new AbortController();
     controller = own;
-    messages.replaceChildren();
+    clear();
     stop.hidden = false;
     waiting.hidden = false;
     waiting.textContent = 'Opening …';

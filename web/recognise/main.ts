@@ -3,7 +3,7 @@
 import { Caller } from '../shared/calls.ts';
 import { byId } from '../shared/dom.ts';
 import { dropZone } from '../shared/drop_zone.ts';
-import { closableMessage, startPage } from '../shared/page.ts';
+import { messageBoard, startPage } from '../shared/page.ts';
 import { startWorker } from '../shared/start_worker.ts';
 import workerUrl from '../worker/main.ts?worker&url';
 import type { Calls, ClipSource } from '../worker/protocol.ts';
@@ -15,9 +15,7 @@ const main = byId('main', HTMLElement);
 if (await startPage(main)) start();
 
 function start(): void {
-  const messages = byId('messages', HTMLElement);
-  const say = (text: string, kind: 'bad' | 'told'): void => messages.replaceChildren(closableMessage(text, kind));
-  const fail = (error: unknown): void => say(error instanceof Error ? error.message : String(error), 'bad');
+  const { say, fail, clear } = messageBoard();
 
   const caller = new Caller<Calls>(startWorker(workerUrl));
   const run = new Run(caller, { onError: fail, onNote: (text) => say(text, 'told') });
@@ -29,7 +27,7 @@ function start(): void {
 
   const recognise = (source: ClipSource): void => {
     last = () => run.clip(source, panel.request);
-    messages.replaceChildren();
+    clear();
     void last();
   };
   const take = (files: readonly File[]): void => {
@@ -47,7 +45,7 @@ function start(): void {
   });
   byId('camera', HTMLButtonElement).addEventListener('click', () => {
     last = () => run.watch(panel.request);
-    messages.replaceChildren();
+    clear();
     void last();
   });
   const samples = new Samples(caller, recognise);

@@ -1,6 +1,6 @@
 /** @file What every page does when it starts. */
 
-import { h } from './dom.ts';
+import { byId, h } from './dom.ts';
 import { webGpuProblem } from './support.ts';
 import { mountTheme } from './theme.ts';
 
@@ -10,12 +10,30 @@ export function message(text: string, kind: 'bad' | 'told' = 'bad'): HTMLElement
 }
 
 /** The same with a button that puts it away. */
-export function closableMessage(text: string, kind: 'bad' | 'told' = 'bad'): HTMLElement {
+function closableMessage(text: string, kind: 'bad' | 'told' = 'bad'): HTMLElement {
   const box = message(text, kind);
   const close = h('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message' }, '✕');
   close.addEventListener('click', () => box.remove());
   box.append(close);
   return box;
+}
+
+/** Where a page says things, one at a time: the element `messages`. */
+export interface MessageBoard {
+  say(text: string, kind: 'bad' | 'told'): void;
+  /** Says what was thrown. */
+  fail(error: unknown): void;
+  clear(): void;
+}
+
+export function messageBoard(): MessageBoard {
+  const messages = byId('messages', HTMLElement);
+  const say = (text: string, kind: 'bad' | 'told'): void => messages.replaceChildren(closableMessage(text, kind));
+  return {
+    say,
+    fail: (error) => say(error instanceof Error ? error.message : String(error), 'bad'),
+    clear: () => messages.replaceChildren(),
+  };
 }
 
 /**

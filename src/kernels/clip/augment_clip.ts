@@ -18,7 +18,7 @@ import type { Kernel } from '../../core/kernel.ts';
 import { bounded } from '../shared/float_bits.ts';
 import { pixelsOf, type View } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-import { colours, type PerColour } from './colour.ts';
+import { COLOUR_FIELDS, colourValues, type PerColour } from './colour.ts';
 import { NEIGHBOURS } from './resized_crop.ts';
 
 /** Values that describe a sample: top, left, height, width, flip, brightness (flow: speed), contrast, saturation. */
@@ -53,12 +53,7 @@ const Params = struct('AugmentClip', {
   first_frame: 'u32',
   frames: 'u32',
   /** Of flow, the first one. */
-  scale_r: 'f32',
-  scale_g: 'f32',
-  scale_b: 'f32',
-  shift_r: 'f32',
-  shift_g: 'f32',
-  shift_b: 'f32',
+  ...COLOUR_FIELDS,
 });
 
 const WORKGROUP = 64;
@@ -100,8 +95,6 @@ fn finish(value: vec3f, sample: Sample) -> vec4f {
 /** Bindings: clip (`array<u32>` for RGB, `array<vec4f>` for flow), geometry (two vec4 per sample), y. */
 export function augmentClip(problem: AugmentClipProblem): Kernel {
   const { clip, y } = problem;
-  const [scale_r, scale_g, scale_b] = colours(problem.scale);
-  const [shift_r, shift_g, shift_b] = colours(problem.shift);
   const [, , height, width] = clip.kind === 'flow' ? clip.view.shape : ([1, 1, clip.height, clip.width, 3] as const);
   return kernel({
     name: `augment_clip_${clip.kind}`,
@@ -117,12 +110,7 @@ export function augmentClip(problem: AugmentClipProblem): Kernel {
       clip_stride: clip.kind === 'flow' ? clip.view.stride : 0,
       first_frame: problem.firstFrame,
       frames: problem.framesPerSample,
-      scale_r,
-      scale_g,
-      scale_b,
-      shift_r,
-      shift_g,
-      shift_b,
+      ...colourValues(problem),
     },
     storage: [storage('clip', clip.kind === 'flow' ? 'array<vec4f>' : 'array<u32>'), storage('geometry'), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(y), WORKGROUP)),

@@ -6,7 +6,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-import { colours, type PerColour } from './colour.ts';
+import { COLOUR_FIELDS, colourValues, type PerColour } from './colour.ts';
 
 interface PackedFrames {
   readonly frames: number;
@@ -86,24 +86,17 @@ interface DenormalisedFrames extends PackedFrames {
 const FloatParams = struct('PackFloats', {
   words: 'u32',
   pixels: 'u32',
-  scale_r: 'f32',
-  scale_g: 'f32',
-  scale_b: 'f32',
-  shift_r: 'f32',
-  shift_g: 'f32',
-  shift_b: 'f32',
+  ...COLOUR_FIELDS,
 });
 
 /** Bindings: clip (`vec4f`: red, green, blue), rgb (`u32`, four bytes in each). */
 export function packFloats(problem: DenormalisedFrames): Kernel {
   const { frames, height, width } = problem;
   const words = wordsOf(problem);
-  const [scale_r, scale_g, scale_b] = colours(problem.scale);
-  const [shift_r, shift_g, shift_b] = colours(problem.shift);
   return kernel({
     name: 'pack_floats',
     params: FloatParams,
-    values: { words, pixels: frames * height * width, scale_r, scale_g, scale_b, shift_r, shift_g, shift_b },
+    values: { words, pixels: frames * height * width, ...colourValues(problem) },
     storage: [storage('clip'), storage('rgb', 'array<u32>')],
     workgroups: foldGrid(divideUp(words, WORKGROUP)),
     body: packWord(/* wgsl */ `fn colour(pixel: u32, channel: u32) -> u32 {

@@ -6,7 +6,7 @@
 import type { Kernel } from '../../core/kernel.ts';
 import { pixelsOf } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
-import { colours, type PerColour } from './colour.ts';
+import { COLOUR_FIELDS, colourValues, type PerColour } from './colour.ts';
 import { CROP_FIELDS, cropValues, type ResizedCrop, SOURCE_OF_PIXEL } from './resized_crop.ts';
 
 export interface PreprocessProblem extends ResizedCrop {
@@ -22,31 +22,19 @@ export interface PreprocessProblem extends ResizedCrop {
 const Params = struct('Preprocess', {
   ...CROP_FIELDS,
   first_byte: 'u32',
-  scale_r: 'f32',
-  scale_g: 'f32',
-  scale_b: 'f32',
-  shift_r: 'f32',
-  shift_g: 'f32',
-  shift_b: 'f32',
+  ...COLOUR_FIELDS,
 });
 
 /** Bindings: frames (`array<u32>`, four bytes in each), y. */
 export function preprocess(problem: PreprocessProblem, workgroupSize = 64): Kernel {
   const { frames, y, firstByte = 0 } = problem;
-  const [scale_r, scale_g, scale_b] = colours(problem.scale);
-  const [shift_r, shift_g, shift_b] = colours(problem.shift);
   return kernel({
     name: 'preprocess',
     params: Params,
     values: {
       ...cropValues(problem, frames),
       first_byte: firstByte,
-      scale_r,
-      scale_g,
-      scale_b,
-      shift_r,
-      shift_g,
-      shift_b,
+      ...colourValues(problem),
     },
     storage: [storage('frames', 'array<u32>'), storage('y')],
     workgroups: foldGrid(divideUp(pixelsOf(y), workgroupSize)),

@@ -7,15 +7,7 @@ import type { Triple } from '../../kernels/conv3d/problem.ts';
 import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { ACTIVATIONS, type Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
-import {
-  defineOperator,
-  expectVolume,
-  f32,
-  gradientRule,
-  type Operator,
-  storedBytes,
-  type ValueRef,
-} from '../operator.ts';
+import { appender, defineOperator, expectVolume, f32, gradientRule, storedBytes, type ValueRef } from '../operator.ts';
 import { type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { beforeActivation } from '../unary.ts';
 import { conv3dCandidates } from './candidates.ts';
@@ -92,12 +84,7 @@ export const conv3dRule = gradientRule(conv3d, (context) => {
   const dy = beforeActivation(context, activation, `${name}/gradient/${activation}`);
   const size = context.typeOf(x).shape.slice(1, 4) as unknown as Triple;
   const kernel = context.typeOf(weights).shape.slice(0, 3) as unknown as Triple;
-  const add = <A extends object>(
-    operator: Operator<A>,
-    of: string,
-    parameters: A,
-    from: readonly ValueRef[],
-  ): ValueRef => context.add(operator, `${name}/gradient/${of}`, parameters, from)[0]!;
+  const add = appender(context);
   return [
     context.wanted(0) ? add(conv3dInputGradient, 'x', { ...geometry, size }, [dy, weights]) : undefined,
     context.wanted(1) ? add(conv3dWeightGradient, 'weights', { ...geometry, kernel }, [x, dy]) : undefined,
