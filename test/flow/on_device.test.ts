@@ -53,6 +53,12 @@ describe('frames on the device', () => {
     );
     const signal = AbortSignal.abort('enough');
     await expect(computeFlowOnDevice(gpu(), tensor, { signal })).rejects.toBe('enough');
+    await expect(computeFlowOnDevice(gpu(), tensor, { memoryBudget: Number.NaN })).rejects.toThrow(
+      'computeFlowOnDevice takes a memoryBudget above 0, in bytes, not NaN.',
+    );
+    await expect(computeFlowOnDevice(gpu(), tensor, { useInitialFlow: true })).rejects.toThrow(
+      /useInitialFlow is for Tvl1\.run/,
+    );
     await expect(flowToStreamOnDevice(gpu(), tensor as never)).rejects.toThrow(/must be of the type "f32"/);
     tensor.dispose();
   });

@@ -70,6 +70,15 @@ describe('a plan takes a buffer', () => {
     });
   });
 
+  test('of bytes, of which each frame begins within a word', async () => {
+    const data = Uint8Array.from({ length: 3 * 7 }, (_, i) => i + 1);
+    const tensor = DeviceTensor.upload(gpu(), { dtype: 'u8', shape: [3, 7], data });
+    for (let i = 0; i < 3; i++) {
+      expect((await tensor.slice(i, 1).read()).data).toEqual(data.slice(7 * i, 7 * (i + 1)));
+    }
+    tensor.dispose();
+  });
+
   test('that is padded, of bytes, and beside an array', async () => {
     const x = formulaTensor('x', shape);
     await withPlan(moduleGraph(), async (plan) => {
