@@ -55,18 +55,8 @@ export interface TuneProgress {
  * Software adapters run workgroup barriers by switching between coroutines: such kernels have 3 to 10 % of the others' speed there,
  * and take the drivers minutes and gigabytes to compile.
  */
-export const isWorthTrying = (candidate: Candidate, { software, architecture }: DeviceProfile): boolean =>
-  !software ||
-  candidate
-    .lower()
-    .every(
-      ({ kernel }) =>
-        !kernel.wgsl.includes('workgroupBarrier') &&
-        !(architecture === 'swiftshader' && kernel.name.startsWith(NEVER_COMPILED)),
-    );
-
-/** Transforms 64 values at once: SwiftShader still compiles it after nine minutes, and has taken 10 GB by then. */
-const NEVER_COMPILED = 'conv3d_winograd input 2×2×2';
+export const isWorthTrying = (candidate: Candidate, { software }: DeviceProfile): boolean =>
+  !software || candidate.lower().every(({ kernel }) => !kernel.wgsl.includes('workgroupBarrier'));
 
 const OPTION_NAMES: readonly (keyof TuneOptions)[] = [
   'accuracy',

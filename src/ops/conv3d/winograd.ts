@@ -3,7 +3,7 @@
  * 3): three dispatches per part. Not exact; the error is documented in docs/kernels.md.
  */
 
-import type { Kernel } from '../../core/kernel.ts';
+import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { branchProblems } from '../../kernels/conv3d/branches.ts';
 import type { Conv3dProblem } from '../../kernels/conv3d/problem.ts';
 import { type Conv3dTiledTile, conv3dTiledFits } from '../../kernels/conv3d/tiled.ts';
@@ -23,6 +23,7 @@ import {
 import { conv3dWinogradGemm } from '../../kernels/winograd/processor/gemm.ts';
 import { conv3dWinogradTiled } from '../../kernels/winograd/tiled.ts';
 import { conv3dWinogradInput, conv3dWinogradOutput } from '../../kernels/winograd/transforms.ts';
+import { deviceKind } from '../device_rates.ts';
 import { anotherShader } from '../estimate.ts';
 import { tiledVariants } from '../few_lanes.ts';
 import type { Candidate, Surcharge } from '../operator.ts';
@@ -118,6 +119,13 @@ const TILES: readonly WinogradTile[] = [
 ];
 
 /**
+ * Software adapters other than Mesa's: of a tile over time, too, the transform has 64 values under way at once, which SwiftShader still
+ * compiles after nine minutes, and has taken 10 GB by then. Those over space, of 16 and 36 values, take it a second.
+ */
+const isCompiled = ({ t }: WinogradTile, profile: DeviceProfile): boolean =>
+  t === 1 || deviceKind(profile) !== 'software';
+
+/**
  * Processors only, measured: fewer channels than these make the transforms dearer than what they save, and up to 16 output
  * channels of a window of stride 1 are as fast by the exact kernels. GPUs go by the estimate.
  */
@@ -153,7 +161,9 @@ export function winogradCandidates(conv: Convolution): Candidate[] {
   const { geometry, groups, profile } = conv;
   if (groups !== 1) return [];
   const surcharges = [...fewChannels(conv), ...smallFrames(conv)];
-  const tiles = TILES.filter((tile) => winogradApplies(geometry.kernel, geometry.stride, tile));
+  const tiles = TILES.filter(
+    (tile) => winogradApplies(geometry.kernel, geometry.stride, tile) && isCompiled(tile, profile),
+  );
   return tiles.flatMap((tile, i) =>
     candidatesOf(conv, tile, i === 0 ? surcharges : [...surcharges, ...anotherShader(profile, 'one')]),
   );
