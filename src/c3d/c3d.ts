@@ -8,9 +8,11 @@ import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { defineModel } from '../models/definition.ts';
 import { channelsFirstShapes, torchNaming } from '../models/naming.ts';
-import { centred } from '../models/units.ts';
+import { centred, type UnitOptions } from '../models/units.ts';
+import type { Padding } from '../ops/sliding_window.ts';
 
 const CUBE: Triple = [3, 3, 3];
+const POINT: Triple = [1, 1, 1];
 /** Convolutions before each pool. */
 const GROUPS = [
   { layers: ['conv1'], channels: 64 },
@@ -19,14 +21,25 @@ const GROUPS = [
   { layers: ['conv4a', 'conv4b'], channels: 512 },
   { layers: ['conv5a', 'conv5b'], channels: 512 },
 ] as const;
+/** Of the last pool, whose rows and columns are 7. */
+const LAST_PADDING = [
+  [0, 0],
+  [1, 1],
+  [1, 1],
+] as const;
 const DENSE = 4096;
 const HEAD = 'fc8';
 
 /** `<name>/weights` and `<name>/bias`. */
-function convolution(builder: GraphBuilder, name: string, x: ValueId, kernel: Triple, channels: number): ValueId {
+function convolution(
+  builder: GraphBuilder,
+  name: string,
+  x: ValueId,
+  { kernel, channels }: Pick<UnitOptions, 'kernel' | 'channels'>,
+  padding: Padding = 'valid',
+): ValueId {
   const weights = builder.parameter(`${name}/weights`, [...kernel, builder.shapeOf(x).at(-1)!, channels]);
   const bias = builder.parameter(`${name}/bias`, [channels]);
-  const padding = kernel === CUBE ? centred(CUBE) : 'valid';
   return builder.name(name, builder.conv3d(name, x, weights, { bias, padding }));
 }
 
@@ -37,7 +50,9 @@ export const C3D = defineModel({
   build(builder, { classes }, clip, { dropout }) {
     let x = clip;
     for (const [group, { layers, channels }] of GROUPS.entries()) {
-      for (const name of layers) x = builder.relu(`${name}/relu`, convolution(builder, name, x, CUBE, channels));
+      for (const name of layers) {
+        x = builder.relu(`${name}/relu`, convolution(builder, name, x, { kernel: CUBE, channels }, centred(CUBE)));
+      }
       const pool = `pool${group + 1}`;
       x = builder.name(
         pool,
@@ -51,11 +66,14 @@ export const C3D = defineModel({
     // A dense layer over a volume is a convolution with a window as large as that.
     const [, t, h, w] = builder.shapeOf(x) as [number, number, number, number];
     const drop = (name: string, value: ValueId) => (dropout > 0 ? builder.dropout(name, value, dropout) : value);
-    const fc6 = builder.relu('fc6/relu', convolution(builder, 'fc6', x, [t, h, w], DENSE));
-    const fc7 = builder.relu('fc7/relu', convolution(builder, 'fc7', drop('fc6/dropout', fc6), [1, 1, 1], DENSE));
+    const fc6 = builder.relu('fc6/relu', convolution(builder, 'fc6', x, { kernel: [t, h, w], channels: DENSE }));
+    const fc7 = builder.relu(
+      'fc7/relu',
+      convolution(builder, 'fc7', drop('fc6/dropout', fc6), { kernel: POINT, channels: DENSE }),
+    );
     const features = builder.mean('features', fc7);
     if (classes === 0) return { features, logits: undefined };
-    const fc8 = convolution(builder, HEAD, drop('fc7/dropout', fc7), [1, 1, 1], classes);
+    const fc8 = convolution(builder, HEAD, drop('fc7/dropout', fc7), { kernel: POINT, channels: classes });
     return { features, logits: builder.mean('logits', fc8) };
   },
   stem: 'conv1',
@@ -86,9 +104,3 @@ export const C3D = defineModel({
     ),
   },
 });
-
-const LAST_PADDING = [
-  [0, 0],
-  [1, 1],
-  [1, 1],
-] as const;

@@ -6,7 +6,7 @@ import type { Triple } from '../kernels/conv3d/problem.ts';
 import type { Padding } from '../ops/sliding_window.ts';
 import type { BuildOptions, ModelEnds } from './definition.ts';
 
-interface UnitOptions {
+export interface UnitOptions {
   readonly kernel: Triple;
   readonly channels: number;
   /** 1 where left out. */

@@ -90,6 +90,9 @@ function blockOf(layer: string): { readonly stage: number; readonly block: numbe
   return { stage: Number(stage), block: Number(block), part: part! };
 }
 
+const PROJECTION = 'projection';
+const HEAD_POOL: Triple = [4, 7, 7];
+
 /** pytorchvideo puts the pool over time between its blocks 1 and 3, as block 2. */
 function pytorchvideoModules(layer: string): TorchModules {
   if (layer === STEM) return { layer: 'blocks.0.conv', norm: 'blocks.0.norm' };
@@ -100,8 +103,6 @@ function pytorchvideoModules(layer: string): TorchModules {
     ? { layer: `${module}.branch1_conv`, norm: `${module}.branch1_norm` }
     : { layer: `${module}.branch2.conv_${part}`, norm: `${module}.branch2.norm_${part}` };
 }
-
-const PROJECTION = 'projection';
 
 export const I3D_R50 = defineModel({
   id: 'i3d-r50',
@@ -124,8 +125,6 @@ export const I3D_R50 = defineModel({
   labels: ['kinetics-400'],
   namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
 });
-
-const HEAD_POOL: Triple = [4, 7, 7];
 
 /** The share of a block's channels that comes from the frame behind, and from the one before. */
 const SHIFTED = 1 / 8;

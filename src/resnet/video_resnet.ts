@@ -9,7 +9,7 @@ import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { defineModel, type ModelDefinition } from '../models/definition.ts';
 import { type TorchModules, torchNaming } from '../models/naming.ts';
-import { centred, linearHead, unit } from '../models/units.ts';
+import { centred, linearHead, type UnitOptions, unit } from '../models/units.ts';
 
 /** What a convolution over three frames is: 3×3×3; each frame by itself; each frame by itself, then over time. */
 type Convolution = 'cube' | 'frame' | 'two steps';
@@ -72,7 +72,7 @@ const define = ({ id, name, stages }: VideoResnet): ModelDefinition => {
 };
 
 function stem(builder: GraphBuilder, x: ValueId, twoSteps: boolean): ValueId {
-  const window = (extent: number): Pick<Parameters<typeof unit>[3], 'kernel' | 'stride' | 'padding'> => {
+  const window = (extent: number): Pick<UnitOptions, 'kernel' | 'stride' | 'padding'> => {
     const kernel: Triple = [extent, 7, 7];
     return { kernel, stride: [1, 2, 2], padding: centred(kernel) };
   };
