@@ -1,10 +1,10 @@
 /** @file What the networks say, as words and bars, and where the time went. */
 
 import { fuse, topK } from '../../src/models/scores.ts';
+import type { Spent } from '../../src/recognition/stopwatches.ts';
 import { barChart } from '../shared/bar_chart.ts';
 import { byId, h } from '../shared/dom.ts';
 import { duration, percent } from '../shared/words.ts';
-import type { Times } from '../worker/protocol.ts';
 
 /** Classes that are listed. */
 const LISTED = 5;
@@ -56,7 +56,7 @@ export function showVerdict({ fused }: Scores, classes: readonly string[]): void
   );
 }
 
-const PHASES: readonly (readonly [keyof Times, string, string])[] = [
+const PHASES: readonly (readonly [keyof Spent, string, string])[] = [
   ['decode', 'Frames', 'decode'],
   ['flow', 'Motion', 'flow'],
   ['run', 'Networks', 'fused'],
@@ -65,7 +65,7 @@ const PHASES: readonly (readonly [keyof Times, string, string])[] = [
 ];
 
 /** A bar for each stage on one scale: most of them go on at the same time. */
-export function showTimes(times: Times, adapter: string): void {
+export function showTimes(times: Spent, adapter: string): void {
   const longest = Math.max(...PHASES.map(([phase]) => times[phase]), 1e-9);
   const rows = PHASES.map(([phase, label, kind]) => {
     const bar = h('span', { class: 'bar' });

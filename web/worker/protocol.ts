@@ -1,6 +1,7 @@
 /** @file What the pages ask of their worker, and what it tells them. */
 
 import type { Stream } from '../../src/models/definition.ts';
+import type { Spent } from '../../src/recognition/stopwatches.ts';
 import type { Call } from '../shared/calls.ts';
 import type { MotionSteps } from '../shared/motion_steps.ts';
 import type { DrawnClipRequest } from '../video/drawn_clip.ts';
@@ -72,9 +73,6 @@ export interface WindowScores {
   readonly fused: Float64Array;
 }
 
-/** Seconds, by what was done; much of it at the same time. */
-export type Times = Readonly<Record<'decode' | 'prepare' | 'flow' | 'compile' | 'run' | 'total', number>>;
-
 export type RecogniseEvent =
   | {
       readonly kind: 'opened';
@@ -94,7 +92,7 @@ export type RecogniseEvent =
   | { readonly kind: 'motion'; readonly motions: readonly FilmMotion[] }
   /** Only every `stride`th frame is still sent, and the others are to be forgotten. */
   | { readonly kind: 'thinned'; readonly stride: number }
-  | { readonly kind: 'window'; readonly window: WindowScores; readonly times: Times }
+  | { readonly kind: 'window'; readonly window: WindowScores; readonly times: Spent }
   /** The device was lost; the work goes on on another one. */
   | { readonly kind: 'lost'; readonly message: string };
 
@@ -102,7 +100,7 @@ export interface RecogniseResult {
   readonly rgb?: Float64Array;
   readonly flow?: Float64Array;
   readonly fused: Float64Array;
-  readonly times: Times;
+  readonly times: Spent;
 }
 
 export interface Thumbnail {

@@ -5,6 +5,7 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import { averageLogits, fuse } from '../../src/models/scores.ts';
 import type { TwoStreamWindow } from '../../src/recognition/clip_result.ts';
 import type { Frame } from '../../src/recognition/frame_parts.ts';
+import { type Phase, type Spent, Stopwatches } from '../../src/recognition/stopwatches.ts';
 import { TwoStream } from '../../src/recognition/two_stream.ts';
 import type { CallContext } from '../shared/calls.ts';
 import { knownTuning } from '../shared/tuning.ts';
@@ -12,7 +13,7 @@ import { type Clip, rateFor, type TakenFrame, takenFrames, UprightConverter } fr
 import type { Engine } from './engine.ts';
 import { Film } from './film.ts';
 import { openClip } from './open_clip.ts';
-import type { Calls, RecogniseResult, Times, WindowScores } from './protocol.ts';
+import type { Calls, RecogniseResult, WindowScores } from './protocol.ts';
 import { SideMotion } from './side_motion.ts';
 import type { Networks, WeightsStore } from './weights_store.ts';
 
@@ -33,14 +34,14 @@ export async function recognise(
   context: Context,
 ): Promise<RecogniseResult> {
   const { signal, emit } = context;
-  const stopwatch = new Stopwatch();
+  const watches = new Stopwatches();
   emit({ kind: 'progress', text: 'Opening the clip' });
   const clip = await openClip(source, context.inputs);
   try {
     const tell = (text: string, done?: number) => emit({ kind: 'progress', text, done });
-    const networks = await stopwatch.time('prepare', () => store.networks(weights, signal, tell));
+    const networks = await watches.time('prepare', () => store.networks(weights, signal, tell));
     signal.throwIfAborted();
-    const run = new ClipRun(clip, networks, context, stopwatch);
+    const run = new ClipRun(clip, networks, context, watches);
     return await engine.run(
       (gpu, progressed) => run.on(gpu, progressed),
       (message) => {
@@ -53,43 +54,25 @@ export async function recognise(
   }
 }
 
-/** Seconds by what was done, over several devices. */
-class Stopwatch {
-  private readonly began = performance.now();
-  private readonly spent = { decode: 0, prepare: 0, flow: 0, compile: 0, run: 0 };
-
-  async time<T>(phase: keyof typeof this.spent, work: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    try {
-      return await work();
-    } finally {
-      this.spent[phase] += (performance.now() - start) / 1000;
-    }
-  }
-
-  /** With what a recognition on a device has counted by itself. */
-  with(other: TwoStream['spent']): Times {
-    const sums = this.spent;
-    return {
-      decode: sums.decode + other.decode,
-      prepare: sums.prepare + other.prepare,
-      flow: sums.flow + other.flow,
-      compile: sums.compile + other.compile,
-      run: sums.run + other.run,
-      total: (performance.now() - this.began) / 1000,
-    };
-  }
-
-  /** Counts that for good. */
-  add(other: TwoStream['spent']): void {
-    for (const phase of Object.keys(this.spent) as (keyof typeof this.spent)[]) this.spent[phase] += other[phase];
-  }
+/** Seconds by what was done, here and on each device; the whole by the first one's clock. */
+function together(first: Spent, others: readonly Spent[]): Spent {
+  const sum = (phase: Phase) => others.reduce((seconds, other) => seconds + other[phase], first[phase]);
+  return {
+    decode: sum('decode'),
+    prepare: sum('prepare'),
+    flow: sum('flow'),
+    compile: sum('compile'),
+    run: sum('run'),
+    total: first.total,
+  };
 }
 
 /** One clip, on one device or, where that is lost, on several. */
 class ClipRun {
   private readonly film: Film;
   private readonly windows: WindowScores[] = [];
+  /** On devices that were lost. */
+  private readonly spentBefore: Spent[] = [];
   /** Hz, at which frames are taken. */
   private readonly fps: number;
   private opened = false;
@@ -101,7 +84,7 @@ class ClipRun {
     private readonly clip: Clip,
     private readonly networks: Networks,
     private readonly context: Context,
-    private readonly stopwatch: Stopwatch,
+    private readonly watches: Stopwatches,
   ) {
     this.film = new Film(clip, (stride) => context.emit({ kind: 'thinned', stride }));
     const rate = rateFor(clip, networks.spec.fps);
@@ -110,10 +93,10 @@ class ClipRun {
 
   /** From the last window that is known, since the end of a clip may reach back into it. */
   async on(gpu: Gpu, progressed: () => void): Promise<RecogniseResult> {
-    const { networks, clip, stopwatch } = this;
+    const { networks, clip, watches } = this;
     const { signal } = this.context;
     const tuning = await knownTuning();
-    const twoStream = await stopwatch.time('compile', () =>
+    const twoStream = await watches.time('compile', () =>
       TwoStream.create(gpu, {
         rgb: networks.rgb,
         flow: networks.flow,
@@ -125,18 +108,19 @@ class ClipRun {
     const side = networks.flow ? undefined : new SideMotion(clip);
     const known = this.windows.at(-1)?.start ?? -1;
     const from = Math.max(0, known);
+    const times = () => together(watches.spent, [...this.spentBefore, twoStream.spent]);
     try {
       this.open(gpu, twoStream.classes);
       for await (const window of twoStream.windows(this.frames(from, side), { signal, flowField: true })) {
         const start = window.start + from;
         const field = window.flowField ?? (await side?.field(gpu, start, window.frames, signal));
         if (field) this.showMotion(start, field);
-        if (start > known) this.take(window, start, stopwatch.with(twoStream.spent));
+        if (start > known) this.take(window, start, times());
         progressed();
       }
-      return this.result(stopwatch.with(twoStream.spent));
+      return this.result(times());
     } finally {
-      stopwatch.add(twoStream.spent);
+      this.spentBefore.push(twoStream.spent);
       twoStream.dispose();
     }
   }
@@ -185,7 +169,7 @@ class ClipRun {
     );
   }
 
-  private take({ frames, rgb, flow, logits }: TwoStreamWindow, start: number, times: Times): void {
+  private take({ frames, rgb, flow, logits }: TwoStreamWindow, start: number, times: Spent): void {
     const window: WindowScores = {
       start,
       frames,
@@ -200,7 +184,7 @@ class ClipRun {
   }
 
   /** Means over the windows, as `i3d classify` has them. */
-  private result(times: Times): RecogniseResult {
+  private result(times: Spent): RecogniseResult {
     const mean = (of: 'rgb' | 'flow') => {
       const all = this.windows.map((window) => window[of]).filter((logits) => logits !== undefined);
       return all.length > 0 ? averageLogits(all) : undefined;
