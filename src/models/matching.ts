@@ -159,7 +159,7 @@ function match(
     return name === undefined ? undefined : tensors.get(name)!.shape.at(naming.channelsFirst ? first : last);
   };
   // A stem of no channels is another shape than that of any.
-  const channels = extent(network.stem, 1, -2) || 3;
+  const channels = Math.floor((extent(network.stem, 1, -2) ?? 0) / (network.stemShare ?? 1)) || 3;
   const bias = find(`${logitsLayer}/bias`);
   const classes = extent(network.logits, 0, -1) ?? (bias === undefined ? 0 : (tensors.get(bias)!.shape.at(-1) ?? 0));
 
