@@ -29,6 +29,10 @@ const gatedLayerOf = (module: string): string | undefined => {
   return I3D_TABLE.layers.find(({ name }) => short(name) === layer)?.name;
 };
 
+/** pytorchvideo's blocks of X3D: the first layer, and the stages. */
+const x3dPart = (module: string): string | undefined =>
+  module === 'blocks.0' ? 'stem' : module === 'blocks.5' ? undefined : module.replace('blocks.', 'stage');
+
 const sameName = (name: string): string => name;
 
 /** For each file, the model's id, and what of its modules are end points of ours. */
@@ -46,6 +50,9 @@ const NETWORKS: readonly (readonly [file: string, id: string, endPoint: (module:
     (module) => ({ 0: 'stem', 1: 'stage1', 3: 'stage2', 4: 'stage3', 5: 'stage4' })[module.split('.')[1]!],
   ],
   ['tsm_r50', 'tsm-r50', (module) => module.replace('base_model.maxpool', 'stem').replace('base_model.layer', 'stage')],
+  ['x3d_xs', 'x3d-xs', x3dPart],
+  ['x3d_s', 'x3d-s', x3dPart],
+  ['x3d_m', 'x3d-m', x3dPart],
 ];
 
 for (const [file, id, endPoint] of NETWORKS) {
