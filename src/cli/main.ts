@@ -13,6 +13,7 @@ import { addEval } from './commands/eval.ts';
 import { addFlow } from './commands/flow.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
+import { addModels } from './commands/models.ts';
 import { addTrain } from './commands/train.ts';
 import { addTune } from './commands/tune.ts';
 import { packageVersions } from './machine.ts';
@@ -29,6 +30,7 @@ Examples:
   i3d flow clip.mp4 --out flow.mp4
   i3d train clips --out model
   i3d eval clips --model model
+  i3d models
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -56,6 +58,7 @@ async function main(): Promise<void> {
     addTrain,
     addEval,
     addFlow,
+    addModels,
     addInspect,
     addConvert,
     addInflate,

@@ -121,6 +121,10 @@ export const I3D_R50 = defineModel({
   stem: STEM,
   head: PROJECTION,
   reduction: () => ({ stride: [2, 32, 32], headPool: HEAD_POOL }),
+  published: {
+    files: ['I3D_8x8_R50.pyth'],
+    accuracy: { value: 73.27, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
+  },
   preprocessing: { mean: [0.45, 0.45, 0.45], deviation: [0.225, 0.225, 0.225] },
   labels: ['kinetics-400'],
   namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
@@ -168,6 +172,13 @@ export const TSM_R50 = defineModel({
   stem: STEM,
   head: NEW_HEAD,
   reduction: () => ({ stride: [1, 32, 32] }),
+  published: {
+    files: [
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e50.pth',
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense.pth',
+    ],
+    accuracy: { value: 74.1, of: 'top-1, Kinetics-400, 10 clips', source: 'mit-han-lab/temporal-shift-module' },
+  },
   preprocessing: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
   labels: ['kinetics-400'],
   namings: {
