@@ -150,8 +150,8 @@ ${entryPoint(threads, 'thread')} {
         store: `if (thread < ${(bm * bk) / 16}u) { ${storeTurned(ATTENTION_TILE, `4u * block_k4 * ${leftRow}u + q_row4`, inside('q'))} }
     {
       let keys_at = 4u * block_k4 * ${bn / 4}u + k_row4;
-      let block = transpose(mat4x4f(${four(inside('k'), ', ')}));
-      ${four((r) => `right_tile[keys_at + ${(r * bn) / 4}u] = block[${r}];`)}
+      let turned_keys = transpose(mat4x4f(${four(inside('k'), ', ')}));
+      ${four((r) => `right_tile[keys_at + ${(r * bn) / 4}u] = turned_keys[${r}];`)}
     }`,
       })}
       s = mat4x4f(${four((i) => `acc${i}_0`, ', ')}) * p.scale;
