@@ -32,19 +32,30 @@ export interface NetworkFlags extends ModelTypeFlags {
   readonly stream?: Stream | 'both';
 }
 
+/** What a command wants of networks. */
+interface NetworkNeeds {
+  readonly command: string;
+  /** Networks without a layer for classes do, too. */
+  readonly headless?: boolean;
+  /** What will be looked at, where it is an array. */
+  readonly clip?: (() => Promise<PreparedClip | undefined>) | undefined;
+}
+
+/** What a clip wants of networks to be classified. */
+export const CLASSIFY: NetworkNeeds = { command: 'classify' };
+
 /**
  * Files are read at once, since what is in them says what clips they take. Of weights only the names are looked at: mistakes in
  * the clip are to show before anything slow begins.
  * @param warn Takes a sentence about each thing in a file that was passed over.
- * @param clip What will be looked at, where it is an array.
  * @throws InputError when there is nothing to run, a stream was asked for that is not there, or two do not take the same clips.
  */
 export async function chooseNetworks(
   flags: NetworkFlags,
   warn: (text: string) => void,
-  clip?: () => Promise<PreparedClip | undefined>,
+  needs: NetworkNeeds = CLASSIFY,
 ): Promise<ChosenNetworks> {
-  if (flags.model === undefined) return chooseWeights(flags, warn, clip);
+  if (flags.model === undefined) return chooseWeights(flags, warn, needs);
   const { model: path } = flags;
   if (flags.rgb !== undefined || flags.flow !== undefined) {
     throw new InputError('Give either --model, which may hold both streams, or --rgb and --flow.');
@@ -60,7 +71,8 @@ export async function chooseNetworks(
     (name) => `--stream ${flags.stream} needs a model for ${name}, which ${path} does not have.`,
   );
   const chosen = streams.map((name) => models[name]!);
-  for (const { spec } of chosen) if (spec.classes === 0) throw featuresOnly(path, spec.architecture.head);
+  for (const { spec } of chosen)
+    if (spec.classes === 0 && !needs.headless) throw featuresOnly(path, spec.architecture.head);
   const specs = new Map(chosen.map(({ spec }) => [spec.stream, spec]));
   return {
     rule: clipRule(specs, `The models in ${path}`, 'whole', ALONE),
@@ -75,11 +87,11 @@ export async function chooseNetworks(
 async function chooseWeights(
   flags: NetworkFlags,
   warn: (text: string) => void,
-  clip: (() => Promise<PreparedClip | undefined>) | undefined,
+  { command, headless = false, clip }: NetworkNeeds,
 ): Promise<ChosenNetworks> {
   if (flags.rgb === undefined && flags.flow === undefined) {
     throw new InputError(
-      'classify needs weights: give --model DIR, or --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.',
+      `${command} needs weights: give --model DIR, or --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.`,
     );
   }
   const given = STREAMS.filter((name) => flags[name] !== undefined);
@@ -89,7 +101,7 @@ async function chooseWeights(
     (name) => `--stream ${flags.stream} needs the weights of the ${name} stream: give --${name}.`,
   );
   const opened = new Map<Stream, Awaited<ReturnType<typeof openStream>>>();
-  const options = { models: typedModels(flags), warn, ...(clip ? { clip } : {}) };
+  const options = { models: typedModels(flags), warn, headless, clip };
   for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, options));
   const specs = new Map([...opened].map(([stream, { spec }]) => [stream, spec]));
   return {

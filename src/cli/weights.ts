@@ -29,7 +29,9 @@ interface OpenOptions {
   /** Those that the file may hold. */
   readonly models: Iterable<ModelDefinition>;
   /** What will be looked at, where it is an array: among models whose tensors are the same, it is of the one that takes it as it is. */
-  clip?(): Promise<PreparedClip | undefined>;
+  readonly clip?: (() => Promise<PreparedClip | undefined>) | undefined;
+  /** Weights without a layer for classes will do, too. */
+  readonly headless?: boolean;
   /** Takes a sentence about each thing in the file that was passed over. */
   warn(text: string): void;
 }
@@ -41,7 +43,7 @@ interface OpenOptions {
 export async function openStream(
   path: string,
   stream: Stream,
-  { models, clip, warn }: OpenOptions,
+  { models, clip, headless = false, warn }: OpenOptions,
 ): Promise<StreamWeights> {
   const { tensors, metadata, warnings } = await loadWeightsFile(path);
   if (isModelFile(metadata)) throw new InputError(`${path} is a model that was trained here; give it as --model.`);
@@ -61,7 +63,7 @@ export async function openStream(
       `${path} holds weights for ${spec.channels} input channels where ${stream} has ${STREAM_CHANNELS[stream]}${other}.`,
     );
   }
-  if (spec.classes === 0) throw featuresOnly(path, head);
+  if (spec.classes === 0 && !headless) throw featuresOnly(path, head);
   for (const text of [...warnings, ...match.warnings]) warn(text);
   return { spec, origin, load: () => readWeights(tensors, path, [spec.architecture], { stream }) };
 }

@@ -14,7 +14,7 @@ const USUAL_CLASSES = 400;
 export const publishedSpec = (architecture: ModelDefinition, stream: ModelSpec['stream'] = 'rgb'): ModelSpec =>
   modelSpec({ architecture, stream, classes: architecture.published?.classes ?? USUAL_CLASSES });
 
-export interface ModelSize {
+interface ModelSize {
   /** Numbers that training learns: without the running statistics of batch norms, as PyTorch counts. */
   readonly parameters: number;
   /** Of convolutions, dense layers and products of matrices, for one clip of the size that the model takes. */

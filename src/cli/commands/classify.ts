@@ -12,7 +12,7 @@ import { checkFusionWeights, type FusionMode } from '../../models/scores.ts';
 import { checkWindowRequest, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
 import { ComputedFlow } from '../../recognition/computed_flow.ts';
 import type { ClipWindow } from '../../recognition/window_stream.ts';
-import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
+import { type ChosenNetworks, CLASSIFY, chooseNetworks, type NetworkFlags } from '../networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
@@ -113,11 +113,10 @@ export async function classify(
   if (flags.report !== undefined) await checkWritable(flags.report);
   const chosen =
     found ??
-    (await chooseNetworks(
-      flags,
-      (text) => session.warn(text),
-      () => preparedClip(input, flags),
-    ));
+    (await chooseNetworks(flags, (text) => session.warn(text), {
+      ...CLASSIFY,
+      clip: () => preparedClip(input, flags),
+    }));
   const { rule, specs } = chosen;
   const { spec } = rule;
   checkWindowRequest(windowRule(spec), requestOf(flags));
