@@ -10,7 +10,6 @@ import { channelSum } from '../channel_sum.ts';
 import { appender, defineOperator, expectVolume, f32, gradientRule, storedBytes, type ValueRef } from '../operator.ts';
 import { type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { beforeActivation } from '../unary.ts';
-import { conv3dCandidates } from './candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './gradient.ts';
 
 export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'padding'> {
@@ -60,7 +59,8 @@ export const conv3d = defineOperator<Conv3dAttributes>({
       bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
     };
   },
-  candidates(attributes, io, profile) {
+  async candidates(attributes, io, profile) {
+    const { conv3dCandidates } = await import('./candidates.ts');
     const weights = io.inputs[1]!.type.shape;
     return conv3dCandidates(
       {
