@@ -118,6 +118,8 @@ export interface ModelDescription {
   build(builder: GraphBuilder, spec: ModelSpec, clip: ValueId, options: BuildOptions): ModelEnds;
   /** The first layer, whose `<stem>/weights` end in Cin×Cout. */
   readonly stem: string;
+  /** Channels of that layer's input for each of the clip's, 8 where it looks at blocks of 2×2×2 pixels; 1 where left out. */
+  readonly stemShare?: number;
   /** The layer that gives the classes, whose `<head>/weights` end in C×classes. A new set of classes gets a new one. */
   readonly head: string;
   /** Strides of 1 and no pool where left out: clips of any size. */
@@ -148,6 +150,7 @@ const NAMES: readonly (keyof ModelDescription)[] = [
   'defaults',
   'build',
   'stem',
+  'stemShare',
   'head',
   'reduction',
   'fixedInput',

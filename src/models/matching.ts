@@ -40,9 +40,12 @@ export function matchTensors<Network extends NamedNetwork>(
   }
   const [first] = complete;
   if (!first) throw fault;
-  const same = complete.filter(({ network }) => network === first.network);
+  const twins = complete.filter((other) => other.network === first.network || sameNames(other.match, first.match));
+  const told = twins.find(({ network }) => saysName(source, network.name));
+  const like = told ?? first;
+  const same = complete.filter(({ network }) => network === like.network);
   const meant = same.filter((found) => found.match.channels === channels);
-  const { network, match: taken } = meant[0] ?? first;
+  const { network, match: taken } = meant[0] ?? like;
   const rivals = (meant.length > 0 ? meant : same).map(({ match: { prefix } }) => prefix || 'no prefix');
   const choices: string[] = [];
   if (rivals.length > 1) {
@@ -50,12 +53,18 @@ export function matchTensors<Network extends NamedNetwork>(
       `${source} holds ${network.name} ${rivals.length} times, under ${rivals.join(' and ')}; the one under ${rivals[0]} is taken.`,
     );
   }
-  const twins = complete.filter((other) => other.network !== network && sameNames(other.match, taken));
-  if (twins.length > 0) {
-    const names = [network, ...twins.map((twin) => twin.network)].map(({ name }) => name);
+  const others = twins.filter((other) => other.network !== network);
+  if (others.length > 0 && !told) {
+    const names = [network, ...others.map((other) => other.network)].map(({ name }) => name);
     choices.push(`${source} may hold ${names.join(' or ')}, whose tensors are the same; ${network.name} is taken.`);
   }
   return { network, match: { ...taken, warnings: [...choices, ...taken.warnings] } };
+}
+
+/** Whether a file's name has a network's in it, as `X3D_S.pyth` has X3D-S: where tensors are the same, nothing else tells. */
+function saysName(source: string, name: string): boolean {
+  const parts = (text: string): string => `-${text.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-`;
+  return parts(source.split(/[\\/]/).at(-1)!).includes(parts(name));
 }
 
 const sameNames = (a: Match, b: Match): boolean =>
@@ -159,7 +168,7 @@ function match(
     return name === undefined ? undefined : tensors.get(name)!.shape.at(naming.channelsFirst ? first : last);
   };
   // A stem of no channels is another shape than that of any.
-  const channels = extent(network.stem, 1, -2) || 3;
+  const channels = Math.floor((extent(network.stem, 1, -2) ?? 0) / (network.stemShare ?? 1)) || 3;
   const bias = find(`${logitsLayer}/bias`);
   const classes = extent(network.logits, 0, -1) ?? (bias === undefined ? 0 : (tensors.get(bias)!.shape.at(-1) ?? 0));
 

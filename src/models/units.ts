@@ -17,15 +17,17 @@ export interface UnitOptions {
   readonly epsilon?: number;
   /** ReLU at the end; on where left out. */
   readonly relu?: boolean;
+  /** Of the convolution: as many as channels where each is looked at by itself; 1 where left out. */
+  readonly groups?: number;
 }
 
 /** Convolution without bias, batch norm, ReLU: the parameters are `<name>/weights`, `gamma`, `beta`, `mean`, `variance`. */
 export function unit(builder: GraphBuilder, name: string, x: ValueId, options: UnitOptions): ValueId {
-  const { kernel, channels, stride = [1, 1, 1], padding = 'same', epsilon = 1e-5, relu = true } = options;
-  const cin = builder.shapeOf(x).at(-1)!;
+  const { kernel, channels, stride = [1, 1, 1], padding = 'same', epsilon = 1e-5, relu = true, groups = 1 } = options;
+  const cin = builder.shapeOf(x).at(-1)! / groups;
   const vector = (key: string) => builder.parameter(`${name}/${key}`, [channels]);
   const weights = builder.parameter(`${name}/weights`, [...kernel, cin, channels]);
-  const convolved = builder.conv3d(name, x, weights, { stride, padding });
+  const convolved = builder.conv3d(name, x, weights, { stride, padding, groups });
   const statistics = {
     gamma: vector('gamma'),
     beta: vector('beta'),
@@ -43,6 +45,25 @@ export const centred = ([t, h, w]: Triple): Padding => {
 };
 
 /**
+ * x with its channels weighed by a sigmoid of what two layers of 1×1×1, `<name>/squeeze` with ReLU and `<name>/excite`, make of their
+ * means over time and space (Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018).
+ * @param channels Between the two layers.
+ */
+export function squeezeExcitation(builder: GraphBuilder, name: string, x: ValueId, channels: number): ValueId {
+  const around = builder.shapeOf(x).at(-1)!;
+  const layer = (key: string, input: ValueId, cin: number, cout: number): ValueId => {
+    const weights = builder.parameter(`${name}/${key}/weights`, [1, 1, 1, cin, cout]);
+    return builder.conv3d(`${name}/${key}`, input, weights, {
+      bias: builder.parameter(`${name}/${key}/bias`, [cout]),
+    });
+  };
+  const means = builder.reduce(`${name}/means`, 'mean', x, [1, 2, 3], { keep: true });
+  const few = builder.relu(`${name}/relu`, layer('squeeze', means, around, channels));
+  const gates = builder.sigmoid(`${name}/sigmoid`, layer('excite', few, channels, around));
+  return builder.mul(name, x, gates);
+}
+
+/**
  * The mean over all that is left of time and space, dropout, and a linear layer `<name>/weights` C×classes with `<name>/bias`.
  * @param pool Window of an average pool of stride 1 before the mean.
  */
@@ -53,7 +74,9 @@ export function linearHead(
   { classes, dropout, pool }: Pick<BuildOptions, 'dropout'> & { readonly classes: number; readonly pool?: Triple },
 ): ModelEnds {
   const pooled = pool ? builder.averagePool3d(`${name}/pool`, x, { kernel: pool, stride: [1, 1, 1] }) : x;
-  const features = builder.mean(`${name}/features`, pooled);
+  const [n, t, h, w, c] = builder.shapeOf(pooled) as [number, number, number, number, number];
+  const features =
+    t * h * w === 1 ? builder.reshape(`${name}/features`, pooled, [n, c]) : builder.mean(`${name}/features`, pooled);
   if (classes === 0) return { features, logits: undefined };
   const channels = builder.shapeOf(features).at(-1)!;
   const weights = builder.parameter(`${name}/weights`, [channels, classes]);

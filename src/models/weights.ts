@@ -77,6 +77,7 @@ function networkOf(
     spec,
     parameters: (channels, classes) => modelParameters(spec(channels, classes)),
     stem: `${model.stem}/weights`,
+    stemShare: model.stemShare,
     logits: `${model.head}/weights`,
   };
 }

@@ -30,6 +30,11 @@ it.each([
   ['i3d-r50', 400, 28.04, 37.53 * (224 / 256) ** 2],
   // Of the paper, table 1: 24.3 million and 33.
   ['tsm-r50', 400, 24.3, 33],
+  // Of pytorchvideo's model zoo, 3.79 million, and of the paper, table 4, whose 3.76 and 6.08 million are those without batch norms.
+  ['x3d-xs', 400, 3.79, 0.6],
+  ['x3d-s', 400, 3.79, 1.96],
+  ['x3d-m', 400, 3.79, 4.73],
+  ['x3d-l', 400, 6.15, 18.37],
   ['c3d', 487, 79.99, 38.5],
 ] as const)(
   '%s with %i classes: %d million parameters, %d thousand million multiply-adds',
