@@ -12,9 +12,6 @@ export interface BranchesAttributes extends Pick<Conv3dAttributes, 'stride' | 'p
   readonly channels: readonly [readonly number[], readonly number[]];
 }
 
-/** Outputs that the kernels tell apart. */
-export const MAX_BRANCH_OUTPUTS = 4;
-
 /**
  * Inputs: x, weights and, where both have one, bias of the first convolution, then those of the second. Outputs: of the first, then
  * of the second; all have the same pixels.
@@ -37,12 +34,12 @@ export const conv3dBranches = defineOperator<BranchesAttributes>({
   },
   async candidates(attributes, io, profile) {
     const { branchesCandidates } = await import('./branches_candidates.ts');
-    return branchesCandidates(attributes, io, profile);
+    return branchesCandidates(branches(attributes, io.inputs, io.outputs), io, profile);
   },
 });
 
 /** The two convolutions of a node, whose inputs and outputs may be types or operands. */
-export function branches<T>({ channels, ...shared }: BranchesAttributes, inputs: readonly T[], outputs: readonly T[]) {
+function branches<T>({ channels, ...shared }: BranchesAttributes, inputs: readonly T[], outputs: readonly T[]) {
   const [half, first] = [inputs.length / 2, channels[0].length];
   const branch = (own: readonly number[], theirInputs: readonly T[], theirOutputs: readonly T[]) => ({
     attributes: { ...shared, groups: 1, channels: own },

@@ -1,11 +1,11 @@
 /** @file Ways of computing two convolutions as one node: both in the same dispatches, or one after the other. */
 
 import { ACCURACIES, type DeviceProfile } from '../../core/kernel.ts';
+import { MAX_BRANCH_OUTPUTS } from '../../kernels/conv3d/outputs.ts';
 import { padChannels } from '../../kernels/shared/stored.ts';
 import { bestFirst } from '../estimate.ts';
 import type { Argument, Candidate, LoweredDispatch, NodeOperands } from '../operator.ts';
-import { splitWindows } from '../sliding_window.ts';
-import { type BranchesAttributes, branches, MAX_BRANCH_OUTPUTS } from './branches.ts';
+import { splitWindows, type WindowGeometry } from '../sliding_window.ts';
 import { conv3dCandidates } from './candidates.ts';
 import { type Convolution, type ConvolutionNode, convolution, type SecondBranch } from './family.ts';
 import { memberCandidates } from './members.ts';
@@ -20,12 +20,17 @@ interface Branch {
   readonly io: NodeOperands;
 }
 
+/** One of the convolutions, with its own operands. */
+interface BranchOperands extends NodeOperands {
+  readonly attributes: Pick<WindowGeometry, 'stride' | 'padding'> & Pick<ConvolutionNode, 'activation'>;
+}
+
 export function branchesCandidates(
-  attributes: BranchesAttributes,
+  branches: readonly BranchOperands[],
   io: NodeOperands,
   profile: DeviceProfile,
 ): Candidate[] {
-  const each = branches(attributes, io.inputs, io.outputs).map(({ inputs, outputs, attributes: own }): Branch => {
+  const each = branches.map(({ inputs, outputs, attributes: own }): Branch => {
     const weights = inputs[1]!.type.shape;
     return {
       node: {

@@ -3,8 +3,8 @@
 import { checkChoice, checkWhole } from '../../core/check.ts';
 import { GraphError } from '../../core/errors.ts';
 import { formatShape, sizeOf } from '../../core/tensor.ts';
+import { MAX_OUTPUTS } from '../../kernels/conv3d/outputs.ts';
 import type { Triple } from '../../kernels/conv3d/problem.ts';
-import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { ACTIVATIONS, type Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
 import { appender, defineOperator, expectVolume, f32, gradientRule, storedBytes, type ValueRef } from '../operator.ts';
