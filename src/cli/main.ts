@@ -10,6 +10,7 @@ import { addConvert } from './commands/convert.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
+import { addFeatures } from './commands/features.ts';
 import { addFlow } from './commands/flow.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
@@ -29,6 +30,7 @@ Examples:
   i3d flow clip.mp4 --out flow.mp4
   i3d train clips --out model
   i3d eval clips --model model
+  i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -55,6 +57,7 @@ async function main(): Promise<void> {
     addClassify,
     addTrain,
     addEval,
+    addFeatures,
     addFlow,
     addInspect,
     addConvert,

@@ -32,14 +32,27 @@ export interface NetworkFlags {
   readonly stream?: Stream | 'both';
 }
 
+/** What a command wants of networks. */
+interface NetworkNeeds {
+  readonly command: string;
+  /** Networks without a layer for classes do, too. */
+  readonly headless?: boolean;
+}
+
+const CLASSIFY: NetworkNeeds = { command: 'classify' };
+
 /**
  * Files are read at once, since what is in them says what clips they take. Of weights only the names are looked at: mistakes in
  * the clip are to show before anything slow begins.
  * @param warn Takes a sentence about each thing in a file that was passed over.
  * @throws InputError when there is nothing to run, a stream was asked for that is not there, or two do not take the same clips.
  */
-export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) => void): Promise<ChosenNetworks> {
-  if (flags.model === undefined) return chooseWeights(flags, warn);
+export async function chooseNetworks(
+  flags: NetworkFlags,
+  warn: (text: string) => void,
+  needs: NetworkNeeds = CLASSIFY,
+): Promise<ChosenNetworks> {
+  if (flags.model === undefined) return chooseWeights(flags, warn, needs);
   const { model: path } = flags;
   if (flags.rgb !== undefined || flags.flow !== undefined) {
     throw new InputError('Give either --model, which may hold both streams, or --rgb and --flow.');
@@ -52,7 +65,8 @@ export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) =
     (name) => `--stream ${flags.stream} needs a model for ${name}, which ${path} does not have.`,
   );
   const chosen = streams.map((name) => models[name]!);
-  for (const { spec } of chosen) if (spec.classes === 0) throw featuresOnly(path, spec.architecture.head);
+  for (const { spec } of chosen)
+    if (spec.classes === 0 && !needs.headless) throw featuresOnly(path, spec.architecture.head);
   const specs = new Map(chosen.map(({ spec }) => [spec.stream, spec]));
   return {
     rule: clipRule(specs, `The models in ${path}`, 'whole', ALONE),
@@ -63,10 +77,14 @@ export async function chooseNetworks(flags: NetworkFlags, warn: (text: string) =
   };
 }
 
-async function chooseWeights(flags: NetworkFlags, warn: (text: string) => void): Promise<ChosenNetworks> {
+async function chooseWeights(
+  flags: NetworkFlags,
+  warn: (text: string) => void,
+  { command, headless = false }: NetworkNeeds,
+): Promise<ChosenNetworks> {
   if (flags.rgb === undefined && flags.flow === undefined) {
     throw new InputError(
-      'classify needs weights: give --model DIR, or --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.',
+      `${command} needs weights: give --model DIR, or --rgb WEIGHTS, --flow WEIGHTS or both, such as the published rgb_imagenet.pt.`,
     );
   }
   const given = STREAMS.filter((name) => flags[name] !== undefined);
@@ -76,7 +94,7 @@ async function chooseWeights(flags: NetworkFlags, warn: (text: string) => void):
     (name) => `--stream ${flags.stream} needs the weights of the ${name} stream: give --${name}.`,
   );
   const opened = new Map<Stream, Awaited<ReturnType<typeof openStream>>>();
-  for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, warn));
+  for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, warn, headless));
   const specs = new Map([...opened].map(([stream, { spec }]) => [stream, spec]));
   return {
     rule: clipRule(specs, `The weights ${streams.map((stream) => flags[stream]).join(' and ')}`, 'square', ALONE),

@@ -19,10 +19,16 @@ interface StreamWeights {
 
 /**
  * @param warn Takes a sentence about each thing in the file that was passed over.
+ * @param headless Whether weights without a layer for classes will do.
  * @throws InputError when the file holds the weights of no model that is known, those of another stream, a model that says itself
  * what it takes, or weights without a layer for classes.
  */
-export async function openStream(path: string, stream: Stream, warn: (text: string) => void): Promise<StreamWeights> {
+export async function openStream(
+  path: string,
+  stream: Stream,
+  warn: (text: string) => void,
+  headless = false,
+): Promise<StreamWeights> {
   const { tensors, metadata, warnings } = await loadWeightsFile(path);
   if (isModelFile(metadata)) throw new InputError(`${path} is a model that was trained here; give it as --model.`);
   const { spec, stream: found, match, head } = recogniseWeights(tensors, path, MODELS, { stream });
@@ -32,7 +38,7 @@ export async function openStream(path: string, stream: Stream, warn: (text: stri
       `${path} holds weights for ${spec.channels} input channels where ${stream} has ${STREAM_CHANNELS[stream]}${other}.`,
     );
   }
-  if (spec.classes === 0) throw featuresOnly(path, head);
+  if (spec.classes === 0 && !headless) throw featuresOnly(path, head);
   for (const text of [...warnings, ...match.warnings]) warn(text);
   return { spec, load: () => readWeights(tensors, path, [spec.architecture], { stream }) };
 }

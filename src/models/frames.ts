@@ -139,6 +139,20 @@ export function cutOut<Clip extends ClipInput>(clip: Clip, region: Region | unde
   return { ...clip, shape: [frames, region.height, region.width, channels], data };
 }
 
+/** Frames T×H×W×C with left and right exchanged. Of flow, displacements stay as they are. */
+export function mirrored<Clip extends ClipInput>(clip: Clip): Clip {
+  const [, , width = 0, channels = 0] = clip.shape;
+  const data = clip.data instanceof Uint8Array ? new Uint8Array(clip.data.length) : new Float32Array(clip.data.length);
+  const row = width * channels;
+  for (let line = 0; line < data.length; line += row) {
+    for (let x = 0; x < width; x++) {
+      const from = line + (width - 1 - x) * channels;
+      for (let c = 0; c < channels; c++) data[line + x * channels + c] = clip.data[from + c]!;
+    }
+  }
+  return { ...clip, data };
+}
+
 /**
  * Resizes, crops and normalises frames on a device without running the network: for frames so large that a whole window of
  * them would not fit, and for flow, which wants to see a little more than the network does. Calls may overlap; they are done in
