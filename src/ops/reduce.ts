@@ -24,7 +24,7 @@ import { reshape } from './reshape.ts';
 
 export const REDUCTIONS: readonly Reduction[] = ['sum', 'mean', 'max'];
 
-export interface ReduceAttributes {
+interface ReduceAttributes {
   readonly op: Reduction;
   /** Counted from the first one; each occurs once. They stay in the result, with an extent of 1. */
   readonly axes: readonly number[];
