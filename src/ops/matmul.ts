@@ -2,13 +2,10 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
-import { matmulBlocks } from '../kernels/matmul/blocks.ts';
 import type { MatmulOperand, MatmulProblem } from '../kernels/matmul/problem.ts';
-import { MATMUL_TILES, matmulTiled, matmulTiledFits } from '../kernels/matmul/tiled.ts';
 import { broadcastOf, broadcastShape } from '../kernels/shared/broadcast.ts';
-import { tileLabel, tileLayout } from '../kernels/shared/tile_product.ts';
-import { constant, loopBound, storage } from '../kernels/shared/wgsl.ts';
-import { productWork } from '../kernels/shared/work.ts';
+import { constant, storage } from '../kernels/shared/wgsl.ts';
+import { matmulKinds } from './matmul_kinds.ts';
 import {
   type Candidate,
   defineOperator,
@@ -53,37 +50,15 @@ export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttribute
       throw new GraphError('one of its operands is larger than a binding may be');
     }
     const bytes = [...io.inputs, ...io.outputs].reduce((sum, { type }) => sum + storedBytes(type), 0);
-    const product = { m: problem.m, n: problem.n, k: problem.k, batches: problem.batch };
-    const blocks = ([2, 1] as const).map((columns): Candidate => {
-      const tile = {
-        bm: 4,
-        bn: 4 * columns,
-        threads: 1,
-        arithmetic: 'register',
-        share: columns === 2 ? 1 : 0.7,
-      } as const;
-      return {
-        name: `blocks 4×${4 * columns}`,
+    return matmulKinds(problem, profile, bytes).map(
+      ({ name, work, kernel }): Candidate => ({
+        name,
         accuracy: 'exact',
         workspaces: [],
-        work: [productWork(product, tile, bytes)],
-        lower: () => [{ kernel: matmulBlocks(problem, columns, profile.software ? 16 : 64), args }],
-      };
-    });
-    const tiled = MATMUL_TILES.filter((tile) => matmulTiledFits(profile, tile)).map((tile): Candidate => {
-      const { bm, bn, tm, tn } = tile;
-      const { threads } = tileLayout(tile);
-      // A thread of 8×4 reads half as many words again for a multiply-add.
-      const share = tm * tn < 64 ? 0.7 : 1;
-      return {
-        name: `tiled ${tileLabel(tile)}`,
-        accuracy: 'exact',
-        workspaces: [],
-        work: [productWork(product, { bm, bn, threads, arithmetic: 'tiled', share }, bytes)],
-        lower: () => [{ kernel: matmulTiled(problem, tile, loopBound(profile)), args }],
-      };
-    });
-    return [...blocks, ...tiled];
+        work: [work],
+        lower: () => [{ kernel: kernel(), args }],
+      }),
+    );
   },
 });
 

@@ -13,7 +13,7 @@ import { runOperator } from '../operator.ts';
 import { matmul } from '../reference/tensors.ts';
 
 const gpu = testGpu();
-const KERNELS = ['blocks 4×8', 'blocks 4×4', 'tiled 64×64×16 8×8', 'tiled 32×32×16 8×4'];
+const KERNELS = ['blocks 4×8', 'blocks 4×4', 'subgroup 32×32', 'tiled 64×64×16 8×8', 'tiled 32×32×16 8×4'];
 
 /** M×K times K×N in every case, before transposes. */
 const CASES: readonly { readonly a: Shape; readonly b: Shape }[] = [
@@ -30,8 +30,8 @@ const turned = (shape: Shape): number[] => [...shape.slice(0, -2), shape.at(-1)!
 describe.each(KERNELS)('%s', (candidate) => {
   for (const transposeA of [false, true]) {
     for (const transposeB of [false, true]) {
-      // Software adapters take long to compile tiles: some of the cases have every kind of end.
-      const cases = candidate.startsWith('tiled') ? CASES.slice(2, 3) : CASES;
+      // Software adapters take long to compile long shaders: some of the cases have every kind of end.
+      const cases = /^(tiled|subgroup)/.test(candidate) ? CASES.slice(2, 3) : CASES;
       it.each(cases)(`$a by $b, transposed ${transposeA} ${transposeB}`, async ({ a: left, b: right }) => {
         const [aShape, bShape] = [transposeA ? turned(left) : left, transposeB ? turned(right) : right];
         const a = { shape: aShape, data: fill('a', sizeOf(aShape)), slice: 1 };

@@ -193,6 +193,9 @@ const attention = sample(({ add, input }) => {
   add(operators.matmul, { transposeA: true, transposeB: true }, input(2, 9, 20), input(70, 9));
   add(operators.layerNorm, { epsilon: 1e-5 }, a, input(9), input(9));
   add(operators.layerNormGradient, { epsilon: 1e-5 }, a, input(9), a);
+  const [q, k, v] = [input(2, 70, 9), input(2, 40, 9), input(2, 40, 20)];
+  const y = add(operators.attention, { scale: 1 / 3 }, q, k, v);
+  add(operators.attentionGradient, { scale: 1 / 3 }, q, k, v, y, input(2, 70, 1), input(2, 70, 20));
 });
 
 const optimiser = sample(({ add, input, builder }) => {

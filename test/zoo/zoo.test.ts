@@ -49,6 +49,16 @@ const NETWORKS: readonly (readonly [file: string, id: string, endPoint: (module:
     'i3d-r50',
     (module) => ({ 0: 'stem', 1: 'stage1', 3: 'stage2', 4: 'stage3', 5: 'stage4' })[module.split('.')[1]!],
   ],
+  [
+    'i3d_nln_r50',
+    'i3d-nln-r50',
+    (module) => {
+      if (module === 's1.pathway0_stem') return 'stem';
+      const [, stage, kind, block] = /^s(\d)\.pathway0_(res|nonlocal)(\d)$/.exec(module) ?? [];
+      if (stage === '2' || stage === '5') return block === '2' ? `stage${Number(stage) - 1}` : undefined;
+      return stage && `stage${Number(stage) - 1}.${block}${kind === 'nonlocal' ? '/nonlocal' : ''}`;
+    },
+  ],
   ['tsm_r50', 'tsm-r50', (module) => module.replace('base_model.maxpool', 'stem').replace('base_model.layer', 'stage')],
   ['x3d_xs', 'x3d-xs', x3dPart],
   ['x3d_s', 'x3d-s', x3dPart],
