@@ -130,6 +130,7 @@ export {
   type ModelReduction,
   type ModelSpec,
   type Preprocessing,
+  type Published,
   type Stream,
 } from './models/definition.ts';
 export {

@@ -14,6 +14,7 @@ import { addFeatures } from './commands/features.ts';
 import { addFlow } from './commands/flow.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
+import { addModels } from './commands/models.ts';
 import { addTrain } from './commands/train.ts';
 import { addTune } from './commands/tune.ts';
 import { packageVersions } from './machine.ts';
@@ -30,6 +31,7 @@ Examples:
   i3d flow clip.mp4 --out flow.mp4
   i3d train clips --out model
   i3d eval clips --model model
+  i3d models
   i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
   i3d inspect rgb_imagenet.pt
   i3d tune
@@ -59,6 +61,7 @@ async function main(): Promise<void> {
     addEval,
     addFeatures,
     addFlow,
+    addModels,
     addInspect,
     addConvert,
     addInflate,

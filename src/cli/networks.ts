@@ -5,10 +5,8 @@ import { type ModelSpec, STREAMS, type Stream } from '../models/definition.ts';
 import type { Network } from '../models/recogniser.ts';
 import { type ClipRule, clipRule } from '../recognition/clip_rule.ts';
 import { readModels } from '../train/run/model_files.ts';
-import { featuresOnly, openStream } from './weights.ts';
-
-/** Classes of a model that is looked at without weights: Kinetics-400's. Its head is too small for them to matter. */
-export const PUBLISHED_CLASSES = 400;
+import { type ModelTypeFlags, typedModels } from './options.ts';
+import { featuresOnly, openStream, type PreparedClip } from './weights.ts';
 
 /** What to do with two networks that do not go together. */
 const ALONE = 'run them one by one with --stream';
@@ -19,13 +17,15 @@ export interface ChosenNetworks {
   /** By stream; at least one. */
   readonly specs: ReadonlyMap<Stream, ModelSpec>;
   load(stream: Stream): Network;
+  /** Whose names the weights of a stream have; undefined of a model that was trained here. */
+  origin(stream: Stream): string | undefined;
   /** Names of the classes, where a model says them. */
   readonly classes?: readonly string[];
   /** What the network of a stream was read from, for messages. */
   readonly source: (stream: Stream) => string;
 }
 
-export interface NetworkFlags {
+export interface NetworkFlags extends ModelTypeFlags {
   readonly model?: string;
   readonly rgb?: string;
   readonly flow?: string;
@@ -37,9 +37,12 @@ interface NetworkNeeds {
   readonly command: string;
   /** Networks without a layer for classes do, too. */
   readonly headless?: boolean;
+  /** What will be looked at, where it is an array. */
+  readonly clip?: (() => Promise<PreparedClip | undefined>) | undefined;
 }
 
-const CLASSIFY: NetworkNeeds = { command: 'classify' };
+/** What a clip wants of networks to be classified. */
+export const CLASSIFY: NetworkNeeds = { command: 'classify' };
 
 /**
  * Files are read at once, since what is in them says what clips they take. Of weights only the names are looked at: mistakes in
@@ -57,6 +60,9 @@ export async function chooseNetworks(
   if (flags.rgb !== undefined || flags.flow !== undefined) {
     throw new InputError('Give either --model, which may hold both streams, or --rgb and --flow.');
   }
+  if (flags.modelType !== undefined) {
+    throw new InputError('--model-type is for --rgb and --flow; a model that was trained here says itself what it is.');
+  }
   const models = await readModels(path);
   const given = STREAMS.filter((name) => models[name]);
   const streams = wantedStreams(
@@ -72,6 +78,7 @@ export async function chooseNetworks(
     rule: clipRule(specs, `The models in ${path}`, 'whole', ALONE),
     specs,
     load: (stream) => models[stream]!,
+    origin: () => undefined,
     classes: chosen[0]!.classes,
     source: () => path,
   };
@@ -80,7 +87,7 @@ export async function chooseNetworks(
 async function chooseWeights(
   flags: NetworkFlags,
   warn: (text: string) => void,
-  { command, headless = false }: NetworkNeeds,
+  { command, headless = false, clip }: NetworkNeeds,
 ): Promise<ChosenNetworks> {
   if (flags.rgb === undefined && flags.flow === undefined) {
     throw new InputError(
@@ -94,12 +101,14 @@ async function chooseWeights(
     (name) => `--stream ${flags.stream} needs the weights of the ${name} stream: give --${name}.`,
   );
   const opened = new Map<Stream, Awaited<ReturnType<typeof openStream>>>();
-  for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, warn, headless));
+  const options = { models: typedModels(flags), warn, headless, clip };
+  for (const stream of streams) opened.set(stream, await openStream(flags[stream]!, stream, options));
   const specs = new Map([...opened].map(([stream, { spec }]) => [stream, spec]));
   return {
     rule: clipRule(specs, `The weights ${streams.map((stream) => flags[stream]).join(' and ')}`, 'square', ALONE),
     specs,
     load: (stream) => opened.get(stream)!.load(),
+    origin: (stream) => opened.get(stream)?.origin,
     source: (stream) => flags[stream]!,
   };
 }

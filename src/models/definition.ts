@@ -105,6 +105,22 @@ export interface Inflatable {
   readonly namings?: Readonly<Record<string, Naming>>;
 }
 
+/** What is published of a model's weights. */
+export interface Published {
+  /** Names of their files. */
+  readonly files: readonly string[];
+  /** 400, those of Kinetics, where left out. */
+  readonly classes?: number;
+  readonly accuracy?: {
+    /** Percent. */
+    readonly value: number;
+    /** Of what, such as `top-1, Kinetics-400`. */
+    readonly of: string;
+    /** Who says so. */
+    readonly source: string;
+  };
+}
+
 export interface ModelDescription {
   /** What files and the command line call it, such as `i3d`. Never changes. */
   readonly id: string;
@@ -131,6 +147,7 @@ export interface ModelDescription {
   /** Where the network has a 2D form, `dimensions: 2`. */
   readonly inflatable?: Inflatable;
   readonly preprocessing?: Preprocessing;
+  readonly published?: Published;
   /** Names of the classes that published weights have: of these lists, the one of the right length is taken (`labelsFor`). */
   readonly labels?: readonly LabelList[];
   /** Whose checkpoints are known by the names of their tensors: one naming by id each. `native`, our own, comes of itself. */
@@ -157,6 +174,7 @@ const NAMES: readonly (keyof ModelDescription)[] = [
   'scalable',
   'inflatable',
   'preprocessing',
+  'published',
   'labels',
   'namings',
 ];

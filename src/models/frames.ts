@@ -63,11 +63,12 @@ export function preprocessGeometry(height: number, width: number, options: Frame
   return { resized, crop: middleSquare(resized.height, resized.width, crop), ...normalise };
 }
 
-/** What a model makes of frames of a size. Throws as `preprocessGeometry` does. */
+/** What a model makes of frames of a size; those that are as large as what it sees are taken as they are. Throws as `preprocessGeometry` does. */
 export function specGeometry(spec: ModelSpec, height: number, width: number): PreprocessAttributes {
   const { shortSide, size: crop, architecture } = spec;
   const { geometry, ...values } = architecture.preprocessing ?? {};
-  if (geometry) return { ...geometry(height, width, spec), ...normalisation(values) };
+  const ready = height === crop && width === crop;
+  if (geometry && !ready) return { ...geometry(height, width, spec), ...normalisation(values) };
   return preprocessGeometry(height, width, { shortSide, crop, ...values });
 }
 

@@ -152,6 +152,10 @@ export const I3D_R50 = defineModel({
   ...inflated(),
   id: 'i3d-r50',
   name: 'I3D-R50',
+  published: {
+    files: ['I3D_8x8_R50.pyth'],
+    accuracy: { value: 73.27, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
+  },
   namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
 });
 
@@ -160,6 +164,10 @@ export const I3D_NLN_R50 = defineModel({
   ...inflated((stage, block) => (stage === 1 || stage === 2) && block % 2 === 1),
   id: 'i3d-nln-r50',
   name: 'I3D-R50 with non-local blocks',
+  published: {
+    files: ['I3D_NLN_8x8_R50.pkl'],
+    accuracy: { value: 74, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'SlowFast, model zoo' },
+  },
   namings: {
     slowfast: torchNaming('SlowFast', slowfastModules('bn')),
     'slowfast-norm': torchNaming('SlowFast', slowfastModules('norm')),
@@ -208,6 +216,13 @@ export const TSM_R50 = defineModel({
   stem: STEM,
   head: NEW_HEAD,
   reduction: () => ({ stride: [1, 32, 32] }),
+  published: {
+    files: [
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e50.pth',
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense.pth',
+    ],
+    accuracy: { value: 74.1, of: 'top-1, Kinetics-400, 10 clips', source: 'mit-han-lab/temporal-shift-module' },
+  },
   preprocessing: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
   labels: ['kinetics-400'],
   namings: {

@@ -92,6 +92,10 @@ export const S3D = defineModel({
   ...NETWORK,
   id: 's3d',
   name: 'S3D',
+  published: {
+    files: ['S3D_kinetics400.pt'],
+    accuracy: { value: 72.08, of: 'top-1, Kinetics-400', source: 'kylemin/S3D' },
+  },
   defaults: { frames: 64, size: 224, shortSide: 256 },
   namings: { kylemin: torchNaming('kylemin/S3D', kyleminModules, headShapes) },
 });
@@ -100,6 +104,10 @@ export const S3D_TORCHVISION = defineModel({
   ...NETWORK,
   id: 's3d-torchvision',
   name: 'torchvision’s S3D',
+  published: {
+    files: ['s3d-d76dad2f.pth'],
+    accuracy: { value: 68.368, of: 'top-1, Kinetics-400, one clip', source: 'torchvision, S3D_Weights' },
+  },
   defaults: { frames: 64, size: 224, shortSide: 256, fps: 15 },
   preprocessing: {
     mean: [0.43216, 0.394666, 0.37645],
