@@ -12,6 +12,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
 import { addFeatures } from './commands/features.ts';
 import { addFlow } from './commands/flow.ts';
+import { addFvd } from './commands/fvd.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addModels } from './commands/models.ts';
@@ -35,6 +36,7 @@ Examples:
   i3d search clips "cutting an onion" --model s3d_howto100m.pth --words s3d_dict.npy
   i3d models
   i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
+  i3d fvd real fake --rgb rgb_imagenet.pt
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
     addEval,
     addFeatures,
     addSearch,
+    addFvd,
     addFlow,
     addModels,
     addInspect,

@@ -10,9 +10,9 @@ import type { Graph, ValueId } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { BINARY_NAMES, UNARY_NAMES } from '../../src/kernels/pointwise/functions.ts';
-import { REDUCTIONS } from '../../src/kernels/reduce/reduce.ts';
 import { operators } from '../../src/ops/index.ts';
 import { defineOperator, type Operator } from '../../src/ops/operator.ts';
+import { REDUCTIONS } from '../../src/ops/reduce.ts';
 import type { UnaryAttributes } from '../../src/ops/unary.ts';
 import { moduleGraph } from '../graph/graphs.ts';
 
@@ -219,13 +219,15 @@ const prepared = (['f32', 'f16'] as const).flatMap((activations) =>
 );
 
 /** Every kernel of every candidate of every sample, and those that make its constants. */
-export function sampleKernels(profile: DeviceProfile): Kernel[] {
-  return [...SAMPLES, ...prepared]
-    .flatMap((graph) => [...nodesToRun(graph, assignStorage(graph), profile)])
-    .flatMap(({ candidates }) => candidates)
-    .flatMap((candidate) => candidate.lower())
-    .flatMap(({ kernel, args }) => {
-      const constants = args.flatMap((argument) => (argument.from === 'constant' ? (argument.prepare ?? []) : []));
-      return [kernel, ...constants.map((preparation) => preparation.kernel())];
-    });
+export async function sampleKernels(profile: DeviceProfile): Promise<Kernel[]> {
+  const kernels: Kernel[] = [];
+  for (const graph of [...SAMPLES, ...prepared]) {
+    for await (const { candidates } of nodesToRun(graph, assignStorage(graph), profile)) {
+      for (const { kernel, args } of candidates.flatMap((candidate) => candidate.lower())) {
+        const constants = args.flatMap((argument) => (argument.from === 'constant' ? (argument.prepare ?? []) : []));
+        kernels.push(kernel, ...constants.map((preparation) => preparation.kernel()));
+      }
+    }
+  }
+  return kernels;
 }

@@ -3,6 +3,7 @@
 import type { DeviceProfile } from '../../core/kernel.ts';
 import type { Candidate, NodeOperands } from '../operator.ts';
 import { type ConvolutionNode, convolution } from './family.ts';
+import { fewRowsCandidates } from './few_rows.ts';
 import { memberCandidates } from './members.ts';
 import { packedCandidates } from './packed.ts';
 import { splitKCandidates } from './split_k.ts';
@@ -10,6 +11,6 @@ import { winogradCandidates } from './winograd.ts';
 
 export function conv3dCandidates(node: ConvolutionNode, io: NodeOperands, profile: DeviceProfile): Candidate[] {
   const conv = convolution(node, io, profile);
-  const groups = [memberCandidates, packedCandidates, winogradCandidates, splitKCandidates];
+  const groups = [memberCandidates, packedCandidates, winogradCandidates, splitKCandidates, fewRowsCandidates];
   return groups.flatMap((candidates) => candidates(conv));
 }

@@ -15,7 +15,6 @@ import {
   type TensorType,
 } from '../operator.ts';
 import { type Padding, resolvePadding, type WindowGeometry, windowOutput } from '../sliding_window.ts';
-import { conv3dCandidates } from './candidates.ts';
 import { weightGradientCandidates } from './weight_gradient.ts';
 import { flippedWeights, forwardWeights } from './weights.ts';
 
@@ -90,7 +89,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
     const { kernel, inner } = windowOf(inputs[1]!.shape);
     return cost(sizeOf(kernel) * inner, inputs, outputs, inputs[0]!);
   },
-  candidates(attributes, io, profile) {
+  async candidates(attributes, io, profile) {
     const { stride, groups, size } = attributes;
     const { kernel, inner } = windowOf(io.inputs[1]!.type.shape);
     const before = resolvePadding({ ...attributes, kernel }, size).map((pair) => pair[0]) as unknown as Triple;
@@ -103,6 +102,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
         return [first, size[i] - dy.view.shape[i + 1]! + kernel[i] - 1 - first] as const;
       };
       const geometry: WindowGeometry = { kernel, stride, padding: [around(0), around(1), around(2)] };
+      const { conv3dCandidates } = await import('./candidates.ts');
       return conv3dCandidates({ geometry, groups, activation: 'none', bias: false, flipped: true }, io, profile);
     }
     if (Math.max(dy.storageBytes, dx.storageBytes) > profile.maxStorageBinding) {
