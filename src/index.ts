@@ -130,6 +130,7 @@ export {
   type ModelReduction,
   type ModelSpec,
   type Preprocessing,
+  type Published,
   type Stream,
 } from './models/definition.ts';
 export {
@@ -208,6 +209,7 @@ export type { PreprocessAttributes } from './ops/preprocess.ts';
 export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slice.ts';
 export type { Padding, PaddingPair } from './ops/sliding_window.ts';
 // Recognition, from frames to classes.
+export type { TwoStreamProgress } from './recognition/clip_networks.ts';
 export type { FusedScores, ScoreOptions, TwoStreamResult, TwoStreamWindow } from './recognition/clip_result.ts';
 export type { Frame } from './recognition/frame_parts.ts';
 export type { Frames } from './recognition/frame_source.ts';
@@ -219,7 +221,6 @@ export {
   TwoStream,
   type TwoStreamCompileProgress,
   type TwoStreamOptions,
-  type TwoStreamProgress,
   type TwoStreamRunOptions,
 } from './recognition/two_stream.ts';
 export {

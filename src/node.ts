@@ -191,6 +191,7 @@ export {
   type Product,
   type ProductTile,
   type ProfiledRow,
+  type Published,
   PYTORCH_IGNORED,
   parseLabels,
   parseModelFile,

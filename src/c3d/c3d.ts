@@ -78,6 +78,11 @@ export const C3D = defineModel({
   },
   stem: 'conv1',
   head: HEAD,
+  published: {
+    classes: 487,
+    files: ['c3d.pickle'],
+    accuracy: { value: 85.2, of: 'top-5 of videos, Sports-1M', source: 'Tran et al. 2015, table 1' },
+  },
   fixedInput: true,
   // Red, green and blue as bytes, 0 … 255, as the publication's predict.py gives them; 128×171 whatever the proportions, as the paper does.
   preprocessing: {

@@ -10,9 +10,12 @@ import { addConvert } from './commands/convert.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
+import { addFeatures } from './commands/features.ts';
 import { addFlow } from './commands/flow.ts';
+import { addFvd } from './commands/fvd.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
+import { addModels } from './commands/models.ts';
 import { addTrain } from './commands/train.ts';
 import { addTune } from './commands/tune.ts';
 import { packageVersions } from './machine.ts';
@@ -29,6 +32,9 @@ Examples:
   i3d flow clip.mp4 --out flow.mp4
   i3d train clips --out model
   i3d eval clips --model model
+  i3d models
+  i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
+  i3d fvd real fake --rgb rgb_imagenet.pt
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -55,7 +61,10 @@ async function main(): Promise<void> {
     addClassify,
     addTrain,
     addEval,
+    addFeatures,
+    addFvd,
     addFlow,
+    addModels,
     addInspect,
     addConvert,
     addInflate,

@@ -1,7 +1,9 @@
 /** @file Parsers of option values, and options that several commands share. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { MODELS } from '../catalogue.ts';
 import { InputError } from '../core/errors.ts';
+import type { ModelDefinition } from '../models/definition.ts';
 
 /** A whole number; its range is checked where its meaning is known. */
 export function wholeNumber(text: string): number {
@@ -92,6 +94,24 @@ export function addClipOptions(command: Command, frames: string): Command {
     .option('--video-stream <n>', 'which stream of a file with several videos', wholeFrom(0))
     .option('--keep-going', 'take a damaged file as far as it can be decoded');
 }
+
+export interface ModelTypeFlags {
+  readonly modelType?: string;
+}
+
+/** Which model a checkpoint is of, where it is not to be told by the names of its tensors. */
+export function addModelTypeOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--model-type <name>',
+      'which model a checkpoint is of (default: told by the names of its tensors)',
+    ).choices(MODELS.ids),
+  );
+}
+
+/** The models that a checkpoint may be of. */
+export const typedModels = ({ modelType }: ModelTypeFlags): Iterable<ModelDefinition> =>
+  modelType === undefined ? MODELS : [MODELS.get(modelType)];
 
 export interface DeviceFlags {
   readonly adapter?: string;

@@ -200,9 +200,22 @@ export function encodeNpy(tensor: HostTensor): Uint8Array {
   if (name === undefined) {
     throw fileError(`A .npy file cannot hold elements of type ${tensor.dtype}; convert to f32 first.`);
   }
-  const data = tensorBytes('array', tensor);
   const descr = `${itemSize(tensor.dtype) === 1 ? '|' : '<'}${name}`;
-  const shape = tensor.shape.length === 1 ? `${tensor.shape[0]},` : tensor.shape.join(', ');
+  return npyFile(descr, tensor.shape, tensorBytes('array', tensor));
+}
+
+/** A text as an array of no axes: `numpy.array('text')`, in UCS-4. */
+export function encodeNpyText(text: string): Uint8Array {
+  const codes = Uint32Array.from(text, (character) => character.codePointAt(0)!);
+  return npyFile(
+    `<U${Math.max(1, codes.length)}`,
+    [],
+    codes.length > 0 ? new Uint8Array(codes.buffer) : new Uint8Array(4),
+  );
+}
+
+function npyFile(descr: string, extents: Shape, data: Uint8Array): Uint8Array {
+  const shape = extents.length === 1 ? `${extents[0]},` : extents.join(', ');
   const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`;
   // Data begin at a multiple of 64 bytes, as NumPy writes them.
   const start = Math.ceil((10 + header.length + 1) / 64) * 64;

@@ -105,6 +105,22 @@ export interface Inflatable {
   readonly namings?: Readonly<Record<string, Naming>>;
 }
 
+/** What is published of a model's weights. */
+export interface Published {
+  /** Names of their files. */
+  readonly files: readonly string[];
+  /** 400, those of Kinetics, where left out. */
+  readonly classes?: number;
+  readonly accuracy?: {
+    /** Percent. */
+    readonly value: number;
+    /** Of what, such as `top-1, Kinetics-400`. */
+    readonly of: string;
+    /** Who says so. */
+    readonly source: string;
+  };
+}
+
 export interface ModelDescription {
   /** What files and the command line call it, such as `i3d`. Never changes. */
   readonly id: string;
@@ -118,6 +134,8 @@ export interface ModelDescription {
   build(builder: GraphBuilder, spec: ModelSpec, clip: ValueId, options: BuildOptions): ModelEnds;
   /** The first layer, whose `<stem>/weights` end in Cin×Cout. */
   readonly stem: string;
+  /** Channels of that layer's input for each of the clip's, 8 where it looks at blocks of 2×2×2 pixels; 1 where left out. */
+  readonly stemShare?: number;
   /** The layer that gives the classes, whose `<head>/weights` end in C×classes. A new set of classes gets a new one. */
   readonly head: string;
   /** Strides of 1 and no pool where left out: clips of any size. */
@@ -129,6 +147,7 @@ export interface ModelDescription {
   /** Where the network has a 2D form, `dimensions: 2`. */
   readonly inflatable?: Inflatable;
   readonly preprocessing?: Preprocessing;
+  readonly published?: Published;
   /** Names of the classes that published weights have: of these lists, the one of the right length is taken (`labelsFor`). */
   readonly labels?: readonly LabelList[];
   /** Whose checkpoints are known by the names of their tensors: one naming by id each. `native`, our own, comes of itself. */
@@ -148,12 +167,14 @@ const NAMES: readonly (keyof ModelDescription)[] = [
   'defaults',
   'build',
   'stem',
+  'stemShare',
   'head',
   'reduction',
   'fixedInput',
   'scalable',
   'inflatable',
   'preprocessing',
+  'published',
   'labels',
   'namings',
 ];

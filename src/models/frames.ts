@@ -63,11 +63,12 @@ export function preprocessGeometry(height: number, width: number, options: Frame
   return { resized, crop: middleSquare(resized.height, resized.width, crop), ...normalise };
 }
 
-/** What a model makes of frames of a size. Throws as `preprocessGeometry` does. */
+/** What a model makes of frames of a size; those that are as large as what it sees are taken as they are. Throws as `preprocessGeometry` does. */
 export function specGeometry(spec: ModelSpec, height: number, width: number): PreprocessAttributes {
   const { shortSide, size: crop, architecture } = spec;
   const { geometry, ...values } = architecture.preprocessing ?? {};
-  if (geometry) return { ...geometry(height, width, spec), ...normalisation(values) };
+  const ready = height === crop && width === crop;
+  if (geometry && !ready) return { ...geometry(height, width, spec), ...normalisation(values) };
   return preprocessGeometry(height, width, { shortSide, crop, ...values });
 }
 
@@ -137,6 +138,20 @@ export function cutOut<Clip extends ClipInput>(clip: Clip, region: Region | unde
     data.set(clip.data.subarray(from, from + row), i * row);
   }
   return { ...clip, shape: [frames, region.height, region.width, channels], data };
+}
+
+/** Frames T×H×W×C with left and right exchanged. Of flow, displacements stay as they are. */
+export function mirrored<Clip extends ClipInput>(clip: Clip): Clip {
+  const [, , width = 0, channels = 0] = clip.shape;
+  const data = clip.data instanceof Uint8Array ? new Uint8Array(clip.data.length) : new Float32Array(clip.data.length);
+  const row = width * channels;
+  for (let line = 0; line < data.length; line += row) {
+    for (let x = 0; x < width; x++) {
+      const from = line + (width - 1 - x) * channels;
+      for (let c = 0; c < channels; c++) data[line + x * channels + c] = clip.data[from + c]!;
+    }
+  }
+  return { ...clip, data };
 }
 
 /**

@@ -9,6 +9,8 @@ import { type Match, NATIVE_NAMING, type NamedNetwork, type Naming, type ShapeDi
 /** A network that was found in a file, and how. */
 export interface Found<Network extends NamedNetwork> {
   readonly network: Network;
+  /** Others that it may be, since their tensors are the same and nothing else tells. */
+  readonly twins: readonly Network[];
   readonly match: Match;
 }
 
@@ -28,18 +30,18 @@ export function matchTensors<Network extends NamedNetwork>(
 ): Found<Network> {
   const candidates = networks.flatMap((network) => findCandidates(tensors, network)).sort(mostLikely);
   if (candidates.length === 0) throw unknownNames(tensors, networks, source);
-  const complete: Found<Network>[] = [];
-  let fault: InputError | undefined;
+  const complete: Omit<Found<Network>, 'twins'>[] = [];
+  const faults: Fault<Network>[] = [];
   for (const candidate of candidates) {
     try {
       complete.push({ network: candidate.network, match: match(tensors, candidate, candidates, source) });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      fault ??= error;
+      faults.push({ candidate, error });
     }
   }
   const [first] = complete;
-  if (!first) throw fault;
+  if (!first) throw likeliest(faults, tensors, source).error;
   const twins = complete.filter((other) => other.network === first.network || sameNames(other.match, first.match));
   const told = twins.find(({ network }) => saysName(source, network.name));
   const like = told ?? first;
@@ -58,7 +60,46 @@ export function matchTensors<Network extends NamedNetwork>(
     const names = [network, ...others.map((other) => other.network)].map(({ name }) => name);
     choices.push(`${source} may hold ${names.join(' or ')}, whose tensors are the same; ${network.name} is taken.`);
   }
-  return { network, match: { ...taken, warnings: [...choices, ...taken.warnings] } };
+  return {
+    network,
+    twins: told ? [] : others.map((other) => other.network),
+    match: { ...taken, warnings: [...choices, ...taken.warnings] },
+  };
+}
+
+interface Fault<Network extends NamedNetwork> {
+  readonly candidate: Candidate<Network>;
+  readonly error: InputError;
+}
+
+/** Of candidates that explain about as many names, the one whose shapes fit best, and of those the one that the file's name says. */
+function likeliest<Network extends NamedNetwork>(
+  faults: readonly Fault<Network>[],
+  tensors: ShapeDict,
+  source: string,
+): Fault<Network> {
+  const [{ candidate: top }] = faults as [Fault<Network>];
+  const rated = faults
+    .filter(({ candidate }) => candidate.stored.size >= CLOSE * top.stored.size && isCopy(candidate) === isCopy(top))
+    .map((fault) => ({
+      fault,
+      misfits: misfits(tensors, fault.candidate),
+      told: saysName(source, fault.candidate.network.name),
+    }));
+  return rated.reduce((a, b) => ((b.misfits - a.misfits || Number(a.told) - Number(b.told)) < 0 ? b : a)).fault;
+}
+
+/** How many of the tensors that a candidate explains are of another shape than its network has. */
+function misfits(tensors: ShapeDict, { network, naming: id, stored }: Candidate<NamedNetwork>): number {
+  const naming = network.namings[id]!;
+  const { channels, classes } = extents(tensors, network, naming, stored);
+  let count = 0;
+  for (const [ours, shape] of network.parameters(channels, classes)) {
+    const name = stored.get(naming.theirs(ours) ?? '');
+    const actual = name === undefined ? undefined : tensors.get(name)!.shape;
+    if (actual && !naming.shapes(shape).some((expected) => sameShape(actual, expected))) count++;
+  }
+  return count;
 }
 
 /** Whether a file's name has a network's in it, as `X3D_S.pyth` has X3D-S: where tensors are the same, nothing else tells. */
@@ -87,6 +128,9 @@ interface Candidate<Network extends NamedNetwork> {
 const canonical = (name: string): string => name.replace(/(:0|\/\.ATTRIBUTES\/VARIABLE_VALUE)$/, '');
 /** Averaged copies of a network that is stored as well. */
 const COPY = /ema|teacher|target|momentum|shadow|average/i;
+const isCopy = ({ prefix }: Candidate<NamedNetwork>): boolean => COPY.test(prefix);
+/** Of the names that the likeliest candidate explains: another that explains so many may be meant as well. */
+const CLOSE = 0.9;
 /** Fewer names than this share are a coincidence, unless the stem is among them. */
 const LEAST_SHARE = 0.1;
 
@@ -121,8 +165,7 @@ function hasStem(
 
 /** Those that explain most names come first, copies last; of two networks, the one of which most is there. */
 function mostLikely(a: Candidate<NamedNetwork>, b: Candidate<NamedNetwork>): number {
-  const copy = ({ prefix }: Candidate<NamedNetwork>) => Number(COPY.test(prefix));
-  return copy(a) - copy(b) || b.stored.size - a.stored.size || b.share - a.share;
+  return Number(isCopy(a)) - Number(isCopy(b)) || b.stored.size - a.stored.size || b.share - a.share;
 }
 
 /**
@@ -161,30 +204,24 @@ function match(
   source: string,
 ): Match {
   const naming = network.namings[id]!;
-  const [logitsLayer] = splitName(network.logits);
   const find = (ours: string): string | undefined => stored.get(naming.theirs(ours) ?? '');
-  const extent = (ours: string, first: number, last: number): number | undefined => {
-    const name = find(ours);
-    return name === undefined ? undefined : tensors.get(name)!.shape.at(naming.channelsFirst ? first : last);
-  };
-  // A stem of no channels is another shape than that of any.
-  const channels = extent(network.stem, 1, -2) || 3;
-  const bias = find(`${logitsLayer}/bias`);
-  const classes = extent(network.logits, 0, -1) ?? (bias === undefined ? 0 : (tensors.get(bias)!.shape.at(-1) ?? 0));
-
+  const { channels, classes } = extents(tensors, network, naming, stored);
   const names = new Map<string, string | undefined>();
   const left = new Set(tensors.keys());
+  const absent: [theirs: string, ours: string][] = [];
   for (const [ours, shape] of network.parameters(channels, classes)) {
     const theirs = naming.theirs(ours);
     const name = find(ours);
     if (theirs !== undefined && name === undefined) {
-      throw missing(`${prefix}${theirs}`, ours, left, network.name, source);
+      absent.push([`${prefix}${theirs}`, ours]);
+      continue;
     }
     names.set(ours, name);
     if (name === undefined) continue;
     checkShape(name, tensors.get(name)!.shape, naming.shapes(shape), network.name, source);
     left.delete(name);
   }
+  if (absent.length > 0) throw missing(absent, left, network.name, source);
   const others = candidates.filter((other) => other.network === network && other.stored !== stored);
   const rivals = new Set(others.flatMap((other) => [...other.stored.values()]));
   const extra = [...left].filter((name) => {
@@ -195,6 +232,25 @@ function match(
   return { naming: id, prefix, channels, classes, names, warnings: extraWarning(extra, network.name, source) };
 }
 
+/** Channels of the input and classes, as the first and the last layer of a file tell them. */
+function extents(
+  tensors: ShapeDict,
+  { stem, stemShare = 1, logits }: NamedNetwork,
+  { theirs, channelsFirst }: Naming,
+  stored: ReadonlyMap<string, string>,
+): { readonly channels: number; readonly classes: number } {
+  const shapeOf = (ours: string): Shape | undefined => {
+    const name = stored.get(theirs(ours) ?? '');
+    return name === undefined ? undefined : tensors.get(name)!.shape;
+  };
+  const [layer] = splitName(logits);
+  return {
+    // A stem of no channels is another shape than that of any.
+    channels: Math.floor((shapeOf(stem)?.at(channelsFirst ? 1 : -2) ?? 0) / stemShare) || 3,
+    classes: shapeOf(logits)?.at(channelsFirst ? 0 : -1) ?? shapeOf(`${layer}/bias`)?.at(-1) ?? 0,
+  };
+}
+
 function checkShape(name: string, actual: Shape, allowed: readonly Shape[], network: string, source: string): void {
   if (allowed.some((expected) => sameShape(actual, expected))) return;
   throw new InputError(
@@ -202,10 +258,26 @@ function checkShape(name: string, actual: Shape, allowed: readonly Shape[], netw
   );
 }
 
-function missing(theirs: string, ours: string, left: Iterable<string>, network: string, source: string): InputError {
+/** Of more names than these, a message says how many there are. */
+const MOST_NAMES = 12;
+
+/** Names one by one, and how many more there are of a long list. */
+function several(names: readonly string[]): string {
+  if (names.length <= MOST_NAMES) return listed(names, 'and');
+  return `${names.slice(0, MOST_NAMES - 1).join(', ')} and ${names.length - MOST_NAMES + 1} more`;
+}
+
+function missing(
+  absent: readonly (readonly [theirs: string, ours: string])[],
+  left: Iterable<string>,
+  network: string,
+  source: string,
+): InputError {
+  const [[theirs, ours], ...others] = absent as [readonly [string, string], ...(readonly [string, string])[]];
   const [near] = nearestNames(theirs, left);
   const advice = near === undefined ? '' : `; the nearest that is left is ${near}`;
-  return new InputError(`${source} has no tensor ${theirs}, which ${network} needs (${ours})${advice}.`);
+  const more = others.length === 0 ? '' : `; also missing: ${several(others.map(([name]) => name))}`;
+  return new InputError(`${source} has no tensor ${theirs}, which ${network} needs (${ours})${advice}${more}.`);
 }
 
 /** The first part of their names for the layers: `Mixed_3b` of `Mixed_3b.b0.conv3d.weight`. */
@@ -234,10 +306,9 @@ function checkLayers(
 
 function extraWarning(extra: readonly string[], network: string, source: string): string[] {
   if (extra.length === 0) return [];
-  const shown = extra.length > 4 ? `${extra.slice(0, 3).join(', ')} and ${extra.length - 3} more` : extra.join(', ');
   const [what, fate] =
     extra.length === 1 ? ['a tensor', 'it is left out'] : [`${extra.length} tensors`, 'they are left out'];
-  return [`${source} has ${what} that ${network} has no place for (${shown}); ${fate}.`];
+  return [`${source} has ${what} that ${network} has no place for (${several(extra)}); ${fate}.`];
 }
 
 function unknownNames(tensors: ShapeDict, networks: readonly NamedNetwork[], source: string): InputError {

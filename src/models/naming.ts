@@ -83,6 +83,8 @@ export interface NamedNetwork {
   readonly parameters: (channels: number, classes: number) => ReadonlyMap<string, Shape>;
   /** Ours of the weights that tell channels and classes. */
   readonly stem: string;
+  /** Channels of the stem for each of the input's; 1 where left out. */
+  readonly stemShare?: number | undefined;
   readonly logits: string;
 }
 

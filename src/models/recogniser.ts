@@ -28,6 +28,8 @@ export interface RecogniserOptions {
   readonly kernel?: string | undefined;
   /** Measured choices of kernels, see `tune`. */
   readonly tuning?: TuningTable | undefined;
+  /** End points that are read as well, by their names in the model's graph; none where left out. */
+  readonly endPoints?: readonly string[] | undefined;
 }
 
 /** A network with its parameters: published weights (`readWeights`) or a model from a file (`parseModelFile`). */
@@ -60,10 +62,15 @@ export interface Recognition {
   readonly logits: Float32Array;
   /** The mean of the last layer before the classes, such as I3D's 1024 values. */
   readonly features: Float32Array;
+  /** Those that were asked for, by name, N×…×C with N = 1. */
+  readonly endPoints?: Readonly<Record<string, FloatTensor>>;
 }
 
-const compileOptions = ({ classes }: ModelSpec, { accuracy, kernel, tuning }: RecogniserOptions): CompileOptions => ({
-  outputs: classes === 0 ? [OUTPUTS.features] : [OUTPUTS.logits, OUTPUTS.features],
+const compileOptions = (
+  { classes }: ModelSpec,
+  { accuracy, kernel, tuning, endPoints = [] }: RecogniserOptions,
+): CompileOptions => ({
+  outputs: [...(classes === 0 ? [] : [OUTPUTS.logits]), OUTPUTS.features, ...endPoints],
   ...(accuracy === undefined ? {} : { accuracy }),
   ...(kernel === undefined ? {} : { kernel }),
   ...(tuning === undefined ? {} : { tuning }),
@@ -84,6 +91,7 @@ export class Recogniser {
   private busySince = 0;
   private readonly parameters: DeviceParameters;
   private readonly compileOptions: CompileOptions;
+  private readonly endPoints: readonly string[];
   /** By size, the least recently used first. */
   private readonly plans = new Map<string, Plan>();
   /** Of runs, in the order of their calls; plans are compiled in between. */
@@ -97,7 +105,8 @@ export class Recogniser {
     readonly network: Network,
     options: RecogniserOptions = {},
   ) {
-    checkOptionNames('Recogniser', options, ['accuracy', 'kernel', 'tuning']);
+    checkOptionNames('Recogniser', options, ['accuracy', 'kernel', 'tuning', 'endPoints']);
+    this.endPoints = options.endPoints ?? [];
     this.parameters = new DeviceParameters(gpu, network.parameters);
     this.compileOptions = compileOptions(network.spec, options);
   }
@@ -209,7 +218,10 @@ export class Recogniser {
         signal,
       });
       const logits = results[OUTPUTS.logits]?.data ?? new Float32Array(0);
-      return { logits, features: results[OUTPUTS.features]!.data };
+      const features = results[OUTPUTS.features]!.data;
+      if (this.endPoints.length === 0) return { logits, features };
+      const endPoints = Object.fromEntries(this.endPoints.map((name) => [name, results[name]!]));
+      return { logits, features, endPoints };
     } finally {
       if (--this.running === 0) this.spent.run += performance.now() - this.busySince;
     }

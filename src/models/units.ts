@@ -21,21 +21,37 @@ export interface UnitOptions {
   readonly groups?: number;
 }
 
+/** Of PyTorch's batch norms. */
+const TORCH_EPSILON = 1e-5;
+
 /** Convolution without bias, batch norm, ReLU: the parameters are `<name>/weights`, `gamma`, `beta`, `mean`, `variance`. */
 export function unit(builder: GraphBuilder, name: string, x: ValueId, options: UnitOptions): ValueId {
-  const { kernel, channels, stride = [1, 1, 1], padding = 'same', epsilon = 1e-5, relu = true, groups = 1 } = options;
+  const {
+    kernel,
+    channels,
+    stride = [1, 1, 1],
+    padding = 'same',
+    epsilon = TORCH_EPSILON,
+    relu = true,
+    groups = 1,
+  } = options;
   const cin = builder.shapeOf(x).at(-1)! / groups;
-  const vector = (key: string) => builder.parameter(`${name}/${key}`, [channels]);
   const weights = builder.parameter(`${name}/weights`, [...kernel, cin, channels]);
   const convolved = builder.conv3d(name, x, weights, { stride, padding, groups });
+  const scaled = normalised(builder, name, convolved, epsilon);
+  return relu ? builder.relu(`${name}/relu`, scaled) : scaled;
+}
+
+/** Batch norm with the parameters `<name>/gamma`, `beta`, `mean`, `variance`. */
+export function normalised(builder: GraphBuilder, name: string, x: ValueId, epsilon = TORCH_EPSILON): ValueId {
+  const vector = (key: string) => builder.parameter(`${name}/${key}`, [builder.shapeOf(x).at(-1)!]);
   const statistics = {
     gamma: vector('gamma'),
     beta: vector('beta'),
     mean: vector('mean'),
     variance: vector('variance'),
   };
-  const normalised = builder.batchNorm(`${name}/batch_norm`, convolved, statistics, epsilon);
-  return relu ? builder.relu(`${name}/relu`, normalised) : normalised;
+  return builder.batchNorm(`${name}/batch_norm`, x, statistics, epsilon);
 }
 
 /** Half of an odd window before and behind, as PyTorch's networks pad: with stride 1 the size stays. Nothing for windows of 1 and 2. */

@@ -49,6 +49,8 @@ export interface WeightsOptions {
 /** Which model a file's tensors are of, and how: all that names and shapes tell. */
 export interface RecognisedWeights {
   readonly spec: ModelSpec;
+  /** Other models that it may be: their tensors are the same, and the file's name does not tell. */
+  readonly twins: readonly ModelSpec[];
   readonly stream: Stream | undefined;
   readonly match: Match;
   /** Whose names the file has, for messages. */
@@ -75,10 +77,22 @@ function networkOf(
     name,
     namings,
     spec,
-    parameters: (channels, classes) => modelParameters(spec(channels, classes)),
+    parameters: (channels, classes) =>
+      remembered(model, [channels, classes, dimensions].join(), () => spec(channels, classes)),
     stem: `${model.stem}/weights`,
+    stemShare: model.stemShare,
     logits: `${model.head}/weights`,
   };
+}
+
+/** Parameters of models by what decides on them: whoever looks at a file asks for those of all models that are known. */
+const shapes = new WeakMap<ModelDefinition, Map<string, ReadonlyMap<string, Shape>>>();
+
+function remembered(model: ModelDefinition, key: string, spec: () => ModelSpec): ReadonlyMap<string, Shape> {
+  const known = shapes.get(model) ?? new Map<string, ReadonlyMap<string, Shape>>();
+  const parameters = known.get(key) ?? modelParameters(spec());
+  shapes.set(model, known.set(key, parameters));
+  return parameters;
 }
 
 /** The models among these that are known by the names of their tensors. */
@@ -116,11 +130,12 @@ export function recogniseWeights(
   models: Iterable<ModelDefinition>,
   options: WeightsOptions = {},
 ): RecognisedWeights {
-  const { network, match } = find('recogniseWeights', tensors, source, models, options);
+  const { network, twins, match } = find('recogniseWeights', tensors, source, models, options);
   const { channels, classes, naming: id } = match;
   const { theirs, origin } = network.namings[id]!;
   return {
     spec: network.spec(channels, classes),
+    twins: twins.map((twin) => twin.spec(channels, classes)),
     stream: streamOf(channels),
     match,
     origin,

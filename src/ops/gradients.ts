@@ -3,6 +3,7 @@
  * bundlers leave the operators of the backward pass, and their kernels, out. To add one: a line here.
  */
 
+import { attentionRule } from './attention/rule.ts';
 import { binaryRule } from './binary.ts';
 import { broadcastRule } from './broadcast.ts';
 import { concatRule } from './concat.ts';
@@ -23,6 +24,7 @@ import { transposeRule } from './transpose.ts';
 import { unaryRule } from './unary.ts';
 
 const RULES = new Map<Operator, GradientRule[1]>([
+  attentionRule,
   binaryRule,
   broadcastRule,
   concatRule,

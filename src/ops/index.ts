@@ -4,6 +4,8 @@
  */
 
 import { accumulate, zero } from './accumulate.ts';
+import { attention } from './attention/attention.ts';
+import { attentionGradient } from './attention/gradient.ts';
 import { augmentClip } from './augment.ts';
 import { batchNorm } from './batch_norm.ts';
 import { batchStatistics } from './batch_statistics.ts';
@@ -37,6 +39,8 @@ import { updateStatistics } from './update_statistics.ts';
 
 export const operators = {
   accumulate,
+  attention,
+  attentionGradient,
   augmentClip,
   averagePool3dGradient,
   batchNorm,

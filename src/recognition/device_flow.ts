@@ -16,6 +16,8 @@ interface DeviceFlowOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Reads the flow in pixels back as well. */
   readonly withField?: boolean | undefined;
+  /** Round to 8 bits, as pipelines do that store flow as pictures. */
+  readonly quantise?: boolean | undefined;
 }
 
 /** Frames of a window. */
@@ -84,7 +86,7 @@ export class DeviceFlow {
   private async compute({ parts, region }: FlowWindow, first: number): Promise<Omit<KnownFlow, 'start'>> {
     const { gpu, options } = this;
     const { architecture, flowPreset: preset, flowBound: bound } = this.spec;
-    const { signal, onProgress, withField } = options;
+    const { signal, onProgress, withField, quantise = false } = options;
     const clip = await flowClip(gpu, parts.slice(first), architecture.preprocessing);
     let flow: DeviceTensor<'f32'> | undefined;
     try {
@@ -94,7 +96,7 @@ export class DeviceFlow {
         frames > 1
           ? await computeFlowOnDevice(gpu, clip, { preset, signal, onProgress })
           : DeviceTensor.make(gpu, 'f32', [1, height, width, 2], false);
-      const input = await flowToStreamOnDevice(gpu, flow, { bound, ...(region && { crop: region }) });
+      const input = await flowToStreamOnDevice(gpu, flow, { bound, quantise, ...(region && { crop: region }) });
       return { input, field: withField ? await flow.read() : undefined };
     } finally {
       clip.dispose();

@@ -3,13 +3,22 @@
  * it cuts out; bytes of the host's wait for their window, with which they are brought there.
  */
 
+import { InputError } from '../core/errors.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DeviceTensor } from '../graph/device_tensor.ts';
-import { cutOut, FrameReducer, middleSquare, type Region, specGeometry } from '../models/frames.ts';
+import {
+  cutOut,
+  FrameReducer,
+  middleSquare,
+  mirrored,
+  normalisation,
+  type Region,
+  specGeometry,
+} from '../models/frames.ts';
 import type { RecogniserClip } from '../models/recogniser.ts';
 import { fitShortSide } from '../models/resize.ts';
-import type { ClipRule } from './clip_rule.ts';
+import type { ClipRule, Crop } from './clip_rule.ts';
 import { cropClip, joined, packClip, packPixels } from './device_clip.ts';
 import type { Frame } from './frame_parts.ts';
 import { type FrameSize, reducedSide } from './frame_reading.ts';
@@ -30,8 +39,8 @@ const GROUP = 8;
 
 /** Brings frames of one size to a network, as `frameReading` does on the host. */
 export class DeviceFrames {
-  /** What of each frame the network gets; the rest is there for flow only. All of it where undefined. */
-  readonly region: Region | undefined;
+  /** What of each frame the network gets, one clip for each; the rest is there for flow only. All of it where undefined. */
+  readonly crops: readonly (Crop | undefined)[];
   private readonly fit: ReturnType<typeof fitShortSide> | undefined;
   private readonly reducer: FrameReducer | undefined;
   private importer: PictureImporter | undefined;
@@ -41,19 +50,29 @@ export class DeviceFrames {
   constructor(
     private readonly gpu: Gpu,
     { width, height }: FrameSize,
-    { framing, spec }: ClipRule,
+    { framing, spec, convention }: ClipRule,
     following: boolean,
   ) {
     const { size, shortSide } = spec;
+    this.crops = [undefined];
+    if (convention?.fitted) {
+      ({ fit: this.fit, crops: this.crops } = convention.fitted(width, height));
+      return;
+    }
+    if (convention?.geometry) {
+      const { geometry: _, ...values } = spec.architecture.preprocessing ?? {};
+      this.reducer = new FrameReducer(gpu, (h, w) => ({ ...convention.geometry!(h, w), ...normalisation(values) }));
+      return;
+    }
     if (framing === 'whole') {
       this.fit = fitShortSide(width, height, shortSide);
-      this.region = middleSquare(this.fit.height, this.fit.width, size);
+      this.crops = [middleSquare(this.fit.height, this.fit.width, size)];
       return;
     }
     const crop = reducedSide({ width, height }, spec, following);
     if (crop === undefined) return;
     this.reducer = new FrameReducer(gpu, (h, w) => specGeometry({ ...spec, size: crop }, h, w));
-    this.region = crop === size ? undefined : middleSquare(crop, crop, size);
+    if (crop !== size) this.crops = [middleSquare(crop, crop, size)];
   }
 
   async *parts(frames: AsyncIterable<Frame | Picture>): AsyncGenerator<FramePart, void, undefined> {
@@ -150,12 +169,13 @@ const held = <T extends DeviceTensor>(clip: T): HeldClip<T> => ({ clip, dispose:
 export async function rgbClip(
   gpu: Gpu,
   parts: readonly FramePart[],
-  region: Region | undefined,
+  region: Crop | undefined,
   fill = 0,
 ): Promise<HeldClip<RecogniserClip>> {
   const count = Math.max(parts.length, fill);
   const all = Array.from({ length: count }, (_, i) => parts[i % parts.length]!);
   const { kind } = all[0]!;
+  if (region?.mirrored && kind !== 'bytes') throw new InputError('Only frames in bytes are mirrored.');
   if (kind === 'pixels') return held(await packed(gpu, all as readonly Pixels[], region));
   if (kind === 'floats') {
     const whole = joined(
@@ -169,7 +189,8 @@ export async function rgbClip(
       whole.dispose();
     }
   }
-  return { clip: filled(cutOut(joinFrames(parts as never), region), fill), dispose: () => undefined };
+  const cut = cutOut(joinFrames(parts as never), region);
+  return { clip: filled(region?.mirrored ? mirrored(cut) : cut, fill), dispose: () => undefined };
 }
 
 /** Frames as bytes on the device, whole, as flow is computed between them. */

@@ -1,26 +1,22 @@
 /** @file Two-stream recognition: RGB, TV-L1 flow between the frames, both networks, window after window. */
 
-import { type Abortable, checkProgress, checkSignal, unlessAborted } from '../core/abort.ts';
+import { type Abortable, checkProgress, checkSignal } from '../core/abort.ts';
 import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
-import type { FloatTensor } from '../core/tensor.ts';
 import type { TuningTable } from '../core/tuning.ts';
 import { compileFlow, type PresetName } from '../flow/index.ts';
 import { checkGpu, type Gpu } from '../gpu/device.ts';
-import { DisposedError } from '../gpu/errors.ts';
 import type { CompileProgress } from '../graph/compile.ts';
 import type { Stream } from '../models/definition.ts';
 import { labelsFor } from '../models/labels.ts';
 import {
   type Network,
   Recogniser,
-  type RecogniserClip,
   type RecogniserCompileOptions,
   type RecogniserOptions,
 } from '../models/recogniser.ts';
-import { finiteLogits } from '../models/scores.ts';
-import { type Window, windowRule } from '../models/windows.ts';
+import { ClipNetworks, type TwoStreamProgress } from './clip_networks.ts';
 import {
   clipResult,
   fusedScores,
@@ -29,11 +25,8 @@ import {
   type TwoStreamWindow,
 } from './clip_result.ts';
 import { type ClipRule, clipRule } from './clip_rule.ts';
-import { DeviceFlow } from './device_flow.ts';
-import { DeviceFrames, type HeldClip, rgbClip } from './device_frames.ts';
-import { type Frames, openFrameStream } from './frame_source.ts';
+import type { Frames } from './frame_source.ts';
 import { type Spent, Stopwatches } from './stopwatches.ts';
-import { slide } from './window_stream.ts';
 
 export interface TwoStreamOptions extends Abortable {
   /** At least one of the two. */
@@ -51,15 +44,6 @@ export interface TwoStreamOptions extends Abortable {
 /** How far the kernels of the flow, or one network, are. */
 export interface TwoStreamCompileProgress extends CompileProgress {
   readonly part: 'tv-l1' | Stream;
-}
-
-/** What a recognition is doing. Calls of different stages come in between each other: they overlap. */
-export interface TwoStreamProgress {
-  readonly stage: 'frames' | 'flow' | 'networks';
-  /** Frames that were taken; pairs of frames of a window; windows. */
-  readonly done: number;
-  /** Where it is known. */
-  readonly total: number | undefined;
 }
 
 export interface TwoStreamRunOptions extends Abortable, ScoreOptions {
@@ -87,28 +71,23 @@ const RUN_OPTION_NAMES: readonly (keyof TwoStreamRunOptions)[] = [
   'flowField',
 ];
 
-/** What a window is made of before the networks see it. */
-interface PreparedWindow extends Window {
-  readonly rgb: HeldClip<RecogniserClip> | undefined;
-  readonly flow: HeldClip<RecogniserClip> | undefined;
-  readonly field: FloatTensor | undefined;
-}
-
 /**
  * One or two networks on a device, and the flow between frames. Frames are brought to the networks as `i3d classify` does it, and give
  * the same numbers. While the networks look at a window, the frames of the next one are taken and its flow is computed.
  */
 export class TwoStream {
   private readonly watches = new Stopwatches();
-  private disposed = false;
+  private readonly networks: ClipNetworks;
 
   private constructor(
     readonly gpu: Gpu,
-    private readonly recognisers: Readonly<Partial<Record<Stream, Recogniser>>>,
-    private readonly rule: ClipRule,
+    recognisers: Readonly<Partial<Record<Stream, Recogniser>>>,
+    rule: ClipRule,
     /** The names of the classes. */
     readonly classes: readonly string[],
-  ) {}
+  ) {
+    this.networks = new ClipNetworks(gpu, recognisers, rule, this.watches, 'TwoStream');
+  }
 
   /**
    * Compiles what clips will need, and brings the weights to the device.
@@ -158,36 +137,21 @@ export class TwoStream {
    *   DeviceLostError, GpuOutOfMemoryError
    */
   async *windows(frames: Frames, options: TwoStreamRunOptions = {}): AsyncGenerator<TwoStreamWindow, void, undefined> {
-    this.assertUsable();
+    this.networks.assertUsable();
     checkOptionNames('TwoStream.windows', options, RUN_OPTION_NAMES);
-    const { signal, onProgress } = options;
+    const { signal, onProgress, flowField } = options;
     checkProgress('TwoStream.windows', onProgress);
     checkSignal('TwoStream.windows', signal);
-    const source = await openFrameStream(frames, signal);
-    const reading = new DeviceFrames(this.gpu, source, this.rule, this.recognisers.flow !== undefined);
-    const prepared = this.prepare(source, reading, options);
-    let ahead: Promise<IteratorResult<PreparedWindow, void>> | undefined;
-    let count = 0;
-    try {
-      ahead = prepared.next();
-      for (;;) {
-        const { done, value } = await unlessAborted(ahead, signal);
-        if (done) break;
-        const result = this.look(value, options);
-        // Made while the networks look at this one; its error is seen in its turn.
-        ahead = prepared.next();
-        ahead.catch(() => undefined);
-        yield await unlessAborted(result, signal);
-        onProgress?.({ stage: 'networks', done: ++count, total: undefined });
-      }
-    } finally {
-      // Not waited for: frames may be long in coming.
-      source.close();
-      void ahead?.then(({ value }) => value && free(value)).catch(() => undefined);
-      void prepared
-        .return()
-        .catch(() => undefined)
-        .finally(() => reading.dispose());
+    const all = this.networks.windows(frames, { signal, onProgress, flowField });
+    for await (const { start, frames: count, rgb: [rgb] = [], flow: [flow] = [], field } of all) {
+      yield {
+        start,
+        frames: count,
+        ...(rgb && { rgb }),
+        ...(flow && { flow }),
+        ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
+        ...(field && { flowField: field }),
+      };
     }
   }
 
@@ -200,109 +164,8 @@ export class TwoStream {
 
   /** Frees what is on the device. What is under way rejects with DisposedError. */
   dispose(): void {
-    this.disposed = true;
-    for (const recogniser of Object.values(this.recognisers)) recogniser.dispose();
+    this.networks.dispose();
   }
-
-  private assertUsable(): void {
-    this.gpu.assertUsable();
-    if (this.disposed) throw new DisposedError('This TwoStream was disposed of; create another one.');
-  }
-
-  /** Windows with their flow, in their order. */
-  private async *prepare(
-    source: Awaited<ReturnType<typeof openFrameStream>>,
-    reading: DeviceFrames,
-    { signal, onProgress, flowField }: TwoStreamRunOptions,
-  ): AsyncGenerator<PreparedWindow, void, undefined> {
-    const { gpu, watches, recognisers } = this;
-    const { spec, framing } = this.rule;
-    const fill = framing === 'whole' ? spec.frames : 0;
-    const report = onProgress && ((done: number, total: number) => onProgress({ stage: 'flow', done, total }));
-    const flow = recognisers.flow && new DeviceFlow(gpu, spec, { signal, withField: flowField, onProgress: report });
-    async function* counted() {
-      let done = 0;
-      const frames = source.frames();
-      try {
-        for (;;) {
-          const frame = await watches.time('decode', () => frames.next());
-          signal?.throwIfAborted();
-          if (frame.done) return;
-          onProgress?.({ stage: 'frames', done: ++done, total: source.count });
-          yield frame.value;
-        }
-      } finally {
-        void frames.return();
-      }
-    }
-    const { region } = reading;
-    const cutting = { rule: windowRule(spec), start: 0, extra: flow ? 1 : 0, region };
-    let rgb: HeldClip<RecogniserClip> | undefined;
-    try {
-      for await (const { start, frames, clip: parts } of slide(reading.parts(counted()), cutting, (all) => all)) {
-        this.assertUsable();
-        rgb =
-          recognisers.rgb && (await watches.time('prepare', () => rgbClip(gpu, parts.slice(0, frames), region, fill)));
-        const motion =
-          flow &&
-          (await watches.time('flow', async () => {
-            const made = await flow.of({ start, frames, parts, region, fill });
-            // One window ahead is enough, and this is how long the flow took.
-            await gpu.idle();
-            return made;
-          }));
-        const own = rgb;
-        rgb = undefined;
-        yield {
-          start,
-          frames,
-          rgb: own,
-          flow: motion && { clip: motion.input, dispose: () => motion.input.dispose() },
-          field: motion?.field,
-        };
-      }
-    } finally {
-      rgb?.dispose();
-      flow?.dispose();
-    }
-  }
-
-  private async look(prepared: PreparedWindow, options: TwoStreamRunOptions): Promise<TwoStreamWindow> {
-    const { start, frames, field } = prepared;
-    const { signal } = options;
-    const run = async (name: Stream) => {
-      const [recogniser, held] = [this.recognisers[name], prepared[name]];
-      if (!recogniser || !held) return undefined;
-      const { clip } = held;
-      await this.watches.time('compile', () => recogniser.plan(clip, { signal }));
-      const result = await this.watches.time('run', () => recogniser.run(clip, undefined, { borrow: true, signal }));
-      finiteLogits(
-        `The ${name === 'rgb' ? 'RGB' : name} logits of frames ${start} to ${start + frames - 1}`,
-        result.logits,
-      );
-      return result;
-    };
-    const runs = [run('rgb'), run('flow')];
-    try {
-      const [rgb, flow] = await Promise.all(runs);
-      return {
-        start,
-        frames,
-        ...(rgb && { rgb }),
-        ...(flow && { flow }),
-        ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
-        ...(field && { flowField: field }),
-      };
-    } finally {
-      // Where one failed, the other may still read its clip.
-      void Promise.allSettled(runs).then(() => free(prepared));
-    }
-  }
-}
-
-function free({ rgb, flow }: PreparedWindow): void {
-  rgb?.dispose();
-  flow?.dispose();
 }
 
 /** @throws InputError when there is no network, or two that do not go together. */

@@ -3,7 +3,7 @@
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import type { ClipInput, Region } from '../models/frames.ts';
-import { type WindowRule, windows } from '../models/windows.ts';
+import { type Window, type WindowRule, windows } from '../models/windows.ts';
 import type { Part } from './frame_parts.ts';
 
 /** Frames of a window. */
@@ -75,6 +75,63 @@ export async function* slide<P extends Released, C>(
       if (window.start + window.frames > covered) yield cut(window.start, window.frames);
     }
   } finally {
+    for (const part of held) part.release?.();
+  }
+}
+
+/** Windows that somebody else has chosen. */
+export interface Sequence {
+  /** In the order of their starts and of their ends; there may be no end to them. */
+  readonly windows: Iterable<Window>;
+  /** A window is there only where so many frames follow it. */
+  readonly behind?: number | undefined;
+  /** What is made of the rest of a clip that ends before `next` does; nothing where left out. */
+  rest?(total: number, next: Window): readonly Window[];
+}
+
+/**
+ * Joins frames to the windows of a sequence, as far as a clip has them; holds the frames from the beginning of a window on. Frames
+ * behind the last window are not asked for. What a window has of frames that are released is to be taken before the next one is asked for.
+ * @param extra Frames after a window that come with it where the clip goes on.
+ */
+export async function* follow<P extends Released>(
+  parts: AsyncIterable<P>,
+  { windows: chosen, behind = 0, rest = () => [] }: Sequence,
+  extra: number,
+): AsyncGenerator<ClipWindow<readonly P[]>, void, undefined> {
+  const iterator = chosen[Symbol.iterator]();
+  let next = iterator.next();
+  const held: P[] = [];
+  let total = 0;
+  const more = Math.max(extra, behind);
+  const cut = ({ start, frames }: Window): ClipWindow<readonly P[]> => {
+    const from = start - (total - held.length);
+    return { start, frames, clip: held.slice(from, from + frames + extra) };
+  };
+  const drop = () => {
+    const needed = next.done ? total : next.value.start;
+    while (held.length > 0 && total - held.length < needed) held.shift()!.release?.();
+  };
+  try {
+    if (next.done) return;
+    for await (const part of parts) {
+      held.push(part);
+      total++;
+      while (!next.done && next.value.start + next.value.frames + more <= total) {
+        yield cut(next.value);
+        next = iterator.next();
+      }
+      drop();
+      if (next.done) return;
+    }
+    while (!next.done && next.value.start + next.value.frames + behind <= total) {
+      yield cut(next.value);
+      next = iterator.next();
+    }
+    if (next.done) return;
+    for (const window of rest(total, next.value)) yield cut(window);
+  } finally {
+    iterator.return?.();
     for (const part of held) part.release?.();
   }
 }

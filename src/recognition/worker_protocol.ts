@@ -16,11 +16,12 @@ import {
 } from '../gpu/errors.ts';
 import type { ModelSpec, Stream } from '../models/definition.ts';
 import { NonFiniteLogitsError } from '../models/scores.ts';
+import type { TwoStreamProgress } from './clip_networks.ts';
 import type { TwoStreamWindow } from './clip_result.ts';
 import type { Frame } from './frame_parts.ts';
 import type { Picture } from './pictures.ts';
 import { type FileSource, LoadError } from './source_bytes.ts';
-import type { TwoStreamCompileProgress, TwoStreamProgress, TwoStreamRunOptions } from './two_stream.ts';
+import type { TwoStreamCompileProgress, TwoStreamRunOptions } from './two_stream.ts';
 
 /**
  * One end of the way between a page and its worker: a `Worker`, the `self` of one, or a `MessagePort`. What `postMessage` takes is left

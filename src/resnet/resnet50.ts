@@ -7,9 +7,10 @@
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
-import { defineModel } from '../models/definition.ts';
+import { defineModel, type ModelDescription } from '../models/definition.ts';
 import { channelsFirstShapes, type TorchModules, torchNaming } from '../models/naming.ts';
 import { centred, linearHead, unit } from '../models/units.ts';
+import { nonlocal, nonlocalModules } from './nonlocal.ts';
 
 /** Blocks of each stage, and the channels within them; they give four times as many. */
 const STAGES = [
@@ -28,9 +29,12 @@ interface Trunk {
   readonly halvesTime: boolean;
   /** What the inner branch of a block gets of its input. */
   before?(builder: GraphBuilder, name: string, x: ValueId): ValueId;
+  /** Blocks with a non-local one behind them. */
+  readonly nonlocal?: (stage: number, block: number) => boolean;
 }
 
 const STEM = 'stem';
+const NONLOCAL = 'nonlocal';
 
 function addTrunk(builder: GraphBuilder, clip: ValueId, trunk: Trunk): ValueId {
   const kernel: Triple = [trunk.stemFrames, 7, 7];
@@ -42,7 +46,12 @@ function addTrunk(builder: GraphBuilder, clip: ValueId, trunk: Trunk): ValueId {
     for (let block = 0; block < blocks; block++) {
       const stride = stage > 0 && block === 0 ? 2 : 1;
       const options = { channels, stride, frames: trunk.blockFrames(stage, block), before: trunk.before };
-      x = bottleneck(builder, `stage${stage + 1}.${block}`, x, options);
+      const name = `stage${stage + 1}.${block}`;
+      x = bottleneck(builder, name, x, options);
+      if (trunk.nonlocal?.(stage, block)) {
+        builder.name(name, x);
+        x = builder.name(`${name}/${NONLOCAL}`, nonlocal(builder, `${name}/${NONLOCAL}`, x));
+      }
     }
     builder.name(`stage${stage + 1}`, x);
     if (stage === 0 && trunk.halvesTime) x = builder.maxPool3d('pool', x, { kernel: [2, 1, 1], padding: 'valid' });
@@ -104,9 +113,22 @@ function pytorchvideoModules(layer: string): TorchModules {
     : { layer: `${module}.branch2.conv_${part}`, norm: `${module}.branch2.norm_${part}` };
 }
 
-export const I3D_R50 = defineModel({
-  id: 'i3d-r50',
-  name: 'I3D-R50',
+/** SlowFast counts the stem as its first stage. @param norm See `nonlocalModules`. */
+const slowfastModules =
+  (norm: string) =>
+  (layer: string): TorchModules => {
+    if (layer === STEM) return { layer: 's1.pathway0_stem.conv', norm: 's1.pathway0_stem.bn' };
+    if (layer === PROJECTION) return { layer: 'head.projection' };
+    const { stage, block, part } = blockOf(layer);
+    const [kind, within] = part.split('/') as [string, string?];
+    const path = `s${stage + 1}.pathway0_`;
+    if (kind === NONLOCAL) return nonlocalModules(`${path}nonlocal${block}`, within!, norm);
+    const module = `${path}res${block}.${part === 'around' ? 'branch1' : `branch2.${part}`}`;
+    return { layer: module, norm: `${module}_bn` };
+  };
+
+/** @param nonlocalAt Blocks with a non-local one behind them. */
+const inflated = (nonlocalAt?: Trunk['nonlocal']): Omit<ModelDescription, 'id' | 'name' | 'namings'> => ({
   // Every eighth frame of 30 per second.
   defaults: { frames: 8, size: 224, shortSide: 256, fps: 30 / 8 },
   build(builder, { classes }, clip, { dropout }) {
@@ -115,6 +137,7 @@ export const I3D_R50 = defineModel({
       // In every second block, from the first or, in the last stage, the second on; in all of the first stage.
       blockFrames: (stage, block) => (stage === 0 || block % 2 === (stage === 3 ? 1 : 0) ? 3 : 1),
       halvesTime: true,
+      ...(nonlocalAt ? { nonlocal: nonlocalAt } : {}),
     });
     return linearHead(builder, PROJECTION, x, { classes, dropout, pool: HEAD_POOL });
   },
@@ -123,7 +146,32 @@ export const I3D_R50 = defineModel({
   reduction: () => ({ stride: [2, 32, 32], headPool: HEAD_POOL }),
   preprocessing: { mean: [0.45, 0.45, 0.45], deviation: [0.225, 0.225, 0.225] },
   labels: ['kinetics-400'],
+});
+
+export const I3D_R50 = defineModel({
+  ...inflated(),
+  id: 'i3d-r50',
+  name: 'I3D-R50',
+  published: {
+    files: ['I3D_8x8_R50.pyth'],
+    accuracy: { value: 73.27, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
+  },
   namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
+});
+
+/** Behind every second block of the second and the third stage. */
+export const I3D_NLN_R50 = defineModel({
+  ...inflated((stage, block) => (stage === 1 || stage === 2) && block % 2 === 1),
+  id: 'i3d-nln-r50',
+  name: 'I3D-R50 with non-local blocks',
+  published: {
+    files: ['I3D_NLN_8x8_R50.pkl'],
+    accuracy: { value: 74, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'SlowFast, model zoo' },
+  },
+  namings: {
+    slowfast: torchNaming('SlowFast', slowfastModules('bn')),
+    'slowfast-norm': torchNaming('SlowFast', slowfastModules('norm')),
+  },
 });
 
 /** The share of a block's channels that comes from the frame behind, and from the one before. */
@@ -168,6 +216,13 @@ export const TSM_R50 = defineModel({
   stem: STEM,
   head: NEW_HEAD,
   reduction: () => ({ stride: [1, 32, 32] }),
+  published: {
+    files: [
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e50.pth',
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense.pth',
+    ],
+    accuracy: { value: 74.1, of: 'top-1, Kinetics-400, 10 clips', source: 'mit-han-lab/temporal-shift-module' },
+  },
   preprocessing: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
   labels: ['kinetics-400'],
   namings: {

@@ -7,7 +7,7 @@
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
-import { defineModel, type ModelDefaults, type ModelDefinition } from '../models/definition.ts';
+import { defineModel, type ModelDefaults, type ModelDefinition, type Published } from '../models/definition.ts';
 import { type TorchModules, torchNaming } from '../models/naming.ts';
 import { centred, linearHead, squeezeExcitation, unit } from '../models/units.ts';
 
@@ -36,9 +36,10 @@ interface X3d {
   readonly defaults: ModelDefaults;
   /** Factor of the blocks in each stage. */
   readonly depth: number;
+  readonly published: Published;
 }
 
-const define = ({ id, name, defaults, depth }: X3d): ModelDefinition =>
+const define = ({ id, name, defaults, depth, published }: X3d): ModelDefinition =>
   defineModel({
     id,
     name,
@@ -61,6 +62,7 @@ const define = ({ id, name, defaults, depth }: X3d): ModelDefinition =>
     head: HEAD,
     reduction: () => ({ stride: [1, 32, 32] }),
     preprocessing: { mean: [0.45, 0.45, 0.45], deviation: [0.225, 0.225, 0.225] },
+    published,
     labels: ['kinetics-400'],
     namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
   });
@@ -157,22 +159,38 @@ export const X3D_XS = define({
   name: 'X3D-XS',
   defaults: { frames: 4, size: 160, shortSide: 182, fps: 30 / 12 },
   depth: DEPTH,
+  published: {
+    files: ['X3D_XS.pyth'],
+    accuracy: { value: 69.12, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
+  },
 });
 export const X3D_S = define({
   id: 'x3d-s',
   name: 'X3D-S',
   defaults: { frames: 13, size: 160, shortSide: 182, fps: 30 / 6 },
   depth: DEPTH,
+  published: {
+    files: ['X3D_S.pyth'],
+    accuracy: { value: 73.33, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
+  },
 });
 export const X3D_M = define({
   id: 'x3d-m',
   name: 'X3D-M',
   defaults: { frames: 16, size: 224, shortSide: 256, fps: 30 / 5 },
   depth: DEPTH,
+  published: {
+    files: ['X3D_M.pyth'],
+    accuracy: { value: 75.94, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
+  },
 });
 export const X3D_L = define({
   id: 'x3d-l',
   name: 'X3D-L',
   defaults: { frames: 16, size: 312, shortSide: 356, fps: 30 / 5 },
   depth: 5,
+  published: {
+    files: ['x3d_l.pyth'],
+    accuracy: { value: 77.5, of: 'top-1, Kinetics-400, 30 views', source: 'SlowFast, model zoo' },
+  },
 });

@@ -39,6 +39,7 @@ async function classificationPage(): Promise<string> {
       width: side,
       height: side,
       fps: 25,
+      models: new Map([['rgb', { model: 'i3d', name: 'I3D' }] as const]),
       frames,
       windows: [[0, frames]] as const,
     },

@@ -51,7 +51,14 @@ async function classified(session: Session, onWindow: (number: number) => Promis
     },
   };
   const labels = ['a', 'b', 'c'];
-  const { logits } = await recognise('clip', source, { rgb: { spec, parameters } }, labels, { top: 1 }, session);
+  const { logits } = await recognise(
+    'clip',
+    source,
+    { rgb: { spec, parameters } },
+    labels,
+    { top: 1, models: new Map() },
+    session,
+  );
   return [...logits];
 }
 

@@ -54,8 +54,8 @@ async function also(reading: Promise<unknown>): Promise<void> {
 
 /** Checkpoints of any kind: read and listed, and offered to I3D and to inflation. */
 const weights: Reader = async (path) => {
-  await inspectFile(path, true);
-  await also(openStream(path, 'rgb', () => undefined).then((weights) => void weights.load()));
+  await inspectFile(path, MODELS, true);
+  await also(openStream(path, 'rgb', { models: MODELS, warn: () => undefined }).then((weights) => void weights.load()));
   await also(loadWeightsFile(path).then((contents) => readImageModel(contents, path, MODELS)));
 };
 

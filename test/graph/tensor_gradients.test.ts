@@ -7,6 +7,7 @@ import { gradients } from '../../src/graph/gradients.ts';
 import type { ValueId } from '../../src/graph/graph.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { DeviceState } from '../../src/graph/state.ts';
+import { operators } from '../../src/ops/index.ts';
 import { testGpu } from '../harness.ts';
 
 const gpu = testGpu();
@@ -24,6 +25,10 @@ const NETWORKS: Readonly<Record<string, (b: GraphBuilder, state: State) => Value
     const [q, k, v] = [head('q'), head('k'), head('v')];
     const scores = b.softmax('scores', b.matmul('qk', q, k, { transposeB: true }));
     return b.gelu('gelu', b.matmul('mixed', scores, v));
+  },
+  'attention without its scores'(b, state) {
+    const operands = [state('q', [2, 5, 6]), state('k', [2, 9, 6]), state('v', [2, 9, 7])];
+    return b.add(operators.attention, 'attention', { scale: 0.6 }, operands)[0]!;
   },
   'squeeze and excitation'(b, state) {
     const x = state('x', [2, 2, 3, 3, 5]);

@@ -213,6 +213,24 @@ const CASES: readonly Case[] = [
     sliced: true,
     has: ['split-k 4', 'split-k 4 32×32'],
   },
+  {
+    name: 'one row: a dense layer over a volume',
+    x: [1, 1, 3, 4, 30],
+    channels: [50],
+    kernel: [1, 3, 4],
+    padding: 'valid',
+    bias: true,
+    activation: 'relu',
+    has: ['few rows'],
+  },
+  {
+    name: 'three rows, sliced',
+    x: [3, 1, 1, 1, 270],
+    channels: [36, 33],
+    kernel: [1, 1, 1],
+    sliced: true,
+    has: ['few rows'],
+  },
 ];
 
 /** Cases that are run once more with NaN in x: every epilogue, with ReLU and without, into one output and several. */
@@ -223,6 +241,7 @@ const WITH_NAN = new Set([
   'depthwise 3×3×3, batch 2, slices',
   'stem, 3 channels',
   'few pixels, long K, three outputs',
+  'one row: a dense layer over a volume',
 ]);
 
 /** Relative to the largest output. Winograd's is measured and documented in docs/kernels.md. */
@@ -280,6 +299,16 @@ describe('depthwise on GPUs', () => {
       expectOutputs(candidate, outputs, io, expected);
     }
   });
+});
+
+it('few rows are computed on GPUs without subgroups, in parts', async () => {
+  const test = CASES.find(({ name }) => name === 'three rows, sliced')!;
+  const { node, io, x, weights, bias, expected } = build(test, false);
+  const candidates = conv3dCandidates(node, io, { ...gpu().profile, software: false });
+  const found = candidates.filter(({ name }) => /^(half )?few rows/.test(name));
+  expect(found.map(({ name }) => name)).toContain('few rows 4');
+  for (const candidate of found)
+    expectOutputs(candidate, await runCandidate(gpu(), candidate, io, [x.data, weights, bias]), io, expected);
 });
 
 describe('activations in f16', () => {
@@ -350,6 +379,14 @@ describe('the first candidate', () => {
     expect(first(processor, [1, 8, 28, 28, 192], 176, {}, 'half')).toBe('subgroup panels 3');
   });
 
+  it('on a processor reads the weights of a dense layer once', () => {
+    const dense = (profile: Partial<DeviceProfile>, rows: number) =>
+      first(profile, [rows, 1, 1, 1, 8192], 4096, {}, 'exact');
+    expect(dense(PROCESSOR, 1)).toBe('few rows panels 1');
+    expect(dense({ ...PROCESSOR, texels: false }, 1)).toBe('few rows 4');
+    expect(dense(PROCESSOR, 64)).toBe('subgroup panels 3');
+  });
+
   it('on a processor without subgroups is the register tile', () => {
     const processor = { software: true, subgroups: false, subgroupMinSize: 0, subgroupMaxSize: 0 };
     expect(first(processor, [1, 8, 28, 28, 192], 176, {}, 'exact')).toBe('register 4×8');
@@ -360,6 +397,7 @@ describe('the first candidate', () => {
     ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'exact', 'tiled 128×64×16 8×8'],
     ['late 3×3×3', [1, 8, 7, 7, 160], 320, cube, 'exact', 'split-k 14'],
     ['3×3×3 on few channels', [1, 8, 28, 28, 16], 32, cube, 'fast', 'winograd 1×2×2 tiled 64×32×16 8×4'],
+    ['a dense layer', [1, 1, 1, 1, 8192], 4096, {}, 'exact', 'few rows 32'],
   ] as const)('on a GPU: %s, %j → %i', (_, x, cout, window, accuracy, name) => {
     expect(first({}, x, cout, window, accuracy)).toBe(name);
   });
@@ -369,6 +407,7 @@ describe('the first candidate', () => {
     ['early 3×3×3', [1, 8, 56, 56, 64], 192, cube, 'winograd 1×4×4 tiled 64×64×16 8×8'],
     ['1×1×1', [1, 16, 56, 56, 192], 176, {}, 'half tiled 128×64×16 8×8'],
     ['late 1×1×1', [1, 2, 7, 7, 832], 448, {}, 'half split-k 6 32×32'],
+    ['a dense layer', [1, 1, 1, 1, 8192], 4096, {}, 'half few rows 32'],
   ] as const)('on a GPU with f16, in the class half: %s, %j → %i', (_, x, cout, window, name) => {
     expect(first({ shaderF16: true }, x, cout, window, 'half')).toBe(name);
     expect(first({ shaderF16: true }, x, cout, window, 'fast')).toBe(first({}, x, cout, window, 'fast'));

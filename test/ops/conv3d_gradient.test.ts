@@ -149,7 +149,7 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     const io: NodeOperands = { inputs: [operands.x, operands.dy], outputs: [operands.dw] };
     const types = io.inputs.map(({ type }) => type);
     expect(conv3dWeightGradient.infer(attributes, types)[0]!.shape).toEqual(weightShape);
-    for (const candidate of conv3dWeightGradient.candidates(attributes, io, profile())) {
+    for (const candidate of await conv3dWeightGradient.candidates(attributes, io, profile())) {
       const [dw] = await runCandidate(gpu(), candidate, io, [x.data, dy.data], test.limit);
       closeTo(dw!, expected.dw, candidate.name, toleranceOf(candidate));
       if (!nan) continue;
@@ -174,7 +174,7 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     const types = io.inputs.map(({ type }) => type);
     expect(conv3dInputGradient.infer(attributes, types)[0]!.shape).toEqual(x.shape);
     const limited = stride.every((s) => s === 1) && groups === 1 ? test.limit : undefined;
-    for (const candidate of conv3dInputGradient.candidates(attributes, io, profile())) {
+    for (const candidate of await conv3dInputGradient.candidates(attributes, io, profile())) {
       const [dx] = await runCandidate(gpu(), candidate, io, [dy.data, weights], limited);
       closeTo(dx!, expected.dx, candidate.name, toleranceOf(candidate));
       if (!nan) continue;
@@ -228,18 +228,18 @@ describeWithShared('the gradients that PyTorch gives', ['golden/ops.json'], (pat
 
     const byWeights: NodeOperands = { inputs: [operands.x, operands.dy], outputs: [operands.w] };
     const geometry = { kernel, stride, padding: pad, groups };
-    for (const candidate of conv3dWeightGradient.candidates(geometry, byWeights, profile)) {
+    for (const candidate of await conv3dWeightGradient.candidates(geometry, byWeights, profile)) {
       const [dw] = await runCandidate(gpu(), candidate, byWeights, [x, dy]);
       closeTo(dw!, channelsInside(test.grads.w.value, weightShape), candidate.name, toleranceOf(candidate));
     }
     const byBias: NodeOperands = { inputs: [operands.dy], outputs: [operand([cout])] };
-    for (const candidate of channelSum.candidates({}, byBias, profile)) {
+    for (const candidate of await channelSum.candidates({}, byBias, profile)) {
       const [db] = await runCandidate(gpu(), candidate, byBias, [dy]);
       closeTo(db!, test.grads.b.value, `bias, ${candidate.name}`);
     }
     const byInput: NodeOperands = { inputs: [operands.dy, operands.w], outputs: [operands.x] };
     const size = shape.slice(1, 4) as unknown as Triple;
-    for (const candidate of conv3dInputGradient.candidates({ ...geometry, size }, byInput, profile)) {
+    for (const candidate of await conv3dInputGradient.candidates({ ...geometry, size }, byInput, profile)) {
       const [dx] = await runCandidate(gpu(), candidate, byInput, [dy, weights]);
       closeTo(dx!, channelsLast(test.grads.x.value, shape), candidate.name, toleranceOf(candidate));
     }

@@ -10,9 +10,9 @@ import type { Graph, ValueId } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { BINARY_NAMES, UNARY_NAMES } from '../../src/kernels/pointwise/functions.ts';
-import { REDUCTIONS } from '../../src/kernels/reduce/reduce.ts';
 import { operators } from '../../src/ops/index.ts';
 import { defineOperator, type Operator } from '../../src/ops/operator.ts';
+import { REDUCTIONS } from '../../src/ops/reduce.ts';
 import type { UnaryAttributes } from '../../src/ops/unary.ts';
 import { moduleGraph } from '../graph/graphs.ts';
 
@@ -204,6 +204,9 @@ const attention = sample(({ add, input }) => {
   add(operators.matmul, { transposeA: true, transposeB: true }, input(2, 9, 20), input(70, 9));
   add(operators.layerNorm, { epsilon: 1e-5 }, a, input(9), input(9));
   add(operators.layerNormGradient, { epsilon: 1e-5 }, a, input(9), a);
+  const [q, k, v] = [input(2, 70, 9), input(2, 40, 9), input(2, 40, 20)];
+  const y = add(operators.attention, { scale: 1 / 3 }, q, k, v);
+  add(operators.attentionGradient, { scale: 1 / 3 }, q, k, v, y, input(2, 70, 1), input(2, 70, 20));
 });
 
 const optimiser = sample(({ add, input, builder }) => {
@@ -240,13 +243,15 @@ const prepared = (['f32', 'f16'] as const).flatMap((activations) =>
 );
 
 /** Every kernel of every candidate of every sample, and those that make its constants. */
-export function sampleKernels(profile: DeviceProfile): Kernel[] {
-  return [...SAMPLES, ...prepared]
-    .flatMap((graph) => [...nodesToRun(graph, assignStorage(graph), profile)])
-    .flatMap(({ candidates }) => candidates)
-    .flatMap((candidate) => candidate.lower())
-    .flatMap(({ kernel, args }) => {
-      const constants = args.flatMap((argument) => (argument.from === 'constant' ? (argument.prepare ?? []) : []));
-      return [kernel, ...constants.map((preparation) => preparation.kernel())];
-    });
+export async function sampleKernels(profile: DeviceProfile): Promise<Kernel[]> {
+  const kernels: Kernel[] = [];
+  for (const graph of [...SAMPLES, ...prepared]) {
+    for await (const { candidates } of nodesToRun(graph, assignStorage(graph), profile)) {
+      for (const { kernel, args } of candidates.flatMap((candidate) => candidate.lower())) {
+        const constants = args.flatMap((argument) => (argument.from === 'constant' ? (argument.prepare ?? []) : []));
+        kernels.push(kernel, ...constants.map((preparation) => preparation.kernel()));
+      }
+    }
+  }
+  return kernels;
 }

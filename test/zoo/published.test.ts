@@ -2,22 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { MODELS } from '../../src/catalogue.ts';
-import { sizeOf } from '../../src/core/tensor.ts';
-import type { Graph } from '../../src/graph/graph.ts';
-import { modelGraph } from '../../src/models/graph.ts';
-import { modelParameters } from '../../src/models/parameters.ts';
-import { modelSpec } from '../../src/models/spec.ts';
-
-/** Multiply-adds of convolutions and dense layers, 10⁹. */
-function multiplyAdds({ nodes, values }: Graph): number {
-  const shapeOf = (value: number) => values[value]!.type.shape;
-  const products = nodes
-    .filter(({ operator }) => operator.type === 'conv3d' || operator.type === 'linear')
-    .map(({ inputs, outputs }) =>
-      outputs.reduce((sum, y) => sum + sizeOf(shapeOf(y)) * sizeOf(shapeOf(inputs[1]!).slice(0, -1)), 0),
-    );
-  return products.reduce((sum, each) => sum + each, 0) / 1e9;
-}
+import { modelSize, publishedSpec } from '../../src/models/size.ts';
 
 it.each([
   // Of torchvision's documentation.
@@ -39,10 +24,10 @@ it.each([
 ] as const)(
   '%s with %i classes: %d million parameters, %d thousand million multiply-adds',
   (id, classes, millions, billions) => {
-    const spec = modelSpec({ architecture: MODELS.get(id, 'the test'), stream: 'rgb', classes });
-    const trained = [...modelParameters(spec)].filter(([name]) => !/\/(mean|variance)$/.test(name));
-    const count = trained.reduce((sum, [, shape]) => sum + sizeOf(shape), 0) / 1e6;
-    expect(Math.abs(count / millions - 1)).toBeLessThan(0.002);
-    expect(Math.abs(multiplyAdds(modelGraph(spec)) / billions - 1)).toBeLessThan(0.02);
+    const spec = publishedSpec(MODELS.get(id));
+    expect(spec.classes).toBe(classes);
+    const size = modelSize(spec);
+    expect(Math.abs(size.parameters / 1e6 / millions - 1)).toBeLessThan(0.002);
+    expect(Math.abs(size.multiplyAdds / 1e9 / billions - 1)).toBeLessThan(0.02);
   },
 );

@@ -18,6 +18,17 @@ const layerOf = (sequence: string, module: string): string | undefined => {
   return first === sequence && index !== undefined ? I3D_TABLE.layers[Number(index)]?.name : undefined;
 };
 
+/** Of S3D-G's, where `gating` is the end of the layer before it. */
+const gatedLayerOf = (module: string): string | undefined => {
+  const short = (name: string) =>
+    name
+      .toLowerCase()
+      .replace('3d', '')
+      .replace(/_\dx\d$/, '');
+  const layer = module === 'conv_2c' ? undefined : module === 'gating' ? 'conv_2c' : module;
+  return I3D_TABLE.layers.find(({ name }) => short(name) === layer)?.name;
+};
+
 /** pytorchvideo's blocks of X3D: the first layer, and the stages. */
 const x3dPart = (module: string): string | undefined =>
   module === 'blocks.0' ? 'stem' : module === 'blocks.5' ? undefined : module.replace('blocks.', 'stage');
@@ -29,6 +40,7 @@ const NETWORKS: readonly (readonly [file: string, id: string, endPoint: (module:
   ['c3d', 'c3d', sameName],
   ['s3d', 's3d', (module) => layerOf('base', module)],
   ['s3d_torchvision', 's3d-torchvision', (module) => layerOf('features', module)],
+  ['s3dg', 's3d-g', gatedLayerOf],
   ['r3d_18', 'r3d-18', sameName],
   ['mc3_18', 'mc3-18', sameName],
   ['r2plus1d_18', 'r2plus1d-18', sameName],
@@ -36,6 +48,16 @@ const NETWORKS: readonly (readonly [file: string, id: string, endPoint: (module:
     'i3d_r50',
     'i3d-r50',
     (module) => ({ 0: 'stem', 1: 'stage1', 3: 'stage2', 4: 'stage3', 5: 'stage4' })[module.split('.')[1]!],
+  ],
+  [
+    'i3d_nln_r50',
+    'i3d-nln-r50',
+    (module) => {
+      if (module === 's1.pathway0_stem') return 'stem';
+      const [, stage, kind, block] = /^s(\d)\.pathway0_(res|nonlocal)(\d)$/.exec(module) ?? [];
+      if (stage === '2' || stage === '5') return block === '2' ? `stage${Number(stage) - 1}` : undefined;
+      return stage && `stage${Number(stage) - 1}.${block}${kind === 'nonlocal' ? '/nonlocal' : ''}`;
+    },
   ],
   ['tsm_r50', 'tsm-r50', (module) => module.replace('base_model.maxpool', 'stem').replace('base_model.layer', 'stage')],
   ['x3d_xs', 'x3d-xs', x3dPart],

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { InputError } from '../../core/errors.ts';
 import { counted } from '../../core/words.ts';
 import { type PresetName, presets } from '../../flow/index.ts';
+import { ArrayClip, isArrayPath } from '../../io/array-clip.ts';
 import { checkWritable } from '../../io/atomic.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
@@ -11,10 +12,11 @@ import { checkFusionWeights, type FusionMode } from '../../models/scores.ts';
 import { checkWindowRequest, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
 import { ComputedFlow } from '../../recognition/computed_flow.ts';
 import type { ClipWindow } from '../../recognition/window_stream.ts';
-import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
+import { type ChosenNetworks, CLASSIFY, chooseNetworks, type NetworkFlags } from '../networks.ts';
 import {
   addClipOptions,
   addDeviceOptions,
+  addModelTypeOption,
   type ClipFlags,
   type DeviceFlags,
   numbers,
@@ -29,7 +31,7 @@ import { compileAhead } from '../streams/compile-ahead.ts';
 import { type FlowUnits, StoredFlow } from '../streams/flow-source.ts';
 import { type Networks, recognise, type WindowSource } from '../streams/recognise.ts';
 import { both } from '../terminal/output.ts';
-import { loadLabels } from '../weights.ts';
+import { loadLabels, type PreparedClip } from '../weights.ts';
 
 interface ClassifyFlags extends ClipFlags, DeviceFlags, NetworkFlags {
   readonly fusion: FusionMode;
@@ -53,6 +55,7 @@ export function addClassify(program: Command): Command {
     .option('--model <path>', 'what i3d train wrote: a folder with a model for each stream, or the file of one')
     .option('--rgb <weights>', 'weights of the RGB stream (.pt, .safetensors or a TensorFlow checkpoint)')
     .option('--flow <weights>', 'weights of the flow stream');
+  addModelTypeOption(command);
   addClipOptions(
     command,
     'one window of n frames (default: windows of what the model takes that cover the clip, averaged)',
@@ -108,7 +111,12 @@ export async function classify(
   // What costs nothing to find out comes before anything is read.
   if (weights) checkFusionWeights(weights);
   if (flags.report !== undefined) await checkWritable(flags.report);
-  const chosen = found ?? (await chooseNetworks(flags, (text) => session.warn(text)));
+  const chosen =
+    found ??
+    (await chooseNetworks(flags, (text) => session.warn(text), {
+      ...CLASSIFY,
+      clip: () => preparedClip(input, flags),
+    }));
   const { rule, specs } = chosen;
   const { spec } = rule;
   checkWindowRequest(windowRule(spec), requestOf(flags));
@@ -153,7 +161,13 @@ export async function classify(
       source,
       networks,
       labels,
-      { ...flags, weights, fill, onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)) },
+      {
+        ...flags,
+        models: foundModels(chosen),
+        weights,
+        fill,
+        onWindow: sampler && ((window, flow) => sampler.add(window, flow, seesFrames)),
+      },
       session,
     );
     for (const text of stored?.flow.warnings() ?? []) session.warn(text);
@@ -168,6 +182,26 @@ export async function classify(
     await stored?.close();
   }
 }
+
+/** What an array holds; undefined of anything else, and of what cannot be opened, which is said where it is read. */
+async function preparedClip(input: string | undefined, { frames }: ClipFlags): Promise<PreparedClip | undefined> {
+  if (input === undefined || !isArrayPath(input)) return undefined;
+  const array = await ArrayClip.open(input, 'frames').catch(() => undefined);
+  await array?.close();
+  return array && { frames: frames ?? array.frames, height: array.height, width: array.width };
+}
+
+/** Which models were found, by stream. */
+const foundModels = ({ specs, origin }: ChosenNetworks): Classification['models'] =>
+  new Map(
+    [...specs].map(([stream, { architecture }]) => {
+      const names = origin(stream);
+      return [
+        stream,
+        { model: architecture.id, name: architecture.name, ...(names === undefined ? {} : { origin: names }) },
+      ] as const;
+    }),
+  );
 
 const requestOf = ({ frames, start }: ClipFlags): WindowRequest => ({ frames, start });
 

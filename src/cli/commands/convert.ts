@@ -7,24 +7,26 @@ import { InputError } from '../../core/errors.ts';
 import { type StateDict, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
+import type { ModelDefinition } from '../../models/definition.ts';
 import { isModelFile, parseModelFile } from '../../models/model_file.ts';
 import { readWeights, recogniseWeights } from '../../models/weights.ts';
 import { saveModelFile } from '../../train/run/model_files.ts';
+import { addModelTypeOption, type ModelTypeFlags, typedModels } from '../options.ts';
 import { print, say } from '../terminal/output.ts';
 import { classCount, quantity } from '../terminal/table.ts';
 
 export function addConvert(program: Command): Command {
-  return program
+  const command = program
     .command('convert')
     .description(
       'Write a checkpoint as safetensors: known models in this project’s names and axes, anything else as it is.',
     )
     .argument('<in>', 'a PyTorch .pt, a TensorFlow checkpoint (.index) or a .safetensors file')
-    .argument('<out>', 'the .safetensors file to write')
-    .action(convert);
+    .argument('<out>', 'the .safetensors file to write');
+  return addModelTypeOption(command).action(convert);
 }
 
-async function convert(input: string, output: string): Promise<void> {
+async function convert(input: string, output: string, flags: ModelTypeFlags): Promise<void> {
   if (extname(output).toLowerCase() !== '.safetensors') {
     throw new InputError(`${output} must end in .safetensors, the format that is written.`);
   }
@@ -42,10 +44,11 @@ async function convert(input: string, output: string): Promise<void> {
     return;
   }
   checkWeights(tensors, input);
-  const reason = strangeness(tensors, input);
+  const models = typedModels(flags);
+  const reason = strangeness(tensors, input, models);
   if (reason === undefined) {
     // Names and shapes are right; values that are not are no reason to write the file as it is.
-    const { spec, stream, naming, parameters, warnings } = readWeights(tensors, input, MODELS);
+    const { spec, stream, naming, parameters, warnings } = readWeights(tensors, input, models);
     const { channels, classes, architecture } = spec;
     for (const warning of warnings) say(warning);
     await saveSafetensors(output, new Map(parameters), {
@@ -76,9 +79,9 @@ function checkWeights(tensors: StateDict, source: string): void {
 }
 
 /** Why tensors are not those of a model that is known; undefined where they are. */
-function strangeness(tensors: StateDict, source: string): string | undefined {
+function strangeness(tensors: StateDict, source: string, models: Iterable<ModelDefinition>): string | undefined {
   try {
-    recogniseWeights(tensors, source, MODELS);
+    recogniseWeights(tensors, source, models);
     return undefined;
   } catch (error) {
     if (error instanceof InputError) return error.message;

@@ -7,6 +7,7 @@ import { formatShape, type HostTensor, type Shape, type StateDict, sizeOf } from
 import { counted } from '../../core/words.ts';
 import { decodeTensorFlowIndex } from '../../io/tensorflow.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
+import type { ModelDefinition } from '../../models/definition.ts';
 import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
 import { type RecognisedWeights, readWeights, recogniseWeights } from '../../models/weights.ts';
 import { classCount, quantity, table } from '../terminal/table.ts';
@@ -16,10 +17,13 @@ interface Listed {
   readonly shape: Shape;
 }
 
-/** @throws InputError when the file is no checkpoint. */
-export async function inspectFile(path: string, json: boolean): Promise<string> {
+/**
+ * @param models Those that it may be of.
+ * @throws InputError when the file is no checkpoint.
+ */
+export async function inspectFile(path: string, models: Iterable<ModelDefinition>, json: boolean): Promise<string> {
   const { tensors, note, model, warnings } = await list(path);
-  const { weights, reason } = recognise(tensors, path);
+  const { weights, reason } = recognise(tensors, path, models);
   if (!model) warnings.push(...(weights?.match.warnings ?? []), ...faultsOf(weights, tensors, path));
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (json) {
@@ -109,9 +113,10 @@ async function list(path: string): Promise<Listing> {
 function recognise(
   tensors: ReadonlyMap<string, Listed>,
   source: string,
+  models: Iterable<ModelDefinition>,
 ): { weights?: RecognisedWeights; reason?: string } {
   try {
-    return { weights: recogniseWeights(tensors, source, MODELS) };
+    return { weights: recogniseWeights(tensors, source, models) };
   } catch (error) {
     if (error instanceof InputError) return { reason: error.message };
     throw error;

@@ -9,13 +9,13 @@ import type { Plan, PlanRow, ProfiledRow } from '../../graph/plan.ts';
 import type { ModelSpec } from '../../models/definition.ts';
 import { modelGraph, OUTPUTS } from '../../models/graph.ts';
 import { zeroParameters } from '../../models/parameters.ts';
-import type { DeviceFlags } from '../options.ts';
+import type { DeviceFlags, ModelTypeFlags } from '../options.ts';
 import type { Session } from '../session.ts';
 import { braces, type Column, quantity, table } from '../terminal/table.ts';
 import { choicesTable } from './inspect-choices.ts';
 
 /** How a model is inspected. */
-export interface InspectFlags extends DeviceFlags {
+export interface InspectFlags extends DeviceFlags, ModelTypeFlags {
   readonly frames?: number;
   readonly size?: number;
   readonly profile?: boolean;

@@ -4,9 +4,8 @@ import type { Command } from 'commander';
 import { MODELS } from '../../catalogue.ts';
 import { listed } from '../../core/words.ts';
 import { type ModelSpec, STREAMS } from '../../models/definition.ts';
-import { modelSpec } from '../../models/spec.ts';
-import { PUBLISHED_CLASSES } from '../networks.ts';
-import { addDeviceOptions, frameSide, windowFrames } from '../options.ts';
+import { publishedSpec } from '../../models/size.ts';
+import { addDeviceOptions, addModelTypeOption, frameSide, typedModels, windowFrames } from '../options.ts';
 import { withSession } from '../session.ts';
 import { print } from '../terminal/output.ts';
 import { inspectFile } from './inspect-file.ts';
@@ -16,8 +15,7 @@ import { type InspectFlags, inspectModel } from './inspect-model.ts';
 const NETWORKS = new Map<string, ModelSpec>(
   [...MODELS].flatMap((architecture) =>
     STREAMS.map((stream) => {
-      const spec = modelSpec({ architecture, stream, classes: PUBLISHED_CLASSES });
-      return [`${architecture}-${stream}`, spec] as const;
+      return [`${architecture}-${stream}`, publishedSpec(architecture, stream)] as const;
     }),
   ),
 );
@@ -32,12 +30,13 @@ export function addInspect(program: Command): Command {
     .option('--profile', 'run the model and time every node')
     .option('--choices', 'say which kernels were considered for every node, and why one was taken')
     .option('--json', 'print one JSON object');
+  addModelTypeOption(command);
   addDeviceOptions(command);
   return command.action(async (what: string, flags: InspectFlags) => {
     const spec = NETWORKS.get(what);
     const text = spec
       ? await withSession(flags, (session) => session.onDevice((gpu) => inspectModel(gpu, spec, flags, session)))
-      : await inspectFile(what, flags.json ?? false);
+      : await inspectFile(what, typedModels(flags), flags.json ?? false);
     await print(`${text}\n`);
   });
 }

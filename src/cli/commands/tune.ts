@@ -9,8 +9,7 @@ import { defaultTuningPath, fileTuning, unfinishedTuning } from '../../io/tuning
 import type { Stream } from '../../models/definition.ts';
 import { modelGraph, OUTPUTS } from '../../models/graph.ts';
 import { zeroParameters } from '../../models/parameters.ts';
-import { modelSpec } from '../../models/spec.ts';
-import { PUBLISHED_CLASSES } from '../networks.ts';
+import { publishedSpec } from '../../models/size.ts';
 import { addDeviceOptions, type DeviceFlags, frameSide, positiveNumber, windowFrames } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
 import { sentence } from '../terminal/errors.ts';
@@ -80,7 +79,7 @@ async function tuneStream(
   session: Session,
 ): Promise<number> {
   const { accuracy } = flags;
-  const spec = modelSpec({ architecture: MODELS.get(flags.model), stream, classes: PUBLISHED_CLASSES });
+  const spec = publishedSpec(MODELS.get(flags.model), stream);
   const { frames = spec.frames, size = spec.size } = flags;
   const graph = modelGraph(spec, { frames, height: size, width: size });
   const parameters = zeroParameters(spec);

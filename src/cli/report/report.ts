@@ -7,7 +7,7 @@ import { type Scored, topK } from '../../models/scores.ts';
 import { packageVersions } from '../machine.ts';
 import { percent, seconds } from '../terminal/table.ts';
 import { STYLE } from './report-style.ts';
-import { type Classification, timings } from './result.ts';
+import { type Classification, modelLine, timings } from './result.ts';
 import { type SamplePicture, type Sampler, wheelPicture } from './samples.ts';
 
 /** @throws InputError when the page cannot be written there. */
@@ -27,6 +27,7 @@ function page(result: Classification, pictures: readonly SamplePicture[], legend
   const name = escaped(basename(input));
   const best = top[0]!;
   const facts = [
+    modelLine(result),
     `${counted(frames, 'frame')} at ${Number(fps.toFixed(2))} Hz`,
     `${width}×${height} pixels`,
     windows.length === 1 ? 'one window' : `${windows.length} windows, averaged`,

@@ -2,10 +2,20 @@
 
 import { basename } from 'node:path';
 import { counted } from '../../core/words.ts';
+import type { Stream } from '../../models/definition.ts';
 import type { Scored } from '../../models/scores.ts';
 import type { Spent } from '../../recognition/stopwatches.ts';
 import { print } from '../terminal/output.ts';
 import { bar, percent, seconds, table } from '../terminal/table.ts';
+
+/** A model that weights are of. */
+interface FoundModel {
+  /** Its id. */
+  readonly model: string;
+  readonly name: string;
+  /** Whose names the weights have; left out of a model that was trained here. */
+  readonly origin?: string;
+}
 
 export interface Classification {
   readonly input: string;
@@ -17,6 +27,8 @@ export interface Classification {
   /** How many frames were looked at. */
   readonly frames: number;
   readonly windows: readonly (readonly [start: number, frames: number])[];
+  /** By stream. */
+  readonly models: ReadonlyMap<Stream, FoundModel>;
   /** Logits of each stream, averaged over the windows. */
   readonly streams: { readonly rgb: Float64Array | undefined; readonly flow: Float64Array | undefined };
   /** Logits of both streams together. */
@@ -35,11 +47,12 @@ export async function printClassification(
 }
 
 function toJson(result: Classification, withLogits: boolean): string {
-  const { streams, input, frames, windows, width, height, fps, top, adapter } = result;
+  const { streams, models, input, frames, windows, width, height, fps, top, adapter } = result;
   const both = streams.rgb !== undefined && streams.flow !== undefined;
   const logitsOf = (values: Float64Array | undefined) => (values ? { logits: Array.from(values) } : undefined);
   return JSON.stringify({
     input,
+    models: Object.fromEntries(models),
     frames,
     windows: windows.map(([start, count]) => ({ start, frames: count })),
     width,
@@ -57,7 +70,7 @@ function toText(result: Classification, withLogits: boolean): string {
   const { input, frames, windows, streams, top, labels, logits, adapter } = result;
   const names = [streams.rgb && 'RGB', streams.flow && 'flow'].filter((name) => name !== undefined);
   const parts = [counted(frames, 'frame'), windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
-  const head = `${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`;
+  const head = [`${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`, modelLine(result)].join('\n');
   const best = table(
     [
       { title: '', align: 'right' },
@@ -85,6 +98,14 @@ function toText(result: Classification, withLogits: boolean): string {
   const { total = 0, ...phases } = timings(result);
   const times = Object.entries(phases).map(([phase, value]) => `${phase} ${seconds(value)}`);
   return [head, best, ...all, `${seconds(total)} (${times.join(', ')}; these overlap) on ${adapter}`].join('\n\n');
+}
+
+/** What the networks are: in one part where both are the same. */
+export function modelLine({ models }: Pick<Classification, 'models'>): string {
+  const parts = [...models.values()].map(({ name, origin }) =>
+    origin === undefined ? name : `${name}, names of ${origin}`,
+  );
+  return [...new Set(parts)].join('; ');
 }
 
 /** Seconds of each phase and `total`, to the millisecond; `flow` only where that stream took part. Phases overlap. */

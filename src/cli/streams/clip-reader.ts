@@ -6,6 +6,7 @@ import { ArrayClip, isArrayPath } from '../../io/array-clip.ts';
 import { arrayFrames } from '../../io/array-source.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
+import { normalisation } from '../../models/frames.ts';
 import { checkWindowRequest, type Window, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
 import type { ClipRule } from '../../recognition/clip_rule.ts';
 import { frameReading, type SeenFrame } from '../../recognition/frame_reading.ts';
@@ -28,6 +29,9 @@ export interface ClipReader {
   close(): Promise<void>;
 }
 
+/** Of networks that see frames in −1 … 1, as arrays of floats hold them. */
+const PLAIN_SHIFT = normalisation().shift;
+
 interface ReaderOptions extends ClipFlags {
   /** For flow: add the frame after each window where there is one, since the flow of a window's last frame leads there. */
   readonly following?: boolean;
@@ -45,8 +49,9 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   const clipWindows = (total: number) => windows(total, windowRule(spec), request);
   checkWindowRequest(windowRule(spec), request);
   const array = isArrayPath(path) ? await openArrayClip(path, clipWindows, session) : undefined;
-  // A model that was trained here sees arrays as training did: as bytes, resized.
-  if (array?.isFloat && !trained) return arrayReader(array, clipWindows(array.frames), following, session);
+  // A model that was trained here sees arrays as training did: as bytes, resized. So do networks whose range is none of an array's.
+  const scaled = normalisation(spec.architecture.preprocessing).shift === PLAIN_SHIFT;
+  if (array?.isFloat && !trained && scaled) return arrayReader(array, clipWindows(array.frames), following, session);
   const extra = following ? 1 : 0;
   const limit = frames === undefined ? undefined : frames + extra;
   const onProgress = (done: number) => session.progress.count('decoding frame', done);

@@ -29,6 +29,8 @@ export interface Networks {
 }
 
 interface RecogniseOptions extends DeviceFlags {
+  /** What the networks are, for the result. */
+  readonly models: Classification['models'];
   readonly top: number;
   readonly fusion?: FusionMode | undefined;
   readonly weights?: readonly [rgb: number, flow: number] | undefined;
@@ -95,6 +97,7 @@ export async function recognise(
       fps,
       frames: countFrames(windows),
       windows,
+      models: options.models,
       streams: scores,
       logits: fused,
       top: topK(fused, labels, options.top),

@@ -26,6 +26,11 @@ export class Progress {
     this.draw(total >= done ? `${what} ${done}/${total}` : `${what} ${done}`);
   }
 
+  /** As `say`, and as seldom as `count`. */
+  note(text: string): void {
+    if (this.enabled && performance.now() - this.last >= INTERVAL) this.say(text);
+  }
+
   /** Wipes the line, so that results and messages start on a clean one. */
   clear(): void {
     if (this.shown !== '') this.draw('');

@@ -6,13 +6,13 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat } from '../shared/wgsl.ts';
-import { type MatmulProblem, matmulBindings, matmulFunctions, matmulUniforms } from './problem.ts';
+import { type MatmulProblem, matmulBindings, matmulFunctions, matmulName, matmulUniforms } from './problem.ts';
 
 export function matmulBlocks(problem: MatmulProblem, columns: 1 | 2 = 1, workgroupSize = 64): Kernel {
   const { params, values } = matmulUniforms(problem);
   const [rows4, columns4] = [divideUp(problem.m, 4), divideUp(divideUp(problem.n, 4), columns)];
   return kernel({
-    name: `matmul blocks 4×${4 * columns}`,
+    name: matmulName(`blocks 4×${4 * columns}`, problem),
     params,
     values,
     storage: matmulBindings(problem),

@@ -9,12 +9,14 @@
  *   block_a(row4, k4): vec4 i = a[4·row4 + i][4·k4 … + 3]        block_b(k4, column4): vec4 i = b[4·k4 + i][4·column4 … + 3]
  *
  * What is outside of a matrix is 0 in both. Operands whose batches have other extents are repeated by numpy's rules.
+ *
+ * An epilogue makes something else of a vec4 of y before it is stored, from tensors of its own or from what y held before.
  */
 
 import type { Binding } from '../../core/kernel.ts';
 import { axesOf, type Broadcast } from '../shared/broadcast.ts';
 import { type View, vec4s } from '../shared/view.ts';
-import { storage, struct } from '../shared/wgsl.ts';
+import { type FieldType, storage, struct } from '../shared/wgsl.ts';
 
 export interface MatmulOperand {
   readonly binding: Binding;
@@ -35,16 +37,37 @@ export interface MatmulProblem {
   readonly batch: number;
   /** Where a's and b's matrices lie among those of the result. */
   readonly batches: Broadcast;
+  readonly epilogue?: MatmulEpilogue;
 }
 
-/** Bindings, in order: one for both operands where they lie in one buffer. */
-export const matmulBindings = ({ a, b }: MatmulProblem): Binding[] => [
+/** What is done with sums before they are stored. */
+export interface MatmulEpilogue {
+  /** For the kernel's name. */
+  readonly name: string;
+  /** Those of tensors that it reads, behind y's. */
+  readonly bindings: readonly Binding[];
+  /** Uniforms of its own. */
+  readonly values: Readonly<Record<string, { readonly type: FieldType; readonly value: number }>>;
+  /**
+   * WGSL that changes `v`, the vec4 of y at `at`, whose first column is 4·column4 of `row` of `matrix`. Whatever lies past the last
+   * column has to become 0.
+   */
+  readonly code: string;
+}
+
+/** Bindings, in order: one for both operands where they lie in one buffer, y, and what an epilogue reads. */
+export const matmulBindings = ({ a, b, epilogue }: MatmulProblem): Binding[] => [
   ...new Map([a, b].map(({ binding }) => [binding.name, binding])).values(),
   storage('y'),
+  ...(epilogue?.bindings ?? []),
 ];
 
+/** Of a kernel: what computes the product, and what is done with it. */
+export const matmulName = (product: string, { epilogue }: MatmulProblem): string =>
+  `matmul ${product}${epilogue ? `, ${epilogue.name}` : ''}`;
+
 export function matmulUniforms(problem: MatmulProblem) {
-  const { a, b, y, m, n, k, batch, batches } = problem;
+  const { a, b, y, m, n, k, batch, batches, epilogue } = problem;
   const axes = batches.sizes.flatMap((size, axis) => [
     [`size${axis}`, size] as const,
     [`a_step${axis}`, batches.steps[0]![axis]!] as const,
@@ -65,7 +88,12 @@ export function matmulUniforms(problem: MatmulProblem) {
     y_stride: y.stride,
     ...Object.fromEntries(axes),
   };
-  const fields = Object.fromEntries(Object.keys(values).map((name) => [name, 'u32' as const]));
+  const own = Object.entries(epilogue?.values ?? {});
+  const fields: Record<string, FieldType> = {
+    ...Object.fromEntries(Object.keys(values).map((name) => [name, 'u32' as const])),
+    ...Object.fromEntries(own.map(([name, { type }]) => [name, type])),
+  };
+  for (const [name, { value }] of own) values[name] = value;
   return { params: struct('Matmul', fields), values };
 }
 
@@ -73,7 +101,7 @@ export function matmulUniforms(problem: MatmulProblem) {
  * `first_rows(matrix)`: numbers of the first rows of a's and b's matrices; `block_a` and `block_b` as above, from those, and their
  * halves: `read_a` takes from memory whatever lies there, `turn_a` makes a block of it; `store`, which guards both tails.
  */
-export function matmulFunctions({ a, b, batches }: MatmulProblem): string {
+export function matmulFunctions({ a, b, batches, epilogue }: MatmulProblem): string {
   const axes = batches.sizes.map((_, axis) => axis);
   const matrix = (name: string): string =>
     axes.map((axis) => `axis${axis} * p.${name}_step${axis}`).join(' + ') || '0u';
@@ -110,6 +138,11 @@ ${block('a', a, aRows)}
 ${block('b', b, bRows)}
 
 fn store(matrix: u32, row: u32, column4: u32, value: vec4f) {
-  if (row < p.m && column4 < p.n4) { y[p.y_base + (matrix * p.m + row) * p.y_stride + column4] = value; }
+  if (row < p.m && column4 < p.n4) {
+    let at = p.y_base + (matrix * p.m + row) * p.y_stride + column4;
+    var v = value;
+    ${epilogue?.code ?? ''}
+    y[at] = v;
+  }
 }`;
 }

@@ -17,7 +17,7 @@ import {
   tileVariables,
 } from '../shared/tile_product.ts';
 import { divideUp, entryPoint, foldGrid, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
-import { type MatmulProblem, matmulBindings, matmulFunctions, matmulUniforms } from './problem.ts';
+import { type MatmulProblem, matmulBindings, matmulFunctions, matmulName, matmulUniforms } from './problem.ts';
 
 /** Tiles for large products, and for those that would not fill a device with these. */
 export const MATMUL_TILES: readonly Tile[] = [
@@ -59,7 +59,7 @@ export function matmulTiled(problem: MatmulProblem, tile: Tile, loop: LoopBound)
     `{ let turned = turn_b(b${i}, ${b(i)});
     ${lines(4, (r) => `right_tile[right_slot + ${4 * i * threads + r * bn4}u] = turned[${r}];`)} }`;
   return kernel({
-    name: `matmul ${tileLabel(tile, '/')}`,
+    name: matmulName(tileLabel(tile, '/'), problem),
     params,
     values,
     storage: matmulBindings(problem),

@@ -4,6 +4,7 @@ import type { DeviceProfile } from '../../core/kernel.ts';
 import type { Candidate, NodeOperands } from '../operator.ts';
 import { depthwiseCandidates } from './depthwise.ts';
 import { type ConvolutionNode, convolution } from './family.ts';
+import { fewRowsCandidates } from './few_rows.ts';
 import { memberCandidates } from './members.ts';
 import { packedCandidates } from './packed.ts';
 import { splitKCandidates } from './split_k.ts';
@@ -14,6 +15,6 @@ export function conv3dCandidates(node: ConvolutionNode, io: NodeOperands, profil
   // The others flip the weights of one group.
   if (node.flipped && node.groups > 1) return depthwise;
   const conv = convolution(node, io, profile);
-  const groups = [memberCandidates, packedCandidates, winogradCandidates, splitKCandidates];
+  const groups = [memberCandidates, packedCandidates, winogradCandidates, splitKCandidates, fewRowsCandidates];
   return [...depthwise, ...groups.flatMap((candidates) => candidates(conv))];
 }

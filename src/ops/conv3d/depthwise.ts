@@ -20,6 +20,7 @@ import { anotherShader } from '../estimate.ts';
 import type { Candidate, NodeOperands, Surcharge } from '../operator.ts';
 import { splitWindows } from '../sliding_window.ts';
 import { biasOf, type ConvolutionNode } from './family.ts';
+import { isDepthwise } from './groups.ts';
 import { plainWeights } from './weights.ts';
 
 /** Taps whose weights a thread holds, and columns of a row that are written out. */
@@ -76,10 +77,6 @@ function variantsOn(profile: DeviceProfile): readonly Variant[] {
   if (!profile.software) return GPU_TILES.map(strip);
   return fixedNarrowSubgroup(profile) === SHUFFLED_LANES ? LANES_ROWS.map(inLanes) : [strip(SOFTWARE_TILE)];
 }
-
-/** Whether every channel has a window of its own. */
-export const isDepthwise = (groups: number, { inputs, outputs }: NodeOperands): boolean =>
-  groups > 1 && outputs.length === 1 && inputs[0]!.view.shape[4] === groups && outputs[0]!.view.shape[4] === groups;
 
 /** None where a channel does not have a window of its own, or one that is too large to be written out. */
 export function depthwiseCandidates(

@@ -15,8 +15,7 @@ import {
   type TensorType,
 } from '../operator.ts';
 import { type Padding, resolvePadding, type WindowGeometry, windowOutput } from '../sliding_window.ts';
-import { conv3dCandidates } from './candidates.ts';
-import { isDepthwise } from './depthwise.ts';
+import { isDepthwise } from './groups.ts';
 import { weightGradientCandidates } from './weight_gradient.ts';
 import { flippedWeights, forwardWeights, plainWeights } from './weights.ts';
 
@@ -91,7 +90,7 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
     const { kernel, inner } = windowOf(inputs[1]!.shape);
     return cost(sizeOf(kernel) * inner, inputs, outputs, inputs[0]!);
   },
-  candidates(attributes, io, profile) {
+  async candidates(attributes, io, profile) {
     const { stride, groups, size } = attributes;
     const { kernel, inner } = windowOf(io.inputs[1]!.type.shape);
     const before = resolvePadding({ ...attributes, kernel }, size).map((pair) => pair[0]) as unknown as Triple;
@@ -105,11 +104,9 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
         return [first, size[i] - dy.view.shape[i + 1]! + kernel[i] - 1 - first] as const;
       };
       const geometry: WindowGeometry = { kernel, stride, padding: [around(0), around(1), around(2)] };
-      const convolved = conv3dCandidates(
-        { geometry, groups, activation: 'none', bias: false, flipped: true },
-        io,
-        profile,
-      );
+      const { conv3dCandidates } = await import('./candidates.ts');
+      const node = { geometry, groups, activation: 'none', bias: false, flipped: true } as const;
+      const convolved = conv3dCandidates(node, io, profile);
       if (convolved.length > 0) return convolved;
     }
     if (Math.max(dy.storageBytes, dx.storageBytes) > profile.maxStorageBinding) {

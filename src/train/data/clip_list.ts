@@ -1,19 +1,13 @@
 /** @file A CSV file as a list of clips. Node only. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type CsvError, parse } from 'csv-parse/sync';
-import { InputError } from '../../core/errors.ts';
 import { fileError } from '../../io/bytes.ts';
+import { type CsvRow, readCsv } from '../../io/csv.ts';
 import type { NamedClip } from './clip.ts';
 import { type PartClip, parseSplit, withoutValidation } from './split.ts';
 
 const HEADER = 'path,label,split';
-
-interface Row {
-  readonly line: number;
-  readonly values: readonly string[];
-}
 
 /**
  * Clips of a CSV file (RFC 4180, UTF-8) with the columns `path`, relative to the file, `label` and `split`, which is train
@@ -23,7 +17,10 @@ interface Row {
  *   or is listed twice.
  */
 export async function readClipList(list: string, onWarning: (message: string) => void): Promise<NamedClip[]> {
-  const [header, ...rows] = await readRows(list);
+  const [header, ...rows] = await readCsv(
+    list,
+    `give a folder of class folders, or a CSV file with the header ${HEADER}`,
+  );
   const names = header?.values.map((name) => name.toLowerCase()) ?? [];
   const [pathColumn, labelColumn, splitColumn] = HEADER.split(',').map((name) => names.indexOf(name)) as [
     number,
@@ -60,29 +57,10 @@ export async function readClipList(list: string, onWarning: (message: string) =>
 }
 
 /** @throws InputError where another column says what `split` would: with all clips for training, tests would be on those. */
-function checkNoSplit(list: string, names: readonly string[], rows: readonly Row[]): void {
+function checkNoSplit(list: string, names: readonly string[], rows: readonly CsvRow[]): void {
   const column = names.findIndex((_, i) => rows.every(({ values }) => parseSplit(values[i] ?? '') !== undefined));
   if (column < 0) return;
   throw fileError(`The column ${names[column]} of ${list} says which clips are for tests; name it split.`);
-}
-
-async function readRows(list: string): Promise<Row[]> {
-  const text = await readFile(list, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new InputError(`${list} cannot be read (${cause.code ?? cause.message}); check its permissions.`, { cause });
-  });
-  if (text.includes('\0')) {
-    throw fileError(`${list} is no text; give a folder of class folders, or a CSV file with the header ${HEADER}.`);
-  }
-  try {
-    const options = { bom: true, trim: true, skip_empty_lines: true, relax_column_count: true, info: true } as const;
-    const records = parse(text, options) as unknown as { record: string[]; info: { lines: number } }[];
-    return records.map(({ record, info }) => ({ line: info.lines, values: record }));
-  } catch (error) {
-    const { message, lines } = error as CsvError & { lines?: number };
-    throw fileError(
-      `${list}, line ${lines ?? 1}: ${message.replace(/\.$/, '')}; a field with quotes is "like ""this""".`,
-    );
-  }
 }
 
 async function checkFiles(list: string, lines: ReadonlyMap<string, number>): Promise<void> {

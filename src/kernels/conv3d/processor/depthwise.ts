@@ -47,13 +47,21 @@ interface Columns {
   readonly groups: number;
 }
 
-function columnsOf({ x, outputs, kernel, stride, padding }: Conv3dProblem, lanes: number): Columns {
+type Window = Pick<Conv3dProblem, 'kernel' | 'stride' | 'padding'>;
+
+function placesOf({ kernel, stride, padding }: Window): Pick<Columns, 'places' | 'before' | 'behind'> {
   const places = Array.from({ length: kernel[2] }, (_, column) => {
     const lane = Math.floor((column - padding[2]) / stride[2]);
     return { lane, phase: column - padding[2] - lane * stride[2] };
   });
   const before = Math.max(0, ...places.map(({ lane }) => -lane));
   const behind = Math.max(0, ...places.map(({ lane }) => lane));
+  return { places, before, behind };
+}
+
+function columnsOf(problem: Conv3dProblem, lanes: number): Columns {
+  const { x, outputs, stride } = problem;
+  const { places, before, behind } = placesOf(problem);
   const step = lanes - before - behind;
   const width = outputs[0]!.shape[3];
   let groups = 1;
@@ -63,9 +71,11 @@ function columnsOf({ x, outputs, kernel, stride, padding }: Conv3dProblem, lanes
   return { places, before, behind, step, groups };
 }
 
-/** Whether a window leaves outputs to half of the lanes at least. */
-export const depthwiseLanesFit = ({ kernel: [, , width], stride: [, , step] }: Conv3dProblem, lanes: number): boolean =>
-  2 * divideUp(width - 1, step) <= lanes;
+/** Whether the window leaves outputs to half of the lanes at least. */
+export function depthwiseLanesFit(window: Window, lanes: number): boolean {
+  const { before, behind } = placesOf(window);
+  return 2 * (before + behind) <= lanes;
+}
 
 export function conv3dDepthwiseLanesWork(problem: Conv3dProblem, { lanes, rows: height }: DepthwiseLanesTile): Work {
   const { x, outputs, kernel: window, stride } = problem;
