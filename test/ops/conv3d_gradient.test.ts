@@ -77,6 +77,21 @@ const CASES: readonly Case[] = [
   { name: 'stride 1×2×1', x: [1, 3, 7, 13, 17], cout: 5, kernel: [3, 3, 3], stride: [1, 2, 1], sliced: true },
   { name: 'stride beyond the window', x: [1, 3, 7, 13, 5], cout: 5, kernel: [1, 1, 2], stride: [1, 2, 3] },
   { name: 'groups', x: [2, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3, nan: true },
+  { name: 'depthwise 3×3×3, batch 2', x: [2, 3, 7, 9, 6], cout: 6, kernel: [3, 3, 3], groups: 6, nan: true },
+  {
+    name: 'depthwise 3×3×3, stride 1×2×2, padding by hand',
+    x: [1, 3, 7, 9, 8],
+    cout: 8,
+    kernel: [3, 3, 3],
+    stride: [1, 2, 2],
+    padding: [
+      [1, 1],
+      [2, 1],
+      [0, 2],
+    ],
+    groups: 8,
+  },
+  { name: 'depthwise 5×1×1, in parts', x: [1, 6, 5, 9, 5], cout: 5, kernel: [5, 1, 1], groups: 5, limit: 30_000 },
   { name: 'depthwise', x: [1, 3, 7, 7, 33], cout: 33, kernel: [3, 1, 3], groups: 33, stride: [1, 2, 2], sliced: true },
   {
     name: 'in parts over batch and time',

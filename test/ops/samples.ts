@@ -63,6 +63,17 @@ const convolutions = CONVOLUTIONS.flatMap(({ kernel, stride: s, cin, groups }) =
   ),
 );
 
+const depthwise = sample(({ builder, add, input }) => {
+  for (const step of [1, 2]) {
+    const geometry = { stride: [1, step, step], padding: 'same', groups: 12 } as const;
+    const x = input(1, 4, 14, 14, 12);
+    const weights = builder.state(`w ${step}`, [3, 3, 3, 1, 12]);
+    const y = builder.name(`y ${step}`, builder.conv3d(`conv ${step}`, x, weights, geometry));
+    add(operators.conv3dWeightGradient, { ...geometry, kernel: [3, 3, 3] }, x, y);
+    add(operators.conv3dInputGradient, { ...geometry, size: [4, 14, 14] }, y, weights);
+  }
+});
+
 /** As a pass of inference makes them. */
 const branches = sample(({ builder, add, input }) => {
   const shared = { stride: [1, 1, 1], padding: 'same', activation: 'relu' } as const;
@@ -210,7 +221,20 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[branches, pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
+  ...[
+    depthwise,
+    branches,
+    pools,
+    clips,
+    normalisation,
+    folded,
+    pointwise,
+    layouts,
+    head,
+    reductions,
+    attention,
+    optimiser,
+  ],
 ];
 
 /** After the passes: convolutions with three outputs, branches in one node, and activations of 16 bits. */
