@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { removePartFiles } from '../io/atomic.ts';
 import { addActions } from './commands/actions.ts';
+import { addAnomaly } from './commands/anomaly.ts';
 import { addAugment } from './commands/augment.ts';
 import { addClassify } from './commands/classify.ts';
 import { addConvert } from './commands/convert.ts';
@@ -37,6 +38,7 @@ Examples:
   i3d models
   i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
   i3d fvd real fake --rgb rgb_imagenet.pt
+  i3d anomaly train features --abnormal fight --out anomaly.safetensors
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -66,6 +68,7 @@ async function main(): Promise<void> {
     addFeatures,
     addSearch,
     addFvd,
+    addAnomaly,
     addFlow,
     addModels,
     addInspect,

@@ -40,7 +40,7 @@ export interface Schedule {
 }
 
 export interface StepResult {
-  /** Mean cross entropy over the batch, without the L2 term. */
+  /** The loss of the batch, without the L2 term: the mean cross entropy where the options name no other. */
   readonly loss: number;
   /** Norm of all gradients before clipping; undefined for a batch whose gradients were only added up. */
   readonly norm: number | undefined;
@@ -65,7 +65,7 @@ export class TrainingStep {
   ) {}
 
   /**
-   * @param model A graph that names its logits (N×classes) `logits`.
+   * @param model A graph that names its logits (N×classes, or whatever the loss takes) `logits`.
    * @param parameters All parameters of the graph, by name.
    * @throws GraphError (nothing to train, a missing parameter), KernelCompileError, GpuOutOfMemoryError
    */

@@ -29,6 +29,8 @@ export interface TrainingOptions {
   readonly statisticsMomentum: number;
   /** Computes activations between end points a second time instead of keeping them. */
   readonly recompute: boolean;
+  /** What is made small, [1], from the model's logits; the mean cross entropy with an input `targets` where left out. */
+  loss?(builder: GraphBuilder, logits: ValueId): ValueId;
 }
 
 export interface OptimiserOptions {
@@ -108,8 +110,7 @@ function differentiate(model: Graph, training: TrainingOptions): { builder: Grap
   for (const node of forward.nodes) copy(node);
   const logits = to(namedLogits(forward));
   for (const [name, value] of forward.names) builder.name(name, to(value));
-  const targets = builder.input(TRAINING_INPUTS.targets, builder.shapeOf(logits));
-  const loss = builder.name(TRAINING_OUTPUTS.loss, builder.add(crossEntropy, 'Loss', {}, [logits, targets])[0]!);
+  const loss = builder.name(TRAINING_OUTPUTS.loss, (training.loss ?? classLoss)(builder, logits));
   const names = trainedParameters(model, training);
   if (names.length === 0) throw new GraphError('There is nothing to train: no parameter was chosen.');
   const found = gradients(
@@ -123,6 +124,11 @@ function differentiate(model: Graph, training: TrainingOptions): { builder: Grap
   // In the order in which they are computed.
   for (const [name, gradient] of [...byParameter].reverse()) builder.name(`gradient of ${name}`, gradient);
   return { builder, byParameter };
+}
+
+function classLoss(builder: GraphBuilder, logits: ValueId): ValueId {
+  const targets = builder.input(TRAINING_INPUTS.targets, builder.shapeOf(logits));
+  return builder.add(crossEntropy, 'Loss', {}, [logits, targets])[0]!;
 }
 
 function namedLogits(graph: Graph): ValueId {
