@@ -63,6 +63,18 @@ const convolutions = CONVOLUTIONS.flatMap(({ kernel, stride: s, cin, groups }) =
   ),
 );
 
+/** As a pass of inference makes it. */
+const shiftedConvolution = sample(({ builder, add, input }) => {
+  const weights = builder.parameter('w', [1, 1, 1, 32, 16]);
+  const window = { stride: [1, 1, 1], padding: 'valid', groups: 1, activation: 'relu', channels: [16] } as const;
+  add(
+    operators.shiftedConv3d,
+    { ...window, shift: { first: 1, second: 2, frames: [1, -1] } },
+    input(1, 4, 6, 6, 32),
+    weights,
+  );
+});
+
 /** As a pass of inference makes them. */
 const branches = sample(({ builder, add, input }) => {
   const shared = { stride: [1, 1, 1], padding: 'same', activation: 'relu' } as const;
@@ -210,7 +222,20 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[branches, pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
+  ...[
+    shiftedConvolution,
+    branches,
+    pools,
+    clips,
+    normalisation,
+    folded,
+    pointwise,
+    layouts,
+    head,
+    reductions,
+    attention,
+    optimiser,
+  ],
 ];
 
 /** After the passes: convolutions with three outputs, branches in one node, and activations of 16 bits. */
