@@ -12,6 +12,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
 import { addFeatures } from './commands/features.ts';
 import { addFlow } from './commands/flow.ts';
+import { addFvd } from './commands/fvd.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addModels } from './commands/models.ts';
@@ -33,6 +34,7 @@ Examples:
   i3d eval clips --model model
   i3d models
   i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
+  i3d fvd real fake --rgb rgb_imagenet.pt
   i3d inspect rgb_imagenet.pt
   i3d tune
   i3d doctor`;
@@ -60,6 +62,7 @@ async function main(): Promise<void> {
     addTrain,
     addEval,
     addFeatures,
+    addFvd,
     addFlow,
     addModels,
     addInspect,

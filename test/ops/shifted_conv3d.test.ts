@@ -65,7 +65,7 @@ describe.each(SHIFTS)('a convolution of channels from $frames frames on', (shift
     };
     const { maxStorageBinding } = gpu().profile;
     const profile: DeviceProfile = { ...gpu().profile, maxStorageBinding: limit ?? maxStorageBinding };
-    const candidates = operators.shiftedConv3d.candidates({ ...WINDOW, channels: [cout], shift }, io, profile);
+    const candidates = await operators.shiftedConv3d.candidates({ ...WINDOW, channels: [cout], shift }, io, profile);
     expect(candidates.some(({ name }) => name.startsWith('tiled'))).toBe(true);
     expect(candidates.map(({ name }) => name)).toContain('direct');
     // None of those that know nothing of shifts.
@@ -139,11 +139,15 @@ it('says what it cannot take', () => {
   expect(() => infer(SHIFTS[0]!, [3, 1, 1])).toThrow('only a convolution of 1×1×1');
 });
 
-it('takes tiles on GPUs', () => {
+it('takes tiles on GPUs', async () => {
   const io = {
     inputs: [operand([1, 8, 56, 56, 256]), parameter([1, 1, 1, 256, 64])],
     outputs: [operand([1, 8, 56, 56, 64])],
   };
-  const of = operators.shiftedConv3d.candidates({ ...WINDOW, channels: [64], shift: SHIFTS[0]! }, io, MADE_UP_GPU);
+  const of = await operators.shiftedConv3d.candidates(
+    { ...WINDOW, channels: [64], shift: SHIFTS[0]! },
+    io,
+    MADE_UP_GPU,
+  );
   expect(of.map(({ name }) => name)).toContain('tiled 64×64×16 8×8');
 });

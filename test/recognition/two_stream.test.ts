@@ -5,49 +5,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { computeFlow, flowToStream } from '../../src/flow/index.ts';
-import { INCEPTION_4 } from '../../src/i3d/inception4.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
-import type { Stream } from '../../src/models/definition.ts';
 import { cutFrames, cutOut, FrameReducer, frameBytes, middleSquare, specGeometry } from '../../src/models/frames.ts';
-import { modelParameters } from '../../src/models/parameters.ts';
 import { type Network, Recogniser } from '../../src/models/recogniser.ts';
-import { modelSpec } from '../../src/models/spec.ts';
 import { TwoStream } from '../../src/recognition/two_stream.ts';
 import { readModels } from '../../src/train/run/model_files.ts';
 import { SHIPPED_MODELS } from '../../src/train/shipped_models.ts';
 import { i3d } from '../cli/command.ts';
+import { formulaNetwork } from '../cli/small_model.ts';
 import { testFolder } from '../folder.ts';
-import { uniform } from '../formula.ts';
-import { formulaTensor } from '../graph/graphs.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { clip, oneByOne } from './clips.ts';
 
 const gpu = testGpu();
 const folder = testFolder('i3d-two-stream-');
-
-/** A network by the formula. */
-function make(stream: Stream): Network {
-  const spec = modelSpec({
-    architecture: INCEPTION_4,
-    stream,
-    classes: 3,
-    width: 0.06,
-    frames: 8,
-    size: 32,
-    shortSide: 40,
-  });
-  const parameters = new Map(
-    [...modelParameters(spec)].map(([name, shape]) => {
-      const { data } = formulaTensor(`${stream} ${name}`, shape);
-      const scale = Math.sqrt(6 / (data.length / shape.at(-1)!));
-      const values = /variance|gamma/.test(name)
-        ? data.map((_, i) => 0.5 + uniform(name, i))
-        : data.map((v) => v * scale);
-      return [name, { dtype: 'f32' as const, shape, data: values }];
-    }),
-  );
-  return { spec, parameters };
-}
 
 async function withTwoStream<T>(
   options: Parameters<typeof TwoStream.create>[1],
@@ -120,7 +91,7 @@ describe('models that were trained here', () => {
 });
 
 test('published checkpoints get a square that is cut out first', async () => {
-  const [rgb, flow] = [make('rgb'), make('flow')];
+  const [rgb, flow] = [formulaNetwork('rgb'), formulaNetwork('flow')];
   const { spec } = rgb;
   const frames = clip(9);
   const result = await withTwoStream({ rgb, flow }, (twoStream) => twoStream.classify(oneByOne(frames)));
@@ -169,17 +140,25 @@ function repeated(flow: { shape: readonly number[]; data: Float32Array }) {
 describe('what does not go together', () => {
   const cases: [string, () => Promise<unknown>, RegExp][] = [
     ['no network', () => TwoStream.create(gpu(), {}), /needs a network: give rgb, flow or both/],
-    ['the wrong stream', () => TwoStream.create(gpu(), { rgb: make('flow') }), /given as rgb is one for flow/],
+    [
+      'the wrong stream',
+      () => TwoStream.create(gpu(), { rgb: formulaNetwork('flow') }),
+      /given as rgb is one for flow/,
+    ],
     [
       'two framings',
-      () => TwoStream.create(gpu(), { rgb: make('rgb'), flow: { ...make('flow'), framing: 'whole' } }),
+      () =>
+        TwoStream.create(gpu(), { rgb: formulaNetwork('rgb'), flow: { ...formulaNetwork('flow'), framing: 'whole' } }),
       /One of the two networks was trained here and one was not/,
     ],
     [
       'two lengths',
       async () => {
-        const flow = make('flow');
-        return TwoStream.create(gpu(), { rgb: make('rgb'), flow: { ...flow, spec: { ...flow.spec, frames: 12 } } });
+        const flow = formulaNetwork('flow');
+        return TwoStream.create(gpu(), {
+          rgb: formulaNetwork('rgb'),
+          flow: { ...flow, spec: { ...flow.spec, frames: 12 } },
+        });
       },
       /do not take the same clips: frames is 8 for RGB and 12 for flow/,
     ],
@@ -187,8 +166,8 @@ describe('what does not go together', () => {
       'two sets of classes',
       () =>
         TwoStream.create(gpu(), {
-          rgb: { ...make('rgb'), classes: ['a', 'b', 'c'] },
-          flow: { ...make('flow'), classes: ['a', 'c', 'b'] },
+          rgb: { ...formulaNetwork('rgb'), classes: ['a', 'b', 'c'] },
+          flow: { ...formulaNetwork('flow'), classes: ['a', 'c', 'b'] },
         }),
       /class 1 is b for RGB and c for flow/,
     ],
@@ -198,7 +177,7 @@ describe('what does not go together', () => {
   });
 
   test('frames that are none', async () => {
-    await withTwoStream({ rgb: make('rgb') }, async (twoStream) => {
+    await withTwoStream({ rgb: formulaNetwork('rgb') }, async (twoStream) => {
       const frame = { data: new Uint8Array(48), width: 4, height: 4 };
       const classify = (frames: unknown) => twoStream.classify(frames as never);
       await expect(classify([])).rejects.toThrow('There are no frames to look at.');
@@ -215,7 +194,7 @@ describe('an aborted signal', () => {
   const reason = new Error('enough');
 
   test('ends a recognition soon with its reason, and the next one works', async () => {
-    const [rgb, flow] = [make('rgb'), make('flow')];
+    const [rgb, flow] = [formulaNetwork('rgb'), formulaNetwork('flow')];
     await withTwoStream({ rgb, flow }, async (twoStream) => {
       const whole = await twoStream.classify(clip(20));
       for (const stage of ['frames', 'flow', 'networks'] as const) {
@@ -231,7 +210,7 @@ describe('an aborted signal', () => {
   });
 
   test('ends waiting for frames that never come, and tells who makes them', async () => {
-    await withTwoStream({ rgb: make('rgb') }, async (twoStream) => {
+    await withTwoStream({ rgb: formulaNetwork('rgb') }, async (twoStream) => {
       const controller = new AbortController();
       let returned = false;
       const frames = {
@@ -257,7 +236,7 @@ describe('an aborted signal', () => {
     const onProgress = ({ part, stage }: { part: string; stage: string }) => {
       if (part === 'flow' && stage === 'weights') controller.abort(reason);
     };
-    const options = { rgb: make('rgb'), flow: make('flow'), signal: controller.signal, onProgress };
+    const options = { rgb: formulaNetwork('rgb'), flow: formulaNetwork('flow'), signal: controller.signal, onProgress };
     await expect(TwoStream.create(gpu(), options)).rejects.toBe(reason);
     await gpu().idle();
     expect(gpu().allocatedBytes).toBe(before);

@@ -6,6 +6,7 @@ import { Recoverable } from '../../gpu/recover.ts';
 import type { ClipFrame, FrameSource } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
+import type { Framing } from '../../models/frames.ts';
 import { Recogniser } from '../../models/recogniser.ts';
 import { ClipNetworks } from '../../recognition/clip_networks.ts';
 import type { ClipFeatures } from '../../recognition/features/layouts.ts';
@@ -43,6 +44,7 @@ export interface ExtractedVideo extends ClipFeatures {
 export class Extractor {
   readonly extraction: Extraction;
   private readonly networks: Recoverable<ClipNetworks>;
+  private readonly framing: Framing;
 
   /** @throws InputError when the preset is none for such networks. */
   constructor(
@@ -52,6 +54,7 @@ export class Extractor {
   ) {
     const { rule, specs } = chosen;
     const { preset, stack, step, fps, crops, accuracy, kernel, flowPreset } = flags;
+    this.framing = rule.framing;
     const streams = [...specs.keys()];
     const stream = streams.length > 1 ? ('both' as const) : streams[0]!;
     this.extraction = extraction(preset, rule.spec, { stack, step, fps, crops }, stream);
@@ -71,7 +74,8 @@ export class Extractor {
   /** Everything that features follow from, but for the video and the weights. */
   get facts(): Readonly<Record<string, unknown>> {
     const { accuracy = 'fast', kernel, flowPreset, videoStream, keepGoing } = this.flags;
-    return { ...this.extraction.facts, accuracy, kernel, flowPreset, videoStream, keepGoing };
+    const framing = this.extraction.convention ? undefined : this.framing;
+    return { ...this.extraction.facts, framing, accuracy, kernel, flowPreset, videoStream, keepGoing };
   }
 
   /**

@@ -1,6 +1,7 @@
 /** @file Curves of training as SVG, coloured by the page that they are on. */
 
 import type { Stream } from '../../models/definition.ts';
+import { niceTop } from './line-chart.ts';
 import { escaped } from './report.ts';
 
 export interface Curve {
@@ -80,13 +81,6 @@ function thinned(points: Curve['points']): Curve['points'] {
     bucket.reduce((sum, [, y]) => sum + y, 0) / bucket.length,
   ]);
   return [points[0]!, ...means.slice(1, -1), points.at(-1)!];
-}
-
-/** The next of 1, 2, 4, 5, 8 times a power of ten. */
-function niceTop(value: number): number {
-  if (!(value > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 5, 8, 10].map((digit) => digit * power).find((top) => top >= value)!;
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -133,9 +133,6 @@ fn tap_of(c: u32) -> i32 {
 export const quadsOf = ({ shift }: Pick<Conv3dProblem, 'shift'>, cin4 = 'p.cin4'): string =>
   shift ? cin4 : `u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${cin4}`;
 
-/** Outputs that one convolution may write: the three 1×1×1 siblings of a Mixed module. */
-export const MAX_OUTPUTS = 3;
-
 export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dParams.pack>[0] {
   const { x, outputs, kernel, stride, padding } = problem;
   const y = outputs[0]!;

@@ -6,27 +6,12 @@
 
 import { GraphError } from '../../core/errors.ts';
 import type { ChannelShift } from '../../kernels/conv3d/problem.ts';
-import { type Candidate, defineOperator, type NodeOperands } from '../operator.ts';
-import { splitWindows, type WindowGeometry } from '../sliding_window.ts';
+import { defineOperator } from '../operator.ts';
 import { type Conv3dAttributes, conv3d } from './conv3d.ts';
-import { convolution, memberWeights, memberWork, problemOf, spareOutputs } from './family.ts';
-import { membersFor, surchargesOf } from './members.ts';
 
 export interface ShiftedConv3dAttributes extends Conv3dAttributes {
   readonly shift: ChannelShift;
 }
-
-/** That of the convolution, and what it looks at: its own frame and those around it. */
-const POINT: WindowGeometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' };
-const FRAMES: WindowGeometry = {
-  kernel: [3, 1, 1],
-  stride: [1, 1, 1],
-  padding: [
-    [1, 1],
-    [0, 0],
-    [0, 0],
-  ],
-};
 
 /** Inputs: x, weights 1×1×1×Cin×Cout, and a bias of Cout values where it has one. */
 export const shiftedConv3d = defineOperator<ShiftedConv3dAttributes>({
@@ -49,40 +34,8 @@ export const shiftedConv3d = defineOperator<ShiftedConv3dAttributes>({
     return conv3d.infer(attributes, inputs);
   },
   cost: (attributes, inputs, outputs) => conv3d.cost(attributes, inputs, outputs),
-  candidates: (attributes, io, profile) => shiftedCandidates(attributes, io, profile),
+  async candidates(attributes, io, profile) {
+    const { shiftedCandidates } = await import('./shifted_candidates.ts');
+    return shiftedCandidates(attributes, io, profile);
+  },
 });
-
-function shiftedCandidates(
-  { shift, activation }: ShiftedConv3dAttributes,
-  io: NodeOperands,
-  profile: Parameters<typeof convolution>[2],
-): Candidate[] {
-  const node = { geometry: POINT, groups: 1, activation, bias: io.inputs.length > 2 };
-  const conv = convolution(node, io, profile);
-  const { x, outputs } = conv;
-  const parts = splitWindows(FRAMES, x, outputs, profile);
-  return membersFor(conv, [x, ...outputs]).flatMap((member): Candidate[] => {
-    const weights = member.shifts && memberWeights(member, conv, conv.packedWeights);
-    if (!weights) return [];
-    const spare = spareOutputs(member, outputs);
-    const problems = parts.map((part) => ({ ...problemOf(conv, part), kernel: FRAMES.kernel, shift }));
-    const tile = member.tile(profile);
-    return [
-      {
-        name: member.name,
-        accuracy: member.weights === 'half' ? 'half' : 'exact',
-        workspaces: spare.workspaces,
-        packs: weights.packs,
-        work: [...weights.work, ...parts.map((part) => memberWork(problemOf(conv, part), tile, member))],
-        surcharges: surchargesOf(member, profile),
-        lower: () => [
-          ...weights.prepare(),
-          ...parts.map((part, i) => ({
-            kernel: member.kernel(problems[i]!, profile),
-            args: [part.input, weights.argument, conv.biasArgument, ...part.outputArgs, ...spare.args],
-          })),
-        ],
-      },
-    ];
-  });
-}

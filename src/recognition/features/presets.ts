@@ -99,7 +99,7 @@ const PRESETS: Readonly<Record<PresetName, Make>> = {
       facts: {
         source: 'google-deepmind/kinetics-i3d',
         windows: `${stack} frames every ${step}, convolutionally, and a shorter one of at least ${minimum} at the end`,
-        frames: `short side to ${spec.shortSide}, bilinear; the middle ${spec.size}×${spec.size}`,
+        frames: `as i3d classify: short side to ${spec.shortSide}, the middle ${spec.size}×${spec.size}`,
         flow: `TV-L1; ±${spec.flowBound} pixels divided by ${spec.flowBound}`,
         row: 'mean over time of the head’s average pool',
       },
@@ -220,26 +220,30 @@ const PRESETS: Readonly<Record<PresetName, Make>> = {
   /** 16-frame snippets as most do for UCF-Crime and ShanghaiTech, and `process_feat` of https://github.com/tianyu0207/RTFM. */
   'ucf-crime-32'(spec, settings) {
     return {
-      ...chunks('ucf-crime-32', spec, { crops: 1, ...settings }, 0),
+      ...chunks('ucf-crime-32', spec, settings, 1, 0),
       layout: 'segments',
     };
   },
 
   /** `extract_features.py` of https://github.com/Finspire13/pytorch-i3d-feature-extraction. */
   finspire(spec, settings) {
-    return chunks('finspire', spec, { crops: 10, ...settings }, 1);
+    return chunks('finspire', spec, settings, 10, 1);
   },
 };
 
-/** @param more Frames that a clip must have beyond those of a chunk. */
+/**
+ * @param usual Crops where none are asked for.
+ * @param more Frames that a clip must have beyond those of a chunk.
+ */
 function chunks(
   preset: 'finspire' | 'ucf-crime-32',
   spec: ModelSpec,
   settings: FeatureSettings,
+  usual: 1 | 10,
   more: number,
 ): Extraction {
   const stack = stackOf(spec, settings, 16);
-  const { step = stack, crops = 1 } = settings;
+  const { step = stack, crops = usual } = settings;
   const width = Math.round((340 / 256) * spec.shortSide);
   return {
     preset,

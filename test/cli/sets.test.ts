@@ -1,0 +1,226 @@
+/** @file Many videos: lists of them, shards, and runs that are ended and begun again. */
+
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { expand } from '../../src/cli/sets/glob.ts';
+import { listVideos } from '../../src/cli/sets/list.ts';
+import { type MeasuredVideo, shareOut } from '../../src/cli/sets/shard.ts';
+import { writeVideo } from '../../src/io/encode.ts';
+import { saveModelFile } from '../../src/train/run/model_files.ts';
+import { testFolder } from '../folder.ts';
+import { i3d, startI3d } from './command.ts';
+import { formulaNetwork } from './small_model.ts';
+
+const folder = testFolder('i3d-sets-');
+const at = (name: string): string => join(folder, name);
+const COUNT = 40;
+
+beforeAll(async () => {
+  mkdirSync(at('clips/deep/er'), { recursive: true });
+  const format = { width: 64, height: 64, fps: 25 };
+  const frames = (count: number) =>
+    Array.from({ length: count }, (_, i) => Uint8Array.from({ length: 64 * 64 * 3 }, (_, p) => (p * (i + 3)) % 251));
+  await writeVideo(at('short.mp4'), frames(17), format);
+  await writeVideo(at('long.mp4'), frames(50), format);
+  for (let i = 0; i < COUNT; i++) {
+    const below = i % 5 === 0 ? 'deep/er/' : '';
+    cpSync(at(i % 3 === 0 ? 'long.mp4' : 'short.mp4'), at(`clips/${below}v${i}.mp4`));
+  }
+  const network = formulaNetwork('rgb');
+  await saveModelFile(at('rgb.safetensors'), { ...network, classes: ['a', 'b', 'c'] });
+});
+
+const command = (input: string, out: string, ...more: string[]) => [
+  'features',
+  at(input),
+  '--model',
+  at('rgb.safetensors'),
+  '--preset',
+  'ucf-crime-32',
+  '--out',
+  at(out),
+  '--json',
+  ...more,
+];
+
+interface Result {
+  readonly done: string[];
+  readonly skipped: string[];
+  readonly failed: { path: string; reason: string }[];
+}
+
+async function run(input: string, out: string, ...more: string[]): Promise<Result> {
+  const { code, stdout, stderr } = await i3d(command(input, out, ...more));
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Every file below a folder, hidden ones too, by its name. */
+function contents(out: string): Record<string, string> {
+  const names = readdirSync(at(out), { recursive: true }) as string[];
+  const files = names.filter((name) => statSync(at(`${out}/${name}`)).isFile()).sort();
+  return Object.fromEntries(files.map((name) => [name, readFileSync(at(`${out}/${name}`)).toString('base64')]));
+}
+
+describe('a set of videos', () => {
+  let whole: Record<string, string>;
+  beforeAll(async () => {
+    const { done } = await run('clips', 'whole');
+    expect(done).toHaveLength(COUNT);
+    whole = contents('whole');
+    expect(Object.keys(whole)).toHaveLength(2 * COUNT);
+    expect(whole['deep/er/v0_i3d.npy']).toBeDefined();
+  });
+
+  test('is gone on with where a killed run ended: nothing is lost, done twice or left half written', async () => {
+    const child = startI3d(command('clips', 'killed'), 'ignore');
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    const records = () =>
+      existsSync(at('killed')) ? Object.keys(contents('killed')).filter((name) => name.endsWith('.json')) : [];
+    while (records().length < 5) await setTimeout(20);
+    child.kill('SIGKILL');
+    await ended;
+    // As a process leaves it that is killed while it writes.
+    writeFileSync(at('killed/.v39_i3d.npy.0123.part'), 'half');
+    writeFileSync(at('killed/.v38.ucf-crime-32.json.4567.part'), 'half');
+    const before = records();
+    expect(before.length).toBeLessThan(COUNT);
+    const written = new Map(before.map((name) => [name, statSync(at(`killed/${name}`)).mtimeMs]));
+    const { done, skipped } = await run('clips', 'killed');
+    expect(skipped).toHaveLength(before.length);
+    expect(done).toHaveLength(COUNT - before.length);
+    for (const [name, time] of written) expect(statSync(at(`killed/${name}`)).mtimeMs).toBe(time);
+    const left = Object.keys(contents('killed')).filter((name) => name.endsWith('.part'));
+    expect(left.filter((name) => !/v3[89]/.test(name))).toEqual([]);
+    expect(contents('killed')).toEqual(whole);
+  });
+
+  test('is done again where a video, a result or a choice is another one', async () => {
+    cpSync(at('whole'), at('changed'), { recursive: true });
+    writeFileSync(at('changed/v1_i3d.npy'), 'damaged');
+    writeFileSync(at('changed/v2.ucf-crime-32.json'), '{}');
+    expect((await run('clips', 'changed')).done.map((path) => path.split('/').at(-1)).sort()).toEqual([
+      'v1.mp4',
+      'v2.mp4',
+    ]);
+    expect(contents('changed')).toEqual(whole);
+    expect((await run('clips', 'changed', '--stack', '8')).done).toHaveLength(COUNT);
+  });
+
+  test('is the same in two shards as in one process', async () => {
+    const parts = await Promise.all(['0/2', '1/2'].map((shard) => run('clips', 'shards', '--shard', shard)));
+    const [first, second] = parts.map(({ done }) => done) as [string[], string[]];
+    expect(new Set([...first, ...second]).size).toBe(COUNT);
+    expect(first.length + second.length).toBe(COUNT);
+    expect(contents('shards')).toEqual(whole);
+  });
+});
+
+test('broken files are passed over and told of', async () => {
+  mkdirSync(at('some'));
+  cpSync(at('short.mp4'), at('some/a.mp4'));
+  writeFileSync(at('some/b.mp4'), 'no video');
+  cpSync(at('long.mp4'), at('some/c.mp4'));
+  writeFileSync(at('list.csv'), `label,path\nx,some/a.mp4\ny,some/b.mp4\nx,some/c.mp4\nx,some/none.mp4\n`);
+  const { code, stdout, stderr } = await i3d(command('list.csv', 'some-out'));
+  expect(code).toBe(1);
+  const { done, failed } = JSON.parse(stdout) as Result;
+  expect(done.map((path) => path.slice(-5))).toEqual(expect.arrayContaining(['a.mp4', 'c.mp4']));
+  expect(failed.map(({ path }) => path.split('/').at(-1)).sort()).toEqual(['b.mp4', 'none.mp4']);
+  expect(stderr).toMatch(/b\.mp4 is not a video/);
+  expect(stderr).toMatch(/none\.mp4 does not exist/);
+  expect(stderr).toMatch(/2 videos of 4 could not be used/);
+  expect(stderr).not.toMatch(/ at /);
+});
+
+describe('a folder that cannot be written', () => {
+  test.each([
+    ['below a file', () => 'short.mp4/out', /a file is where a folder is to be/],
+    [
+      'on a full disk',
+      () => {
+        mkdirSync(at('full'));
+        symlinkSync('/dev/full', at('full/short_i3d.npy'));
+        return 'full';
+      },
+      /the disk is full/,
+    ],
+    [
+      'with a folder in the place of a result',
+      () => {
+        mkdirSync(at('taken/short_i3d.npy'), { recursive: true });
+        return 'taken';
+      },
+      /it is a folder/,
+    ],
+  ])('%s ends it with one sentence', async (_, prepare, expected) => {
+    const { code, stdout, stderr } = await i3d(command('short.mp4', prepare()));
+    expect(stderr).toMatch(expected);
+    expect(stderr).toMatch(/^i3d: [^\n]+\n$/);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+});
+
+describe('a list', () => {
+  test('takes folders with those below, patterns, and each video once', async () => {
+    const all = await listVideos([at('clips')]);
+    expect(all).toHaveLength(COUNT);
+    expect(all.map(({ name }) => name)).toContain('deep/er/v5');
+    const some = await listVideos([`${at('clips')}/v{1,2}?.mp4`, at('clips/v11.mp4')]);
+    expect(some.map(({ name }) => name)).toEqual([
+      'v11',
+      'v12',
+      'v13',
+      'v14',
+      'v16',
+      'v17',
+      'v18',
+      'v19',
+      'v21',
+      'v22',
+      'v23',
+      'v24',
+      'v26',
+      'v27',
+      'v28',
+      'v29',
+    ]);
+    expect(await expand(`${at('clips')}/**/v[05].mp4`)).toEqual([
+      at('clips/deep/er/v0.mp4'),
+      at('clips/deep/er/v5.mp4'),
+    ]);
+  });
+
+  test('refuses two videos of one name, and what holds none', async () => {
+    await expect(listVideos([at('clips/v1.mp4'), at('changed/../short.mp4'), at('some/../v1.mov')])).rejects.toThrow(
+      /v1\.mp4 and .*v1\.mov would both be called v1/,
+    );
+    await expect(listVideos([`${at('clips')}/*.gif`])).rejects.toThrow(/Nothing matches/);
+  });
+});
+
+test('shards are disjoint, whole, balanced by seconds, and do not depend on the order', () => {
+  const videos: MeasuredVideo[] = Array.from({ length: 101 }, (_, i) => ({
+    path: `v${i}`,
+    name: `v${i}`,
+    seconds: (i * 37) % 90,
+  }));
+  const shards = Array.from({ length: 4 }, (_, index) => shareOut(videos, { index, count: 4 }));
+  expect(new Set(shards.flat()).size).toBe(videos.length);
+  const loads = shards.map((shard) => shard.reduce((sum, { seconds }) => sum + seconds + 1, 0));
+  expect(Math.max(...loads) / Math.min(...loads)).toBeLessThan(1.02);
+  const turned = shareOut(videos.toReversed(), { index: 2, count: 4 });
+  expect(new Set(turned)).toEqual(new Set(shards[2]));
+});
