@@ -1,11 +1,12 @@
 /** @file Ways of computing a convolution that takes channels from other frames: the kernels of convolutions that say they can. */
 
 import type { DeviceProfile } from '../../core/kernel.ts';
+import type { ChannelShift } from '../../kernels/conv3d/problem.ts';
+import type { Activation } from '../../kernels/pointwise/activation.ts';
 import type { Candidate, NodeOperands } from '../operator.ts';
 import { splitWindows, type WindowGeometry } from '../sliding_window.ts';
 import { convolution, memberWeights, memberWork, problemOf, spareOutputs } from './family.ts';
 import { membersFor, surchargesOf } from './members.ts';
-import type { ShiftedConv3dAttributes } from './shifted.ts';
 
 /** That of the convolution, and what it looks at: its own frame and those around it. */
 const POINT: WindowGeometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' };
@@ -20,7 +21,7 @@ const FRAMES: WindowGeometry = {
 };
 
 export function shiftedCandidates(
-  { shift, activation }: ShiftedConv3dAttributes,
+  { shift, activation }: { readonly shift: ChannelShift; readonly activation: Activation },
   io: NodeOperands,
   profile: DeviceProfile,
 ): Candidate[] {
