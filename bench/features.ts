@@ -37,6 +37,8 @@ interface Extracted {
   readonly frames: number;
   readonly windows: number;
   readonly msPerWindow: number;
+  /** Of all threads, the software adapter's among them: what others do on the machine changes it little. */
+  readonly cpuMsPerWindow: number;
   /** Bytes; medians of the first and the last fifth behind the first tenth, and the largest. */
   readonly memory: { readonly first: number; readonly last: number; readonly most: number };
 }
@@ -69,7 +71,7 @@ export async function benchFeatures({
       progress(`writing ${count} frames …`);
       await writeVideo(join(folder, `${name}.mp4`), moving(count, size), { width: size, height: size, fps: FPS });
     }
-    const alone = await networksAlone();
+    const { ms: alone, cpuMs: cpuAlone } = await networksAlone();
     const decode = await decoderAlone(join(folder, 'short.mp4'));
     const extractor = new Extractor(chosen, { preset: 'ucf-crime-32', stack: 16 }, session);
     const runs: Extracted[] = [];
@@ -87,15 +89,30 @@ export async function benchFeatures({
     progress('');
     const { description } = gpu.profile;
     print(`${description}: ${[...chosen.specs.keys()].join(' and ')}, windows of 16 frames of ${size}×${size}`);
-    print(`networks alone ${digits(alone)} ms a window, decoder alone ${digits(decode)} ms for 16 frames`);
+    print(
+      `networks alone ${digits(alone)} ms a window (${digits(cpuAlone)} ms of processors), decoder alone ${digits(decode)} ms for 16 frames`,
+    );
     print(
       table(
-        ['video', 'frames', 'ms per window', 'networks alone', 'clips an hour', 'memory, MB', 'at its end', 'at most'],
-        runs.map(({ name, frames, msPerWindow, memory }) => [
+        [
+          'video',
+          'frames',
+          'ms per window',
+          'networks alone',
+          'of processors',
+          'networks alone',
+          'clips an hour',
+          'memory, MB',
+          'at its end',
+          'at most',
+        ],
+        runs.map(({ name, frames, msPerWindow, cpuMsPerWindow, memory }) => [
           name,
           `${frames}`,
           digits(msPerWindow),
           percent(alone / msPerWindow),
+          digits(cpuMsPerWindow),
+          percent(cpuAlone / cpuMsPerWindow),
           `${Math.round(3.6e6 / msPerWindow)}`,
           ...[memory.first, memory.last, memory.most].map((bytes) => (bytes / 1e6).toFixed(0)),
         ]),
@@ -107,12 +124,13 @@ export async function benchFeatures({
       stream,
       minutes,
       networksAloneMs: alone,
+      networksAloneCpuMs: cpuAlone,
       decodeMs: decode,
       runs,
     });
 
     /** Milliseconds for a window, with the next one waiting, as the extractor has it. */
-    async function networksAlone(): Promise<number> {
+    async function networksAlone(): Promise<{ ms: number; cpuMs: number }> {
       const made = [...chosen.specs.values()].map((spec) => {
         const { channels, size: side } = spec;
         const length = 16 * side * side * channels;
@@ -126,6 +144,7 @@ export async function benchFeatures({
         Promise.all(made.map(({ recogniser, clip }) => recogniser.run(clip, undefined, { borrow: true })));
       for (let i = 0; i < 5; i++) await window();
       const times: number[] = [];
+      const cpu = process.cpuUsage();
       for (let round = 0; round < 5; round++) {
         const start = performance.now();
         let before = window();
@@ -138,12 +157,17 @@ export async function benchFeatures({
         times.push((performance.now() - start) / 40);
       }
       for (const { recogniser } of made) recogniser.dispose();
-      return median(times);
+      return { ms: median(times), cpuMs: cpuMsSince(cpu) / (times.length * 40) };
     }
   } finally {
     await session.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 async function decoderAlone(path: string): Promise<number> {
@@ -162,9 +186,11 @@ async function extracted(extractor: Extractor, path: string): Promise<Omit<Extra
   const looks: number[] = [];
   const timer = setInterval(() => looks.push(process.memoryUsage().rss), LOOK);
   const start = performance.now();
+  const cpu = process.cpuUsage();
   try {
     const { frames, spans } = await extractor.extract(path, () => undefined);
     const msPerWindow = (performance.now() - start) / spans.length;
+    const cpuMsPerWindow = cpuMsSince(cpu) / spans.length;
     looks.push(process.memoryUsage().rss);
     const settled = looks.slice(Math.floor(looks.length / 10));
     const fifth = Math.max(1, Math.floor(settled.length / 5));
@@ -173,7 +199,7 @@ async function extracted(extractor: Extractor, path: string): Promise<Omit<Extra
       last: median(settled.slice(-fifth)),
       most: Math.max(...looks),
     };
-    return { frames, windows: spans.length, msPerWindow, memory };
+    return { frames, windows: spans.length, msPerWindow, cpuMsPerWindow, memory };
   } finally {
     clearInterval(timer);
   }

@@ -12,6 +12,7 @@ import { benchFeatures, type FeaturesBenchOptions } from './features.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
 import { digits, percent, table } from './format.ts';
+import { benchFvd, type FvdBenchOptions } from './fvd.ts';
 import { addGpuCommand } from './gpu.ts';
 import { CHILD, compileHere } from './isa/compile.ts';
 import { benchIsa } from './isa.ts';
@@ -166,6 +167,14 @@ program
   .option('--model <folder>', 'of models that i3d train wrote', 'models')
   .option('--json <file>', 'also write the results as JSON')
   .action((options: FeaturesBenchOptions) => benchFeatures(options));
+
+program
+  .command('fvd')
+  .description('the Fréchet video distance of generated clips with noise, blur and dropped frames')
+  .option('--clips <n>', 'of each action in a set', wholeNumber('--clips', 2), 4)
+  .option('--svg <file>', 'also draw a chart')
+  .option('--json <file>', 'also write the results as JSON')
+  .action((options: FvdBenchOptions) => withGpu((gpu) => benchFvd(gpu, options)));
 
 command('peers', 2)
   .description('the same work by onnxruntime, PyTorch, tfjs and OpenCV, where they can be had')
