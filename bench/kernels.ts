@@ -73,7 +73,7 @@ async function runCase(
   try {
     const rows: KernelRow[] = [];
     let best = Infinity;
-    for (const [rank, candidate] of bench.candidates().entries()) {
+    for (const [rank, candidate] of (await bench.candidates()).entries()) {
       if (kernel !== undefined && !candidate.name.startsWith(kernel)) continue;
       progress(`${title}, ${candidate.name} …`);
       const trial = await bench.run(candidate, { repeats, budgetMs: BUDGET_MS, hopelessMs: HOPELESS * best });

@@ -147,7 +147,7 @@ async function candidatesOf(bench: Workbench, what: string, profile: DeviceProfi
     if (variants.length === 0) throw new InputError(`The kernel ${what} does not run on this adapter.`);
     return own(variants);
   }
-  const offered = bench.candidates();
+  const offered = await bench.candidates();
   const found = offered.filter(({ name }) => name.startsWith(what));
   if (found.length > 0) return found;
   const names = [...new Set([...Object.keys(SWEEPS), ...offered.map(({ name }) => name.split(' ')[0]!)])];

@@ -82,11 +82,13 @@ async function clearChoices(
   const prepared = inferencePasses(graph, { outputs: OUTPUTS, ...devicePasses(gpu.profile, { accuracy }) });
   // Another shader has to be compiled, which a small layer does not win back.
   const whole = [...measured.values()].reduce((sum, times) => sum + median([...times.values()][0]!), 0);
-  return [...nodesToRun(prepared, assignStorage(prepared), gpu.profile)].flatMap((entry): ClearChoice[] => {
+  const choices: ClearChoice[] = [];
+  for await (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
     const times = measured.get(tuningKey(entry, allowedCandidates(entry, accuracy), gpu.profile));
     const best = times && clearest(times);
-    return best && best.guessMs - best.ms > WORTH * whole ? [{ accuracy, problem: tableKey(entry), ...best }] : [];
-  });
+    if (best && best.guessMs - best.ms > WORTH * whole) choices.push({ accuracy, problem: tableKey(entry), ...best });
+  }
+  return choices;
 }
 
 /** In the first round. */

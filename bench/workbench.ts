@@ -80,16 +80,17 @@ export class Workbench {
   }
 
   /** The operator's own candidates, the best guess first. */
-  candidates(): Candidate[] {
+  async candidates(): Promise<Candidate[]> {
     const { node } = this.subject;
     const { profile } = this.gpu;
-    return bestFirst(node.operator.candidates(node.attributes, this.operands, profile), profile);
+    return bestFirst(await node.operator.candidates(node.attributes, this.operands, profile), profile);
   }
 
   /** The case as a graph's node, for those who choose. */
-  entry(): ChoiceNode {
+  async entry(): Promise<ChoiceNode> {
     const { name, node } = this.subject;
-    return { node: { ...node, name, inputs: [], outputs: [] }, operands: this.operands, candidates: this.candidates() };
+    const candidates = await this.candidates();
+    return { node: { ...node, name, inputs: [], outputs: [] }, operands: this.operands, candidates };
   }
 
   /**

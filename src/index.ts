@@ -85,6 +85,7 @@ export type { ByteSource } from './io/bytes.ts';
 export { decodeFlo, encodeFlo } from './io/flo.ts';
 export { indexedDbTuning } from './io/indexeddb_tuning.ts';
 export { decodeNpy, encodeNpy } from './io/npy.ts';
+export { decodeNpyText } from './io/npy-text.ts';
 export { decodePyTorch } from './io/pytorch.ts';
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './io/safetensors.ts';
 export { readTensorFlowCheckpoint } from './io/tensorflow.ts';
@@ -132,6 +133,7 @@ export {
   type Preprocessing,
   type Published,
   type Stream,
+  type TextTower,
 } from './models/definition.ts';
 export {
   type ClipInput,
@@ -178,6 +180,13 @@ export {
   topK,
 } from './models/scores.ts';
 export { type ModelSpecOptions, modelSpec, specMinimum } from './models/spec.ts';
+export {
+  embedTexts,
+  type LookedUp,
+  readTextTower,
+  type TextWeights,
+  Vocabulary,
+} from './models/text_tower.ts';
 export { type LayerDifference, type Verification, verifyInflation } from './models/verify.ts';
 export { type ModelWeights, readImageModel, readWeights, type WeightsOptions } from './models/weights.ts';
 export { type Window, type WindowRequest, type WindowRule, windowRule, windows } from './models/windows.ts';

@@ -69,7 +69,7 @@ export async function runOperator<A extends object>(
     inputs: inputs.map(({ shape }, i) => operand(f32(shape), views[i]!, i, inputBuffers[i]!.size)),
     outputs: outputs.map(({ type, view, storage, buffer }) => operand(type, view, storage, buffer.size)),
   };
-  const candidates = operator.candidates(attributes, io, { ...gpu.profile, ...run.profile });
+  const candidates = await operator.candidates(attributes, io, { ...gpu.profile, ...run.profile });
   const candidate = run.candidate ? candidates.find(({ name }) => name === run.candidate)! : candidates[0]!;
   const workspaces = candidate.workspaces.map((size, i) =>
     upload(`workspace ${i}`, new Float32Array(Math.ceil(size / 4)).fill(Number.NaN)),

@@ -115,7 +115,9 @@ async function onBench<S extends CandidateStage>(
   problem: Problem,
   work: (bench: ProblemBench<S>) => Promise<void>,
 ): Promise<void> {
-  const bench = new ProblemBench(context, problem, await context.device());
+  const gpu = await context.device();
+  const workbench = new Workbench(gpu, problem.subject);
+  const bench = new ProblemBench(context, problem, gpu, workbench, await workbench.entry());
   try {
     await work(bench);
   } finally {
@@ -125,24 +127,20 @@ async function onBench<S extends CandidateStage>(
 
 /** The workbench of a problem on whichever device works. */
 class ProblemBench<S extends CandidateStage> {
-  private gpu: Gpu;
-  private bench: Workbench;
   /** All within the problem's classes that are worth a try, the best guess first. */
   readonly candidates: readonly Candidate[];
-  readonly entry: ChoiceNode;
   private readonly ranks: ReadonlyMap<string, number>;
 
   constructor(
     private readonly context: StageContext<S>,
     private readonly problem: Problem,
-    gpu: Gpu,
+    private gpu: Gpu,
+    private bench: Workbench,
+    readonly entry: ChoiceNode,
   ) {
-    this.gpu = gpu;
-    this.bench = new Workbench(gpu, problem.subject);
-    this.entry = this.bench.entry();
     const loosest = problem.classes.at(-1)!;
-    this.candidates = allowedCandidates(this.entry, loosest).filter((one) => isWorthTrying(one, gpu.profile));
-    this.ranks = new Map(this.entry.candidates.map(({ name }, i) => [name, i]));
+    this.candidates = allowedCandidates(entry, loosest).filter((one) => isWorthTrying(one, gpu.profile));
+    this.ranks = new Map(entry.candidates.map(({ name }, i) => [name, i]));
   }
 
   /** Tries each once; then those again that would be a choice. */

@@ -37,7 +37,7 @@ interface ChildReport {
 
 /** In the child: compiles the kernels whose names, or whose candidates' names, contain `name`, and says in `out` which those are. */
 export async function compileHere(gpu: Gpu, name: string, out: string): Promise<void> {
-  const kernels = defaultKernels(gpu.profile).filter(({ kernel, uses }) =>
+  const kernels = (await defaultKernels(gpu.profile)).filter(({ kernel, uses }) =>
     [kernel.name, ...uses.map(({ candidate }) => candidate)].some((known) => known.includes(name)),
   );
   const { description: adapter, architecture } = gpu.profile;

@@ -5,8 +5,9 @@
 
 import type { DeviceProfile, Kernel } from '../../src/core/kernel.ts';
 import { type PresetName, presets } from '../../src/flow/options.ts';
-import { planFlow, solverFor } from '../../src/flow/plan.ts';
+import { planFlow } from '../../src/flow/plan.ts';
 import { pyramidExtents } from '../../src/flow/pyramid.ts';
+import { solverFor } from '../../src/flow/solver_kind.ts';
 import type { Work } from '../../src/kernels/shared/work.ts';
 import { iterationsPerStep } from '../../src/kernels/tvl1/layout.ts';
 import type { Use } from './use.ts';

@@ -21,17 +21,17 @@ const FRAMES = [16, 64];
 const SIZE = 224;
 
 /** Distinct shaders, each with all its dispatches. */
-export function defaultKernels(profile: DeviceProfile): KernelUses[] {
+export async function defaultKernels(profile: DeviceProfile): Promise<KernelUses[]> {
   const found = new Map<string, { kernel: Kernel; uses: Use[] }>();
   const add = (kernel: Kernel, use: Omit<Use, 'workgroups'>): void => {
     const entry = found.get(kernel.wgsl) ?? { kernel, uses: [] };
     found.set(kernel.wgsl, entry);
     entry.uses.push({ ...use, workgroups: kernel.workgroups });
   };
-  const addGraph = (where: string, graph: Graph, accuracy: Accuracy, runs?: Runs): void => {
+  const addGraph = async (where: string, graph: Graph, accuracy: Accuracy, runs?: Runs): Promise<void> => {
     const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
     const prepared = inferencePasses(graph, { outputs, ...devicePasses(profile, { accuracy }) });
-    for (const entry of nodesToRun(prepared, assignStorage(prepared), profile, runs)) {
+    for await (const entry of nodesToRun(prepared, assignStorage(prepared), profile, runs)) {
       const { candidate } = chooseCandidate(entry, profile, { accuracy });
       const { node } = entry;
       const types = (values: readonly number[]) => values.map((value) => prepared.values[value]!.type);
@@ -45,9 +45,9 @@ export function defaultKernels(profile: DeviceProfile): KernelUses[] {
   };
   for (const frames of FRAMES) {
     const graph = modelGraph({ stream: 'rgb', frames, size: SIZE });
-    for (const accuracy of ACCURACIES) addGraph(`I3D ${frames} ${accuracy}`, graph, accuracy);
+    for (const accuracy of ACCURACIES) await addGraph(`I3D ${frames} ${accuracy}`, graph, accuracy);
   }
-  addGraph('training 16', stepGraph(), 'fast', 'many');
+  await addGraph('training 16', stepGraph(), 'fast', 'many');
   for (const { kernel, use } of flowUses(profile)) add(kernel, use);
   return [...found.values()];
 }

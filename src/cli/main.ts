@@ -16,6 +16,7 @@ import { addFvd } from './commands/fvd.ts';
 import { addInflate, addVerify } from './commands/inflate.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addModels } from './commands/models.ts';
+import { addSearch } from './commands/search.ts';
 import { addTrain } from './commands/train.ts';
 import { addTune } from './commands/tune.ts';
 import { packageVersions } from './machine.ts';
@@ -32,6 +33,7 @@ Examples:
   i3d flow clip.mp4 --out flow.mp4
   i3d train clips --out model
   i3d eval clips --model model
+  i3d search clips "cutting an onion" --model s3d_howto100m.pth --words s3d_dict.npy
   i3d models
   i3d features videos --rgb rgb_imagenet.pt --preset video_features --out features
   i3d fvd real fake --rgb rgb_imagenet.pt
@@ -62,6 +64,7 @@ async function main(): Promise<void> {
     addTrain,
     addEval,
     addFeatures,
+    addSearch,
     addFvd,
     addFlow,
     addModels,

@@ -7,8 +7,8 @@ import { denseView } from '../kernels/shared/view.ts';
 import { flowGrey } from '../kernels/tvl1/grey.ts';
 import { flowStream } from '../kernels/tvl1/stream.ts';
 import { type PresetName, resolveOptions } from './options.ts';
-import { planFlow, solverFor } from './plan.ts';
 import { pyramidExtents } from './pyramid.ts';
+import { solverFor } from './solver_kind.ts';
 import { checkStreamOptions } from './stream.ts';
 
 /** Sizes are uniforms, so frames of any size have these kernels. Two levels at least; small, since a pair is computed. Pixels. */
@@ -33,6 +33,7 @@ export async function compileFlow(
   const extents = pyramidExtents(SIZE, options.scales, options.scaleStep);
   // More warps and rounds have the same kernels; only those after the first round may find that nothing is left to do.
   const few = { ...options, warps: 1, outerIterations: Math.min(2, options.outerIterations) };
+  const { planFlow } = await import('./plan.ts');
   const { steps } = planFlow(gpu.profile, extents, 1, few, solverFor(gpu.profile));
   const stream = flowStream({
     flow: SIZE,

@@ -1,7 +1,6 @@
 /** @file The solve as a flat list of dispatches over named buffers. Pure: it needs an adapter's facts and no device. */
 
 import { type DeviceProfile, type Kernel, MAX_TEXELS } from '../core/kernel.ts';
-import { fixedNarrowSubgroup } from '../kernels/shared/subgroup.ts';
 import { loopBound } from '../kernels/shared/wgsl.ts';
 import {
   type DataIn,
@@ -22,9 +21,7 @@ import { tvl1Visibility } from '../kernels/tvl1/visibility.ts';
 import { tvl1Warp } from '../kernels/tvl1/warp.ts';
 import { tvl1WeightedMedian } from '../kernels/tvl1/weighted_median.ts';
 import type { Tvl1Options } from './options.ts';
-
-/** Which kernels iterate: `sweep` for narrow subgroups (software adapters), `tile` for GPUs. */
-export type SolverKind = 'sweep' | 'tile';
+import type { SolverKind } from './solver_kind.ts';
 
 /** `level0` … are the pyramid; `frames` the input, which is `level0` unless it is smoothed first. */
 export type BufferName =
@@ -49,11 +46,6 @@ interface FlowPlan {
   /** Slots that the steps use, see tvl1/layout.ts. */
   readonly slots: number;
   readonly dataIn: DataIn;
-}
-
-/** The kernels that suit an adapter. */
-export function solverFor(profile: DeviceProfile): SolverKind {
-  return profile.software && fixedNarrowSubgroup(profile) ? 'sweep' : 'tile';
 }
 
 export function planFlow(

@@ -9,8 +9,9 @@ import { type Resource, type Texels, wholeBuffer } from '../gpu/resource.ts';
 import { BufferUsage, TextureUsage } from '../gpu/usage.ts';
 import { type Extent, frameBytes, SLOT_WORDS, stateBytes } from '../kernels/tvl1/layout.ts';
 import type { Tvl1Options } from './options.ts';
-import { type BufferName, planFlow, solverFor } from './plan.ts';
+import type { BufferName } from './plan.ts';
 import { pyramidExtents } from './pyramid.ts';
+import { solverFor } from './solver_kind.ts';
 
 /** Pixels times dispatches of one submit: about a tenth of a second on a slow GPU. */
 const SUBMIT_PIXELS = 4e8;
@@ -66,6 +67,8 @@ export class Solver {
   ) {}
 
   static async create(gpu: Gpu, size: FlowSize, options: Tvl1Options, kind = solverFor(gpu.profile)): Promise<Solver> {
+    // With the kernels' code, which is no part of a program's first chunk.
+    const { planFlow } = await import('./plan.ts');
     const extents = pyramidExtents(size, options.scales, options.scaleStep);
     const plan = planFlow(gpu.profile, extents, size.pairs, options, kind);
     const bytes = bufferBytes(size, extents, options);

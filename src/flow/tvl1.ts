@@ -11,9 +11,9 @@ import { quadsOf } from '../kernels/tvl1/layout.ts';
 import { checkGrey } from './check.ts';
 import { initialFlowState } from './initial.ts';
 import { type PresetName, resolveOptions, TVL1_OPTION_NAMES, type Tvl1Options } from './options.ts';
-import type { SolverKind } from './plan.ts';
 import { Readback } from './readback.ts';
 import { type FlowSize, pairsPerBinding, Solver } from './solver.ts';
+import type { SolverKind } from './solver_kind.ts';
 
 export type Tvl1Settings = Partial<Tvl1Options> & {
   readonly preset?: PresetName;

@@ -51,12 +51,12 @@ export interface ChoiceNode {
  * Nodes that leave something to do on the device; those that only rename memory have no candidates and are left out. One at a
  * time: writing a node's kernels down takes a millisecond or more.
  */
-export function* nodesToRun(
+export async function* nodesToRun(
   graph: Graph,
   storage: StorageMap,
   profile: DeviceProfile,
   runs?: Runs,
-): Generator<ChoiceNode> {
+): AsyncGenerator<ChoiceNode> {
   const parameters = parameterValues(graph);
   const places = new Map(
     storage.runs.flatMap(({ members, offsets }, index) =>
@@ -73,14 +73,19 @@ export function* nodesToRun(
   for (const node of graph.nodes) {
     if (node.outputs.every((value) => parameters.has(value))) continue;
     const operands = { inputs: node.inputs.map(operandOf), outputs: node.outputs.map(operandOf) };
-    const candidates = candidatesOf(node, operands, profile, runs);
+    const candidates = await candidatesOf(node, operands, profile, runs);
     if (candidates.length > 0) yield { node, operands, candidates };
   }
 }
 
-function candidatesOf(node: Node, operands: NodeOperands, profile: DeviceProfile, runs?: Runs): readonly Candidate[] {
+async function candidatesOf(
+  node: Node,
+  operands: NodeOperands,
+  profile: DeviceProfile,
+  runs?: Runs,
+): Promise<readonly Candidate[]> {
   try {
-    const candidates = node.operator.candidates(node.attributes, operands, profile);
+    const candidates = await node.operator.candidates(node.attributes, operands, profile);
     return bestFirst(completed(candidates, node.operator, operands), profile, runs);
   } catch (error) {
     if (error instanceof GraphError) throw new GraphError(`${node.name} (${node.operator.type}): ${error.message}.`);

@@ -164,7 +164,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
   const prepared = inferencePasses(graph, { ...options, ...devicePasses(profile, options) });
   const storage = assignStorage(prepared);
   const entries: ChoiceNode[] = [];
-  for (const entry of nodesToRun(prepared, storage, profile, options.runs)) {
+  for await (const entry of nodesToRun(prepared, storage, profile, options.runs)) {
     entries.push(entry);
     signal?.throwIfAborted();
     await slices.pause();

@@ -101,7 +101,7 @@ export async function tune(
   }
   const prepared = inferencePasses(graph, { outputs: options.outputs, ...devicePasses(gpu.profile, options) });
   const problems = new Map<string, { entry: ChoiceNode; allowed: Candidate[] }>();
-  for (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
+  for await (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
     const allowed = allowedCandidates(entry, options.accuracy);
     if (allowed.length < 2) continue;
     const key = tuningKey(entry, allowed, gpu.profile);

@@ -100,7 +100,8 @@ export function readNpyHeader(bytes: Uint8Array, source: string): NpyHeader {
   return { ...parseHeader(text, source), start };
 }
 
-function readHeaderText(bytes: Uint8Array, source: string): { text: string; start: number } {
+/** What a header says, as text, and where the data begin. Throws as `readNpyHeader` does, but for what the data are. */
+export function readHeaderText(bytes: Uint8Array, source: string): { text: string; start: number } {
   if (!isNpy(bytes)) throw fileError(`${source} is not a .npy file: it does not begin with \\x93NUMPY.`);
   const version = bytes[6];
   if (version !== undefined && (version < 1 || version > 3)) {

@@ -105,6 +105,25 @@ export interface Inflatable {
   readonly namings?: Readonly<Record<string, Naming>>;
 }
 
+/** What brings words to the space in which a model's clips lie, so that the product of both says how well they go together. */
+export interface TextTower {
+  /** Before the names of its tensors in a file. */
+  readonly prefix: string;
+  /** Their name for the table of words, V×C; its row 0 stands for no word. */
+  readonly table: string;
+  /** Names of its other tensors; those of the table are `ignored`. */
+  readonly naming: Naming;
+  /** The first layer, which tells C, and the last one, which tells the dimensions of the space. */
+  readonly stem: string;
+  readonly head: string;
+  /** Words of a text that are looked at: of longer ones the first, and shorter ones are filled up with row 0. */
+  readonly words: number;
+  /** The words of a text, as the authors cut it. */
+  split(text: string): string[];
+  /** N×words×C rows of the table to N×dimensions. */
+  build(builder: GraphBuilder, rows: ValueId, dimensions: number): ValueId;
+}
+
 /** What is published of a model's weights. */
 export interface Published {
   /** Names of their files. */
@@ -148,6 +167,8 @@ export interface ModelDescription {
   readonly inflatable?: Inflatable;
   readonly preprocessing?: Preprocessing;
   readonly published?: Published;
+  /** Where a model was trained beside a text tower, that. */
+  readonly text?: TextTower;
   /** Names of the classes that published weights have: of these lists, the one of the right length is taken (`labelsFor`). */
   readonly labels?: readonly LabelList[];
   /** Whose checkpoints are known by the names of their tensors: one naming by id each. `native`, our own, comes of itself. */
@@ -175,6 +196,7 @@ const NAMES: readonly (keyof ModelDescription)[] = [
   'inflatable',
   'preprocessing',
   'published',
+  'text',
   'labels',
   'namings',
 ];

@@ -28,18 +28,11 @@ export function matchTensors<Network extends NamedNetwork>(
   source: string,
   channels?: number,
 ): Found<Network> {
-  const candidates = networks.flatMap((network) => findCandidates(tensors, network)).sort(mostLikely);
-  if (candidates.length === 0) throw unknownNames(tensors, networks, source);
-  const complete: Omit<Found<Network>, 'twins'>[] = [];
-  const faults: Fault<Network>[] = [];
-  for (const candidate of candidates) {
-    try {
-      complete.push({ network: candidate.network, match: match(tensors, candidate, candidates, source) });
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      faults.push({ candidate, error });
-    }
-  }
+  // Nothing is complete without its first layer. Of most files that leaves one network to look at, and not the graphs of all.
+  const begun = networks.filter((network) => begins(tensors, network));
+  let { complete, faults } = tryAll(tensors, begun, source);
+  if (complete.length === 0) ({ complete, faults } = tryAll(tensors, networks, source));
+  if (complete.length + faults.length === 0) throw unknownNames(tensors, networks, source);
   const [first] = complete;
   if (!first) throw likeliest(faults, tensors, source).error;
   const twins = complete.filter((other) => other.network === first.network || sameNames(other.match, first.match));
@@ -65,6 +58,35 @@ export function matchTensors<Network extends NamedNetwork>(
     twins: told ? [] : others.map((other) => other.network),
     match: { ...taken, warnings: [...choices, ...taken.warnings] },
   };
+}
+
+/** A network that is complete, and others for which something is missing or wrong, the likeliest first. */
+function tryAll<Network extends NamedNetwork>(
+  tensors: ShapeDict,
+  networks: readonly Network[],
+  source: string,
+): { complete: Omit<Found<Network>, 'twins'>[]; faults: Fault<Network>[] } {
+  const candidates = networks.flatMap((network) => findCandidates(tensors, network)).sort(mostLikely);
+  const complete: Omit<Found<Network>, 'twins'>[] = [];
+  const faults: Fault<Network>[] = [];
+  for (const candidate of candidates) {
+    try {
+      complete.push({ network: candidate.network, match: match(tensors, candidate, candidates, source) });
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      faults.push({ candidate, error });
+    }
+  }
+  return { complete, faults };
+}
+
+/** Whether a tensor has the name of a network's first layer, whatever stands before it. */
+function begins(tensors: ShapeDict, { namings, stem }: NamedNetwork): boolean {
+  const names = Object.values(namings).flatMap(({ theirs }) => theirs(stem) ?? []);
+  return [...tensors.keys()].some((name) => {
+    const bare = canonical(name);
+    return names.some((known) => bare.endsWith(known) && wordStarts(bare).includes(bare.length - known.length));
+  });
 }
 
 interface Fault<Network extends NamedNetwork> {
@@ -226,7 +248,8 @@ function match(
   const rivals = new Set(others.flatMap((other) => [...other.stored.values()]));
   const extra = [...left].filter((name) => {
     const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-    return !naming.ignored.test(canonical(bare)) && !rivals.has(name);
+    const expected = network.beside !== undefined && bare.startsWith(network.beside);
+    return !expected && !naming.ignored.test(canonical(bare)) && !rivals.has(name);
   });
   checkLayers(extra, tensors, prefix, layersOf(names.keys(), naming), network.name, source);
   return { naming: id, prefix, channels, classes, names, warnings: extraWarning(extra, network.name, source) };

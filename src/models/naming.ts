@@ -86,6 +86,8 @@ export interface NamedNetwork {
   /** Channels of the stem for each of the input's; 1 where left out. */
   readonly stemShare?: number | undefined;
   readonly logits: string;
+  /** What begins the names of tensors beside it that are of something else, and no surprise. */
+  readonly beside?: string | undefined;
 }
 
 /** Only the name and shape of each tensor: what an index file without data has. */

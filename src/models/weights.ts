@@ -82,6 +82,7 @@ function networkOf(
     stem: `${model.stem}/weights`,
     stemShare: model.stemShare,
     logits: `${model.head}/weights`,
+    beside: model.text?.prefix,
   };
 }
 

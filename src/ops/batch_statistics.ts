@@ -2,7 +2,8 @@
 
 import { batchStatisticsPartials, batchStatisticsTotals } from '../kernels/norm/batch_statistics.ts';
 import { defineOperator, f32, storedBytes } from './operator.ts';
-import { reductionCost, twoStages } from './vectors.ts';
+import { twoStages } from './two_stages.ts';
+import { reductionCost } from './vectors.ts';
 
 /** Input: x …×C. Mean and biased variance of each channel: [C] and [C]. */
 export const batchStatistics = defineOperator<Record<never, never>>({

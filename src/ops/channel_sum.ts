@@ -2,7 +2,8 @@
 
 import { channelSumPartials, channelSumTotals } from '../kernels/norm/channel_sum.ts';
 import { defineOperator, f32, storedBytes } from './operator.ts';
-import { reductionCost, twoStages } from './vectors.ts';
+import { twoStages } from './two_stages.ts';
+import { reductionCost } from './vectors.ts';
 
 /** Input: x …×C. The sum of each channel: [C]. */
 export const channelSum = defineOperator<Record<never, never>>({

@@ -2,7 +2,6 @@
 
 import { GraphError } from '../core/errors.ts';
 import { copyChannels } from '../kernels/pointwise/copy_channels.ts';
-import { dropout as dropoutKernel } from '../kernels/pointwise/dropout.ts';
 import {
   defineOperator,
   fromInput,
@@ -40,17 +39,14 @@ export const dropout: Operator<DropoutAttributes> = defineOperator<DropoutAttrib
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(1, inputs, outputs),
-  candidates(attributes, io) {
+  async candidates(attributes, io) {
     const [x, y] = [io.inputs[0]!.view, io.outputs[0]!.view];
     if (io.inputs.length === 1) {
       return [singleDispatch('copy', () => copyChannels({ x, y, offset: 0 }), [fromInput(0), fromOutput(0)])];
     }
+    const { dropout: kernel } = await import('../kernels/pointwise/dropout.ts');
     return [
-      singleDispatch('dropout', () => dropoutKernel({ x, y, ...attributes }), [
-        fromInput(0),
-        fromInput(1),
-        fromOutput(0),
-      ]),
+      singleDispatch('dropout', () => kernel({ x, y, ...attributes }), [fromInput(0), fromInput(1), fromOutput(0)]),
     ];
   },
 });

@@ -2,13 +2,6 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
-import {
-  layerNormGradient as gradientKernel,
-  layerNormGradientPartials,
-  layerNormGradientTotals,
-  layerNorm as layerNormKernel,
-  momentsBytes,
-} from '../kernels/norm/layer_norm.ts';
 import { partialsBytes, reducersOn } from '../kernels/shared/channel_reduction.ts';
 import {
   defineOperator,
@@ -48,10 +41,11 @@ export const layerNorm = defineOperator<LayerNormAttributes>({
     return [f32(inputs[0]!.shape)];
   },
   cost: (_, inputs, outputs) => pointwiseCost(8, inputs, outputs),
-  candidates({ epsilon }, { inputs, outputs }, { software }) {
+  async candidates({ epsilon }, { inputs, outputs }, { software }) {
+    const { layerNorm: kernel } = await import('../kernels/norm/layer_norm.ts');
     const problem = { x: inputs[0]!.view, y: outputs[0]!.view, epsilon };
     const args = [fromInput(0), fromInput(1), fromInput(2), fromOutput(0)];
-    return [singleDispatch('layerNorm', () => layerNormKernel(problem, software ? 1 : 64), args)];
+    return [singleDispatch('layerNorm', () => kernel(problem, software ? 1 : 64), args)];
   },
 });
 
@@ -72,7 +66,10 @@ export const layerNormGradient = defineOperator<LayerNormAttributes>({
     return [f32(x!.shape), f32(gamma!.shape), f32(gamma!.shape)];
   },
   cost: (_, inputs, outputs) => pointwiseCost(20, inputs, outputs.slice(0, 1)),
-  candidates({ epsilon }, { inputs, outputs }, profile) {
+  async candidates({ epsilon }, { inputs, outputs }, profile) {
+    const { layerNormGradient, layerNormGradientPartials, layerNormGradientTotals, momentsBytes } = await import(
+      '../kernels/norm/layer_norm.ts'
+    );
     const [x, dy, dx] = [inputs[0]!.view, inputs[2]!.view, outputs[0]!.view];
     const problem = { x, dy, dx, epsilon };
     const reducers = reducersOn(profile);
@@ -84,7 +81,7 @@ export const layerNormGradient = defineOperator<LayerNormAttributes>({
         workspaces: [momentsBytes(x), partialsBytes(x, { reducers, quantities: 2 })],
         lower: () => [
           {
-            kernel: gradientKernel(problem, profile.software ? 1 : 64),
+            kernel: layerNormGradient(problem, profile.software ? 1 : 64),
             args: [fromInput(0), fromInput(2), fromInput(1), moments, fromOutput(0)],
           },
           {

@@ -5,7 +5,6 @@ import { formatShape, sameShape, sizeOf } from '../core/tensor.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { viewShape } from '../kernels/shared/layout.ts';
 import { channelSum } from './channel_sum.ts';
-import { conv3dCandidates } from './conv3d/candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
 import { appender, defineOperator, f32, gradientRule, storedBytes, type ValueRef } from './operator.ts';
 import { reshape } from './reshape.ts';
@@ -31,7 +30,8 @@ export const linear = defineOperator<Record<never, never>>({
       bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
     };
   },
-  candidates(_, io, profile) {
+  async candidates(_, io, profile) {
+    const { conv3dCandidates } = await import('./conv3d/candidates.ts');
     const geometry = { kernel: [1, 1, 1], stride: [1, 1, 1], padding: 'valid' } as const;
     return conv3dCandidates({ geometry, groups: 1, activation: 'none', bias: io.inputs.length > 2 }, io, profile);
   },

@@ -2,22 +2,8 @@
 
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sizeOf } from '../core/tensor.ts';
-import type { MatmulOperand, MatmulProblem } from '../kernels/matmul/problem.ts';
-import { broadcastOf, broadcastShape } from '../kernels/shared/broadcast.ts';
-import { constant, storage } from '../kernels/shared/wgsl.ts';
-import { matmulKinds } from './matmul_kinds.ts';
-import {
-  type Candidate,
-  defineOperator,
-  f32,
-  fromInput,
-  fromOutput,
-  gradientRule,
-  type NodeOperands,
-  type Operator,
-  storedBytes,
-  type TensorType,
-} from './operator.ts';
+import { broadcastShape } from '../kernels/shared/broadcast.ts';
+import { defineOperator, f32, gradientRule, type Operator, storedBytes, type TensorType } from './operator.ts';
 import { sumTo } from './reduce.ts';
 
 interface MatmulAttributes {
@@ -43,22 +29,10 @@ export const matmul: Operator<MatmulAttributes> = defineOperator<MatmulAttribute
       bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
     };
   },
-  candidates(attributes, io, profile) {
-    const problem = problemOf(attributes, io);
-    const args = [fromInput(0), ...(problem.a.binding === problem.b.binding ? [] : [fromInput(1)]), fromOutput(0)];
-    if ([...io.inputs, ...io.outputs].some(({ storageBytes }) => storageBytes > profile.maxStorageBinding)) {
-      throw new GraphError('one of its operands is larger than a binding may be');
-    }
-    const bytes = [...io.inputs, ...io.outputs].reduce((sum, { type }) => sum + storedBytes(type), 0);
-    return matmulKinds(problem, profile, bytes).map(
-      ({ name, work, kernel }): Candidate => ({
-        name,
-        accuracy: 'exact',
-        workspaces: [],
-        work: [work],
-        lower: () => [{ kernel: kernel(), args }],
-      }),
-    );
+  async candidates(attributes, io, profile) {
+    const { matmulCandidates } = await import('./candidates/matmul.ts');
+    const types = io.inputs.map(({ type }) => type);
+    return matmulCandidates({ ...attributes, ...extents(attributes, types) }, io, profile);
   },
 });
 
@@ -98,30 +72,4 @@ function extents({ transposeA, transposeB }: MatmulAttributes, [a, b]: readonly 
   if (k !== rows) throw new GraphError(`${what} must agree in what is summed over: ${k} columns, and ${rows} rows`);
   if (!batch) throw new GraphError(`${what} must have the same axes before the last two, or 1 where they differ`);
   return { m, n, k, batch };
-}
-
-function problemOf(attributes: MatmulAttributes, { inputs, outputs }: NodeOperands): MatmulProblem {
-  const [a, b] = inputs as [(typeof inputs)[0], (typeof inputs)[0]];
-  const { m, n, k, batch } = extents(attributes, [a.type, b.type]);
-  const isParameter = (operand: typeof a): boolean => operand.storage < 0;
-  const first = isParameter(a) ? constant('a') : storage('a');
-  const shared = a.storage === b.storage && !isParameter(a);
-  const second = shared ? first : isParameter(b) ? constant('b') : storage('b');
-  const operand = (of: typeof a, binding: typeof first, transposed: boolean): MatmulOperand => ({
-    binding,
-    view: of.view,
-    transposed,
-  });
-  // A matrix of a batch is what a pixel is in other operands.
-  const matrices = (shape: Shape): number[] => [...shape.slice(0, -2), 1];
-  return {
-    a: operand(a, first, attributes.transposeA),
-    b: operand(b, second, attributes.transposeB),
-    y: outputs[0]!.view,
-    m,
-    n,
-    k,
-    batch: sizeOf(batch),
-    batches: broadcastOf([...batch, 1], [matrices(a.type.shape), matrices(b.type.shape)]),
-  };
 }

@@ -187,9 +187,10 @@ export interface Operator<A extends object = object> {
   cost(attributes: A, inputs: readonly TensorType[], outputs: readonly TensorType[]): Cost;
   /**
    * Ways of computing it on this device, in any order: they are tried by their estimates, of equal ones the first. None for operators
-   * that only rename memory.
+   * that only rename memory. Where there is much code to it, a promise: that code is then imported by the first graph that wants it,
+   * and no part of a program's first chunk.
    */
-  candidates(attributes: A, io: NodeOperands, profile: DeviceProfile): Candidate[];
+  candidates(attributes: A, io: NodeOperands, profile: DeviceProfile): Candidate[] | Promise<Candidate[]>;
   /**
    * Gradients by the inputs, in their order; undefined where an input has none. Missing where nothing can be trained through it; the
    * package's own operators have theirs in gradients.ts.

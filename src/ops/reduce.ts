@@ -3,19 +3,10 @@
 import { checkChoice, describeValue } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../core/tensor.ts';
-import { channelSumPartials, channelSumTotals } from '../kernels/norm/channel_sum.ts';
-import {
-  maxGradient,
-  REDUCTIONS,
-  type Reduction,
-  reduce as reduceKernel,
-  sharesTerms,
-} from '../kernels/reduce/reduce.ts';
+import { maxGradient, type Reduction } from '../kernels/reduce/reduce.ts';
 import { repeatScaled } from '../kernels/reduce/repeat.ts';
 import { broadcastOf } from '../kernels/shared/broadcast.ts';
-import type { Reducers } from '../kernels/shared/channel_reduction.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
-import type { View } from '../kernels/shared/view.ts';
 import { elementwiseCandidate } from './elementwise.ts';
 import {
   defineOperator,
@@ -30,7 +21,8 @@ import {
   type ValueRef,
 } from './operator.ts';
 import { reshape } from './reshape.ts';
-import { twoStages } from './vectors.ts';
+
+export const REDUCTIONS: readonly Reduction[] = ['sum', 'mean', 'max'];
 
 interface ReduceAttributes {
   readonly op: Reduction;
@@ -44,22 +36,9 @@ export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttribute
   keepsPadding: true,
   infer: ({ op, axes }, [x]) => [f32(reducedShape(op, axes, x!.shape))],
   cost: (_, inputs, outputs) => ({ ...pointwiseCost(0, inputs, outputs), flops: sizeOf(inputs[0]!.shape) }),
-  candidates({ op }, { inputs, outputs }, profile) {
-    const [x, y] = [inputs[0]!, outputs[0]!];
-    const axes = broadcastOf(x.type.shape, [y.type.shape]);
-    // A vector, which those kernels write from the start of its memory.
-    const isVector = !axes.splat[0] && axes.steps[0]!.every((step) => step === 0) && y.view.base === 0;
-    if (op !== 'max' && isVector) {
-      const totals = (view: View, reducers: Reducers) => channelSumTotals(view, reducers, op === 'mean');
-      return [twoStages({ inputs, outputs }, profile, 1, [channelSumPartials, totals])];
-    }
-    const problem = { op, x: x.view, y: y.view, axes };
-    return [
-      singleDispatch('reduce', () => reduceKernel(problem, sharesTerms(problem, profile.software)), [
-        fromInput(0),
-        fromOutput(0),
-      ]),
-    ];
+  async candidates(attributes, io, profile) {
+    const { reduceCandidates } = await import('./candidates/reduce.ts');
+    return reduceCandidates(attributes, io, profile);
   },
 });
 

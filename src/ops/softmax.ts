@@ -1,6 +1,4 @@
 import { sizeOf } from '../core/tensor.ts';
-import { softmax as softmaxKernel } from '../kernels/loss/softmax.ts';
-import { softmaxAxis } from '../kernels/loss/softmax_axis.ts';
 import { axisOf } from './axis.ts';
 import { binary } from './binary.ts';
 import { defineOperator, fromInput, fromOutput, gradientRule, pointwiseCost, singleDispatch } from './operator.ts';
@@ -20,12 +18,15 @@ export const softmax = defineOperator<SoftmaxAttributes>({
     return [x!];
   },
   cost: (_, inputs, outputs) => pointwiseCost(4, inputs, outputs),
-  candidates({ axis = -1 }, io) {
+  async candidates({ axis = -1 }, io) {
     const views = { x: io.inputs[0]!.view, y: io.outputs[0]!.view };
     const { shape } = io.inputs[0]!.type;
     const at = axisOf(axis, shape);
-    if (at === shape.length - 1)
-      return [singleDispatch('softmax', () => softmaxKernel(views), [fromInput(0), fromOutput(0)])];
+    if (at === shape.length - 1) {
+      const { softmax: kernel } = await import('../kernels/loss/softmax.ts');
+      return [singleDispatch('softmax', () => kernel(views), [fromInput(0), fromOutput(0)])];
+    }
+    const { softmaxAxis } = await import('../kernels/loss/softmax_axis.ts');
     const along = { size: shape[at]!, step: sizeOf(shape.slice(at + 1, -1)) };
     return [singleDispatch('softmax axis', () => softmaxAxis({ ...views, ...along }), [fromInput(0), fromOutput(0)])];
   },

@@ -2,7 +2,7 @@
  * @file S3D-G (Xie et al., "Rethinking Spatiotemporal Feature Learning", ECCV 2018, section 4) as antoine77340/S3D_HowTo100M has it: S3D
  * whose branches are gated, each channel by what all of them have on average, and whose first layer looks at blocks of 2×2×2 pixels.
  * Miech et al. ("End-to-End Learning of Visual Representations from Uncurated Instructional Videos", CVPR 2020) trained it beside a text
- * tower (`text_tower.ts`), so that what it gives is no classes: it is a point in the space in which texts lie, too.
+ * tower (`howto100m_text.ts`), so that what it gives is no classes: it is a point in the space in which texts lie, too.
  */
 
 import type { GraphBuilder } from '../graph/builder.ts';
@@ -11,9 +11,10 @@ import { I3D_TABLE } from '../i3d/i3d.ts';
 import type { Layer } from '../i3d/layers.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
 import { defineModel } from '../models/definition.ts';
-import { channelsFirstShapes, PYTORCH_IGNORED, type TorchModules, torchNaming } from '../models/naming.ts';
+import { type TorchModules, torchNaming } from '../models/naming.ts';
 import { linearHead, unit } from '../models/units.ts';
 import type { Padding, PaddingPair } from '../ops/sliding_window.ts';
+import { HOWTO100M_TEXT, ORIGIN } from './howto100m_text.ts';
 import { mixed, point, type SeparableStyle, SPATIAL, separable } from './layers.ts';
 
 const HEAD = 'fc';
@@ -122,9 +123,6 @@ function convolution(module: string, second: boolean): TorchModules {
   return { layer: `${module}.conv${number}`, norm: `${module}.bn${number}` };
 }
 
-/** What of their file is the text tower. */
-const TEXT_MODULE = 'text_module.';
-
 export const S3DG = defineModel({
   id: 's3d-g',
   name: 'S3D-G',
@@ -155,10 +153,8 @@ export const S3DG = defineModel({
     },
   },
   preprocessing: { mean: [0, 0, 0], deviation: [1, 1, 1] },
+  text: HOWTO100M_TEXT,
   namings: {
-    howto100m: {
-      ...torchNaming('antoine77340/S3D_HowTo100M', howTo100mModules, channelsFirstShapes),
-      ignored: new RegExp(`${PYTORCH_IGNORED.source}|^${TEXT_MODULE.replace('.', '\\.')}`),
-    },
+    howto100m: torchNaming(ORIGIN, howTo100mModules),
   },
 });

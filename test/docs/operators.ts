@@ -91,7 +91,8 @@ function kernelsOf(
       if (seen.has(declaration)) continue;
       seen.add(declaration);
       const path = declaration.getSourceFile().fileName.slice(ROOT.length);
-      if (path.startsWith('src/ops/')) visit(declaration);
+      if (isImported(declaration)) follow(importedBy(checker, declaration));
+      else if (path.startsWith('src/ops/')) visit(declaration);
       else if (path.startsWith('src/kernels/') && returnsKernel(declaration)) kernels.add(declaration.name!.text);
     }
   };
@@ -104,6 +105,20 @@ function kernelsOf(
   ts.forEachChild(start, visit);
   return kernels;
 }
+
+/** A name of `const { name } = await import(…)`. */
+const isImported = (node: ts.Declaration): node is ts.BindingElement => {
+  if (!ts.isBindingElement(node) || !ts.isVariableDeclaration(node.parent.parent)) return false;
+  const { initializer } = node.parent.parent;
+  return initializer !== undefined && ts.isAwaitExpression(initializer) && isImport(initializer.expression);
+};
+
+const isImport = (node: ts.Expression): boolean =>
+  ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
+
+/** What such a name stands for in the module that is imported. */
+const importedBy = (checker: ts.TypeChecker, { parent, propertyName, name }: ts.BindingElement) =>
+  checker.getTypeAtLocation(parent).getProperty((propertyName ?? name).getText());
 
 const returnsKernel = (node: ts.Declaration): node is ts.FunctionDeclaration =>
   ts.isFunctionDeclaration(node) && node.type?.getText() === 'Kernel';

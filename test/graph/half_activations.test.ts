@@ -117,9 +117,9 @@ describe('pools of f16', () => {
     const [type] = pool3d.infer(attributes, [{ dtype: 'f32', shape }]);
     const y = type!.shape as Shape5;
     const io = { inputs: [operand(shape, true, halves[0])], outputs: [operand(y, true, halves[1])] };
-    const candidates = pool3d.candidates(attributes, io, gpu().profile);
+    const candidates = await pool3d.candidates(attributes, io, gpu().profile);
     expect(candidates.map(({ name }) => name)).toEqual(names);
-    const strips = pool3d.candidates(attributes, io, { ...gpu().profile, software: false });
+    const strips = await pool3d.candidates(attributes, io, { ...gpu().profile, software: false });
     candidates.push(...strips.filter(({ name }) => name.startsWith('strip')));
     const before = (size: number, out: number, axis: number) =>
       Math.floor(Math.max((out - 1) * stride[axis]! + kernel[axis]! - size, 0) / 2);

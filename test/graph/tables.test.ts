@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Accuracy, DeviceProfile } from '../../src/core/kernel.ts';
 import type { ShippedTable } from '../../src/core/tuning.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
-import { allowedCandidates, chooseCandidate, nodesToRun, tableKey, tuningKey } from '../../src/graph/choose.ts';
+import {
+  allowedCandidates,
+  type ChoiceNode,
+  chooseCandidate,
+  nodesToRun,
+  tableKey,
+  tuningKey,
+} from '../../src/graph/choose.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
@@ -19,16 +26,22 @@ const PROCESSOR: DeviceProfile = {
   shaderF16: true,
 };
 
-const entriesOf = (graph: Graph, profile: DeviceProfile, outputs = [...graph.names.keys()]) => {
+async function entriesOf(
+  graph: Graph,
+  profile: DeviceProfile,
+  outputs = [...graph.names.keys()],
+): Promise<ChoiceNode[]> {
   const prepared = inferencePasses(graph, { outputs });
-  return [...nodesToRun(prepared, assignStorage(prepared), profile)];
-};
+  const entries: ChoiceNode[] = [];
+  for await (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) entries.push(entry);
+  return entries;
+}
 
-describe('a table for a kind of adapter', () => {
+describe('a table for a kind of adapter', async () => {
   const builder = new GraphBuilder();
   const x = builder.input('x', [1, 2, 5, 5, 8]);
   builder.name('y', builder.conv3d('conv', x, builder.parameter('w', [1, 1, 1, 8, 12])));
-  const [entry] = entriesOf(builder.build(), PROCESSOR);
+  const [entry] = await entriesOf(builder.build(), PROCESSOR);
   const table = (choice: string, adapter: Partial<ShippedTable['adapter']> = {}): ShippedTable => ({
     adapter: { vendor: 'made up', architecture: 'slow', subgroupMaxSize: 8, ...adapter },
     measured: 'never',
@@ -67,14 +80,13 @@ describe('the tables that come along', () => {
 
   it.each(SHIPPED_TABLES.map((table) => ({ of: table.measured, table })))(
     '$of: name problems of I3D and kernels that are offered for them, other than the best guess',
-    ({ table: { adapter, choices } }) => {
+    async ({ table: { adapter, choices } }) => {
       const profile = { ...PROCESSOR, ...adapter, subgroupMinSize: adapter.subgroupMaxSize };
-      const entries = [16, 64].flatMap((frames) =>
-        [3, 2].flatMap((channels) =>
-          entriesOf(i3dGraph({ frames, height: 224, width: 224, channels, classes: 400 }), profile, ['logits']),
-        ),
+      const graphs = [16, 64].flatMap((frames) =>
+        [3, 2].map((channels) => i3dGraph({ frames, height: 224, width: 224, channels, classes: 400 })),
       );
-      const byProblem = new Map(entries.map((entry) => [tableKey(entry), entry]));
+      const entries = await Promise.all(graphs.map((graph) => entriesOf(graph, profile, ['logits'])));
+      const byProblem = new Map(entries.flat().map((entry) => [tableKey(entry), entry]));
       for (const [accuracy, of] of Object.entries(choices) as [Accuracy, Record<string, string>][]) {
         for (const [problem, candidate] of Object.entries(of)) {
           const names = allowedCandidates(byProblem.get(problem)!, accuracy).map(({ name }) => name);

@@ -26,13 +26,15 @@ const isExported = (node: ts.FunctionDeclaration): boolean =>
   node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true;
 
 /** What `work` returns, and the functions of src/kernels/ that it called, named as `kernelFunctions` names them. */
-export async function callsOf<T>(work: () => T): Promise<{ readonly result: T; readonly called: ReadonlySet<string> }> {
+export async function callsOf<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly called: ReadonlySet<string> }> {
   const session = new Session();
   session.connect();
   try {
     await session.post('Profiler.enable');
     await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
-    const result = work();
+    const result = await work();
     const coverage = await session.post('Profiler.takePreciseCoverage');
     const called = coverage.result
       .filter(({ url }) => url.startsWith('file:') && fileURLToPath(url).startsWith(FOLDER))

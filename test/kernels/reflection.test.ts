@@ -90,8 +90,8 @@ function pictureKernels(): Kernel[] {
   ];
 }
 
-const { result: KERNELS, called } = await callsOf(() => [
-  ...PROFILES.flatMap(sampleKernels),
+const { result: KERNELS, called } = await callsOf(async () => [
+  ...(await Promise.all(PROFILES.map(sampleKernels))).flat(),
   ...flowKernels(),
   ...matrixKernels(),
   ...probeKernels(),

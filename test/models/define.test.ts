@@ -195,9 +195,9 @@ describe('its checkpoints', () => {
 
   test('that could be of two models are read as the first, and that is said', () => {
     const twin = defineModel({ ...DESCRIPTION, id: 'toy-slow', name: 'Toy-slow' });
-    const { spec: found, warnings } = readWeights(published(), 'toy.pt', new ModelRegistry([twin, TOY]));
+    const { spec: found, warnings } = readWeights(published(), 'weights.pt', new ModelRegistry([twin, TOY]));
     expect(found.architecture).toBe(twin);
-    expect(warnings).toEqual(['toy.pt may hold Toy-slow or Toy, whose tensors are the same; Toy-slow is taken.']);
+    expect(warnings).toEqual(['weights.pt may hold Toy-slow or Toy, whose tensors are the same; Toy-slow is taken.']);
   });
 });
 

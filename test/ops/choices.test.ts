@@ -35,15 +35,15 @@ const cases = gpus.flatMap(([name, profile]) =>
 
 describe.each(Object.entries(MADE_UP_DEVICES))('on %s', (name, profile) => {
   it('the choices for I3D are those of the file', async () => {
-    const text = FRAMES.map((frames) => choicesText(profile, frames)).join('\n\n');
-    await expect(`${text}\n`).toMatchFileSnapshot(`choices/${name}.txt`);
+    const texts = await Promise.all(FRAMES.map((frames) => choicesText(profile, frames)));
+    await expect(`${texts.join('\n\n')}\n`).toMatchFileSnapshot(`choices/${name}.txt`);
   });
 });
 
-describe.each(cases)('on $name, $frames frames, class $accuracy', ({ profile, frames, accuracy }) => {
+describe.each(cases)('on $name, $frames frames, class $accuracy', async ({ profile, frames, accuracy }) => {
   const rates = deviceRates(profile);
   const { filled } = rates;
-  const layers = convolutions(i3dChoices(profile, frames, accuracy));
+  const layers = convolutions(await i3dChoices(profile, frames, accuracy));
 
   it('no layer wastes half of its tile where another tile fits', () => {
     for (const { layer, name, work, all } of layers) {
@@ -64,9 +64,9 @@ describe.each(cases)('on $name, $frames frames, class $accuracy', ({ profile, fr
   });
 });
 
-it('four warps for each multiprocessor of a large GPU: all but the logits at 16 frames, for two branches share a dispatch', () => {
+it('four warps for each multiprocessor of a large GPU: all but the logits at 16 frames, for two branches share a dispatch', async () => {
   const profile = MADE_UP_DEVICES.h100!;
-  const layers = convolutions(i3dChoices(profile, 16, 'exact'));
+  const layers = convolutions(await i3dChoices(profile, 16, 'exact'));
   const few = layers.filter(({ work }) => threadsOf(work) < deviceRates(profile).filled / 4);
   const count = (of: typeof layers) => of.reduce((sum, layer) => sum + layer.count, 0);
   // 40 convolutions.
@@ -74,9 +74,9 @@ it('four warps for each multiprocessor of a large GPU: all but the logits at 16 
   expect(count(few)).toBeLessThanOrEqual(1);
 });
 
-it.each(['h100', 'rtx-4060', 'intel-xe'])('matrix units take nearly all products in class half on %s', (name) => {
+it.each(['h100', 'rtx-4060', 'intel-xe'])('matrix units take nearly all products in class half on %s', async (name) => {
   for (const frames of FRAMES) {
-    const layers = convolutions(i3dChoices(MADE_UP_DEVICES[name]!, frames, 'half'));
+    const layers = convolutions(await i3dChoices(MADE_UP_DEVICES[name]!, frames, 'half'));
     const flops = (of: typeof layers) => of.reduce((sum, { count, work }) => sum + count * work.flops * work.used!, 0);
     const theirs = layers.filter(({ work }) => work.arithmetic === 'matrixHalf');
     expect(flops(theirs) / flops(layers)).toBeGreaterThan(0.9);

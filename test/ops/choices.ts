@@ -20,11 +20,11 @@ export interface LayerChoice {
 }
 
 /** Every distinct convolution and pool of I3D, in the order of the network. */
-export function i3dChoices(profile: DeviceProfile, frames: number, accuracy: Accuracy): LayerChoice[] {
+export async function i3dChoices(profile: DeviceProfile, frames: number, accuracy: Accuracy): Promise<LayerChoice[]> {
   const graph = i3dGraph({ frames, height: 224, width: 224, channels: 3, classes: 400 });
   const prepared = inferencePasses(graph, { outputs: [I3D_OUTPUTS.logits], ...devicePasses(profile, { accuracy }) });
   const found = new Map<string, LayerChoice>();
-  for (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
+  for await (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
     if (!/^(conv3d|conv3dBranches|pool3d)$/.test(entry.node.operator.type)) continue;
     const layer = nameOf(entry);
     const candidates = allowedCandidates(entry, accuracy);
@@ -57,10 +57,10 @@ function windowName(of: object, inputs: readonly Operand[], outputs: readonly Op
 }
 
 /** All classes of a device; those that choose alike share a line. */
-export function choicesText(profile: DeviceProfile, frames: number): string {
+export async function choicesText(profile: DeviceProfile, frames: number): Promise<string> {
   const rates = deviceRates(profile);
   const micros = (candidate: Candidate): number => estimate(candidate, rates);
-  const classes = ACCURACIES.map((accuracy) => i3dChoices(profile, frames, accuracy));
+  const classes = await Promise.all(ACCURACIES.map((accuracy) => i3dChoices(profile, frames, accuracy)));
   const rows: string[][] = [];
   const totals = ACCURACIES.map(() => 0);
   classes[0]!.forEach(({ layer, count }, i) => {

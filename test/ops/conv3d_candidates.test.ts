@@ -125,6 +125,57 @@ const CASES: readonly Case[] = [
   },
   { name: 'groups', x: [1, 2, 7, 7, 6], channels: [9], kernel: [3, 3, 3], groups: 3, has: ['direct'] },
   {
+    name: 'depthwise 3×3×3, batch 2, slices',
+    x: [2, 3, 5, 17, 9],
+    channels: [9],
+    kernel: [3, 3, 3],
+    groups: 9,
+    bias: true,
+    sliced: true,
+    activation: 'relu',
+    has: ['depthwise lanes 4', 'direct'],
+  },
+  {
+    name: 'depthwise 3×3×3, stride 1×2×2, in parts',
+    x: [2, 5, 6, 37, 8],
+    channels: [8],
+    kernel: [3, 3, 3],
+    stride: [1, 2, 2],
+    groups: 8,
+    limit: 60_000,
+    has: ['depthwise lanes 4'],
+  },
+  {
+    name: 'depthwise 2×2×2, stride 2×1×3, padding by hand',
+    x: [1, 5, 7, 9, 5],
+    channels: [5],
+    kernel: [2, 2, 2],
+    stride: [2, 1, 3],
+    padding: [
+      [0, 2],
+      [1, 0],
+      [1, 2],
+    ],
+    groups: 5,
+    has: ['depthwise lanes 4'],
+  },
+  {
+    name: 'depthwise 5×1×1 on 2 frames',
+    x: [1, 2, 3, 8, 4],
+    channels: [4],
+    kernel: [5, 1, 1],
+    groups: 4,
+    has: ['depthwise lanes 4'],
+  },
+  {
+    name: 'two channels for each of the input',
+    x: [1, 2, 4, 5, 6],
+    channels: [12],
+    kernel: [3, 3, 3],
+    groups: 6,
+    has: ['direct'],
+  },
+  {
     name: 'stem, 3 channels',
     x: [1, 5, 13, 13, 3],
     channels: [8],
@@ -187,6 +238,7 @@ const WITH_NAN = new Set([
   '17 → 33, batch 2, bias',
   'slices, three outputs',
   'groups',
+  'depthwise 3×3×3, batch 2, slices',
   'stem, 3 channels',
   'few pixels, long K, three outputs',
   'one row: a dense layer over a volume',
@@ -228,6 +280,27 @@ describe.each(CASES)('$name', (test) => {
   });
 });
 
+describe('depthwise on GPUs', () => {
+  // The software adapter takes seconds to compile a tile of 27 taps that is written out.
+  const own = CASES.filter(({ name }) => name.startsWith('depthwise'));
+  const small = own.filter(({ kernel }) => kernel[0] * kernel[1] * kernel[2] < 27);
+  it.each(FULL ? own : small)('$name', async (test) => {
+    const { node, io, x, weights, bias, expected } = build(test, false);
+    const profile = { ...gpu().profile, software: false };
+    const candidates = conv3dCandidates(node, io, {
+      ...profile,
+      maxStorageBinding: test.limit ?? profile.maxStorageBinding,
+    });
+    const tiles = candidates.filter(({ name }) => name.startsWith('depthwise'));
+    expect(tiles.length).toBe(5);
+    expect(bestFirst(candidates, profile)[0]!.name).toMatch(/^depthwise/);
+    for (const candidate of FULL ? tiles : tiles.slice(0, 2)) {
+      const outputs = await runCandidate(gpu(), candidate, io, [x.data, weights, bias], test.limit);
+      expectOutputs(candidate, outputs, io, expected);
+    }
+  });
+});
+
 it('few rows are computed on GPUs without subgroups, in parts', async () => {
   const test = CASES.find(({ name }) => name === 'three rows, sliced')!;
   const { node, io, x, weights, bias, expected } = build(test, false);
@@ -246,6 +319,7 @@ describe('activations in f16', () => {
     { name: '17 → 33, batch 2, bias', what: 'read and written', x: true, y: all },
     { name: 'in parts over batch and time', what: 'read and written', x: true, y: all },
     { name: 'groups', what: 'read and written', x: true, y: all },
+    { name: 'depthwise 5×1×1 on 2 frames', what: 'read and written', x: true, y: all },
     { name: 'few pixels, long K', what: 'read and written', x: true, y: all },
     {
       name: 'slices, three outputs',

@@ -77,6 +77,21 @@ const CASES: readonly Case[] = [
   { name: 'stride 1×2×1', x: [1, 3, 7, 13, 17], cout: 5, kernel: [3, 3, 3], stride: [1, 2, 1], sliced: true },
   { name: 'stride beyond the window', x: [1, 3, 7, 13, 5], cout: 5, kernel: [1, 1, 2], stride: [1, 2, 3] },
   { name: 'groups', x: [2, 2, 7, 7, 6], cout: 9, kernel: [3, 3, 3], groups: 3, nan: true },
+  { name: 'depthwise 3×3×3, batch 2', x: [2, 3, 7, 9, 6], cout: 6, kernel: [3, 3, 3], groups: 6, nan: true },
+  {
+    name: 'depthwise 3×3×3, stride 1×2×2, padding by hand',
+    x: [1, 3, 7, 9, 8],
+    cout: 8,
+    kernel: [3, 3, 3],
+    stride: [1, 2, 2],
+    padding: [
+      [1, 1],
+      [2, 1],
+      [0, 2],
+    ],
+    groups: 8,
+  },
+  { name: 'depthwise 5×1×1, in parts', x: [1, 6, 5, 9, 5], cout: 5, kernel: [5, 1, 1], groups: 5, limit: 30_000 },
   { name: 'depthwise', x: [1, 3, 7, 7, 33], cout: 33, kernel: [3, 1, 3], groups: 33, stride: [1, 2, 2], sliced: true },
   {
     name: 'in parts over batch and time',
@@ -134,7 +149,7 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     const io: NodeOperands = { inputs: [operands.x, operands.dy], outputs: [operands.dw] };
     const types = io.inputs.map(({ type }) => type);
     expect(conv3dWeightGradient.infer(attributes, types)[0]!.shape).toEqual(weightShape);
-    for (const candidate of conv3dWeightGradient.candidates(attributes, io, profile())) {
+    for (const candidate of await conv3dWeightGradient.candidates(attributes, io, profile())) {
       const [dw] = await runCandidate(gpu(), candidate, io, [x.data, dy.data], test.limit);
       closeTo(dw!, expected.dw, candidate.name, toleranceOf(candidate));
       if (!nan) continue;
@@ -159,7 +174,7 @@ describe.each(CASES)('the gradients of a convolution: $name', (test) => {
     const types = io.inputs.map(({ type }) => type);
     expect(conv3dInputGradient.infer(attributes, types)[0]!.shape).toEqual(x.shape);
     const limited = stride.every((s) => s === 1) && groups === 1 ? test.limit : undefined;
-    for (const candidate of conv3dInputGradient.candidates(attributes, io, profile())) {
+    for (const candidate of await conv3dInputGradient.candidates(attributes, io, profile())) {
       const [dx] = await runCandidate(gpu(), candidate, io, [dy.data, weights], limited);
       closeTo(dx!, expected.dx, candidate.name, toleranceOf(candidate));
       if (!nan) continue;
@@ -213,18 +228,18 @@ describeWithShared('the gradients that PyTorch gives', ['golden/ops.json'], (pat
 
     const byWeights: NodeOperands = { inputs: [operands.x, operands.dy], outputs: [operands.w] };
     const geometry = { kernel, stride, padding: pad, groups };
-    for (const candidate of conv3dWeightGradient.candidates(geometry, byWeights, profile)) {
+    for (const candidate of await conv3dWeightGradient.candidates(geometry, byWeights, profile)) {
       const [dw] = await runCandidate(gpu(), candidate, byWeights, [x, dy]);
       closeTo(dw!, channelsInside(test.grads.w.value, weightShape), candidate.name, toleranceOf(candidate));
     }
     const byBias: NodeOperands = { inputs: [operands.dy], outputs: [operand([cout])] };
-    for (const candidate of channelSum.candidates({}, byBias, profile)) {
+    for (const candidate of await channelSum.candidates({}, byBias, profile)) {
       const [db] = await runCandidate(gpu(), candidate, byBias, [dy]);
       closeTo(db!, test.grads.b.value, `bias, ${candidate.name}`);
     }
     const byInput: NodeOperands = { inputs: [operands.dy, operands.w], outputs: [operands.x] };
     const size = shape.slice(1, 4) as unknown as Triple;
-    for (const candidate of conv3dInputGradient.candidates({ ...geometry, size }, byInput, profile)) {
+    for (const candidate of await conv3dInputGradient.candidates({ ...geometry, size }, byInput, profile)) {
       const [dx] = await runCandidate(gpu(), candidate, byInput, [dy, weights]);
       closeTo(dx!, channelsLast(test.grads.x.value, shape), candidate.name, toleranceOf(candidate));
     }

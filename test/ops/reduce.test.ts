@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Shape, sizeOf } from '../../src/core/tensor.ts';
-import { REDUCTIONS } from '../../src/kernels/reduce/reduce.ts';
 import { operators } from '../../src/ops/index.ts';
+import { REDUCTIONS } from '../../src/ops/reduce.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { expectNaNs } from '../nan.ts';

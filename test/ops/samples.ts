@@ -10,9 +10,9 @@ import type { Graph, ValueId } from '../../src/graph/graph.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { BINARY_NAMES, UNARY_NAMES } from '../../src/kernels/pointwise/functions.ts';
-import { REDUCTIONS } from '../../src/kernels/reduce/reduce.ts';
 import { operators } from '../../src/ops/index.ts';
 import { defineOperator, type Operator } from '../../src/ops/operator.ts';
+import { REDUCTIONS } from '../../src/ops/reduce.ts';
 import type { UnaryAttributes } from '../../src/ops/unary.ts';
 import { moduleGraph } from '../graph/graphs.ts';
 
@@ -62,6 +62,17 @@ const convolutions = CONVOLUTIONS.flatMap(({ kernel, stride: s, cin, groups }) =
     }),
   ),
 );
+
+const depthwise = sample(({ builder, add, input }) => {
+  for (const step of [1, 2]) {
+    const geometry = { stride: [1, step, step], padding: 'same', groups: 12 } as const;
+    const x = input(1, 4, 14, 14, 12);
+    const weights = builder.state(`w ${step}`, [3, 3, 3, 1, 12]);
+    const y = builder.name(`y ${step}`, builder.conv3d(`conv ${step}`, x, weights, geometry));
+    add(operators.conv3dWeightGradient, { ...geometry, kernel: [3, 3, 3] }, x, y);
+    add(operators.conv3dInputGradient, { ...geometry, size: [4, 14, 14] }, y, weights);
+  }
+});
 
 /** As a pass of inference makes them. */
 const branches = sample(({ builder, add, input }) => {
@@ -210,7 +221,20 @@ const optimiser = sample(({ add, input, builder }) => {
 /** As they are: without the passes, which would take some of their operators away. */
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
-  ...[branches, pools, clips, normalisation, folded, pointwise, layouts, head, reductions, attention, optimiser],
+  ...[
+    depthwise,
+    branches,
+    pools,
+    clips,
+    normalisation,
+    folded,
+    pointwise,
+    layouts,
+    head,
+    reductions,
+    attention,
+    optimiser,
+  ],
 ];
 
 /** After the passes: convolutions with three outputs, branches in one node, and activations of 16 bits. */
@@ -219,13 +243,15 @@ const prepared = (['f32', 'f16'] as const).flatMap((activations) =>
 );
 
 /** Every kernel of every candidate of every sample, and those that make its constants. */
-export function sampleKernels(profile: DeviceProfile): Kernel[] {
-  return [...SAMPLES, ...prepared]
-    .flatMap((graph) => [...nodesToRun(graph, assignStorage(graph), profile)])
-    .flatMap(({ candidates }) => candidates)
-    .flatMap((candidate) => candidate.lower())
-    .flatMap(({ kernel, args }) => {
-      const constants = args.flatMap((argument) => (argument.from === 'constant' ? (argument.prepare ?? []) : []));
-      return [kernel, ...constants.map((preparation) => preparation.kernel())];
-    });
+export async function sampleKernels(profile: DeviceProfile): Promise<Kernel[]> {
+  const kernels: Kernel[] = [];
+  for (const graph of [...SAMPLES, ...prepared]) {
+    for await (const { candidates } of nodesToRun(graph, assignStorage(graph), profile)) {
+      for (const { kernel, args } of candidates.flatMap((candidate) => candidate.lower())) {
+        const constants = args.flatMap((argument) => (argument.from === 'constant' ? (argument.prepare ?? []) : []));
+        kernels.push(kernel, ...constants.map((preparation) => preparation.kernel()));
+      }
+    }
+  }
+  return kernels;
 }

@@ -53,13 +53,16 @@ describe('an empty Vite project', () => {
     await build({ root, base: './', configFile: false, logLevel: 'error' });
     const { result, requests } = await inFolder<Best>(join(root, 'dist'));
     expect(result[0]!.label).toBe('jumping-jack');
-    // The page, its script, the clip and one model: nothing else is fetched, no names of classes that nobody asked for.
-    expect(requests.map((path) => path.replace(/-[\w-]{8}\./, '.')).sort()).toEqual([
+    // The page, its script, the clip, one model and its kernels: no flow, and no names of classes that nobody asked for.
+    const files = requests.map((path) => path.replace(/-[\w-]{8}\./, '.')).sort();
+    const kernels = /^\/assets\/(candidates|pool3d|subgroup|tile_product|work)\.js$/;
+    expect(files.filter((file) => !kernels.test(file))).toEqual([
       '/assets/index.js',
       '/assets/rgb.safetensors',
       '/clip.npy',
       '/index.html',
     ]);
+    expect(files).toContain('/assets/candidates.js');
   });
 });
 

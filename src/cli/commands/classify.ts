@@ -144,6 +144,12 @@ export async function classify(
         `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
+    for (const { architecture } of specs.values()) {
+      if (!architecture.text) continue;
+      session.warn(
+        `${architecture.name} gives no classes: its ${counted(classes, 'value')} are a point in the space of its texts, which i3d search looks for.`,
+      );
+    }
     const labels = flags.labels === undefined && chosen.classes ? chosen.classes : await loadLabels(flags.labels, spec);
     const onProgress = (done: number, all: number) => session.progress.count('flow', done, all);
     const networks: Networks = {

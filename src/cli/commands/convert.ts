@@ -4,7 +4,7 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { MODELS } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
-import { type StateDict, sizeOf } from '../../core/tensor.ts';
+import { type HostTensor, type StateDict, sizeOf } from '../../core/tensor.ts';
 import { counted } from '../../core/words.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
 import type { ModelDefinition } from '../../models/definition.ts';
@@ -51,7 +51,9 @@ async function convert(input: string, output: string, flags: ModelTypeFlags): Pr
     const { spec, stream, naming, parameters, warnings } = readWeights(tensors, input, models);
     const { channels, classes, architecture } = spec;
     for (const warning of warnings) say(warning);
-    await saveSafetensors(output, new Map(parameters), {
+    const beside = architecture.text?.prefix;
+    const kept = beside === undefined ? [] : [...tensors].filter(([name]) => name.includes(beside));
+    await saveSafetensors(output, new Map<string, HostTensor>([...parameters, ...kept]), {
       format: 'i3d-webgpu',
       stream: stream ?? `${channels} channels`,
       channels: String(channels),

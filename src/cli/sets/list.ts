@@ -17,6 +17,8 @@ export interface ListedVideo {
 interface ListOptions {
   /** A folder that is not looked into: that of the results. */
   readonly without?: string | undefined;
+  /** Two videos may have one name, since nothing is called by it. */
+  readonly anyNames?: boolean;
 }
 
 const ADVICE = 'give videos, folders of them, patterns such as "clips/*.mp4", or a CSV file with a column path';
@@ -37,7 +39,7 @@ export async function listVideos(inputs: readonly string[], options: ListOptions
     const key = resolve(path);
     if (found.has(key)) return;
     const other = names.get(name);
-    if (other !== undefined) {
+    if (other !== undefined && !options.anyNames) {
       throw new InputError(
         `${other} and ${path} would both be called ${name} among the results; give a folder that holds them both, or rename one.`,
       );

@@ -66,6 +66,13 @@ export function seconds(value: number): string {
   return `${value.toFixed(value < 9.995 ? 2 : 1)} s`;
 }
 
+/** A time in a clip, `0:07.2`. */
+export function clock(value: number): string {
+  const tenths = Math.round(value * 10);
+  const rest = tenths % 600;
+  return `${Math.floor(tenths / 600)}:${rest < 100 ? '0' : ''}${(rest / 10).toFixed(1)}`;
+}
+
 /** Characters that a terminal needs; wide ones (East Asian) take two. */
 function displayWidth(text: string): number {
   let width = 0;

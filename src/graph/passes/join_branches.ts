@@ -4,8 +4,9 @@
  * convolution after the pool with those before the others: three dispatches instead of five.
  */
 
+import { MAX_BRANCH_OUTPUTS } from '../../kernels/conv3d/outputs.ts';
 import { concat } from '../../ops/concat.ts';
-import { type BranchesAttributes, conv3dBranches, MAX_BRANCH_OUTPUTS } from '../../ops/conv3d/branches.ts';
+import { type BranchesAttributes, conv3dBranches } from '../../ops/conv3d/branches.ts';
 import { type Conv3dAttributes, conv3d } from '../../ops/conv3d/conv3d.ts';
 import { type Graph, isOp, type Node, parameterValues, producers, type ValueId } from '../graph.ts';
 import { startRewrite } from '../rewrite.ts';

@@ -3,7 +3,7 @@
  * times, and the product is wide enough to fill a tile. The merged convolution has one output for each of them.
  */
 
-import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
+import { MAX_OUTPUTS } from '../../kernels/conv3d/outputs.ts';
 import { type Conv3dAttributes, conv3d } from '../../ops/conv3d/conv3d.ts';
 import { joinedParameters } from '../../ops/parameters.ts';
 import { type Graph, isOp, type Node, parameterValues } from '../graph.ts';

@@ -87,9 +87,6 @@ export const CONV3D_FIELDS = {
 
 export const Conv3dParams = struct('Conv3d', CONV3D_FIELDS);
 
-/** Outputs that one convolution may write: the three 1×1×1 siblings of a Mixed module. */
-export const MAX_OUTPUTS = 3;
-
 export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dParams.pack>[0] {
   const { x, outputs, kernel, stride, padding } = problem;
   const y = outputs[0]!;

@@ -7,8 +7,8 @@
  *
  * where the division leaves no rest. One group: weights turned (conv3d/flip_weights.ts), [taps reversed][Cout up to a multiple of 4] of
  * Cin, so that threads, which run along the channels, read them in runs. Groups: weights [tap][Cin of a group up to a multiple
- * of 4] of Cout (`packWeights`), one scalar at a time, since the four channels of a vec4 may belong to four groups. No
- * workgroup memory, no barriers.
+ * of 4] of Cout (`packWeights`), one scalar at a time, since the four channels of a vec4 may belong to four groups. As many groups as
+ * channels: weights [tap] of C, vec4 by vec4. No workgroup memory, no barriers.
  */
 
 import type { Kernel } from '../../core/kernel.ts';
@@ -56,14 +56,15 @@ const Params = struct('Conv3dInputGradient', {
 
 const WORKGROUP = 64;
 
-/** Bindings: dy, weights, dx; with groups, dy and weights as `array<f32>`. */
+/** Bindings: dy, weights, dx; with groups of several channels, dy and weights as `array<f32>`. */
 export function conv3dInputGradient(problem: Conv3dInputGradientProblem): Kernel {
   const { dy, dx, kernel: window, stride, padding, groups } = problem;
   const [cin, cout] = [dx.shape[4], dy.shape[4]];
-  const grouped = groups > 1;
+  const depthwise = groups > 1 && groups === cin && groups === cout;
+  const grouped = groups > 1 && !depthwise;
   const type = grouped ? 'array<f32>' : 'array<vec4f>';
   return kernel({
-    name: `conv3d_input_gradient${grouped ? ' grouped' : ''}`,
+    name: `conv3d_input_gradient${grouped ? ' grouped' : depthwise ? ' depthwise' : ''}`,
     params: Params,
     values: {
       pixels: pixelsOf(dx),
@@ -120,7 +121,7 @@ ${entryPoint(WORKGROUP)} {
         if (yw < 0 || yw >= p.y_w) { continue; }
         let tap = u32((kt * p.kernel_h + kh) * p.kernel_w + kw);
         let source = p.y_base + u32(((sample + yt) * p.y_h + yh) * p.y_w + yw) * p.y_stride;
-        ${grouped ? GROUPED_TAP : TAP}
+        ${grouped ? GROUPED_TAP : depthwise ? DEPTHWISE_TAP : TAP}
       }
     }
   }
@@ -128,6 +129,8 @@ ${entryPoint(WORKGROUP)} {
 }`,
   });
 }
+
+const DEPTHWISE_TAP = 'acc += dy[source + c4] * weights[tap * p.cin4 + c4];';
 
 const TAP = /* wgsl */ `
         var at = (u32(p.kernel_t * p.kernel_h * p.kernel_w) - 1u - tap) * 4u * p.cout4 * p.cin4 + c4;

@@ -13,7 +13,6 @@ import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
 
 export type Reduction = 'sum' | 'mean' | 'max';
-export const REDUCTIONS: readonly Reduction[] = ['sum', 'mean', 'max'];
 
 interface ReduceProblem {
   readonly op: Reduction;

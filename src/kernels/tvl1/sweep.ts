@@ -26,15 +26,8 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { divideUp, kernel, repeat, storage, struct, texels } from '../shared/wgsl.ts';
-import {
-  type DataIn,
-  type Iterations,
-  iterationFunctions,
-  quadsOf,
-  SLOT_WORDS,
-  stateValues,
-  type Tvl1State,
-} from './layout.ts';
+import { iterationFunctions } from './iteration.ts';
+import { type DataIn, type Iterations, quadsOf, SLOT_WORDS, stateValues, type Tvl1State } from './layout.ts';
 import { type MedianSize, medianFunction } from './median.ts';
 
 const Params = struct('Sweep', {

@@ -25,12 +25,12 @@
 
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { divideUp, kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { iterationFunctions } from './iteration.ts';
 import {
   doneAfter,
   type Extent,
   FINISHED,
   type Iterations,
-  iterationFunctions,
   quadsOf,
   SLOT_WORDS,
   stateValues,

@@ -3,14 +3,13 @@
 import { checkChoice, checkWhole } from '../../core/check.ts';
 import { GraphError } from '../../core/errors.ts';
 import { formatShape, sizeOf } from '../../core/tensor.ts';
+import { MAX_OUTPUTS } from '../../kernels/conv3d/outputs.ts';
 import type { Triple } from '../../kernels/conv3d/problem.ts';
-import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
 import { ACTIVATIONS, type Activation } from '../../kernels/pointwise/activation.ts';
 import { channelSum } from '../channel_sum.ts';
 import { appender, defineOperator, expectVolume, f32, gradientRule, storedBytes, type ValueRef } from '../operator.ts';
 import { type WindowGeometry, windowOutput } from '../sliding_window.ts';
 import { beforeActivation } from '../unary.ts';
-import { conv3dCandidates } from './candidates.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './gradient.ts';
 
 export interface Conv3dAttributes extends Pick<WindowGeometry, 'stride' | 'padding'> {
@@ -60,7 +59,8 @@ export const conv3d = defineOperator<Conv3dAttributes>({
       bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
     };
   },
-  candidates(attributes, io, profile) {
+  async candidates(attributes, io, profile) {
+    const { conv3dCandidates } = await import('./candidates.ts');
     const weights = io.inputs[1]!.type.shape;
     return conv3dCandidates(
       {

@@ -25,7 +25,7 @@ export interface ConvolutionNode {
   readonly activation: Activation;
   /** Whether input 2 is a bias. */
   readonly bias: boolean;
-  /** Input 1 holds the weights of the convolution whose gradient by its input this one is (one group, stride 1). */
+  /** Input 1 holds the weights of the convolution whose gradient by its input this one is (stride 1; one group, or as many as channels). */
   readonly flipped?: boolean;
 }
 
@@ -77,7 +77,7 @@ export function convolution(
 }
 
 /** A state is padded as an activation is, which is what the kernels want. */
-function biasOf(bias: Operand | undefined, cout: number): Argument {
+export function biasOf(bias: Operand | undefined, cout: number): Argument {
   if (bias && bias.storage >= 0) return { from: 'input', index: 2 };
   return {
     from: 'constant',

@@ -15,9 +15,9 @@ import {
   type TensorType,
 } from '../operator.ts';
 import { type Padding, resolvePadding, type WindowGeometry, windowOutput } from '../sliding_window.ts';
-import { conv3dCandidates } from './candidates.ts';
+import { isDepthwise } from './groups.ts';
 import { weightGradientCandidates } from './weight_gradient.ts';
-import { flippedWeights, forwardWeights } from './weights.ts';
+import { flippedWeights, forwardWeights, plainWeights } from './weights.ts';
 
 /** The convolution's own attributes. */
 interface ConvolutionAttributes {
@@ -90,20 +90,24 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
     const { kernel, inner } = windowOf(inputs[1]!.shape);
     return cost(sizeOf(kernel) * inner, inputs, outputs, inputs[0]!);
   },
-  candidates(attributes, io, profile) {
+  async candidates(attributes, io, profile) {
     const { stride, groups, size } = attributes;
     const { kernel, inner } = windowOf(io.inputs[1]!.type.shape);
     const before = resolvePadding({ ...attributes, kernel }, size).map((pair) => pair[0]) as unknown as Triple;
     const dy = io.inputs[0]!;
     const dx = io.outputs[0]!;
-    if (groups === 1 && stride.every((s) => s === 1)) {
+    const depthwise = isDepthwise(groups, io);
+    if ((groups === 1 || depthwise) && stride.every((s) => s === 1)) {
       // A convolution of dy, whose padding makes the output as large as x.
       const around = (i: 0 | 1 | 2) => {
         const first = kernel[i] - 1 - before[i];
         return [first, size[i] - dy.view.shape[i + 1]! + kernel[i] - 1 - first] as const;
       };
       const geometry: WindowGeometry = { kernel, stride, padding: [around(0), around(1), around(2)] };
-      return conv3dCandidates({ geometry, groups, activation: 'none', bias: false, flipped: true }, io, profile);
+      const { conv3dCandidates } = await import('./candidates.ts');
+      const node = { geometry, groups, activation: 'none', bias: false, flipped: true } as const;
+      const convolved = conv3dCandidates(node, io, profile);
+      if (convolved.length > 0) return convolved;
     }
     if (Math.max(dy.storageBytes, dx.storageBytes) > profile.maxStorageBinding) {
       throw new GraphError(
@@ -112,8 +116,9 @@ export const conv3dInputGradient = defineOperator<InputGradientAttributes>({
       );
     }
     const taps = sizeOf(kernel);
-    const weights =
-      groups === 1
+    const weights = depthwise
+      ? plainWeights(io.inputs[1]!)
+      : groups === 1
         ? flippedWeights(io.inputs[1]!, profile).packed(taps, dy.view.shape[4])
         : forwardWeights(io.inputs[1]!, profile).packed(taps, inner);
     const problem = { dy: dy.view, dx: dx.view, kernel, stride, padding: before, groups };

@@ -6,7 +6,7 @@
 import type { DeviceProfile } from '../../core/kernel.ts';
 import { conv3dDirect } from '../../kernels/conv3d/direct.ts';
 import { conv3dMatrix } from '../../kernels/conv3d/matrix.ts';
-import { MAX_OUTPUTS } from '../../kernels/conv3d/problem.ts';
+import { MAX_OUTPUTS } from '../../kernels/conv3d/outputs.ts';
 import { conv3dNarrow } from '../../kernels/conv3d/processor/narrow.ts';
 import { conv3dRegister } from '../../kernels/conv3d/processor/register.ts';
 import { conv3dSubgroup } from '../../kernels/conv3d/processor/subgroup.ts';

@@ -18,6 +18,7 @@ import {
   weightGradientPartBytes,
   weightGradientRows4,
 } from '../../kernels/conv3d_backward/weight_gradient.ts';
+import { conv3dWeightGradientDepthwise } from '../../kernels/conv3d_backward/weight_gradient_depthwise.ts';
 import { conv3dWeightGradientDirect } from '../../kernels/conv3d_backward/weight_gradient_direct.ts';
 import {
   conv3dWeightGradientTiled,
@@ -65,8 +66,32 @@ export function weightGradientKinds(
   problem: Conv3dWeightGradientProblem,
   profile: DeviceProfile,
 ): WeightGradientKind[] {
-  const kinds = problem.groups > 1 ? [] : [...tiledKinds(problem, profile), ...narrowKinds(problem, profile)];
+  const kinds =
+    problem.groups > 1 ? depthwiseKinds(problem) : [...tiledKinds(problem, profile), ...narrowKinds(problem, profile)];
   return [...kinds, directKind(problem)];
+}
+
+/** Columns of a window whose sums a thread of the depthwise kernel holds. */
+const WIDEST_DEPTHWISE = 9;
+
+/** One thread per vec4 of channels and row of the window, where every channel has a window of its own. */
+function depthwiseKinds({ x, dy, kernel, groups }: Conv3dWeightGradientProblem): WeightGradientKind[] {
+  const [frames, height, width] = kernel;
+  if (x.shape[4] !== groups || dy.shape[4] !== groups || width > WIDEST_DEPTHWISE) return [];
+  const threads = frames * height * vec4s(groups);
+  return [
+    {
+      name: 'depthwise',
+      arithmetic: 'transform',
+      share: 1,
+      covered: 4 * threads * width,
+      workgroups: Math.ceil(threads / 64),
+      threads: 64,
+      fewest: 4 * dy.shape[3],
+      sums: 1,
+      kernel: conv3dWeightGradientDepthwise,
+    },
+  ];
 }
 
 /** One thread per vec4 of rows and of output channels. */

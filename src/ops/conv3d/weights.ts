@@ -5,7 +5,7 @@
 
 import { GraphError } from '../../core/errors.ts';
 import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
-import { sizeOf } from '../../core/tensor.ts';
+import { type FloatTensor, sizeOf } from '../../core/tensor.ts';
 import { conv3dFlipWeights, flipWeights } from '../../kernels/conv3d/flip_weights.ts';
 import { conv3dPack, packedWeightsBytes } from '../../kernels/conv3d/pack_weights.ts';
 import { packHalves, packPanels, packWeights } from '../../kernels/conv3d/problem.ts';
@@ -109,6 +109,16 @@ export function forwardWeights(weights: Operand, profile: DeviceProfile): Convol
       return packedAs(packedWeightsBytes(problem), () => conv3dPack(problem));
     },
   };
+}
+
+/** Weights row after row as they are, [taps][Cin of a group] of Cout channels up to a multiple of 4: what depthwise kernels read. */
+export function plainWeights(weights: Operand): PackedWeights {
+  if (weights.storage >= 0) {
+    expectState(weights);
+    return { argument: INPUT, ...READY };
+  }
+  const make = ([values]: readonly FloatTensor[]) => padChannels(values!.data, weights.type.shape.at(-1)!);
+  return { argument: { from: 'constant', layout: 'rows', inputs: [1], make }, ...READY };
 }
 
 /** The same weights for the convolution of dy that gives the gradient by x: taps reversed, channels swapped. One group. */
