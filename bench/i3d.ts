@@ -40,8 +40,37 @@ export function networkName({ architecture, width }: NetworkForm = I3D_FORM): st
   return `${MODELS.get(architecture).name}${width === 1 ? '' : ` × ${width}`}`;
 }
 
+/** Frames and pixels that a network is run at where nobody says: a short clip of I3D, what others were published with. */
+export function usualSize({ architecture, width }: NetworkForm): Pick<ModelSize, 'frames' | 'size'> {
+  const { frames, size } = modelSpec({
+    architecture: MODELS.get(architecture),
+    width,
+    stream: 'rgb',
+    classes: CLASSES,
+  });
+  return { frames: Math.min(frames, architecture === I3D_FORM.architecture ? 16 : frames), size };
+}
+
 export const clipTitle = ({ network, frames, size }: ModelSize): string =>
   `${networkName(network)} ${frames}×${size}×${size}`;
+
+/** What a program of the bench that runs a model is called with. */
+export const modelArguments = ({
+  network = I3D_FORM,
+  stream,
+  frames,
+  size,
+}: ModelSize): readonly (string | number)[] => [network.architecture, network.width, stream, frames, size];
+
+/** The same, read. */
+export function modelOf([architecture, width, stream, frames, size]: readonly string[]): ModelSize {
+  return {
+    network: { architecture: architecture!, width: Number(width) },
+    stream: stream as Stream,
+    frames: Number(frames),
+    size: Number(size),
+  };
+}
 
 export function modelGraph({ stream, frames, size, network = I3D_FORM }: ModelSize): Graph {
   const { architecture, width } = network;

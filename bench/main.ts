@@ -1,6 +1,7 @@
 /** @file `npm run -s bench -- COMMAND`: throughput of kernels, models and flow, of other engines, and a kernel laboratory. */
 
 import { Command, CommanderError } from 'commander';
+import { MODELS } from '../src/catalogue.ts';
 import { withQuietLibraries } from '../src/cli/terminal/quiet.ts';
 import { I3dError, InputError } from '../src/core/errors.ts';
 import { ACCURACIES, type Accuracy } from '../src/core/kernel.ts';
@@ -76,10 +77,17 @@ command('kernels', 5)
     if (!(await withGpu((gpu) => benchKernels(gpu, options)))) process.exitCode = 1;
   });
 
+const MODEL_TEXT = `${MODELS.ids.join(', ')}; several with commas`;
+
 command('model', 3)
-  .description('a whole I3D forward pass with made-up weights')
-  .option('--frames <n>', 'frames of the clip; several with commas', numbers('--frames', 1), [16])
-  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
+  .description('a whole forward pass with made-up weights')
+  .option('--model <name>', MODEL_TEXT, oneOf('--model', MODELS.ids), ['i3d'])
+  .option(
+    '--frames <n>',
+    "frames of the clip; several with commas; the model's own, 16 for i3d",
+    numbers('--frames', 1),
+  )
+  .option('--size <n>', "pixels on each side; the model's own", wholeNumber('--size'))
   .option('--stream <name>', STREAMS.join(' or '), oneOf('--stream', STREAMS), ['rgb'])
   .option('--accuracy <name>', ACCURACIES.join(', '), oneOf('--accuracy', ACCURACIES), ['fast'])
   .option('--kernel <name>', 'force the candidates whose names start so')
@@ -87,12 +95,14 @@ command('model', 3)
   .option('--no-cold', 'leave out the start of a fresh process without shader cache')
   .action(
     async (
-      options: Omit<Parameters<typeof benchModel>[1], 'streams' | 'accuracies'> & {
+      options: Omit<Parameters<typeof benchModel>[1], 'models' | 'streams' | 'accuracies'> & {
+        model: string[];
         stream: Stream[];
         accuracy: Accuracy[];
       },
     ) => {
-      await withGpu((gpu) => benchModel(gpu, { ...options, streams: options.stream, accuracies: options.accuracy }));
+      const { model: models, stream: streams, accuracy: accuracies } = options;
+      await withGpu((gpu) => benchModel(gpu, { ...options, models, streams, accuracies }));
     },
   );
 
@@ -155,13 +165,15 @@ command('peers', 2)
   .option('--task <name>', `${PEER_TASKS.join(', ')}; several with commas`, oneOf('--task', PEER_TASKS), [
     ...PEER_TASKS,
   ])
-  .option('--frames <n>', 'frames of the clip', wholeNumber('--frames'), 16)
-  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 224)
+  .option('--model <name>', `for the task model: ${MODEL_TEXT}`, oneOf('--model', MODELS.ids), ['i3d'])
+  .option('--frames <n>', "frames of the clip; the model's own, 16 for i3d", wholeNumber('--frames'))
+  .option('--size <n>', "pixels on each side; the model's own", wholeNumber('--size'))
   .option('--accuracy <name>', `of ours: ${ACCURACIES.join(', ')}`, oneOf('--accuracy', ACCURACIES), ['fast'])
   .option('--engine <name>', 'only engines whose names contain this')
   .option('--svg <file>', 'also draw a chart')
-  .action(async (options: PeersOptions & { task: PeersOptions['tasks']; accuracy: Accuracy[] }) => {
-    await withGpu((gpu) => benchPeers(gpu, { ...options, tasks: options.task, accuracies: options.accuracy }));
+  .action(async (options: PeersOptions & { task: PeersOptions['tasks']; model: string[]; accuracy: Accuracy[] }) => {
+    const { task: tasks, model: models, accuracy: accuracies } = options;
+    await withGpu((gpu) => benchPeers(gpu, { ...options, tasks, models, accuracies }));
   });
 
 program

@@ -7,14 +7,18 @@ import type { Stream } from '../src/models/definition.ts';
 import { compiled } from './compiled.ts';
 import { coldStart } from './contender.ts';
 import { digits, megabytes, percent, table } from './format.ts';
+import { clipTitle, type ModelSize, modelArguments, usualSize } from './i3d.ts';
 import { median } from './measure.ts';
 import { measurePeaks, remeasurePeaks } from './peaks.ts';
 import { print, progress, writeJson } from './report.ts';
 import { type ModelRecord, runModel, type TimedModel } from './runs/model.ts';
 
 export interface ModelOptions {
-  readonly frames: readonly number[];
-  readonly size: number;
+  /** Ids of `MODELS`. */
+  readonly models: readonly string[];
+  /** Of the clips; a model's usual ones where left out. */
+  readonly frames?: readonly number[];
+  readonly size?: number;
   readonly streams: readonly Stream[];
   readonly accuracies: readonly Accuracy[];
   /** Warm runs; the median is over them. At least 3. */
@@ -32,14 +36,13 @@ export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<Model
   const before = await measurePeaks(gpu);
   const timed: TimedModel[] = [];
   const profiles: { readonly name: string; readonly rows: readonly ProfiledRow[] }[] = [];
-  for (const stream of options.streams) {
-    for (const frames of options.frames) {
-      for (const accuracy of options.accuracies) {
-        progress(`${stream} ${frames}×${options.size}×${options.size}, ${accuracy} …`);
-        const { record, rows } = await runModel(gpu, { stream, frames, size: options.size }, accuracy, options);
-        timed.push(options.cold && options.kernel === undefined ? { ...record, coldMs: await cold(record) } : record);
-        if (options.profile) profiles.push({ name: title(record), rows });
-      }
+  for (const shape of shapesOf(options)) {
+    for (const accuracy of options.accuracies) {
+      progress(`${clipTitle(shape)} ${shape.stream}, ${accuracy} …`);
+      const { record, rows } = await runModel(gpu, shape, accuracy, options);
+      const starts = options.cold && options.kernel === undefined;
+      timed.push(starts ? { ...record, coldMs: await cold(shape, accuracy) } : record);
+      if (options.profile) profiles.push({ name: title(record), rows });
     }
   }
   progress('Measuring the peak again …');
@@ -62,13 +65,22 @@ export async function benchModel(gpu: Gpu, options: ModelOptions): Promise<Model
   return records;
 }
 
+function shapesOf({ models, streams, ...options }: ModelOptions): ModelSize[] {
+  return models.flatMap((architecture) => {
+    const network = { architecture, width: 1 };
+    const usual = usualSize(network);
+    const { frames = [usual.frames], size = usual.size } = options;
+    return streams.flatMap((stream) => frames.map((count) => ({ network, stream, frames: count, size })));
+  });
+}
+
 const title = ({ model, frames, size, accuracy }: TimedModel): string =>
   `${model} ${frames}×${size}×${size} ${accuracy}`;
 
 const COLD_STARTS = 3;
 
-async function cold({ model, frames, size, accuracy }: TimedModel): Promise<number> {
-  const program = await compiled('ours_model.ts', model.replace('i3d-', ''), frames, size, accuracy);
+async function cold(shape: ModelSize, accuracy: Accuracy): Promise<number> {
+  const program = await compiled('ours_model.ts', ...modelArguments(shape), accuracy);
   const times: number[] = [];
   while (times.length < COLD_STARTS) times.push(await coldStart({ name: 'cold start', ...program }));
   return median(times);

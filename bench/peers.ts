@@ -9,20 +9,28 @@ import { join } from 'node:path';
 import type { Accuracy } from '../src/core/kernel.ts';
 import { floatTensor } from '../src/core/tensor.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import { writeFileAtomic } from '../src/io/atomic.ts';
 import { encodeNpy } from '../src/io/npy.ts';
+import { OUTPUTS } from '../src/models/graph.ts';
 import { barChart } from './chart.ts';
 import { peerChart } from './charts.ts';
 import { type Contender, hold, typescript } from './contender.ts';
 import type { Score } from './contest.ts';
 import { relativeDistance } from './distance.ts';
 import { digits, type Origin, originOf, table } from './format.ts';
-import { madeUpClip, madeUpParameters, modelGraph } from './i3d.ts';
+import {
+  clipTitle,
+  type ModelSize,
+  madeUpClip,
+  madeUpParameters,
+  modelArguments,
+  modelGraph,
+  usualSize,
+} from './i3d.ts';
 import { movingFrames } from './moving_frames.ts';
 import { CONV_SHAPES, convFlops } from './peers/conv_shapes.ts';
 import { installPackages } from './peers/install.ts';
-import { activationFirst, exportNetwork, type Network } from './peers/network.ts';
+import { activationFirst, exportNetwork } from './peers/network.ts';
 import { encodeOnnx } from './peers/onnx.ts';
 import { writeTorch } from './peers/torch_files.ts';
 import { hasCuda, pythonContender } from './python.ts';
@@ -33,8 +41,11 @@ export type PeerTask = (typeof PEER_TASKS)[number];
 
 export interface PeersOptions {
   readonly tasks: readonly PeerTask[];
-  readonly frames: number;
-  readonly size: number;
+  /** Ids of `MODELS`, for the task `model`. */
+  readonly models: readonly string[];
+  /** Of the clip; a model's usual ones where left out. */
+  readonly frames?: number;
+  readonly size?: number;
   readonly accuracies: readonly Accuracy[];
   readonly repeats: number;
   /** Only engines whose names contain this; ours always runs. */
@@ -77,15 +88,19 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
     contenders.filter(({ name }, i) => i === 0 || name.includes(options.engine ?? ''));
   try {
     if (options.tasks.includes('model')) {
-      const { flops, contenders } = await modelContest(folder, options, packages === undefined);
-      const scores = await hold({
-        contenders: wanted(contenders),
-        repeats: options.repeats,
-        folder,
-        distance: relativeDistance,
-        tolerance: 1e-3,
-      });
-      await report(`I3D-RGB ${options.frames}×${options.size}×${options.size}`, flops, scores);
+      for (const architecture of options.models) {
+        const network = { architecture, width: 1 };
+        const shape = { network, stream: 'rgb', ...usualSize(network), ...given(options) } as const;
+        const { flops, contenders } = await modelContest(folder, shape, options, packages === undefined);
+        const scores = await hold({
+          contenders: wanted(contenders),
+          repeats: options.repeats,
+          folder,
+          distance: relativeDistance,
+          tolerance: 1e-3,
+        });
+        await report(clipTitle(shape), flops, scores);
+      }
     }
     if (options.tasks.includes('conv') && packages === undefined) {
       for (const [i, shape] of CONV_SHAPES.entries()) {
@@ -125,15 +140,21 @@ export async function benchPeers(gpu: Gpu, options: PeersOptions): Promise<void>
   }
 }
 
+/** What was asked for of a clip's size. */
+const given = ({ frames, size }: PeersOptions) => ({
+  ...(frames === undefined ? {} : { frames }),
+  ...(size === undefined ? {} : { size }),
+});
+
 async function modelContest(
   folder: string,
-  { frames, size, accuracies }: PeersOptions,
+  shape: ModelSize,
+  { accuracies }: PeersOptions,
   packages: boolean,
 ): Promise<{ flops: number; contenders: Contender[] }> {
   progress('Writing the model for the others …');
-  const shape = { stream: 'rgb', frames, size } as const;
   const graph = modelGraph(shape);
-  const network = exportNetwork(graph, I3D_OUTPUTS.logits, madeUpParameters(graph));
+  const network = exportNetwork(graph, OUTPUTS.logits, madeUpParameters(graph));
   const clip = madeUpClip(shape);
   const input = activationFirst(clip.shape, clip.data);
   const [model, data] = [join(folder, 'model.onnx'), join(folder, 'clip.npy')];
@@ -142,7 +163,7 @@ async function modelContest(
   await writeTorch(folder, network);
   const ours = accuracies.map((accuracy) => ({
     name: `i3d-webgpu ${accuracy}`,
-    ...typescript('ours_model.ts', 'rgb', frames, size, accuracy),
+    ...typescript('ours_model.ts', ...modelArguments(shape), accuracy),
   }));
   const ort = ['webgpu', 'cpu'].map((provider) => ({
     name: `onnxruntime ${provider}`,
@@ -151,27 +172,7 @@ async function modelContest(
   const torch = ['cpu', ...(hasCuda() ? ['cuda'] : [])].map((device) =>
     pythonContender(`PyTorch ${device}`, 'torch', 'i3d_torch.py', folder, device),
   );
-  return { flops: networkFlops(network), contenders: [...ours, ...(packages ? ort : []), ...torch] };
-}
-
-/** Convolutions as the direct algorithm counts; what else there is does not show. */
-function networkFlops({ input, layers, weights }: Network): number {
-  const sizes = new Map([[input.name, input.shape.slice(2)]]);
-  let flops = 0;
-  for (const layer of layers) {
-    const source = sizes.get(layer.op === 'concat' ? layer.inputs[0]! : layer.x)!;
-    const size =
-      layer.op === 'conv' || layer.op === 'pool'
-        ? source.map((n, i) =>
-            Math.floor((n + layer.pads[i]! + layer.pads[i + 3]! - layer.kernel[i]!) / layer.stride[i]! + 1),
-          )
-        : source;
-    sizes.set(layer.y, size);
-    if (layer.op === 'conv') {
-      flops += 2 * size.reduce((a, b) => a * b, input.shape[0]!) * weights.get(layer.weights)!.data.length;
-    }
-  }
-  return flops;
+  return { flops: network.flops, contenders: [...ours, ...(packages ? ort : []), ...torch] };
 }
 
 /** Mean absolute difference, for flow in pixels: single pixels may stop iterating a step apart. */

@@ -28,7 +28,11 @@ def convolution(layer, x, weights):
         x = pad(x, layer["pads"], 0.0)
     padding = before if symmetric else 0
     y = F.conv3d(x, weights[layer["weights"]], bias, layer["stride"], padding, groups=layer["groups"])
-    return F.relu_(y) if layer["relu"] else y
+    return function(layer["activation"], y)
+
+
+def function(name, x):
+    return {"none": lambda v: v, "relu": F.relu, "sigmoid": torch.sigmoid, "swish": F.silu}[name](x)
 
 
 def pool(layer, x):
@@ -49,8 +53,29 @@ def forward(network, weights, x):
             y = pool(layer, values[layer["x"]])
         elif op == "concat":
             y = torch.cat([values[name] for name in layer["inputs"]], 1)
-        else:
+        elif op == "linear":
+            bias = weights[layer["bias"]] if layer["bias"] else None
+            y = F.linear(values[layer["x"]], weights[layer["weights"]], bias)
+        elif op == "reshape":
             y = values[layer["x"]].reshape(layer["shape"])
+        elif op == "transpose":
+            y = values[layer["x"]].permute(layer["order"])
+        elif op == "function":
+            y = function(layer["fn"], values[layer["x"]])
+        elif op in ("add", "mul"):
+            a, b = (values[name] for name in layer["inputs"])
+            y = function(layer["activation"], a + b if op == "add" else a * b)
+        elif op == "mean":
+            y = values[layer["x"]].mean(layer["axes"], keepdim=True)
+        elif op == "slice":
+            y = values[layer["x"]].narrow(layer["axis"], layer["offset"], layer["size"])
+        elif op == "shift":
+            inner = values[layer["x"]].narrow(layer["axis"], layer["offset"], layer["size"])
+            ends = [0, 0] * (layer["rank"] - 1 - layer["axis"]) + [layer["before"], layer["after"]]
+            y = F.pad(inner, ends)
+        else:
+            q, k, v = (values[name] for name in layer["inputs"])
+            y = F.scaled_dot_product_attention(q, k, v, scale=layer["scale"])
         values[layer["y"]] = y
     return values[network["output"]["name"]]
 

@@ -1,7 +1,7 @@
-/** @file Writes a network as an ONNX model: as much of onnx.proto as convolutions, pools and concatenations take. */
+/** @file Writes a network as an ONNX model: as much of onnx.proto as its layers take. */
 
 import { ByteWriter } from '../../test/io/tensorflow_writer.ts';
-import type { Layer, Network, NetworkTensor } from './network.ts';
+import type { Layer, LayerFunction, Network, NetworkTensor } from './network.ts';
 
 const IR_VERSION = 8;
 const OPSET = 17;
@@ -31,7 +31,7 @@ function tensor(name: string, { shape, data }: NetworkTensor): Uint8Array {
   });
 }
 
-function shapeTensor(name: string, values: readonly number[]): Uint8Array {
+function listTensor(name: string, values: readonly number[]): Uint8Array {
   const bytes = new BigInt64Array(values.map(BigInt));
   return message((writer) => {
     integer(writer, 1, values.length)
@@ -84,30 +84,97 @@ function node(
   });
 }
 
+/** A function of a layer's result, under the name `y`; `from` where it is none. */
+function applied(fn: LayerFunction, name: string, from: string, y: string): Uint8Array[] {
+  switch (fn) {
+    case 'none':
+      return [node('Identity', name, [from], y, {})];
+    case 'relu':
+      return [node('Relu', name, [from], y, {})];
+    case 'sigmoid':
+      return [node('Sigmoid', name, [from], y, {})];
+    case 'swish':
+      return [
+        node('Sigmoid', `${name}/sigmoid`, [from], `${y}_sigmoid`, {}),
+        node('Mul', name, [from, `${y}_sigmoid`], y, {}),
+      ];
+  }
+}
+
+/** A layer, and the function that follows it. */
+function followed(fn: LayerFunction, name: string, y: string, layer: (y: string) => Uint8Array): Uint8Array[] {
+  return fn === 'none' ? [layer(y)] : [layer(`${y}_before`), ...applied(fn, `${name}/${fn}`, `${y}_before`, y)];
+}
+
 function nodes(layer: Layer): Uint8Array[] {
+  const { name, y } = layer;
+  const list = (key: string): string => listName(layer, key);
   switch (layer.op) {
     case 'conv': {
-      const { name, x, y, weights, bias, kernel, stride, pads, groups, relu } = layer;
+      const { x, weights, bias, kernel, stride, pads, groups, activation } = layer;
       const inputs = bias === null ? [x, weights] : [x, weights, bias];
-      const convolved = relu ? `${y}_linear` : y;
-      const conv = node('Conv', name, inputs, convolved, {
-        kernel_shape: kernel,
-        strides: stride,
-        pads,
-        group: groups,
-      });
-      return relu ? [conv, node('Relu', `${name}/relu`, [convolved], y, {})] : [conv];
+      const attributes = { kernel_shape: kernel, strides: stride, pads, group: groups };
+      return followed(activation, name, y, (to) => node('Conv', name, inputs, to, attributes));
     }
     case 'pool': {
-      const { name, x, y, mode, kernel, stride, pads } = layer;
+      const { x, mode, kernel, stride, pads } = layer;
       const type = mode === 'max' ? 'MaxPool' : 'AveragePool';
       return [node(type, name, [x], y, { kernel_shape: kernel, strides: stride, pads })];
     }
+    case 'linear': {
+      const { x, weights, bias } = layer;
+      return [node('Gemm', name, bias === null ? [x, weights] : [x, weights, bias], y, { transB: 1 })];
+    }
     case 'concat':
-      return [node('Concat', layer.name, layer.inputs, layer.y, { axis: 1 })];
+      return [node('Concat', name, layer.inputs, y, { axis: 1 })];
     case 'reshape':
-      return [node('Reshape', layer.name, [layer.x, `${layer.name}/shape`], layer.y, {})];
+      return [node('Reshape', name, [layer.x, list('shape')], y, {})];
+    case 'transpose':
+      return [node('Transpose', name, [layer.x], y, { perm: layer.order })];
+    case 'function':
+      return applied(layer.fn, name, layer.x, y);
+    case 'add':
+    case 'mul':
+      return followed(layer.activation, name, y, (to) =>
+        node(layer.op === 'add' ? 'Add' : 'Mul', name, layer.inputs, to, {}),
+      );
+    case 'mean':
+      return [node('ReduceMean', name, [layer.x], y, { axes: layer.axes })];
+    case 'slice':
+      return [node('Slice', name, [layer.x, list('start'), list('end'), list('axis')], y, {})];
+    case 'shift': {
+      const inner = `${y}_inner`;
+      return [
+        node('Slice', `${name}/slice`, [layer.x, list('start'), list('end'), list('axis')], inner, {}),
+        node('Pad', name, [inner, list('pads')], y, {}),
+      ];
+    }
+    case 'attention': {
+      const [q, k, v] = layer.inputs;
+      return [
+        node('Transpose', `${name}/keys`, [k], `${y}_keys`, { perm: [0, 2, 1] }),
+        node('MatMul', `${name}/products`, [q, `${y}_keys`], `${y}_products`, {}),
+        node('Mul', `${name}/scores`, [`${y}_products`, `${name}/scale`], `${y}_scores`, {}),
+        node('Softmax', `${name}/softmax`, [`${y}_scores`], `${y}_weights`, { axis: 2 }),
+        node('MatMul', name, [`${y}_weights`, v], y, {}),
+      ];
+    }
   }
+}
+
+const listName = ({ name }: Layer, key: string): string => `${name}/${key}`;
+
+/** Lists of whole numbers that a layer's nodes take as inputs. */
+function lists(layer: Layer): Readonly<Record<string, readonly number[]>> {
+  if (layer.op === 'reshape') return { shape: layer.shape };
+  if (layer.op !== 'slice' && layer.op !== 'shift') return {};
+  const { axis, offset, size } = layer;
+  const cut = { start: [offset], end: [offset + size], axis: [axis] };
+  if (layer.op === 'slice') return cut;
+  const ends = [layer.before, layer.after].map((count) =>
+    Array.from({ length: layer.rank }, (_, i) => (i === axis ? count : 0)),
+  );
+  return { ...cut, pads: ends.flat() };
 }
 
 /** The bytes of an `.onnx` file. */
@@ -117,7 +184,13 @@ export function encodeOnnx({ input, output, layers, weights }: Network): Uint8Ar
     writer.bytesField(2, text('network'));
     for (const [name, value] of weights) writer.bytesField(5, tensor(name, value));
     for (const layer of layers) {
-      if (layer.op === 'reshape') writer.bytesField(5, shapeTensor(`${layer.name}/shape`, layer.shape));
+      for (const [key, values] of Object.entries(lists(layer))) {
+        writer.bytesField(5, listTensor(listName(layer, key), values));
+      }
+      if (layer.op === 'attention') {
+        const scale = { shape: [1], data: Float32Array.of(layer.scale) };
+        writer.bytesField(5, tensor(`${layer.name}/scale`, scale));
+      }
     }
     writer.bytesField(11, valueInfo(input.name, input.shape)).bytesField(12, valueInfo(output.name, output.shape));
   });

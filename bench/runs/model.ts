@@ -1,11 +1,11 @@
-/** @file A whole forward pass of I3D, timed: from the clip in memory to the logits in memory. */
+/** @file A whole forward pass of a model, timed: from the clip in memory to the logits in memory. */
 
 import type { Accuracy } from '../../src/core/kernel.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { compile } from '../../src/graph/compile.ts';
 import { DeviceParameters } from '../../src/graph/parameters.ts';
 import type { Plan, PlanMemory, ProfiledRow } from '../../src/graph/plan.ts';
-import { I3D_OUTPUTS } from '../../src/i3d/i3d.ts';
+import { OUTPUTS } from '../../src/models/graph.ts';
 import { isConvolution } from '../cases.ts';
 import { type Origin, originOf } from '../format.ts';
 import { type ModelSize, madeUpClip, madeUpParameters, modelGraph, modelId } from '../i3d.ts';
@@ -74,11 +74,11 @@ export async function runModel(
       const result = await work();
       return [result, performance.now() - start];
     };
-    const choice = { outputs: [I3D_OUTPUTS.logits], accuracy, ...(kernel === undefined ? {} : { kernel }) };
+    const choice = { outputs: [OUTPUTS.logits], accuracy, ...(kernel === undefined ? {} : { kernel }) };
     const [plan, compileMs] = await timed(() => compile(graph, parameters, choice));
     try {
       const [first, firstMs] = await timed(() => plan.run(inputs));
-      if (!first[I3D_OUTPUTS.logits]!.data.every(Number.isFinite)) throw new Error('The logits are not finite.');
+      if (!first[OUTPUTS.logits]!.data.every(Number.isFinite)) throw new Error('The logits are not finite.');
       const times: number[] = [];
       for (let i = 0; i < Math.max(3, repeats); i++) times.push((await timed(() => plan.run(inputs)))[1]);
       const ms = median(times);

@@ -52,7 +52,11 @@ export function conv3dDepthwiseWork(problem: Conv3dProblem, tile: DepthwiseTile)
   const loads = framesUnder(problem, span) * rowsUnder(problem, tile.rows) * columnsUnder(problem, tile.columns);
   const items = divideUp(threadsOf(problem, tile), THREADS) * THREADS * rows * frames;
   const taps = window[0] * window[1] * window[2];
-  return streamWork(items, viewBytes(x) + viewBytes(outputs[0]!), 4 * items * (loads + taps), 'strip');
+  const sums = tile.rows * tile.columns * (problem.stride[0] === 1 ? window[0] : 1);
+  return {
+    ...streamWork(items, viewBytes(x) + viewBytes(outputs[0]!), 4 * items * (loads + taps), 'strip'),
+    registers: 4 * (taps + sums + columnsUnder(problem, tile.columns)),
+  };
 }
 
 /** Bindings: x, weights, bias, y. */

@@ -37,7 +37,10 @@ const GPU_TILES: readonly DepthwiseTile[] = [
   { rows: 1, columns: 2, span: 2 },
   { rows: 1, columns: 1, span: 1 },
 ];
-/** For processors whose subgroups are of another width. Its loads are most of its shader, which llvmpipe compiles for seconds. */
+/**
+ * For processors whose subgroups are of another width, and for windows of few taps: its loads are most of its shader, and llvmpipe compiles
+ * those of 27 taps for seconds.
+ */
 const SOFTWARE_TILE: DepthwiseTile = { rows: 1, columns: 2, span: ALL_FRAMES };
 const LANES_ROWS = [2, 4] as const;
 /** A shuffle of as many lanes as an AVX2 vector has elements is one instruction (subgroup.ts), of any other number a loop. */
@@ -73,9 +76,12 @@ const inLanes = (rows: number): Variant => {
   };
 };
 
-function variantsOn(profile: DeviceProfile): readonly Variant[] {
+const FEW_TAPS = 9;
+
+function variantsOn(profile: DeviceProfile, taps: number): readonly Variant[] {
   if (!profile.software) return GPU_TILES.map(strip);
-  return fixedNarrowSubgroup(profile) === SHUFFLED_LANES ? LANES_ROWS.map(inLanes) : [strip(SOFTWARE_TILE)];
+  if (fixedNarrowSubgroup(profile) !== SHUFFLED_LANES) return [strip(SOFTWARE_TILE)];
+  return [...LANES_ROWS.map(inLanes), ...(taps <= FEW_TAPS ? [strip(SOFTWARE_TILE)] : [])];
 }
 
 /** None where a channel does not have a window of its own, or one that is too large to be written out. */
@@ -84,8 +90,8 @@ export function depthwiseCandidates(
   io: NodeOperands,
   profile: DeviceProfile,
 ): Candidate[] {
-  const [, , width] = geometry.kernel;
-  if (!isDepthwise(groups, io) || sizeOf(geometry.kernel) > MOST_TAPS || width > MOST_COLUMNS) return [];
+  const taps = sizeOf(geometry.kernel);
+  if (!isDepthwise(groups, io) || taps > MOST_TAPS || geometry.kernel[2] > MOST_COLUMNS) return [];
   const { inputs, outputs } = io;
   const parts = splitWindows(geometry, inputs[0]!, outputs, profile);
   const problems = parts.map((part): Conv3dProblem => {
@@ -101,7 +107,7 @@ export function depthwiseCandidates(
       (problem) =>
         (fits?.(problem) ?? true) && kernel(problem, { reversed }).workgroups.every((extent) => extent <= MAX_GRID),
     );
-  return variantsOn(profile)
+  return variantsOn(profile, taps)
     .filter(possible)
     .map(
       ({ name, kernel, work, surcharges }): Candidate => ({
