@@ -9,9 +9,11 @@ import { type PresetName, presets } from '../src/flow/index.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 import { openGpu } from '../src/node.ts';
+import { benchFeatures, type FeaturesBenchOptions } from './features.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
 import { digits, percent, table } from './format.ts';
+import { benchFvd, type FvdBenchOptions } from './fvd.ts';
 import { addGpuCommand } from './gpu.ts';
 import { CHILD, compileHere } from './isa/compile.ts';
 import { benchIsa } from './isa.ts';
@@ -159,6 +161,30 @@ command('flow', 3)
       ),
     );
   });
+
+program
+  .command('features')
+  .description('features of a long video beside a short one, the networks and the decoder alone, and memory')
+  .option('--minutes <n>', 'of the long video', wholeNumber('--minutes'), 20)
+  .option('--seconds <n>', 'of the short one', wholeNumber('--seconds'), 40)
+  .option('--size <n>', 'pixels of the frames', wholeNumber('--size'), 64)
+  .option(
+    '--stream <name>',
+    'rgb, flow or both',
+    (text) => oneOf('--stream', [...STREAMS, 'both' as const])(text)[0]!,
+    'rgb',
+  )
+  .option('--model <folder>', 'of models that i3d train wrote', 'models')
+  .option('--json <file>', 'also write the results as JSON')
+  .action((options: FeaturesBenchOptions) => benchFeatures(options));
+
+program
+  .command('fvd')
+  .description('the Fréchet video distance of generated clips with noise, blur and dropped frames')
+  .option('--clips <n>', 'of each action in a set', wholeNumber('--clips', 2), 4)
+  .option('--svg <file>', 'also draw a chart')
+  .option('--json <file>', 'also write the results as JSON')
+  .action((options: FvdBenchOptions) => withGpu((gpu) => benchFvd(gpu, options)));
 
 command('peers', 2)
   .description('the same work by onnxruntime, PyTorch, tfjs and OpenCV, where they can be had')

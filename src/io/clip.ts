@@ -9,7 +9,7 @@ import type { FrameRate } from './resample.ts';
 /** Rate (Hz) of video clips unless asked otherwise, and the nominal one of sources without a clock. */
 export const DEFAULT_FPS = 25;
 
-export type ClipKind = 'video' | 'gif' | 'images' | 'npy';
+export type ClipKind = 'video' | 'gif' | 'images' | 'npy' | 'volume';
 
 /** Frames in memory. */
 export interface Clip {

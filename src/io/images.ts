@@ -12,7 +12,7 @@ import { selectSeries } from './picture-series.ts';
 const PICTURE =
   /\.(jpe?g|jpe|jfif|png|bmp|dib|webp|tiff?|ppm|pgm|pbm|pnm|pam|tga|gif|avif|heic|heif|jp2|j2k|jxl|exr|dpx|sgi|pcx|qoi)$/i;
 
-const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mpg|ts|mts|m2ts|wmv|flv|3gp|ogv|mjpe?g|npy)$/i;
+const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mpg|ts|mts|m2ts|wmv|flv|3gp|ogv|mjpe?g|npy|nii(\.gz)?)$/i;
 
 /** What systems and file managers leave behind. */
 const CLUTTER = /^\.|^(Thumbs\.db|ehthumbs\.db|desktop\.ini|__MACOSX|@eaDir)$/i;

@@ -14,6 +14,7 @@ import {
 } from './clip.ts';
 import { FrameStore } from './frame-store.ts';
 import { openFolder, openImages } from './image-source.ts';
+import { isVolumePath, openVolume } from './nifti.ts';
 import { inspect, type Picture, VideoReader } from './reader.ts';
 import { Resampler } from './resample.ts';
 
@@ -75,6 +76,7 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
   options.signal?.throwIfAborted();
   if (inspect(path).isDirectory()) return openFolder(path, options);
   if (isArrayPath(path)) return openArray(path, options);
+  if (isVolumePath(path)) return openVolume(path, options);
   return openVideo(path, options);
 }
 

@@ -1,7 +1,7 @@
 /** @file Which videos a command is to work on: files, folders, patterns and lists, in one order. */
 
 import { stat } from 'node:fs/promises';
-import { dirname, extname, join, parse, relative, resolve } from 'node:path';
+import { dirname, join, parse, relative, resolve } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { readCsv } from '../../io/csv.ts';
 import { readContents } from '../../io/images.ts';
@@ -63,7 +63,8 @@ export async function listVideos(inputs: readonly string[], options: ListOptions
 
 type Add = (path: string, name: string) => void;
 
-const stem = (path: string): string => parse(resolve(path)).name;
+/** The name without its ending; that of a packed volume has two parts. */
+const stem = (path: string): string => parse(resolve(path).replace(/(\.nii)\.gz$/i, '$1')).name;
 
 async function addInput(path: string, add: Add, options: ListOptions): Promise<void> {
   const there = await stat(path).catch(() => undefined);
@@ -79,7 +80,7 @@ async function addFolder(folder: string, root: string, add: Add, options: ListOp
   const { pictures, videos, folders } = await readContents(folder);
   const named = (path: string) => relative(root, path);
   if (folder !== root && pictures.length > 0 && videos.length + folders.length === 0) return add(folder, named(folder));
-  for (const name of videos) add(join(folder, name), named(join(folder, name.slice(0, -extname(name).length))));
+  for (const name of videos) add(join(folder, name), named(join(folder, stem(name))));
   for (const name of folders) await addFolder(join(folder, name), root, add, options);
 }
 
