@@ -10,7 +10,7 @@ import { type AnomalySpec, anomalyParameters } from '../../train/anomaly/network
 
 const KEY = 'i3d-anomaly';
 
-export interface AnomalyModel {
+interface AnomalyModel {
   readonly spec: AnomalySpec;
   readonly parameters: ReadonlyMap<string, FloatTensor>;
   /** How the features were made that it was trained on. */

@@ -26,7 +26,7 @@ export interface Bag {
   readonly abnormal: boolean;
 }
 
-export interface AnomalyTrainOptions extends Abortable {
+interface AnomalyTrainOptions extends Abortable {
   readonly seed: number;
   readonly steps: number;
   readonly onProgress?:
