@@ -86,6 +86,8 @@ export interface ModelReduction {
   readonly stride: Triple;
   /** Steps that the head's pool covers; 1×1×1 where left out. */
   readonly headPool?: Triple;
+  /** The smallest clip, where layers that do not pad want more than follows from these. */
+  readonly least?: Triple;
 }
 
 /** How the bytes of a frame become the network's input; what is left out is as for I3D: the middle square, in −1 … 1. */

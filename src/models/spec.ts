@@ -14,6 +14,7 @@ import {
   isModelDefinition,
   type ModelDefaults,
   type ModelDefinition,
+  type ModelReduction,
   type ModelSpec,
   STREAM_CHANNELS,
   STREAMS,
@@ -114,15 +115,15 @@ export function specMinimum(spec: ModelSpec): Triple {
 
 /** With padding, the layers before the head's pool need only one frame and pixel more than so many whole steps. */
 function smallest(spec: Formed): Triple {
-  const { stride, headPool } = reductionOf(spec);
-  const least = (axis: 0 | 1 | 2) => (headPool[axis] - 1) * stride[axis] + 1;
-  return [least(0), least(1), least(2)];
+  const { stride, headPool, least } = reductionOf(spec);
+  const padded = (axis: 0 | 1 | 2) => (headPool[axis] - 1) * stride[axis] + 1;
+  return least ?? [padded(0), padded(1), padded(2)];
 }
 
 /** The architecture's reduction. */
-export function reductionOf(spec: Formed): { readonly stride: Triple; readonly headPool: Triple } {
-  const { stride = [1, 1, 1], headPool = [1, 1, 1] } = spec.architecture.reduction?.(spec) ?? {};
-  return { stride, headPool };
+export function reductionOf(spec: Formed): ModelReduction & { readonly headPool: Triple } {
+  const { stride = [1, 1, 1], headPool = [1, 1, 1], least } = spec.architecture.reduction?.(spec) ?? {};
+  return { stride, headPool, ...(least ? { least } : {}) };
 }
 
 /** @throws InputError that says the real limits when a clip is too short or too small. */

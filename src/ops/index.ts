@@ -16,6 +16,7 @@ import { concat } from './concat.ts';
 import { conv3dBranches } from './conv3d/branches.ts';
 import { conv3d } from './conv3d/conv3d.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
+import { shiftedConv3d } from './conv3d/shifted.ts';
 import { crossEntropy, crossEntropyGradient } from './cross_entropy.ts';
 import { dropout } from './dropout.ts';
 import { foldedBias, foldedWeights } from './folded.ts';
@@ -76,6 +77,7 @@ export const operators = {
   reshape,
   sgdUpdate,
   shift,
+  shiftedConv3d,
   slice,
   softmax,
   transpose,

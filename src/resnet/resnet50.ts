@@ -45,7 +45,8 @@ function addTrunk(builder: GraphBuilder, clip: ValueId, trunk: Trunk): ValueId {
   for (const [stage, { blocks, channels }] of STAGES.entries()) {
     for (let block = 0; block < blocks; block++) {
       const stride = stage > 0 && block === 0 ? 2 : 1;
-      const options = { channels, stride, frames: trunk.blockFrames(stage, block), before: trunk.before };
+      const first = block === 0;
+      const options = { channels, stride, frames: trunk.blockFrames(stage, block), before: trunk.before, first };
       const name = `stage${stage + 1}.${block}`;
       x = bottleneck(builder, name, x, options);
       if (trunk.nonlocal?.(stage, block)) {
@@ -65,11 +66,13 @@ interface Bottleneck {
   /** Of rows and columns. */
   readonly stride: number;
   readonly frames: number;
+  /** Of its stage: what goes around it changes channels and size. */
+  readonly first: boolean;
 }
 
 /** 1×1 (over `frames`), 3×3, 1×1, and what goes around them. */
 function bottleneck(builder: GraphBuilder, name: string, x: ValueId, options: Bottleneck): ValueId {
-  const { channels, stride, frames, before } = options;
+  const { channels, stride, frames, before, first } = options;
   const [point, over, square]: readonly [Triple, Triple, Triple] = [
     [1, 1, 1],
     [frames, 1, 1],
@@ -80,8 +83,7 @@ function bottleneck(builder: GraphBuilder, name: string, x: ValueId, options: Bo
   const a = unit(builder, `${name}/a`, seen, { kernel: over, padding: centred(over), channels });
   const b = unit(builder, `${name}/b`, a, { kernel: square, stride: steps, padding: centred(square), channels });
   const c = unit(builder, `${name}/c`, b, { kernel: point, channels: 4 * channels, relu: false });
-  const differs = builder.shapeOf(x).at(-1) !== 4 * channels;
-  const around = differs
+  const around = first
     ? unit(builder, `${name}/around`, x, {
         kernel: point,
         stride: steps,
@@ -143,7 +145,8 @@ const inflated = (nonlocalAt?: Trunk['nonlocal']): Omit<ModelDescription, 'id' |
   },
   stem: STEM,
   head: PROJECTION,
-  reduction: () => ({ stride: [2, 32, 32], headPool: HEAD_POOL }),
+  // Pairs of frames become one, and an odd one goes.
+  reduction: () => ({ stride: [2, 32, 32], headPool: HEAD_POOL, least: [8, 193, 193] }),
   preprocessing: { mean: [0.45, 0.45, 0.45], deviation: [0.225, 0.225, 0.225] },
   labels: ['kinetics-400'],
 });

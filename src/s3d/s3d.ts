@@ -80,7 +80,8 @@ const NETWORK: Pick<ModelDescription, 'build' | 'stem' | 'head' | 'reduction' | 
   },
   stem: `${I3D_TABLE.layers[0]!.name}/${SPATIAL}`,
   head: HEAD,
-  reduction: () => ({ stride: [8, 32, 32], headPool: HEAD_POOL }),
+  // The last pool takes whole windows only.
+  reduction: () => ({ stride: [8, 32, 32], headPool: HEAD_POOL, least: [13, 209, 209] }),
   labels: ['kinetics-400'],
 };
 

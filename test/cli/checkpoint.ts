@@ -18,26 +18,40 @@ export interface CheckpointOptions {
   readonly wrapper?: string;
 }
 
+type Stored = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;
+
 /** A state dict of zeros. */
 export function zeroCheckpoint(
   shapes: Readonly<Record<string, readonly number[]>>,
   { values = {}, wrapper }: CheckpointOptions = {},
 ): Uint8Array {
-  const files: Record<string, Uint8Array> = {};
-  const tensor = (name: string, shape: readonly number[], i: number): string => {
+  const stored = Object.entries(shapes).map(([name, shape]) => {
     const size = shape.reduce((product, extent) => product * extent, 1);
-    files[`archive/data/${i}`] = new Uint8Array(new Float32Array(size).fill(values[name] ?? 0).buffer);
+    return [name, { shape, data: new Float32Array(size).fill(values[name] ?? 0) }] as const;
+  });
+  return checkpointOf(Object.fromEntries(stored), wrapper);
+}
+
+/**
+ * A state dict.
+ * @param wrapper As in `CheckpointOptions`.
+ */
+export function checkpointOf(tensors: Stored, wrapper?: string): Uint8Array {
+  const files: Record<string, Uint8Array> = {};
+  const tensor = (name: string, { shape, data }: Stored[string], i: number): string => {
+    files[`archive/data/${i}`] = new Uint8Array(Float32Array.from(data).buffer);
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
-    const storage = tuple(text('storage'), global('torch', 'FloatStorage'), text(String(i)), text('cpu'), int(size));
+    const count = int(data.length);
+    const storage = tuple(text('storage'), global('torch', 'FloatStorage'), text(String(i)), text('cpu'), count);
     const hooks = `${global('collections', 'OrderedDict')})R`;
     const parts = [`${storage}Q`, int(0), tuple(...shape.map(int)), tuple(...strides.map(int)), '\x89', hooks];
     return `${text(name)}${global('torch._utils', '_rebuild_tensor_v2')}${tuple(...parts)}R`;
   };
-  const names = Object.keys(shapes);
-  const state = `}(${names.map((name, i) => tensor(name, shapes[name]!, i)).join('')}u`;
+  const names = Object.keys(tensors);
+  const state = `}(${names.map((name, i) => tensor(name, tensors[name]!, i)).join('')}u`;
   if (wrapper === undefined) return archive(`${state}.`, files);
   const args = `${text('args')}${global('argparse', 'Namespace')})\x81}${text('lr')}${int(1)}sb`;
-  const score = tensor('best_acc1', [], names.length);
+  const score = tensor('best_acc1', { shape: [], data: new Float32Array(1) }, names.length);
   return archive(`}(${score}${args}${text(wrapper)}${state}u.`, files);
 }
 

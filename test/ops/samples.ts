@@ -63,6 +63,18 @@ const convolutions = CONVOLUTIONS.flatMap(({ kernel, stride: s, cin, groups }) =
   ),
 );
 
+/** As a pass of inference makes it. */
+const shiftedConvolution = sample(({ builder, add, input }) => {
+  const weights = builder.parameter('w', [1, 1, 1, 32, 16]);
+  const window = { stride: [1, 1, 1], padding: 'valid', groups: 1, activation: 'relu', channels: [16] } as const;
+  add(
+    operators.shiftedConv3d,
+    { ...window, shift: { first: 1, second: 2, frames: [1, -1] } },
+    input(1, 4, 6, 6, 32),
+    weights,
+  );
+});
+
 const depthwise = sample(({ builder, add, input }) => {
   for (const step of [1, 2]) {
     const geometry = { stride: [1, step, step], padding: 'same', groups: 12 } as const;
@@ -222,6 +234,7 @@ const optimiser = sample(({ add, input, builder }) => {
 export const SAMPLES: readonly Graph[] = [
   ...convolutions,
   ...[
+    shiftedConvolution,
     depthwise,
     branches,
     pools,

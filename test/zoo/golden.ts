@@ -25,6 +25,9 @@ export interface GoldenNetwork {
   readonly size: number;
   /** Of convolution and linear weights. */
   readonly gain: number;
+  /** What the publication takes off and divides by, of red, green and blue in 0 … 1. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
   readonly parameters: Readonly<Record<string, readonly number[]>>;
   readonly end_points: Readonly<Record<string, GoldenEndPoint>>;
   readonly output: readonly number[];

@@ -2,6 +2,7 @@
 
 import type { Graph } from '../graph.ts';
 import { prune } from '../rewrite.ts';
+import { addressShift } from './address_shift.ts';
 import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
@@ -29,7 +30,9 @@ export interface PassOptions {
 export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph {
   const { outputs = [...graph.names.keys()], optimise = true, activations, joinBranches: joins = false } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
-  const fused = optimise ? concatInPlace(prune(mergeSiblings(fuseActivation(foldBatchNorm(selected))))) : selected;
+  const fused = optimise
+    ? concatInPlace(prune(addressShift(mergeSiblings(fuseActivation(foldBatchNorm(selected))))))
+    : selected;
   const optimised = optimise && joins ? prune(joinBranches(fused)) : fused;
   return activations === 'f16' ? halfActivations(optimised) : optimised;
 }

@@ -20,6 +20,8 @@ import {
   conv3dBindings,
   conv3dValues,
   PIXEL_FUNCTIONS,
+  SHIFT_FUNCTION,
+  shiftUniforms,
   storeFunction,
 } from './problem.ts';
 
@@ -29,15 +31,15 @@ export function conv3dDirect(problem: Conv3dProblem): Kernel {
   const values = conv3dValues(problem);
   const x = elementOf(problem.x);
   const grouped = problem.groups > 1;
+  const { shift } = problem;
   const threads = pixelsOf(problem.outputs[0]!) * values.cout4;
   return kernel({
-    name: grouped ? 'conv3d_direct grouped' : 'conv3d_direct',
-    params: Conv3dParams,
-    values,
+    name: `conv3d_direct${grouped ? ' grouped' : ''}${shift ? ' shifted' : ''}`,
+    ...shiftUniforms(problem, { params: Conv3dParams, values }),
     storage: conv3dBindings(problem),
     workgroups: foldGrid(divideUp(threads, WORKGROUP)),
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
+${PIXEL_FUNCTIONS}${shift ? SHIFT_FUNCTION : ''}
 ${storeFunction(problem)}
 
 ${entryPoint(WORKGROUP)} {
@@ -49,30 +51,39 @@ ${entryPoint(WORKGROUP)} {
   var acc = vec4f(0);
   var w_row = 0u;
   ${grouped ? GROUPED_START : ''}
-  for (var kt = 0; kt < p.kernel_t; kt++) {
-  for (var kh = 0; kh < p.kernel_h; kh++) {
-  for (var kw = 0; kw < p.kernel_w; kw++) {
-    let a = address(origin, vec3i(kt, kh, kw));
-    if (a >= 0) {
-      ${grouped ? groupedTap(x) : tap(x)}
-    }
-    w_row += ${grouped ? 'rows' : '4u * p.cin4'};
-  }}}
+  ${shift ? shiftedTaps(x) : allTaps(grouped ? groupedTap(x) : tap(x), grouped ? 'rows' : '4u * p.cin4')}
   store(pixel, oc4, acc);
 }`,
   });
 }
 
-const tap = (x: Element): string =>
-  /* wgsl */ `
-      for (var c = 0u; c < p.cin4; c++) {
-        let v = ${x.widen('x[u32(a) + c]')};
+const allTaps = (each: string, rows: string): string => /* wgsl */ `for (var kt = 0; kt < p.kernel_t; kt++) {
+  for (var kh = 0; kh < p.kernel_h; kh++) {
+  for (var kw = 0; kw < p.kernel_w; kw++) {
+    let a = address(origin, vec3i(kt, kh, kw));
+    if (a >= 0) {
+      ${each}
+    }
+    w_row += ${rows};
+  }}}`;
+
+const shiftedTaps = (x: Element): string => /* wgsl */ `for (var c = 0u; c < p.cin4; c++) {
+    let a = address(origin, vec3i(tap_of(c), 0, 0));
+    if (a >= 0) {
+      ${products(x)}
+    }
+  }`;
+
+const products = (x: Element): string => /* wgsl */ `let v = ${x.widen('x[u32(a) + c]')};
         let w = (w_row + 4u * c) * p.cout4 + oc4;
         acc += v.x * weights[w];
         acc += v.y * weights[w + p.cout4];
         acc += v.z * weights[w + 2u * p.cout4];
-        acc += v.w * weights[w + 3u * p.cout4];
-      }`.trim();
+        acc += v.w * weights[w + 3u * p.cout4];`;
+
+const tap = (x: Element): string => /* wgsl */ `for (var c = 0u; c < p.cin4; c++) {
+        ${products(x)}
+      }`;
 
 // The last vec4 may have components past the last channel: their weights are zero, their group only has to exist.
 const GROUPED_START = /* wgsl */ `

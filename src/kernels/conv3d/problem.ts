@@ -15,7 +15,7 @@ import type { Binding } from '../../core/kernel.ts';
 import { type Activation, epilogue, epilogueFunctions, epilogueUniform } from '../pointwise/activation.ts';
 import { activation, elementOf } from '../shared/element.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
-import { constant, repeat, struct } from '../shared/wgsl.ts';
+import { constant, type FieldType, repeat, type Struct, struct } from '../shared/wgsl.ts';
 
 export type Triple = readonly [t: number, h: number, w: number];
 
@@ -26,8 +26,22 @@ interface Branch {
   readonly after: number;
 }
 
+/** Channels of a convolution of 1×1×1 that come from another frame, zeros where there is none. */
+export interface ChannelShift {
+  /** Channels below `first` come from `frames[0]` frames on, those below `second` from `frames[1]`, all others from the same. In vec4. */
+  readonly first: number;
+  readonly second: number;
+  /** −1, 0 or 1. */
+  readonly frames: readonly [number, number];
+}
+
 export interface Conv3dProblem {
   readonly x: View;
+  /**
+   * Of a convolution of 1×1×1, whose problem has a kernel of 3×1×1 and a padding of one frame: of its three taps, each vec4 of channels
+   * has one. Only for kernels that say so (`Member.shifts`).
+   */
+  readonly shift?: ChannelShift;
   /** Another convolution of the same window and pixels, whose output channels follow those of the first. */
   readonly branch?: Branch;
   /**
@@ -86,6 +100,38 @@ export const CONV3D_FIELDS = {
 } as const;
 
 export const Conv3dParams = struct('Conv3d', CONV3D_FIELDS);
+
+const SHIFT_FIELDS = { shift_first: 'u32', shift_second: 'u32', shift_a: 'i32', shift_b: 'i32' } as const;
+
+/** Uniforms of a kernel that takes shifts: those it has anyway, and of the shift where there is one. */
+export function shiftUniforms(
+  { shift }: Pick<Conv3dProblem, 'shift'>,
+  plain: { readonly params: Struct<Record<string, FieldType>>; readonly values: Readonly<Record<string, number>> },
+): typeof plain {
+  if (!shift) return plain;
+  const { first, second, frames } = shift;
+  return {
+    params: struct(plain.params.name, { ...plain.params.fields, ...SHIFT_FIELDS }),
+    values: {
+      ...plain.values,
+      shift_first: first,
+      shift_second: second,
+      shift_a: 1 + frames[0],
+      shift_b: 1 + frames[1],
+    },
+  };
+}
+
+/** `tap_of(c)`: the frame of the window that the channels 4c … 4c + 3 come from; 3, which none has, past the last one. */
+export const SHIFT_FUNCTION = /* wgsl */ `
+fn tap_of(c: u32) -> i32 {
+  let tap = select(select(1, p.shift_b, c < p.shift_second), p.shift_a, c < p.shift_first);
+  return select(3, tap, c < p.cin4);
+}`;
+
+/** vec4 of K, an expression. */
+export const quadsOf = ({ shift }: Pick<Conv3dProblem, 'shift'>, cin4 = 'p.cin4'): string =>
+  shift ? cin4 : `u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${cin4}`;
 
 export function conv3dValues(problem: Conv3dProblem): Parameters<typeof Conv3dParams.pack>[0] {
   const { x, outputs, kernel, stride, padding } = problem;

@@ -15,7 +15,7 @@ import { type Element, elementOf } from '../shared/element.ts';
 import { storeTurned, type Tile, tileLayout } from '../shared/tile_product.ts';
 import { repeat } from '../shared/wgsl.ts';
 import { type BranchCode, convolutionBranches } from './branches.ts';
-import type { Conv3dProblem } from './problem.ts';
+import { type Conv3dProblem, SHIFT_FUNCTION } from './problem.ts';
 import { zeroUnless } from './staging.ts';
 import { windowFunctions } from './window.ts';
 
@@ -80,6 +80,17 @@ export function stagedTile(problem: Conv3dProblem, tile: Tile, element: Element,
   const bk4 = bk / 4;
   const lines = (count: number, line: (i: number) => string, indent = 2): string =>
     repeat(count, line, `\n${' '.repeat(indent)}`);
+  const { shift } = problem;
+  // With a shift the tap follows from the channels, and K is those of one tap.
+  const next = shift
+    ? `let next = tap_of(c);
+    if (next != at.x) {
+      at.x = next;`
+    : `if (c >= ${cin4}) {
+      while (c >= ${cin4}) {
+        c -= ${cin4};
+        at = next_tap(at);
+      }`;
   const first = (size: number): string => (begin === undefined ? '' : `${begin} * ${size}u + `);
   const stored = elementOf(problem.x);
   const staged = stagedWeights(tile, branch, { quads: 'quads', first: first(bk) });
@@ -91,7 +102,7 @@ export function stagedTile(problem: Conv3dProblem, tile: Tile, element: Element,
       element,
     );
   return {
-    functions: /* wgsl */ `${branch.functions}
+    functions: /* wgsl */ `${branch.functions}${shift ? SHIFT_FUNCTION : ''}
 ${windowFunctions(problem.kernel, branch.pickWithin)}
 
 fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
@@ -102,8 +113,8 @@ fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
   // not stored.
   ${lines(4 * blocks, (i) => `let place${i} = place(min(first_pixel + ${stagedRow(tile, i)}, p.pixels - 1u));`)}
   let quad = ${first(bk4)}thread % ${bk4}u;
-  var at = first_tap(quad / ${cin4});
-  var c = quad % ${cin4};
+  ${shift ? 'var c = quad;' : `var c = quad % ${cin4};`}
+  var at = ${shift ? 'vec3i(tap_of(c), 0, 0)' : `first_tap(quad / ${cin4})`};
   var here = tap(at);
   ${lines(4 * blocks, (i) => `var source${i} = source(place${i}, here);`)}
   ${staged.start}
@@ -112,11 +123,7 @@ fn staged(value: ${stored.vec4}, source: i32) -> ${element.vec4} {
     ${staged.load}`,
     advance: `${staged.advance}
     c += ${bk4}u;
-    if (c >= ${cin4}) {
-      while (c >= ${cin4}) {
-        c -= ${cin4};
-        at = next_tap(at);
-      }
+    ${next}
       here = tap(at);
       ${lines(4 * blocks, (i) => `source${i} = source(place${i}, here);`, 6)}
     }`,

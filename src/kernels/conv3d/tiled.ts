@@ -24,7 +24,7 @@ import {
 } from '../shared/tile_product.ts';
 import { constant, entryPoint, foldGrid, kernel, type LoopBound, repeat } from '../shared/wgsl.ts';
 import { BranchedParams, branchedValues, convolutionBranches, outputTiles } from './branches.ts';
-import { type Conv3dProblem, conv3dBindings, storeFunction } from './problem.ts';
+import { type Conv3dProblem, conv3dBindings, quadsOf, shiftUniforms, storeFunction } from './problem.ts';
 import { stagedLoads, stagedTile } from './staged_tile.ts';
 import { bandedTile } from './staging.ts';
 
@@ -68,9 +68,8 @@ export function conv3dTiled(problem: Conv3dProblem, tile: Conv3dTiledTile, loop:
   const storePixel = (i: number): string => `{ let pixel = first_pixel + ${sumRow(tile, i)};
     if (pixel < p.pixels) { ${repeat(tn / 4, (j) => storeSum(i, j), ' ')} } }`;
   return kernel({
-    name: `conv3d_tiled ${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
-    params: BranchedParams,
-    values: branchedValues(problem),
+    name: `conv3d_tiled ${problem.shift ? 'shifted ' : ''}${tile.half ? 'half ' : ''}${tileLabel(tile, '/')}`,
+    ...shiftUniforms(problem, { params: BranchedParams, values: branchedValues(problem) }),
     storage: conv3dBindings(problem, constant('weights', `array<${tileOf.vec4}>`)),
     workgroups: foldGrid(outputTiles(problem, tile)),
     body: /* wgsl */ `
@@ -80,7 +79,7 @@ ${tileVariables(tile, tileOf)}
 
 ${entryPoint(tileLayout(tile).threads, 'thread')} {${bandedTile(tile, branch)}
 
-  let quads = u32(p.kernel_t * p.kernel_h * p.kernel_w) * ${branch.pick('p.cin4', 'p.b_cin4')};
+  let quads = ${quadsOf(problem, branch.pick('p.cin4', 'p.b_cin4'))};
   let steps = (quads + ${bk / 4 - 1}u) / ${bk / 4}u;
 ${staging.start}
 ${tileProduct({ ...staging, tile, element: tileOf, loop, steps: ['0u', 'steps'] })}

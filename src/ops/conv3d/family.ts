@@ -203,6 +203,8 @@ export interface Member {
   readonly outputs?: number;
   /** Worth a try on what packing leaves (packed.ts). */
   readonly takesPacked?: boolean;
+  /** Its kernel reads channels from the frames that a shift says (shifted.ts). */
+  readonly shifts?: boolean;
   /** Its kernel computes two branches in one dispatch, see conv3d/branches.ts. */
   readonly branches?: boolean;
   applies(groups: number, profile: DeviceProfile): boolean;

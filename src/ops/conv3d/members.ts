@@ -52,6 +52,7 @@ const subgroupMember = (
     const lanes = fixedNarrowSubgroup(profile)!;
     return { bm: lanes * pixelsPerLane, bn: 4 * lanes, threads: lanes, arithmetic: weightsIn, share };
   },
+  shifts: true,
   // One shader for one and for three outputs: it is compiled in the driver's one thread, at the first run.
   outputs: MAX_OUTPUTS,
   kernel: (problem, profile) =>
@@ -82,6 +83,7 @@ const tiledMember = (share: number, tile: Conv3dTiledTile, more: Partial<Member>
     ...(tile.half ? { weights: 'half' } : {}),
     halves: true,
     branches: true,
+    shifts: true,
     applies: (groups, profile) => groups === 1 && conv3dTiledFits(profile, tile) && variant.applies(profile),
     tile: variant.product,
     kernel: (problem, profile) => variant.on(conv3dTiled(problem, tile, loopBound(profile))),
@@ -112,6 +114,7 @@ const registerMember = (pixelsPerLane: number, vectorsPerLane: number, more: Par
 const DIRECT: Member = {
   name: 'direct',
   halves: true,
+  shifts: true,
   applies: () => true,
   tile: () => ({ bm: 1, bn: 4, threads: 1, arithmetic: 'plain' }),
   surcharges: () => [LAST_RESORT],

@@ -29,6 +29,9 @@ import {
   conv3dBindings,
   conv3dValues,
   PIXEL_FUNCTIONS,
+  quadsOf,
+  SHIFT_FUNCTION,
+  shiftUniforms,
   storeFunction,
 } from '../problem.ts';
 
@@ -58,33 +61,46 @@ export function conv3dSubgroup(problem: Conv3dProblem, tile: Conv3dSubgroupTile)
           let v = select(vec4f(0), x[u32(max(a${i}, 0)) + c], a${i} >= 0);
           ${broadcastProducts('v', i * lanes, lanes).join('\n          ')}
         }`;
+  const { shift } = problem;
+  // All channels of a tap after another, or, with a shift, the taps of one channel after another.
+  const [taps, channels] = shift
+    ? [
+        `var channel = 0u;
+  for (var part = 0; part < 3; part++) {
+      let upto = select(select(p.cin4, p.shift_second, part < 2), p.shift_first, part < 1);
+      let tap = vec3i(tap_of(channel), 0, 0);`,
+        'for (; channel < upto; channel++) { let c = channel;',
+      ]
+    : [
+        `for (var kt = 0; kt < p.kernel_t; kt++) {
+  for (var kh = 0; kh < p.kernel_h; kh++) {
+  for (var kw = 0; kw < p.kernel_w; kw++) {
+      let tap = vec3i(kt, kh, kw);`,
+        'for (var c = 0u; c < p.cin4; c++) {',
+      ];
   return kernel({
-    name: `conv3d_subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${pixels}×${4 * lanes}`,
-    params: Conv3dParams,
-    values,
+    name: `conv3d_subgroup ${shift ? 'shifted ' : ''}${weightsIn === 'panels' ? 'panels ' : ''}${pixels}×${4 * lanes}`,
+    ...shiftUniforms(problem, { params: Conv3dParams, values }),
     storage: conv3dBindings({ x: problem.x, outputs: views }, weights.binding),
     workgroups: foldGrid(tiles, divideUp(values.cout4, lanes)),
     enable: 'enable subgroups;',
     body: /* wgsl */ `
-${PIXEL_FUNCTIONS}
+${PIXEL_FUNCTIONS}${shift ? SHIFT_FUNCTION : ''}
 ${storeFunction({ ...problem, outputs: views })}
 
 ${entryPoint(lanes, 'lane', 'subgroup_invocation_id')} {
   let first = (workgroup.x + workgroup.z * grid.x) * ${pixels}u;
   let oc4 = workgroup.y * ${lanes}u + lane;
-  ${weights.begin('0u', '(4u * p.cin4 * u32(p.kernel_t * p.kernel_h * p.kernel_w))')}
+  ${weights.begin('0u', `(4u * ${quadsOf(problem)})`)}
   ${repeat(pixelsPerLane, (i) => `let corner${i} = corner(min(first + ${i * lanes}u + lane, p.pixels - 1u));`)}
   ${repeat(pixels, (i) => `var acc${i} = vec4f(0);`)}
-  for (var kt = 0; kt < p.kernel_t; kt++) {
-  for (var kh = 0; kh < p.kernel_h; kh++) {
-  for (var kw = 0; kw < p.kernel_w; kw++) {
-      let tap = vec3i(kt, kh, kw);
+  ${taps}
       ${repeat(pixelsPerLane, (i) => `let a${i} = address(corner${i}, tap);`)}
-      for (var c = 0u; c < p.cin4; c++) {
+      ${channels}
         ${weights.load}
         ${repeat(pixelsPerLane, perLoad, '')}
       }
-  }}}
+  ${shift ? '}' : '}}}'}
   // A loop over an array, used nowhere else: written out, the stores are most of the text and of the time to compile it.
   var sums = array<vec4f, ${pixels}>(${repeat(pixels, (i) => `acc${i}`, ', ')});
   let count = select(0u, min(max(p.pixels, first) - first, ${pixels}u), oc4 < p.cout4);
