@@ -168,6 +168,18 @@ const CASES: readonly Case[] = [
     has: ['depthwise lanes 4'],
   },
   {
+    name: 'two groups of several vec4, slices',
+    x: [2, 3, 7, 6, 16],
+    channels: [24],
+    kernel: [3, 1, 3],
+    stride: [1, 1, 2],
+    groups: 2,
+    bias: true,
+    sliced: true,
+    activation: 'relu',
+    has: ['direct'],
+  },
+  {
     name: 'two channels for each of the input',
     x: [1, 2, 4, 5, 6],
     channels: [12],
@@ -268,7 +280,12 @@ describe.each(CASES)('$name', (test) => {
     }
     const half = candidates.filter(({ accuracy }) => accuracy === 'half').map(({ name }) => name);
     expect(half.every((name) => name.startsWith('half '))).toBe(true);
-    expect(half.length > 0).toBe(gpu().profile.shaderF16 && node.groups === 1 && !trained);
+    const whole = node.groups === 1 || test.name.startsWith('two groups');
+    expect(half.length > 0).toBe(gpu().profile.shaderF16 && whole && !trained);
+    if (node.groups > 1) {
+      expect(candidates.some(({ name }) => name.startsWith('grouped'))).toBe(whole && !trained);
+      if (whole && !trained) expect(bestFirst(candidates, profile())[0]!.name).toMatch(/^(half )?grouped/);
+    }
     expect(new Set(candidates.map(({ name }) => name)).size).toBe(candidates.length);
     const nan = WITH_NAN.has(test.name) && build(test, trained, withValues(x.data, [1, x.data.length - 1]));
     // All else is uniforms and data, so that single outputs share their shaders.
@@ -459,7 +476,9 @@ describe('on a GPU with matrix units, the first candidate', () => {
     };
     expect(names(APPLE)).toHaveLength(2);
     expect(names({ ...APPLE, software: true })).toEqual([]);
-    expect(names(APPLE, 2)).toEqual([]);
+    // Groups of whole vec4 are convolutions of their own; of others there are none.
+    expect(names(APPLE, 2).every((name) => name.startsWith('grouped'))).toBe(true);
+    expect(names(APPLE, 4)).toEqual([]);
   });
 });
 

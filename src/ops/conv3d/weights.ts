@@ -121,6 +121,23 @@ export function plainWeights(weights: Operand): PackedWeights {
   return { argument: { from: 'constant', layout: 'rows', inputs: [1], make }, ...READY };
 }
 
+/** Of a parameter's columns (output channels) those of one group, packed for the GEMM kernels: [taps][`inner`] of `size` channels. */
+export function columnsPacked(
+  { columns, from, size }: { readonly columns: number; readonly from: number; readonly size: number },
+  taps: number,
+  inner: number,
+): PackedWeights {
+  const make = ([values]: readonly FloatTensor[]) => {
+    const own = new Float32Array(taps * inner * size);
+    for (let row = 0; row < taps * inner; row++) {
+      own.set(values!.data.subarray(row * columns + from, row * columns + from + size), row * size);
+    }
+    return packWeights(own, taps, inner, size);
+  };
+  const layout = `gemm of ${taps}×${inner}, columns ${from} to ${from + size}`;
+  return { argument: { from: 'constant', layout, inputs: [1], make }, ...READY };
+}
+
 /** The same weights for the convolution of dy that gives the gradient by x: taps reversed, channels swapped. One group. */
 export function flippedWeights(weights: Operand, profile: DeviceProfile): ConvolutionWeights {
   const { shape } = weights.type;
