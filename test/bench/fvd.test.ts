@@ -4,17 +4,19 @@ import { expect, test } from 'vitest';
 import { damageCurves } from '../../bench/fvd.ts';
 import { readModels } from '../../src/train/run/model_files.ts';
 import { SHIPPED_MODELS } from '../../src/train/shipped_models.ts';
+import { FULL } from '../full.ts';
 import { testGpu } from '../harness.ts';
 
 const gpu = testGpu();
 
 test('FVD grows with noise, blur and dropped frames', async () => {
   const { rgb } = await readModels(SHIPPED_MODELS);
-  const curves = await damageCurves(gpu(), rgb!, 2, [0, 0.5, 1]);
+  // Of 18 clips the full run has twice as many, and the way between.
+  const curves = await damageCurves(gpu(), rgb!, FULL ? 2 : 1, FULL ? [0, 0.5, 1] : [0, 1]);
   expect(curves.map(({ name }) => name)).toEqual(['noise', 'blur', 'dropped frames']);
   for (const { name, points } of curves) {
     const distances = points.map(([, distance]) => distance);
     expect(distances, name).toEqual([...distances].sort((a, b) => a - b));
-    expect(distances[2]! / distances[0]!, name).toBeGreaterThan(1.2);
+    expect(distances.at(-1)! / distances[0]!, name).toBeGreaterThan(1.2);
   }
 });
