@@ -4,7 +4,6 @@ import { checkChoice } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
 import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
-import { binary as binaryKernel, binaryGradient as gradientKernel } from '../kernels/pointwise/binary.ts';
 import { BINARY, BINARY_NAMES, type BinaryName } from '../kernels/pointwise/functions.ts';
 import { broadcastShape } from '../kernels/shared/broadcast.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
@@ -30,11 +29,14 @@ export const binary = defineOperator<BinaryAttributes>({
     return [f32(broadcast(inputs))];
   },
   cost: ({ fn }, inputs, outputs) => pointwiseCost(BINARY[fn].flops, inputs, outputs),
-  candidates: ({ fn, activation }, io, profile) => [
-    elementwiseCandidate(fn, io, profile, ['a', 'b'], ([a, b], y, broadcast) =>
-      binaryKernel({ fn, a: a!, b: b!, y, activation, broadcast }, channelSweep(profile)),
-    ),
-  ],
+  async candidates({ fn, activation }, io, profile) {
+    const { binary: kernel } = await import('../kernels/pointwise/binary.ts');
+    return [
+      elementwiseCandidate(fn, io, profile, ['a', 'b'], ([a, b], y, broadcast) =>
+        kernel({ fn, a: a!, b: b!, y, activation, broadcast }, channelSweep(profile)),
+      ),
+    ];
+  },
 });
 
 export const binaryRule = gradientRule(binary, (context) => {
@@ -70,11 +72,14 @@ export const binaryGradient = defineOperator<BinaryGradientAttributes>({
     return [f32(shape)];
   },
   cost: (_, inputs, outputs) => pointwiseCost(2, inputs, outputs),
-  candidates: ({ fn, of }, io, profile) => [
-    elementwiseCandidate(`${fn}Gradient`, io, profile, ['a', 'b', 'dy'], ([a, b, dy], dx, broadcast) =>
-      gradientKernel({ fn, of, inputs: [a!, b!, dy!], dx, broadcast }, channelSweep(profile)),
-    ),
-  ],
+  async candidates({ fn, of }, io, profile) {
+    const { binaryGradient: kernel } = await import('../kernels/pointwise/binary.ts');
+    return [
+      elementwiseCandidate(`${fn}Gradient`, io, profile, ['a', 'b', 'dy'], ([a, b, dy], dx, broadcast) =>
+        kernel({ fn, of, inputs: [a!, b!, dy!], dx, broadcast }, channelSweep(profile)),
+      ),
+    ];
+  },
 });
 
 /** @throws GraphError when a and b do not fit together. */

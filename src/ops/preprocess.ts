@@ -4,7 +4,6 @@ import { checkWhole } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape } from '../core/tensor.ts';
 import { colours, type PerColour } from '../kernels/clip/colour.ts';
-import { preprocess as preprocessKernel } from '../kernels/clip/preprocess.ts';
 import { defineOperator, f32, fromInput, fromOutput, pointwiseCost } from './operator.ts';
 import { frameRange } from './sliding_window.ts';
 
@@ -50,7 +49,8 @@ export const preprocess = defineOperator<PreprocessAttributes>({
     return [f32([n!, t!, crop.height, crop.width, 3])];
   },
   cost: (_, inputs, outputs) => pointwiseCost(10, inputs, outputs),
-  candidates({ resized, crop, scale, shift }, io, profile) {
+  async candidates({ resized, crop, scale, shift }, io, profile) {
+    const { preprocess: kernel } = await import('../kernels/clip/preprocess.ts');
     const [n, t, height, width] = io.inputs[0]!.type.shape as [number, number, number, number];
     const frames = n * t;
     const frameBytes = height * width * 3;
@@ -70,7 +70,7 @@ export const preprocess = defineOperator<PreprocessAttributes>({
         const size = Math.ceil((firstByte + (last - first) * frameBytes) / 4) * 4;
         const problem = { frames: { height, width }, firstByte, y: target.view, resized, crop, scale, shift };
         return {
-          kernel: preprocessKernel(problem),
+          kernel: kernel(problem),
           args: [
             { ...fromInput(0), offset, size },
             { ...fromOutput(0), offset: target.offset, size: target.size },

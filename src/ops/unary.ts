@@ -5,7 +5,6 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, sameShape } from '../core/tensor.ts';
 import type { Activation } from '../kernels/pointwise/activation.ts';
 import { UNARY, UNARY_NAMES, type UnaryName } from '../kernels/pointwise/functions.ts';
-import { unaryGradient as gradientKernel, unary as unaryKernel } from '../kernels/pointwise/unary.ts';
 import { channelSweep } from '../kernels/shared/channel_sweep.ts';
 import { elementwiseCandidate } from './elementwise.ts';
 import { defineOperator, f32, type GradientContext, gradientRule, pointwiseCost, type ValueRef } from './operator.ts';
@@ -23,9 +22,11 @@ export const unary = defineOperator<UnaryAttributes>({
     return [f32(x!.shape)];
   },
   cost: ({ fn }, inputs, outputs) => pointwiseCost(UNARY[fn].flops, inputs, outputs),
-  candidates: ({ fn }, io, profile) => [
-    elementwiseCandidate(fn, io, profile, ['x'], ([x], y) => unaryKernel({ fn, x: x!, y }, channelSweep(profile))),
-  ],
+  async candidates({ fn }, io, profile) {
+    const { unary: kernel } = await import('../kernels/pointwise/unary.ts');
+    const sweep = channelSweep(profile);
+    return [elementwiseCandidate(fn, io, profile, ['x'], ([x], y) => kernel({ fn, x: x!, y }, sweep))];
+  },
 });
 
 export const unaryRule = gradientRule(unary, ({ name, attributes, inputs, outputs, gradients, add }) => {
@@ -46,11 +47,14 @@ export const unaryGradient = defineOperator<UnaryAttributes>({
     return [f32(v!.shape)];
   },
   cost: ({ fn }, inputs, outputs) => pointwiseCost(UNARY[fn].flops, inputs, outputs),
-  candidates: ({ fn }, io, profile) => [
-    elementwiseCandidate(`${fn}Gradient`, io, profile, ['v', 'dy'], ([v, dy], dx) =>
-      gradientKernel({ fn, v: v!, dy: dy!, dx }, channelSweep(profile)),
-    ),
-  ],
+  async candidates({ fn }, io, profile) {
+    const { unaryGradient: kernel } = await import('../kernels/pointwise/unary.ts');
+    return [
+      elementwiseCandidate(`${fn}Gradient`, io, profile, ['v', 'dy'], ([v, dy], dx) =>
+        kernel({ fn, v: v!, dy: dy!, dx }, channelSweep(profile)),
+      ),
+    ];
+  },
 });
 
 /** Whether the gradient of an activation follows from what it gave, so that a node that is trained may end with it. */

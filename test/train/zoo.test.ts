@@ -69,8 +69,11 @@ function firstParameters(graph: Graph): Map<string, FloatTensor> {
 const inputOf = (graph: Graph, name: string): Shape =>
   graph.values.find(({ source }) => source.kind === 'input' && source.name === name)!.type.shape;
 
-/** What a softmax or a norm takes out: the same for all keys of a query, or for all positions. */
-const WITHOUT_EFFECT = /\/nonlocal\/(phi|g|out)\/bias$/;
+/**
+ * What a softmax or a norm takes out: the same for all keys of a query, or for all positions. What the last block of a stage adds to a channel
+ * is taken out by the norms of the two convolutions behind it.
+ */
+const WITHOUT_EFFECT = /\/nonlocal\/(phi|g|out)\/bias$|^stage3\.5\/nonlocal\/out\/beta$/;
 
 /** Networks that others of the list are, too, with other extents. */
 const TWINS = new Set(['i3d', 's3d-torchvision', 'mc3-18', 'i3d-r50', 'x3d-s', 'x3d-m', 'x3d-l']);

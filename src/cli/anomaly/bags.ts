@@ -82,10 +82,11 @@ async function readBag(folder: string, record: string) {
   let found: Recorded & Readonly<Record<string, unknown>>;
   try {
     found = JSON.parse(text);
-    if (typeof found.input.path !== 'string' || typeof found.outputs[0]!.file !== 'string')
-      throw new Error('no record');
   } catch (cause) {
     throw new InputError(`${source} is no record of features; ${ADVICE} again.`, { cause });
+  }
+  if (typeof found?.input?.path !== 'string' || typeof found.outputs?.[0]?.file !== 'string') {
+    throw new InputError(`${source} is no record of features; ${ADVICE} again.`);
   }
   const [{ file, rows }] = found.outputs as [Recorded['outputs'][0]];
   const path = join(folder, file);
