@@ -7,7 +7,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const LONG = [
   'ops/conv3d_candidates',
+  'web/recognise',
+  'web/bench',
+  'zoo/zoo',
   'cli/train',
+  'cli/train',
+  'train/zoo',
+  'cli/features',
+  'cli/search',
+  'cli/anomaly',
   'flow/tvl1',
   'ops/conv3d_gradient',
   'kernels/conv3d',

@@ -71,15 +71,25 @@ export async function trainAnomaly(
   });
   try {
     const draws = kinds.map((kind, i) => new Draws(kind, new Random(seed, `anomaly ${i}`)));
+    const ended = async (number: number, running: ReturnType<TrainingStep['run']>): Promise<void> => {
+      const { loss } = await running;
+      if (!Number.isFinite(loss)) {
+        throw new InputError('Training came to a loss that is no number; are the features finite?');
+      }
+      onProgress?.({ step: number + 1, steps, loss });
+    };
+    let before: Promise<void> | undefined;
     for (let i = 0; i < steps; i++) {
       signal?.throwIfAborted();
       const batch = draws.flatMap((each) => each.next(n));
       const inputs = { [ANOMALY_INPUT]: batchOf(spec, batch) };
-      const { loss } = await step.run(inputs, { learningRate: learningRateAt(plan, i, steps), step: i });
-      if (!Number.isFinite(loss))
-        throw new InputError('Training came to a loss that is no number; are the features finite?');
-      onProgress?.({ step: i + 1, steps, loss });
+      const running = ended(i, step.run(inputs, { learningRate: learningRateAt(plan, i, steps), step: i }));
+      // Its error is seen in its turn; the device has the next step while the loss of this one is read.
+      running.catch(() => undefined);
+      await before;
+      before = running;
     }
+    await before;
     const state = await step.state();
     return new Map([...state].filter(([name]) => names.has(name)));
   } finally {
