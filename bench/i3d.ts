@@ -48,7 +48,7 @@ export function usualSize({ architecture, width }: NetworkForm): Pick<ModelSize,
     stream: 'rgb',
     classes: CLASSES,
   });
-  return { frames: Math.min(frames, architecture === I3D_FORM.architecture ? 16 : frames), size };
+  return { frames: architecture === I3D_FORM.architecture ? 16 : frames, size };
 }
 
 export const clipTitle = ({ network, frames, size }: ModelSize): string =>

@@ -1,7 +1,6 @@
 /** @file The page of anomaly scores: of each video its scores over time, and the frames below them. */
 
 import { writeFileAtomic } from '../../io/atomic.ts';
-import { encodePng } from '../../io/encode.ts';
 import { openFrames } from '../../io/video.ts';
 import { packageVersions } from '../machine.ts';
 import type { Session } from '../session.ts';
@@ -9,6 +8,7 @@ import { sentence } from '../terminal/errors.ts';
 import { clock } from '../terminal/table.ts';
 import { escaped } from './report.ts';
 import { STYLE } from './report-style.ts';
+import { dataUrl } from './samples.ts';
 
 export interface ShownVideo {
   readonly name: string;
@@ -54,8 +54,7 @@ async function picturesOf({ path, fps, frames }: ShownVideo): Promise<Picture[]>
     let number = 0;
     for await (const { data, width, height } of source.frames()) {
       if (wanted.has(number)) {
-        const png = Buffer.from(await encodePng(data, width, height)).toString('base64');
-        pictures.push({ time: number / fps, url: `data:image/png;base64,${png}` });
+        pictures.push({ time: number / fps, url: await dataUrl(data, width, height) });
       }
       if (++number >= frames) break;
     }

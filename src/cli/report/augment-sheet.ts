@@ -6,6 +6,7 @@ import { packageVersions } from '../machine.ts';
 import type { RowGroup } from './augment-rows.ts';
 import { escaped } from './report.ts';
 import { STYLE } from './report-style.ts';
+import { dataUrl } from './samples.ts';
 
 /** Pictures of one row, side×side×3 bytes each, in the order of the rows of all groups. */
 export type Strip = readonly Uint8Array[];
@@ -86,7 +87,7 @@ async function stripUrl(strip: Strip, side: number): Promise<string> {
   const width = strip.length * side + (strip.length - 1) * GAP.column;
   const row = paper(width, side);
   paste(row, width, strip, side, 0, 0);
-  return `data:image/png;base64,${Buffer.from(await encodePng(row, width, side)).toString('base64')}`;
+  return dataUrl(row, width, side);
 }
 
 function paper(width: number, height: number): Uint8Array {

@@ -100,7 +100,8 @@ function colors({ width, height, data }: NonNullable<Sample['flow']>, bound: num
   return flowToColor(flow, { maxLength }).data;
 }
 
-async function dataUrl(rgb: Uint8Array, width: number, height: number): Promise<string> {
+/** A picture, H×W×3, as a page holds it. */
+export async function dataUrl(rgb: Uint8Array, width: number, height: number): Promise<string> {
   return `data:image/png;base64,${Buffer.from(await encodePng(rgb, width, height)).toString('base64')}`;
 }
 

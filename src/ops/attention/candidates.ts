@@ -18,7 +18,7 @@ import { productWork, streamWork } from '../../kernels/shared/work.ts';
 import { type Candidate, fromInput, fromOutput, type NodeOperands, storedBytes } from '../operator.ts';
 import { workspace } from '../vectors.ts';
 import { type AttentionAttributes, type AttentionExtents, attentionExtents, expectBindable } from './extents.ts';
-import { type AttentionPart, matrix, partProduct, partsOf, rowThreads, scoreBytes } from './parts.ts';
+import { type AttentionPart, inParts, matrix, partProduct, rowThreads } from './parts.ts';
 
 export function attentionCandidates(
   attributes: AttentionAttributes,
@@ -49,7 +49,6 @@ function inRows(
   ];
   const [y, stats] = outputs.map(({ view }) => view) as [AttentionProblem['y'], AttentionProblem['stats']];
   const threads = rowThreads(profile);
-  const parts = partsOf(extents);
   const lower = (part: AttentionPart) => {
     const { scores, rows, keys } = part;
     const products = partProduct(part, profile);
@@ -83,15 +82,7 @@ function inRows(
       },
     ];
   };
-  const all = parts.flatMap(lower);
-  const most = Math.max(...parts.map(({ count }) => count));
-  return {
-    name: 'rows',
-    accuracy: 'exact',
-    workspaces: [scoreBytes(most, l), 16 * most],
-    work: all.map(({ work }) => work),
-    lower: () => all.map(({ kernel, args }) => ({ kernel: kernel(), args })),
-  };
+  return inParts(extents, lower);
 }
 
 /** Of the rate of tiles: steps of 4×4 a thread between barriers, and V from memory. */

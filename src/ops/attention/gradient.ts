@@ -31,7 +31,7 @@ import {
   attentionExtents,
   expectBindable,
 } from './extents.ts';
-import { type AttentionPart, matrix, partProduct, partsOf, rowThreads, scoreBytes } from './parts.ts';
+import { type AttentionPart, inParts, matrix, partProduct, rowThreads } from './parts.ts';
 
 /** Inputs: queries, keys, values, both results of `attention`, dy. Outputs: the gradients by queries, keys and values. */
 export const attentionGradient: Operator<AttentionAttributes> = defineOperator<AttentionAttributes>({
@@ -74,7 +74,6 @@ function inRows(
   const { l, d, c } = extents;
   const [q, k, v, y, stats, dy] = inputs.map(({ view }) => view) as [View, View, View, View, View, View];
   const [dq, dk, dv] = outputs.map(({ view }) => view) as [View, View, View];
-  const parts = partsOf(extents);
   const lower = (part: AttentionPart) => {
     const { scores, rows, keys, begins, count } = part;
     const product = partProduct(part, profile);
@@ -112,13 +111,5 @@ function inRows(
       { ...forKeys, args: [SCORES, Q, DK] },
     ];
   };
-  const all = parts.flatMap(lower);
-  const most = Math.max(...parts.map(({ count }) => count));
-  return {
-    name: 'rows',
-    accuracy: 'exact',
-    workspaces: [scoreBytes(most, l), 16 * most],
-    work: all.map(({ work }) => work),
-    lower: () => all.map(({ kernel, args }) => ({ kernel: kernel(), args })),
-  };
+  return inParts(extents, lower);
 }

@@ -14,6 +14,7 @@ import type { Work } from '../../kernels/shared/work.ts';
 import { deviceRates } from '../device_rates.ts';
 import { estimate } from '../estimate.ts';
 import { matmulKinds } from '../matmul_kinds.ts';
+import type { Argument, Candidate } from '../operator.ts';
 import type { AttentionExtents } from './extents.ts';
 
 /** Of the scores of a part, unless the fewest rows have more. Enough rows to fill a large GPU, few enough for its cache. Bytes. */
@@ -37,12 +38,12 @@ export interface AttentionPart {
   keys(view: View, channels: number): View;
 }
 
-export const scoreBytes = (rows: number, l: number): number => 16 * rows * vec4s(l);
+const scoreBytes = (rows: number, l: number): number => 16 * rows * vec4s(l);
 
 /** Threads of a row in kernels over rows. */
 export const rowThreads = ({ software }: Pick<DeviceProfile, 'software'>): RowThreads => (software ? 1 : 64);
 
-export function partsOf({ batch, m, l }: AttentionExtents): AttentionPart[] {
+function partsOf({ batch, m, l }: AttentionExtents): AttentionPart[] {
   const total = sizeOf(batch);
   const affordable = Math.floor(SCORES_BUDGET / scoreBytes(1, l));
   const samples = Math.max(1, Math.min(total, Math.floor(affordable / m)));
@@ -83,6 +84,23 @@ type PartProduct = Pick<MatmulProblem, 'a' | 'b' | 'y' | 'n' | 'k' | 'epilogue'>
 interface Step {
   readonly work: Work;
   kernel(): Kernel;
+}
+
+/** What is done with each part, one after the other. Scratch memory: 0 holds the scores, 1 a vec4 for each row. */
+export function inParts(
+  extents: AttentionExtents,
+  lower: (part: AttentionPart) => readonly (Step & { readonly args: readonly Argument[] })[],
+): Candidate {
+  const parts = partsOf(extents);
+  const all = parts.flatMap(lower);
+  const most = Math.max(...parts.map(({ count }) => count));
+  return {
+    name: 'rows',
+    accuracy: 'exact',
+    workspaces: [scoreBytes(most, extents.l), 16 * most],
+    work: all.map(({ work }) => work),
+    lower: () => all.map(({ kernel, args }) => ({ kernel: kernel(), args })),
+  };
 }
 
 /** The fastest kernel of a product of each of the part's samples. */
