@@ -6,8 +6,7 @@ import { packageVersions } from '../machine.ts';
 import type { Session } from '../session.ts';
 import { sentence } from '../terminal/errors.ts';
 import { clock } from '../terminal/table.ts';
-import { escaped } from './report.ts';
-import { STYLE } from './report-style.ts';
+import { escaped, htmlPage } from './page.ts';
 import { dataUrl } from './samples.ts';
 
 export interface ShownVideo {
@@ -64,28 +63,24 @@ async function picturesOf({ path, fps, frames }: ShownVideo): Promise<Picture[]>
   }
 }
 
-function page(sections: readonly string[]): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Anomaly scores</title>
-<style>${STYLE}
+const OWN_STYLE = `
 .curve { display: block; width: 100%; height: auto; margin: 10px 0 14px; }
 .curve .area { fill: var(--rgb); fill-opacity: 0.25; }
 .curve .line { fill: none; stroke: var(--rgb); stroke-width: 2; }
 .curve .grid { stroke: var(--line); }
-.curve text { fill: var(--soft); font: 11px system-ui, sans-serif; }</style>
-<main>
-<header>
+.curve text { fill: var(--soft); font: 11px system-ui, sans-serif; }`;
+
+function page(sections: readonly string[]): string {
+  return htmlPage(
+    'Anomaly scores',
+    `<header>
 <p class="file">highest first</p>
 <h1>Anomaly scores</h1>
 </header>
 ${sections.join('\n')}
-<footer>Made by i3d-webgpu ${packageVersions().own}. A score says how much a segment is like what is found in videos of the abnormal kind alone, 0 to 1.</footer>
-</main>
-</html>
-`;
+<footer>Made by i3d-webgpu ${packageVersions().own}. A score says how much a segment is like what is found in videos of the abnormal kind alone, 0 to 1.</footer>`,
+    OWN_STYLE,
+  );
 }
 
 function section(video: ShownVideo, pictures: readonly Picture[]): string {

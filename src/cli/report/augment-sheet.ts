@@ -4,8 +4,7 @@ import { basename } from 'node:path';
 import { encodePng } from '../../io/encode.ts';
 import { packageVersions } from '../machine.ts';
 import type { RowGroup } from './augment-rows.ts';
-import { escaped } from './report.ts';
-import { STYLE } from './report-style.ts';
+import { escaped, htmlPage } from './page.ts';
 import { dataUrl } from './samples.ts';
 
 /** Pictures of one row, side×side×3 bytes each, in the order of the rows of all groups. */
@@ -38,6 +37,13 @@ export async function sheetPng(
   return encodePng(sheet, width, height);
 }
 
+const OWN_STYLE = `
+section figure { margin: 0 0 12px; }
+section figure img { display: block; width: 100%; border-radius: 6px; }
+section figcaption { display: flex; flex-wrap: wrap; gap: 0 12px; margin-bottom: 4px; font-size: 13px; }
+section figcaption span { color: var(--soft); }
+`;
+
 /** A page with a label beside each row. */
 export async function sheetPage(
   clip: string,
@@ -59,28 +65,17 @@ export async function sheetPage(
     }
     sections.push(`<section>\n<h2>${escaped(title)}</h2>\n${figures.join('\n')}\n</section>`);
   }
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${name}: augmentation</title>
-<style>${STYLE}
-section figure { margin: 0 0 12px; }
-section figure img { display: block; width: 100%; border-radius: 6px; }
-section figcaption { display: flex; flex-wrap: wrap; gap: 0 12px; margin-bottom: 4px; font-size: 13px; }
-section figcaption span { color: var(--soft); }
-</style>
-<main>
-<header>
+  return htmlPage(
+    `${name}: augmentation`,
+    `<header>
 <p class="file">${name}</p>
 <h1>What training sees</h1>
 <p class="facts"><span>seed ${seed}</span></p>
 </header>
 ${sections.join('\n')}
-<footer>Made by i3d-webgpu ${packageVersions().own}.</footer>
-</main>
-</html>
-`;
+<footer>Made by i3d-webgpu ${packageVersions().own}.</footer>`,
+    OWN_STYLE,
+  );
 }
 
 async function stripUrl(strip: Strip, side: number): Promise<string> {

@@ -1,6 +1,6 @@
 /** @file A line chart as an SVG file that reads well on light and dark pages, with no script and no font of its own. */
 
-import { escaped } from './report.ts';
+import { escaped } from './page.ts';
 
 interface LineChart {
   readonly title: string;

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../../io/atomic.ts';
 import { type Scored, topK } from '../../models/scores.ts';
 import { packageVersions } from '../machine.ts';
 import { percent, seconds } from '../terminal/table.ts';
-import { STYLE } from './report-style.ts';
+import { escaped, htmlPage } from './page.ts';
 import { type Classification, modelLine, timings } from './result.ts';
 import { type SamplePicture, type Sampler, wheelPicture } from './samples.ts';
 
@@ -32,14 +32,9 @@ function page(result: Classification, pictures: readonly SamplePicture[], legend
     `${width}×${height} pixels`,
     windows.length === 1 ? 'one window' : `${windows.length} windows, averaged`,
   ];
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${name}: ${escaped(best.label)}</title>
-<style>${STYLE}</style>
-<main>
-<header>
+  return htmlPage(
+    `${name}: ${escaped(best.label)}`,
+    `<header>
 <p class="file">${name}</p>
 <h1>${escaped(best.label)} <span class="share">${percent(best.probability)}</span></h1>
 <p class="facts">${facts.map((fact) => `<span>${escaped(fact)}</span>`).join('')}</p>
@@ -47,10 +42,8 @@ function page(result: Classification, pictures: readonly SamplePicture[], legend
 ${filmStrip(result, pictures, legend)}
 ${charts(result)}
 ${timeline(result)}
-<footer>Computed on ${escaped(adapter)} by i3d-webgpu ${packageVersions().own}.</footer>
-</main>
-</html>
-`;
+<footer>Computed on ${escaped(adapter)} by i3d-webgpu ${packageVersions().own}.</footer>`,
+  );
 }
 
 function filmStrip(
@@ -122,11 +115,4 @@ function timeline(result: Classification): string {
 <p class="note">${seconds(total)} in all. What is listed goes on at the same time where it can, so the sum may be more than that.</p>
 <div class="chart"><ol>${items.join('\n')}</ol></div>
 </section>`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** Text as HTML. */
-export function escaped(text: string): string {
-  return text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
 }

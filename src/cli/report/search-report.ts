@@ -4,8 +4,7 @@ import { writeFileAtomic } from '../../io/atomic.ts';
 import { packageVersions } from '../machine.ts';
 import type { Hit } from '../search/ranking.ts';
 import { clock } from '../terminal/table.ts';
-import { escaped } from './report.ts';
-import { STYLE } from './report-style.ts';
+import { escaped, htmlPage } from './page.ts';
 import type { SamplePicture } from './samples.ts';
 
 export interface ShownHit extends Hit {
@@ -23,22 +22,15 @@ export const writeSearchReport = (
 ): Promise<void> => writeFileAtomic(path, searchPage(query, clips, hits));
 
 function searchPage(query: string, clips: number, hits: readonly ShownHit[]): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(query)}</title>
-<style>${STYLE}</style>
-<main>
-<header>
+  return htmlPage(
+    escaped(query),
+    `<header>
 <p class="file">${clips === 1 ? 'one clip' : `${clips} clips`}, the ${hits.length === 1 ? 'window' : `${hits.length} windows`} that go best with</p>
 <h1>${escaped(query)}</h1>
 </header>
 ${hits.map(section).join('\n')}
-<footer>Found by i3d-webgpu ${packageVersions().own}. Scores are products of two points, without a scale: they compare within one search.</footer>
-</main>
-</html>
-`;
+<footer>Found by i3d-webgpu ${packageVersions().own}. Scores are products of two points, without a scale: they compare within one search.</footer>`,
+  );
 }
 
 function section({ rank, path, from, to, score, pictures, fps }: ShownHit): string {

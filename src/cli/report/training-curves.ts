@@ -2,7 +2,7 @@
 
 import type { Stream } from '../../models/definition.ts';
 import { niceTop } from './line-chart.ts';
-import { escaped } from './report.ts';
+import { escaped } from './page.ts';
 
 export interface Curve {
   readonly stream: Stream;

@@ -12,8 +12,7 @@ import { packageVersions } from '../machine.ts';
 import { percent } from '../terminal/table.ts';
 import { duration } from '../terminal/train-progress.ts';
 import { clipsOf, mistakes, STREAM_NAMES, STREAM_TITLES, TELLING_TOP5 } from './evaluation-result.ts';
-import { escaped } from './report.ts';
-import { STYLE } from './report-style.ts';
+import { escaped, htmlPage } from './page.ts';
 import { type Chart, type Curve, chart, smoothed } from './training-curves.ts';
 import { TRAINING_STYLE } from './training-report-style.ts';
 
@@ -48,14 +47,9 @@ export function trainingPage({ config, result, seconds, adapter }: TrainingRepor
     duration(seconds),
   ];
   const name = escaped(basename(resolve(config.out)));
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${name}: ${percent(total.top1)}</title>
-<style>${STYLE}${TRAINING_STYLE}</style>
-<main>
-<header>
+  return htmlPage(
+    `${name}: ${percent(total.top1)}`,
+    `<header>
 <p class="file">${name}</p>
 <h1>${percent(total.top1)} <span class="share">of ${clipsOf(total, split)}${split === 'test' ? '' : ', trained on'}</span></h1>
 <p class="facts">${facts.map((fact) => `<span>${escaped(fact)}</span>`).join('')}</p>
@@ -66,10 +60,9 @@ ${confusion(total, classes)}
 ${perClass(evaluation, classes)}
 ${skipped.length === 0 ? '' : section('Clips that could not be used', `<ul class="plain">${skipped.map(({ reason }) => `<li>${escaped(reason)}</li>`).join('')}</ul>`)}
 ${section('Configuration', `<details><summary>All of it, with the defaults</summary><pre>${escaped(JSON.stringify({ ...config, stages: plans[0]!.stages }, null, 2))}</pre></details>`)}
-<footer>Trained on ${escaped(adapter)} by i3d-webgpu ${packageVersions().own}.</footer>
-</main>
-</html>
-`;
+<footer>Trained on ${escaped(adapter)} by i3d-webgpu ${packageVersions().own}.</footer>`,
+    TRAINING_STYLE,
+  );
 }
 
 const section = (title: string, body: string): string => `<section>\n<h2>${title}</h2>\n${body}\n</section>`;
