@@ -102,6 +102,8 @@ function siteOf(mode: string, flags: readonly string[]): OpenPage {
     });
     const response = await page.goto(site.root + name);
     expect(response?.ok()).toBe(true);
+    // What is done before the page has looked for a device is not heard.
+    await page.waitForSelector('main:not([aria-busy])');
     return { page, problems };
   };
 }

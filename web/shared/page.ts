@@ -38,12 +38,19 @@ export function messageBoard(): MessageBoard {
 
 /**
  * Makes the header work, and says what to do where there is no WebGPU.
- * @param main Gets the sentence at its beginning; what it holds that needs WebGPU has the class `needs-webgpu`, and is put away.
+ * @param main Gets the sentence at its beginning; what it holds that needs WebGPU has the class `needs-webgpu`, and is put away. It is
+ *   busy until that is known.
  * @returns Whether WebGPU can be used.
  */
 export async function startPage(main: HTMLElement): Promise<boolean> {
   mountTheme();
+  // Looking for a device takes a moment. A file that is dropped meanwhile would take the page's place in its tab.
+  const controller = new AbortController();
+  const keep = (event: Event): void => event.preventDefault();
+  for (const type of ['dragover', 'drop']) window.addEventListener(type, keep, { signal: controller.signal });
   const problem = await webGpuProblem();
+  controller.abort();
+  main.removeAttribute('aria-busy');
   if (problem === undefined) return true;
   const box = message(problem);
   box.id = 'no-webgpu';
