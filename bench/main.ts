@@ -9,6 +9,7 @@ import { type PresetName, presets } from '../src/flow/index.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 import { openGpu } from '../src/node.ts';
+import { DEFAULT_PRETEXT, PRETEXT_IDS } from '../src/train/pretext/index.ts';
 import { benchFeatures, type FeaturesBenchOptions } from './features.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
@@ -131,7 +132,12 @@ program
   .option('--group <expression>', 'its first group, in a file name, says which clips stay together', '([^.]+)')
   .option('--folds <n>', 'how many', wholeNumber('--folds', 2), 3)
   .option('--from <list>', 'models to start from, with commas; "none" is random numbers', 'none,models')
-  .option('--seed <n>', 'of every run', wholeNumber('--seed', 0), 1)
+  .option('--stream <list>', STREAMS.join(', '), oneOf('--stream', STREAMS), STREAMS)
+  .option('--pretrain <clips>', 'each start also after learning from these clips without labels')
+  .option('--task <list>', 'of the pre-training', oneOf('--task', PRETEXT_IDS), [DEFAULT_PRETEXT])
+  .option('--pretrain-steps <n>', 'of the pre-training', wholeNumber('--pretrain-steps'))
+  .option('--seed <list>', 'of every run; several with commas', numbers('--seed', 0), [1])
+  .option('--most <n>', 'so many of the folds, the first ones', wholeNumber('--most'))
   .option('--few', 'train on one fold and test on the others')
   .option('--epochs <n>', 'of the last stage', wholeNumber('--epochs'))
   .option('--cache <folder>', 'where decoded clips and flow are kept')
