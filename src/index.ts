@@ -123,6 +123,7 @@ export {
   type BuildOptions,
   defineModel,
   type Inflatable,
+  type Memory,
   type ModelDefaults,
   type ModelDefinition,
   type ModelDescription,
@@ -157,6 +158,7 @@ export {
   type StoredModel,
 } from './models/model_file.ts';
 export { channelsFirstShapes, channelsLastShapes, type Naming, PYTORCH_IGNORED } from './models/naming.ts';
+export { OnlineRecogniser } from './models/online.ts';
 export { initialParameters, modelParameters } from './models/parameters.ts';
 export {
   type Network,

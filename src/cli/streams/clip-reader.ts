@@ -7,7 +7,14 @@ import { arrayFrames } from '../../io/array-source.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
 import { normalisation } from '../../models/frames.ts';
-import { checkWindowRequest, type Window, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
+import {
+  checkWindowRequest,
+  readingRate,
+  type Window,
+  type WindowRequest,
+  windowRule,
+  windows,
+} from '../../models/windows.ts';
 import type { ClipRule } from '../../recognition/clip_rule.ts';
 import { frameReading, type SeenFrame } from '../../recognition/frame_reading.ts';
 import { type ClipWindow, type Cutting, joinFrames, slide } from '../../recognition/window_stream.ts';
@@ -46,7 +53,7 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   const { frames, start = 0, videoStream: stream, following = false, keepGoing = false, rule } = options;
   const { spec } = rule;
   const trained = rule.framing === 'whole';
-  const { fps = spec.fps } = options;
+  const { fps = readingRate(spec, frames) } = options;
   const request: WindowRequest = { frames, start };
   const clipWindows = (total: number) => windows(total, windowRule(spec), request);
   checkWindowRequest(windowRule(spec), request);

@@ -74,6 +74,7 @@ const model = object({
   flowBound: v.exactOptional(positive),
   flowPreset: v.exactOptional(oneOf(Object.keys(presets) as PresetName[])),
   fps: v.exactOptional(v.union([positive, v.literal('native')], 'must be a number above 0 or "native"')),
+  segments: v.exactOptional(flag),
 });
 
 /** Every variation is on where it is not named; see `AugmentationOptions`. */
