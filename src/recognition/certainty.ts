@@ -5,8 +5,7 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Stream } from '../models/definition.ts';
-import { fuse, softmax } from '../models/scores.ts';
-import type { ScoreOptions } from './clip_result.ts';
+import { type FusionOptions, fuse, softmax } from '../models/scores.ts';
 
 /** @throws InputError unless it is a probability that a class can have. */
 export function checkSure(value: unknown): asserts value is number | undefined {
@@ -24,7 +23,7 @@ export class Certainty {
    */
   constructor(
     private readonly sure: number,
-    private readonly joined: Pick<ScoreOptions, 'fusion' | 'weights'> = {},
+    private readonly joined: FusionOptions = {},
   ) {}
 
   /** Takes the logits of the next window. @returns Whether that is enough. */
@@ -38,7 +37,6 @@ export class Certainty {
       for (let i = 0; i < own.length; i++) sum[i]! += own[i]!;
       return sum.map((value) => value / count);
     };
-    const { fusion: mode, weights } = this.joined;
-    return Math.max(...softmax(fuse({ rgb: mean('rgb'), flow: mean('flow') }, { mode, weights }))) >= this.sure;
+    return Math.max(...softmax(fuse({ rgb: mean('rgb'), flow: mean('flow') }, this.joined))) >= this.sure;
   }
 }

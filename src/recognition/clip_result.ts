@@ -71,9 +71,9 @@ export async function clipResult(
   classes: readonly string[],
   options: ScoreOptions & SureOptions,
 ): Promise<TwoStreamResult> {
-  const { sure } = options;
+  const { sure, fusion: mode, weights } = options;
   checkSure(sure);
-  const certainty = sure === undefined ? undefined : new Certainty(sure, options);
+  const certainty = sure === undefined ? undefined : new Certainty(sure, { mode, weights });
   const all: Window[] = [];
   const logits: Record<'rgb' | 'flow', Float32Array[]> = { rgb: [], flow: [] };
   for await (const { start, frames, rgb, flow } of windows) {

@@ -11,7 +11,7 @@ test.each([
   ['logits', [1, 1]],
   ['probabilities', [1, 3]],
 ] as const)('by %s, the mean over the windows so far decides', (fusion, weights) => {
-  const joined = { fusion, weights };
+  const joined = { mode: fusion, weights };
   for (const sure of [0.3, 0.6, 0.9]) {
     const certainty = new Certainty(sure, joined);
     for (const [i, window] of windows.entries()) {

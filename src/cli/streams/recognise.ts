@@ -70,8 +70,9 @@ export async function recognise(
   const windows: [start: number, frames: number][] = [];
   const logits: Record<Stream, Float64Array[]> = { rgb: [], flow: [] };
   // The network sees a window while the next one is decoded and its flow computed; no more than two are held.
+  const joined = { mode: options.fusion, weights: options.weights };
   const ahead = new OneAhead();
-  const certainty = options.sure === undefined ? undefined : new Certainty(options.sure, options);
+  const certainty = options.sure === undefined ? undefined : new Certainty(options.sure, joined);
   let enough = false;
   try {
     for await (const window of source.windows()) {
@@ -99,7 +100,7 @@ export async function recognise(
     await ahead.finish();
     const mean = (all: Float64Array[]) => (all.length > 0 ? averageLogits(all) : undefined);
     const scores = { rgb: mean(logits.rgb), flow: mean(logits.flow) };
-    const fused = fuse(scores, { mode: options.fusion, weights: options.weights });
+    const fused = fuse(scores, joined);
     const { width, height, fps } = source;
     return {
       input,
