@@ -16,7 +16,7 @@ import { clipCaches } from '../src/train/data/clip_cache.ts';
 import { readClipSet } from '../src/train/data/clip_set.ts';
 import { type Evaluation, overall } from '../src/train/evaluate/evaluation.ts';
 import { pretextResult } from '../src/train/evaluate/pretext_result.ts';
-import { readConfig } from '../src/train/run/config.ts';
+import { readConfig, type TrainConfigInput } from '../src/train/run/config.ts';
 import { runTraining } from '../src/train/run/run.ts';
 import type { StreamPlan } from '../src/train/run/stream_run.ts';
 import { type Origin, originOf, percent, table } from './format.ts';
@@ -36,6 +36,8 @@ export interface FoldsOptions {
   readonly task: readonly string[];
   /** Of the pre-training. */
   readonly pretrainSteps?: number;
+  /** What of it differs from the small one. */
+  readonly model?: TrainConfigInput['model'];
   /** So many folds, the first ones. */
   readonly most?: number;
   /** Trains on one fold and tests on the others: harder, where so few clips are enough that all others are recognised. */
@@ -147,7 +149,15 @@ async function trainFold(
   list: string,
   out: string,
   { from, task }: Start,
-  { seed, epochs, cache, stream: streams, pretrain, pretrainSteps }: Omit<FoldsOptions, 'seed'> & { seed: number },
+  {
+    seed,
+    epochs,
+    cache,
+    stream: streams,
+    pretrain,
+    pretrainSteps,
+    model,
+  }: Omit<FoldsOptions, 'seed'> & { seed: number },
   title: string,
 ): Promise<
   Pick<FoldRecord, 'seconds' | 'shown' | 'pretext'> & {
@@ -159,7 +169,7 @@ async function trainFold(
     task === undefined || pretrain === undefined
       ? {}
       : { pretrain: { data: pretrain, task, ...(pretrainSteps === undefined ? {} : { steps: pretrainSteps }) } };
-  const config = await readConfig(list, { out, from, seed, epochs, cache, streams: [...streams], ...first });
+  const config = await readConfig(list, { out, from, seed, epochs, cache, streams: [...streams], model, ...first });
   const open = () => Promise.resolve(gpu);
   const ignore = () => undefined;
   const shown: Partial<Record<Stream, number>> = {};
