@@ -1,7 +1,8 @@
 /**
  * @file `bench folds`: how well training on few real clips works, by cross-validation. The clips of a folder `class/clip.ext` are
  * grouped by what their names share (such as the person in them), the groups dealt into folds; each fold is tested by models
- * that were trained on the others, or the others by models that were trained on it, once for each start.
+ * that were trained on the others, or the others by models that were trained on it, once for each start, with and without
+ * pre-training, and each seed.
  */
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -13,9 +14,11 @@ import { writeFileAtomic } from '../src/io/atomic.ts';
 import type { Stream } from '../src/models/definition.ts';
 import { clipCaches } from '../src/train/data/clip_cache.ts';
 import { readClipSet } from '../src/train/data/clip_set.ts';
-import type { Evaluation } from '../src/train/evaluate/evaluation.ts';
-import { readConfig } from '../src/train/run/config.ts';
+import { type Evaluation, overall } from '../src/train/evaluate/evaluation.ts';
+import { pretextResult } from '../src/train/evaluate/pretext_result.ts';
+import { readConfig, type TrainConfigInput } from '../src/train/run/config.ts';
 import { runTraining } from '../src/train/run/run.ts';
+import type { StreamPlan } from '../src/train/run/stream_run.ts';
 import { type Origin, originOf, percent, table } from './format.ts';
 import { print, progress, writeJson } from './report.ts';
 
@@ -26,7 +29,17 @@ export interface FoldsOptions {
   readonly folds: number;
   /** Models to start from; `none` is random numbers. */
   readonly from: readonly string[];
-  readonly seed: number;
+  readonly seed: readonly number[];
+  readonly stream: readonly Stream[];
+  /** Clips without labels to learn from first, by each of the tasks; every start is run without them, too. */
+  readonly pretrain?: string;
+  readonly task: readonly string[];
+  /** Of the pre-training. */
+  readonly pretrainSteps?: number;
+  /** What of it differs from the small one. */
+  readonly model?: TrainConfigInput['model'];
+  /** So many folds, the first ones. */
+  readonly most?: number;
   /** Trains on one fold and tests on the others: harder, where so few clips are enough that all others are recognised. */
   readonly few?: boolean;
   readonly epochs?: number;
@@ -36,6 +49,7 @@ export interface FoldsOptions {
 
 export interface FoldRecord extends Origin {
   readonly data: string;
+  /** The model, and the task of the pre-training behind it. */
   readonly from: string;
   readonly fold: number;
   /** The fold's groups: tested, or, where `few`, trained on. */
@@ -48,14 +62,27 @@ export interface FoldRecord extends Origin {
   /** Clips that each stream was shown in training. */
   readonly shown: Readonly<Partial<Record<Stream, number>>>;
   /** Top-1 by stream. */
-  readonly rgb: number;
-  readonly flow: number;
-  readonly fused: number;
+  readonly rgb?: number | undefined;
+  readonly flow?: number | undefined;
+  readonly fused?: number | undefined;
+  /** Of the task, at the end of the pre-training. */
+  readonly pretext?: Readonly<Partial<Record<Stream, number>>>;
   readonly confusion: readonly (readonly number[])[];
 }
 
+interface Start {
+  readonly from: string;
+  readonly task: string | undefined;
+}
+
+const nameOf = ({ from, task }: Start): string => (task === undefined ? from : `${from} + ${task}`);
+
 export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldRecord[]> {
-  const { data, folds, from, few = false } = options;
+  const { data, folds, few = false, most = folds } = options;
+  const from = options.from.flatMap((start): Start[] => [
+    { from: start, task: undefined },
+    ...(options.pretrain === undefined ? [] : options.task.map((task) => ({ from: start, task }))),
+  ]);
   const set = await readClipSet(data);
   const groupOf = (path: string): string => {
     const found = options.group.exec(basename(path))?.[1];
@@ -69,39 +96,41 @@ export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldR
   const folder = await mkdtemp(join(tmpdir(), 'i3d-folds-'));
   const records: FoldRecord[] = [];
   try {
-    for (let fold = 0; fold < folds; fold++) {
+    for (let fold = 0; fold < Math.min(most, folds); fold++) {
       const list = join(folder, `fold${fold}.csv`);
       const lines = set.clips.map(({ path, label }) => {
         const split = (foldOf.get(groupOf(path)) === fold) === few ? 'train' : 'test';
         return `"${relative(folder, resolve(path))}","${set.classes[label]}",${split}`;
       });
       await writeFileAtomic(list, `path,label,split\n${lines.join('\n')}\n`);
-      for (const start of from) {
-        const out = join(folder, `fold${fold}-${from.indexOf(start)}`);
+      for (const [start, seed] of from.flatMap((start) => options.seed.map((seed) => [start, seed] as const))) {
+        const out = join(folder, `fold${fold}-${from.indexOf(start)}-${seed}`);
         await mkdir(out, { recursive: true });
-        const { evaluation, seconds, clips, shown } = await trainFold(
+        const title = `fold ${fold + 1} of ${folds}`;
+        const { evaluation, seconds, clips, shown, pretext } = await trainFold(
           gpu,
           list,
           out,
           start,
-          options,
-          `fold ${fold + 1} of ${folds}`,
+          { ...options, seed },
+          title,
         );
         records.push({
           ...originOf(gpu),
           data: basename(data),
-          from: start,
+          from: nameOf(start),
           fold,
           groups: groups.filter((group) => foldOf.get(group) === fold),
           few,
-          seed: options.seed,
+          seed,
           ...clips,
           seconds,
           shown,
-          rgb: evaluation.rgb!.top1,
-          flow: evaluation.flow!.top1,
-          fused: evaluation.fused!.top1,
-          confusion: evaluation.fused!.confusion,
+          rgb: evaluation.rgb?.top1,
+          flow: evaluation.flow?.top1,
+          fused: evaluation.fused?.top1,
+          ...(start.task === undefined ? {} : { pretext }),
+          confusion: overall(evaluation).confusion,
         });
         await writeJson(options.json, records);
         progress('');
@@ -111,7 +140,7 @@ export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldR
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  print(`\n${gpu.profile.description}\n${foldTable(records)}\n\n${summary(records, from)}`);
+  print(`\n${gpu.profile.description}\n${foldTable(records)}\n\n${summary(records, from.map(nameOf))}`);
   return records;
 }
 
@@ -119,16 +148,33 @@ async function trainFold(
   gpu: Gpu,
   list: string,
   out: string,
-  from: string,
-  { seed, epochs, cache }: FoldsOptions,
+  { from, task }: Start,
+  {
+    seed,
+    epochs,
+    cache,
+    stream: streams,
+    pretrain,
+    pretrainSteps,
+    model,
+  }: Omit<FoldsOptions, 'seed'> & { seed: number },
   title: string,
-): Promise<Pick<FoldRecord, 'seconds' | 'shown'> & { evaluation: Evaluation; clips: { train: number; test: number } }> {
-  const config = await readConfig(list, { out, from, seed, epochs, cache });
+): Promise<
+  Pick<FoldRecord, 'seconds' | 'shown' | 'pretext'> & {
+    evaluation: Evaluation;
+    clips: { train: number; test: number };
+  }
+> {
+  const first =
+    task === undefined || pretrain === undefined
+      ? {}
+      : { pretrain: { data: pretrain, task, ...(pretrainSteps === undefined ? {} : { steps: pretrainSteps }) } };
+  const config = await readConfig(list, { out, from, seed, epochs, cache, streams: [...streams], model, ...first });
   const open = () => Promise.resolve(gpu);
   const ignore = () => undefined;
   const shown: Partial<Record<Stream, number>> = {};
   const start = performance.now();
-  const { result, streams } = await runTraining({
+  const { result, ...run } = await runTraining({
     config,
     resume: false,
     caches: clipCaches({ folder: config.cache, gpu: open, onWarning: print }),
@@ -139,25 +185,38 @@ async function trainFold(
       onStream: ignore,
       onStep: (stream, { step, loss }, { steps }) => {
         shown[stream] = (shown[stream] ?? 0) + config.batch * config.accumulate;
-        progress(`${title} from ${from}, ${stream}: step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
+        progress(
+          `${title} from ${nameOf({ from, task })}, ${stream}: step ${step} of ${steps}, loss ${loss.toFixed(3)}`,
+        );
       },
       onEvaluation: ignore,
       onWarning: print,
     },
   });
   const seconds = (performance.now() - start) / 1000;
-  return { evaluation: result!.evaluation, seconds, clips: streams.rgb!.clips, shown };
+  const plans = Object.entries(run.streams) as [Stream, StreamPlan][];
+  const pretext = Object.fromEntries(
+    plans.map(([stream, plan]) => [stream, pretextResult(stream, plan, run.metrics)?.accuracy]),
+  );
+  const { train, test } = plans[0]![1].clips;
+  return { evaluation: result!.evaluation, seconds, clips: { train, test }, shown, pretext };
 }
+
+const share = (value: number | undefined): string => (value === undefined ? '' : percent(value));
 
 const foldTable = (records: readonly FoldRecord[]): string =>
   table(
-    ['start', 'fold', 'RGB', 'flow', 'fused', 'clips', 'shown', 'seconds'],
-    records.map(({ from, groups, rgb, flow, fused, train, test, shown, seconds }) => [
+    ['start', 'fold', 'seed', 'task', 'RGB', 'flow', 'fused', 'clips', 'shown', 'seconds'],
+    records.map(({ from, groups, seed, pretext, rgb, flow, fused, train, test, shown, seconds }) => [
       from,
       groups.join(' '),
-      percent(rgb),
-      percent(flow),
-      percent(fused),
+      `${seed}`,
+      Object.values(pretext ?? {})
+        .map(share)
+        .join(', '),
+      share(rgb),
+      share(flow),
+      share(fused),
       `${train} + ${test}`,
       Object.values(shown).join(', '),
       seconds.toFixed(0),
@@ -165,12 +224,15 @@ const foldTable = (records: readonly FoldRecord[]): string =>
     2,
   );
 
-/** Means over the folds, as a table in Markdown. */
+/** Means over the folds and seeds, as a table in Markdown. */
 function summary(records: readonly FoldRecord[], starts: readonly string[]): string {
   const rows = starts.map((start) => {
     const found = records.filter(({ from }) => from === start);
-    const mean = (of: (record: FoldRecord) => number): string =>
-      `${((100 * found.reduce((sum, record) => sum + of(record), 0)) / found.length).toFixed(1)} %`;
+    const mean = (of: (record: FoldRecord) => number | undefined): string => {
+      const values = found.map(of).filter((value) => value !== undefined);
+      if (values.length === 0) return '';
+      return `${((100 * values.reduce((sum, value) => sum + value, 0)) / values.length).toFixed(1)} %`;
+    };
     return `| ${start} | ${mean(({ rgb }) => rgb)} | ${mean(({ flow }) => flow)} | ${mean(({ fused }) => fused)} |`;
   });
   return ['| start | RGB | flow | fused |', '| --- | --- | --- | --- |', ...rows].join('\n');

@@ -9,6 +9,7 @@ import { type PresetName, presets } from '../src/flow/index.ts';
 import type { Gpu } from '../src/gpu/device.ts';
 import { STREAM_CHANNELS, type Stream } from '../src/models/definition.ts';
 import { openGpu } from '../src/node.ts';
+import { DEFAULT_PRETEXT, PRETEXT_IDS } from '../src/train/pretext/index.ts';
 import { benchFeatures, type FeaturesBenchOptions } from './features.ts';
 import { benchFlow, type FlowBenchOptions } from './flow.ts';
 import { benchFolds, type FoldsOptions } from './folds.ts';
@@ -22,6 +23,7 @@ import { benchLab } from './lab.ts';
 import { benchModel } from './model.ts';
 import { benchPeers, PEER_TASKS, type PeersOptions } from './peers.ts';
 import { print, wholeNumber } from './report.ts';
+import { benchSure, type SureOptions } from './sure.ts';
 import { benchTables, type TablesOptions } from './tables.ts';
 import { benchTrain, type TrainOptions } from './train.ts';
 
@@ -131,7 +133,13 @@ program
   .option('--group <expression>', 'its first group, in a file name, says which clips stay together', '([^.]+)')
   .option('--folds <n>', 'how many', wholeNumber('--folds', 2), 3)
   .option('--from <list>', 'models to start from, with commas; "none" is random numbers', 'none,models')
-  .option('--seed <n>', 'of every run', wholeNumber('--seed', 0), 1)
+  .option('--stream <list>', STREAMS.join(', '), oneOf('--stream', STREAMS), STREAMS)
+  .option('--pretrain <clips>', 'each start also after learning from these clips without labels')
+  .option('--model <json>', 'what of it differs from the small one, such as {"size":40}', (text) => JSON.parse(text))
+  .option('--task <list>', 'of the pre-training', oneOf('--task', PRETEXT_IDS), [DEFAULT_PRETEXT])
+  .option('--pretrain-steps <n>', 'of the pre-training', wholeNumber('--pretrain-steps'))
+  .option('--seed <list>', 'of every run; several with commas', numbers('--seed', 0), [1])
+  .option('--most <n>', 'so many of the folds, the first ones', wholeNumber('--most'))
   .option('--few', 'train on one fold and test on the others')
   .option('--epochs <n>', 'of the last stage', wholeNumber('--epochs'))
   .option('--cache <folder>', 'where decoded clips and flow are kept')
@@ -140,6 +148,17 @@ program
     const all = { ...options, data, group: new RegExp(group), from: from.split(',') };
     await withGpu((gpu) => benchFolds(gpu, all));
   });
+
+program
+  .command('sure')
+  .description('windows that i3d classify --sure computes, and how many clips are right then')
+  .argument('<data>', 'clips with the classes of the model, as for training')
+  .option('--model <path>', 'what i3d train wrote', 'models')
+  .option('--split <name>', 'train, test or all', 'all')
+  .option('--stream <list>', STREAMS.join(', '), oneOf('--stream', STREAMS), STREAMS)
+  .option('--sure <list>', 'probabilities', (text) => text.split(',').map(Number), [0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99])
+  .option('--json <file>', 'also write the results as JSON')
+  .action((data: string, options: Omit<SureOptions, 'data'>) => withGpu((gpu) => benchSure(gpu, { ...options, data })));
 
 command('flow', 3)
   .description('TV-L1 flow between frames of 224×224')

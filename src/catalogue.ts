@@ -5,7 +5,7 @@ import { I3D } from './i3d/i3d.ts';
 import { INCEPTION_4 } from './i3d/inception4.ts';
 import type { ModelSpec } from './models/definition.ts';
 import { ModelRegistry } from './models/registry.ts';
-import { I3D_NLN_R50, I3D_R50, TSM_R50 } from './resnet/resnet50.ts';
+import { I3D_NLN_R50, I3D_R50, TSM_R50, TSM_R50_ONLINE } from './resnet/resnet50.ts';
 import { MC3_18, R2PLUS1D_18, R3D_18 } from './resnet/video_resnet.ts';
 import { S3D, S3D_TORCHVISION } from './s3d/s3d.ts';
 import { S3DG } from './s3d/s3dg.ts';
@@ -24,6 +24,7 @@ export const MODELS = new ModelRegistry([
   I3D_R50,
   I3D_NLN_R50,
   TSM_R50,
+  TSM_R50_ONLINE,
   X3D_M,
   X3D_S,
   X3D_XS,

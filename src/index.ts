@@ -123,6 +123,7 @@ export {
   type BuildOptions,
   defineModel,
   type Inflatable,
+  type Memory,
   type ModelDefaults,
   type ModelDefinition,
   type ModelDescription,
@@ -157,6 +158,7 @@ export {
   type StoredModel,
 } from './models/model_file.ts';
 export { channelsFirstShapes, channelsLastShapes, type Naming, PYTORCH_IGNORED } from './models/naming.ts';
+export { OnlineRecogniser } from './models/online.ts';
 export { initialParameters, modelParameters } from './models/parameters.ts';
 export {
   type Network,
@@ -219,7 +221,13 @@ export type { PadAttributes, ShiftAttributes, SliceAttributes } from './ops/slic
 export type { Padding, PaddingPair } from './ops/sliding_window.ts';
 // Recognition, from frames to classes.
 export type { TwoStreamProgress } from './recognition/clip_networks.ts';
-export type { FusedScores, ScoreOptions, TwoStreamResult, TwoStreamWindow } from './recognition/clip_result.ts';
+export type {
+  FusedScores,
+  ScoreOptions,
+  SureOptions,
+  TwoStreamResult,
+  TwoStreamWindow,
+} from './recognition/clip_result.ts';
 export type { Frame } from './recognition/frame_parts.ts';
 export type { Frames } from './recognition/frame_source.ts';
 export { type LoadedModel, type LoadModelOptions, loadModel, loadTensorFlow } from './recognition/load_model.ts';
@@ -228,6 +236,7 @@ export { type FileSource, LoadError } from './recognition/source_bytes.ts';
 export type { Phase, Spent } from './recognition/stopwatches.ts';
 export {
   TwoStream,
+  type TwoStreamClassifyOptions,
   type TwoStreamCompileProgress,
   type TwoStreamOptions,
   type TwoStreamRunOptions,

@@ -7,6 +7,7 @@ import { AdapterError } from './gpu/errors.ts';
 import { Patience } from './gpu/patience.ts';
 import { importFailure } from './io/optional_package.ts';
 
+export type { FrameRate, Segments } from './core/frame_rate.ts';
 // What i3d-webgpu has.
 export {
   type Abortable,
@@ -140,6 +141,7 @@ export {
   labelsFor,
   loadModel,
   loadTensorFlow,
+  type Memory,
   MODELS,
   type Model,
   type ModelDefaults,
@@ -165,6 +167,7 @@ export {
   type Node,
   type NodeOperands,
   NonFiniteLogitsError,
+  OnlineRecogniser,
   type OpenedRecogniser,
   type OpenOptions,
   type OpenProgress,
@@ -239,6 +242,7 @@ export {
   type SubgroupMatrixConfig,
   type SubgroupMatrixDialect,
   type Surcharge,
+  type SureOptions,
   sameShape,
   serveRecogniser,
   singleDispatch,
@@ -267,6 +271,7 @@ export {
   type Tvl1Options,
   type Tvl1Settings,
   TwoStream,
+  type TwoStreamClassifyOptions,
   type TwoStreamCompileProgress,
   type TwoStreamOptions,
   type TwoStreamProgress,
@@ -312,7 +317,6 @@ export {
   requireFrames,
 } from './io/clip.ts';
 export { encodePng, type VideoFormat, writeVideo } from './io/encode.ts';
-export type { FrameRate } from './io/resample.ts';
 export { defaultTuningPath, fileTuning } from './io/tuning_file.ts';
 export { decodeFrames, openClip, openFrames } from './io/video.ts';
 export { loadWeights, saveSafetensors } from './io/weights.ts';

@@ -2,9 +2,9 @@
 
 import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import { type FrameRate, isFrameRate } from '../core/frame_rate.ts';
 import type { HostTensor } from '../core/tensor.ts';
 import { counted } from '../core/words.ts';
-import type { FrameRate } from './resample.ts';
 
 /** Rate (Hz) of video clips unless asked otherwise, and the nominal one of sources without a clock. */
 export const DEFAULT_FPS = 25;
@@ -44,9 +44,10 @@ export interface ClipFrame {
 
 export interface ClipOptions {
   /**
-   * Output frames per second (Hz), taken by time stamp (see {@link FrameRate}), or `'native'` for every frame as it is.
-   * The default is 25 for video and `'native'` for animated pictures, image folders and arrays. Folders and arrays have no clock: they always keep every
-   * frame, and a number here only states their rate.
+   * Output frames per second (Hz), taken by time stamp (see {@link FrameRate}), `'native'` for every frame as it is, or
+   * `{ segments: 8 }` for so many frames of the whole clip, for which a video is decoded twice: first its frames are counted.
+   * The default is 25 for video and `'native'` for animated pictures, image folders and arrays. Folders and arrays have no clock: they keep every frame,
+   * and a number here only states their rate. Segments are taken of folders, not of arrays, whose frames were chosen already.
    */
   fps?: FrameRate | undefined;
   /** First output frame, counted after resampling. Default 0. */
@@ -94,8 +95,10 @@ const OPTION_NAMES: readonly (keyof ClipOptions)[] = [
 export function checkOptions(options: ClipOptions): void {
   checkOptionNames('openClip', options, OPTION_NAMES);
   const { fps, start, frames, stream, maxShortSide } = options;
-  if (fps !== undefined && fps !== 'native' && !(Number.isFinite(fps) && fps > 0)) {
-    throw new InputError(`The frame rate must be a positive number or 'native', not ${String(fps)}.`);
+  if (fps !== undefined && !isFrameRate(fps)) {
+    throw new InputError(
+      `The frame rate must be a positive number, 'native' or { segments: N }, not ${typeof fps === 'object' ? JSON.stringify(fps) : String(fps)}.`,
+    );
   }
   const least = { start: 0, frames: 1, stream: 0, maxShortSide: 1 };
   for (const [name, value] of Object.entries({ start, frames, stream, maxShortSide })) {

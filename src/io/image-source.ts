@@ -1,6 +1,7 @@
 /** @file Folders of pictures, and single ones, as clips. */
 
 import { InputError } from '../core/errors.ts';
+import { isSegments, outputRate, segmentFrame } from '../core/frame_rate.ts';
 import { type ClipFrame, type ClipOptions, type FrameSource, nominalRate } from './clip.ts';
 import { listImages } from './images.ts';
 import { VideoReader } from './reader.ts';
@@ -25,23 +26,27 @@ export async function openImages(
   options: ClipOptions,
   remarks: readonly string[] = [],
 ): Promise<FrameSource> {
-  const fps = nominalRate(options);
-  const { start = 0 } = options;
-  const chosen = images.slice(start, start + (options.frames ?? Infinity));
+  const sourceFps = nominalRate(options);
+  const { start = 0, fps: rate = 'native' } = options;
+  const taken = isSegments(rate)
+    ? Array.from({ length: rate.segments }, (_, k) => segmentFrame(k, images.length, rate))
+    : [...images.keys()];
+  const chosen = taken.slice(start, start + (options.frames ?? Infinity));
   const warnings = [...remarks];
   const first = await readImage(images[0]!, options, start === 0 ? warnings : []);
 
   async function* frames(): AsyncGenerator<ClipFrame, void, undefined> {
-    for (const [i, image] of chosen.entries()) {
+    for (const [i, index] of chosen.entries()) {
       options.signal?.throwIfAborted();
-      const frame = start + i === 0 ? first : await readImage(image, options, warnings);
+      const image = images[index]!;
+      const frame = index === 0 ? first : await readImage(image, options, warnings);
       if (frame.width !== first.width || frame.height !== first.height) {
         throw new InputError(
           `${image} has ${frame.width}×${frame.height} pixels but ${images[0]} has ${first.width}×${first.height}; all frames of a clip must have the same size.`,
         );
       }
       options.onProgress?.(i + 1);
-      yield { ...frame, time: (start + i) / fps };
+      yield { ...frame, time: index / sourceFps };
     }
   }
 
@@ -50,8 +55,8 @@ export async function openImages(
     kind: 'images',
     width,
     height,
-    fps,
-    sourceFps: fps,
+    fps: isSegments(rate) ? outputRate(rate, images.length, sourceFps) : sourceFps,
+    sourceFps,
     expectedFrames: chosen.length,
     frames,
     warnings: () => [...warnings],

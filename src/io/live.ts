@@ -9,7 +9,9 @@ import { VideoReader } from './reader.ts';
 import { sampledFrames } from './sampled_frames.ts';
 import { openFrames } from './video.ts';
 
-export interface LiveOptions extends Pick<ClipOptions, 'fps' | 'stream' | 'maxShortSide' | 'signal'> {
+export interface LiveOptions extends Pick<ClipOptions, 'stream' | 'maxShortSide' | 'signal'> {
+  /** Frames per second (Hz) that come out, or `'native'` for every frame as it is; 25 where left out. */
+  readonly fps?: number | 'native' | undefined;
   /** FFmpeg's name of the container or of the kind of device, where it cannot be told from the input. */
   readonly format?: string | undefined;
   /** FFmpeg's name of how raw frames on standard input are laid out, such as `rgb24`; without it, they are a video. */

@@ -1,10 +1,6 @@
 /** @file Frame-rate resampling by time stamp, as pure arithmetic on seconds. */
 
-/**
- * `'native'` keeps every frame; a number (Hz) picks for output k the frame nearest to k / fps, but none that comes more than
- * half an output frame later: a frame that stands still for long is shown until the next one comes.
- */
-export type FrameRate = number | 'native';
+import { type FrameRate, isSegments, type Segments, segmentFrame } from '../core/frame_rate.ts';
 
 /** Two time stamps closer than this (seconds) count as the same. */
 const EPSILON = 1e-9;
@@ -77,20 +73,25 @@ export class Timeline {
 /**
  * Decides, frame by frame, how many output frames each source frame fills, with one frame of look-ahead and no memory of
  * the past. Output k stands for the time k / fps. It exists when k / fps is not after the last source frame, or when at
- * least half of the output frame's duration is covered by the clip.
+ * least half of the output frame's duration is covered by the clip. Segments are always all there.
  */
 export class Resampler {
   readonly #fps: FrameRate;
+  readonly #total: number;
   #previous: number | undefined;
+  /** Source frames before the previous one. */
+  #before = 0;
   #next = 0;
 
-  constructor(fps: FrameRate) {
+  /** @param total Frames of the source, which segments are counted by. */
+  constructor(fps: FrameRate, total = 0) {
     this.#fps = fps;
+    this.#total = total;
   }
 
   /** The time (seconds) of output `k` when the source frame shown there has the time `sourceTime`. */
   timeOf(k: number, sourceTime: number): number {
-    return this.#fps === 'native' ? sourceTime : k / this.#fps;
+    return typeof this.#fps === 'number' ? k / this.#fps : sourceTime;
   }
 
   /** Announces the next source frame at `time` (seconds); returns how many outputs the frame before it fills. */
@@ -99,6 +100,7 @@ export class Resampler {
     this.#previous = time;
     if (previous === undefined) return 0;
     if (this.#fps === 'native') return 1;
+    if (isSegments(this.#fps)) return this.#segments(this.#fps, this.#before++);
     // A tie goes to the earlier frame.
     return this.#advance(Math.max(((previous + time) / 2) * this.#fps, time * this.#fps - 0.5) + EPSILON);
   }
@@ -108,7 +110,15 @@ export class Resampler {
     const last = this.#previous;
     if (last === undefined) return 0;
     if (this.#fps === 'native') return 1;
+    if (isSegments(this.#fps)) return this.#segments(this.#fps, Number.POSITIVE_INFINITY);
     return this.#advance(Math.max(last * this.#fps, end * this.#fps - 0.5) + EPSILON);
+  }
+
+  /** How many segments a source frame stands for: those that are left, up to its own. */
+  #segments(rate: Segments, frame: number): number {
+    const first = this.#next;
+    while (this.#next < rate.segments && segmentFrame(this.#next, this.#total, rate) <= frame) this.#next++;
+    return this.#next - first;
   }
 
   #advance(upTo: number): number {

@@ -1,17 +1,23 @@
 /** @file The pictures of a video as frames at a constant rate. */
 
+import type { FrameRate } from '../core/frame_rate.ts';
 import type { ClipFrame, ClipOptions } from './clip.ts';
 import type { Picture, VideoReader } from './reader.ts';
-import { type FrameRate, Resampler } from './resample.ts';
+import { Resampler } from './resample.ts';
+
+interface SamplingOptions extends Pick<ClipOptions, 'start' | 'frames' | 'signal' | 'onProgress'> {
+  /** Pictures of the video, where the rate depends on it. */
+  readonly count?: number;
+}
 
 /** @throws The abort reason when `signal` is aborted; InputError where a picture cannot be converted. */
 export async function* sampledFrames(
   reader: Pick<VideoReader, 'next' | 'convert' | 'width' | 'height'>,
   rate: FrameRate,
-  options: Pick<ClipOptions, 'start' | 'frames' | 'signal' | 'onProgress'> = {},
+  options: SamplingOptions = {},
 ): AsyncGenerator<ClipFrame, void, undefined> {
-  const { start = 0, frames: limit = Infinity, signal, onProgress } = options;
-  const resampler = new Resampler(rate);
+  const { start = 0, frames: limit = Infinity, count, signal, onProgress } = options;
+  const resampler = new Resampler(rate, count);
   let shown: Picture | undefined;
   let taken = 0;
   for (let k = 0; k < start + limit; ) {

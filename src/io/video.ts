@@ -1,6 +1,7 @@
 /** @file Clips from video files, GIFs, image folders and `.npy` arrays, whole or frame by frame. */
 
 import { checkText } from '../core/check.ts';
+import { isSegments, outputRate } from '../core/frame_rate.ts';
 import { isArrayPath } from './array-clip.ts';
 import { openArray } from './array-source.ts';
 import {
@@ -14,9 +15,9 @@ import {
 } from './clip.ts';
 import { FrameStore } from './frame-store.ts';
 import { openFolder, openImages } from './image-source.ts';
-import { isVolumePath, openVolume } from './nifti.ts';
 import { inspect, VideoReader } from './reader.ts';
 import { sampledFrames } from './sampled_frames.ts';
+import { isVolumePath, openVolume, scanPair } from './volume.ts';
 
 export { type Clip, type ClipFrame, type ClipKind, type ClipOptions, requireFrames } from './clip.ts';
 
@@ -74,6 +75,7 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
   checkText('The path of a clip', path);
   checkOptions(options);
   options.signal?.throwIfAborted();
+  if (scanPair(path)) return openVolume(path, options);
   if (inspect(path).isDirectory()) return openFolder(path, options);
   if (isArrayPath(path)) return openArray(path, options);
   if (isVolumePath(path)) return openVolume(path, options);
@@ -89,18 +91,38 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
   }
   const isGif = ANIMATIONS.has(reader.formatName);
   const rate = options.fps ?? (isGif ? 'native' : DEFAULT_FPS);
-  const total =
-    rate === 'native' ? reader.expected : Math.round((reader.seconds || reader.expected / reader.fps) * rate);
-
+  const count = isSegments(rate) ? await countPictures(path, options).catch((error) => abandon(reader, error)) : 0;
+  const fps = outputRate(rate, count, reader.fps);
+  const expected = () => Math.round((reader.seconds || reader.expected / reader.fps) * fps);
+  const total = isSegments(rate) ? rate.segments : rate === 'native' ? reader.expected : expected();
   return {
     kind: isGif ? 'gif' : 'video',
     width: reader.width,
     height: reader.height,
-    fps: rate === 'native' ? reader.fps : rate,
+    fps,
     sourceFps: reader.fps,
     expectedFrames: windowLength(total, options),
-    frames: () => sampledFrames(reader, rate, options),
+    frames: () => sampledFrames(reader, rate, { ...options, count }),
     warnings: () => reader.warnings(),
     close: () => reader.close(),
   };
+}
+
+/** Frees a reader whose clip cannot be had. */
+async function abandon(reader: VideoReader, error: unknown): Promise<never> {
+  await reader.close();
+  throw error;
+}
+
+/** How many pictures come out of a file: decoding tells, and what is announced does not always hold. */
+async function countPictures(path: string, options: ClipOptions): Promise<number> {
+  const reader = await VideoReader.open(path, options);
+  try {
+    for (let count = 0; ; count++) {
+      options.signal?.throwIfAborted();
+      if ((await reader.next()) === undefined) return count;
+    }
+  } finally {
+    await reader.close();
+  }
 }

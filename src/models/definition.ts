@@ -47,16 +47,27 @@ export interface ModelSpec {
   readonly flowPreset: PresetName;
   /** Frames per second (Hz) at which clips are read; where left out, videos at 25 and anything else as it is. */
   readonly fps?: number | 'native' | undefined;
+  /**
+   * The frames are spread evenly over the whole clip, one of each of as many equal parts, whatever `fps` says: that is for what has
+   * no end, such as a camera.
+   */
+  readonly segments?: boolean | undefined;
 }
 
 /** What a model takes where its spec asks for nothing else. */
-export interface ModelDefaults extends Pick<ModelSpec, 'frames' | 'size' | 'shortSide' | 'fps'> {
+export interface ModelDefaults extends Pick<ModelSpec, 'frames' | 'size' | 'shortSide' | 'fps' | 'segments'> {
   /** 20 where left out, as two-stream networks have it since Carreira and Zisserman. */
   readonly flowBound?: number;
   /** `opencv` where left out. */
   readonly flowPreset?: PresetName;
   /** Probability with which training drops a channel before the classes; 0.5 where left out. */
   readonly dropout?: number;
+}
+
+/** Where a network that is given frames one by one keeps what the next one wants of them. */
+export interface Memory {
+  /** What was handed over under this name with the frame before, zeros with the first one; `value` takes its place. */
+  exchange(name: string, value: ValueId): ValueId;
 }
 
 export interface BuildOptions {
@@ -67,6 +78,8 @@ export interface BuildOptions {
    * network takes images of any size and what it gives is still one value for each step of time.
    */
   readonly overTime: boolean;
+  /** Of an `online` network whose clip is one frame: what it wants of the frames before is here, and not in the clip. */
+  readonly memory?: Memory | undefined;
 }
 
 /** What a network ends in. */
@@ -163,6 +176,15 @@ export interface ModelDescription {
   reduction?(form: ModelForm): ModelReduction;
   /** The network takes clips of exactly `frames`×`size`×`size`, as one with dense layers does. */
   readonly fixedInput?: boolean;
+  /**
+   * No frame depends on those behind it, and `build` can do with one at a time and a memory: the logits of a clip are the means of those
+   * of its frames.
+   */
+  readonly online?: boolean;
+  /**
+   * The model whose checkpoints it takes. Nothing in a file tells the two apart, so it is this one only where that is asked for.
+   */
+  readonly weightsOf?: ModelDefinition;
   /** Specs may ask for another `width` than 1. */
   readonly scalable?: boolean;
   /** Where the network has a 2D form, `dimensions: 2`. */
@@ -194,6 +216,8 @@ const NAMES: readonly (keyof ModelDescription)[] = [
   'head',
   'reduction',
   'fixedInput',
+  'online',
+  'weightsOf',
   'scalable',
   'inflatable',
   'preprocessing',

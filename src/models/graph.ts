@@ -33,9 +33,9 @@ export function addModel(
   clip: ValueId,
   options: Partial<BuildOptions> = {},
 ): ValueId {
-  const { dropout = dropoutOf(spec), overTime = false } = options;
+  const { dropout = dropoutOf(spec), overTime = false, memory } = options;
   const { architecture, classes } = spec;
-  const { features, logits } = architecture.build(builder, spec, clip, { dropout, overTime });
+  const { features, logits } = architecture.build(builder, spec, clip, { dropout, overTime, memory });
   const [samples] = builder.shapeOf(clip);
   const check = (what: string, end: ValueId, width: number | 'C') => {
     const shape = builder.shapeOf(end);

@@ -24,10 +24,11 @@ export interface Found<Network extends NamedNetwork> {
  */
 export function matchTensors<Network extends NamedNetwork>(
   tensors: ShapeDict,
-  networks: readonly Network[],
+  known: readonly Network[],
   source: string,
   channels?: number,
 ): Found<Network> {
+  const networks = known.length > 1 ? known.filter(({ unasked }) => !unasked) : known;
   // Nothing is complete without its first layer. Of most files that leaves one network to look at, and not the graphs of all.
   const begun = networks.filter((network) => begins(tensors, network));
   let { complete, faults } = tryAll(tensors, begun, source);

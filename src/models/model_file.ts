@@ -3,7 +3,7 @@
  *
  * Metadata: `i3d`, the spec as JSON; `classes`, a JSON array with the name of each class; and free text such as `command` and
  * `note`. Tensors have the names of the graph's parameters and its axes, as float32 or float16. What begins with `optimizer/`
- * is training's own. Bytes and paths are `train/model_files.ts`.
+ * or `pretext/` is training's own. Bytes and paths are `train/model_files.ts`.
  */
 
 import { checkChoice, checkMap, checkOptionNames, describeValue } from '../core/check.ts';
@@ -61,8 +61,11 @@ export interface ModelFileOptions {
 const SPEC_KEY = 'i3d';
 const CLASSES_KEY = 'classes';
 
-/** What of a model's file is not parameters: state of the optimiser, for going on with training. */
+/** What of a checkpoint is not the model's parameters: state of the optimiser, and the head of a pretext task. */
 export const OPTIMIZER_PREFIX = 'optimizer/';
+export const PRETEXT_PREFIX = 'pretext/';
+export const isTrainingState = (name: string): boolean =>
+  name.startsWith(OPTIMIZER_PREFIX) || name.startsWith(PRETEXT_PREFIX);
 
 /** Whether metadata are those of a model file; other safetensors hold weights alone. */
 export function isModelFile(metadata: Readonly<Record<string, string>>): boolean {
@@ -138,7 +141,7 @@ function checkParameters(
     }
     parameters.set(name, parameterValues(name, tensor, `${source}: ${name}`));
   }
-  const left = [...tensors.keys()].find((name) => !shapes.has(name) && !name.startsWith(OPTIMIZER_PREFIX));
+  const left = [...tensors.keys()].find((name) => !shapes.has(name) && !isTrainingState(name));
   if (left !== undefined) throw new InputError(`${source} has a tensor ${left} that its model has no place for.`);
   return parameters;
 }

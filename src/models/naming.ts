@@ -86,6 +86,8 @@ export interface NamedNetwork {
   /** Channels of the stem for each of the input's; 1 where left out. */
   readonly stemShare?: number | undefined;
   readonly logits: string;
+  /** Its tensors are another network's, which a file is taken for unless this one is asked for alone. */
+  readonly unasked?: boolean | undefined;
   /** What begins the names of tensors beside it that are of something else, and no surprise. */
   readonly beside?: string | undefined;
 }

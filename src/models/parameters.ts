@@ -35,7 +35,7 @@ export const isHeadParameter = ({ architecture }: ModelSpec, name: string): bool
   name.startsWith(`${architecture.head}/`);
 
 /** Standard deviation of the head's first weights: all classes about equally likely, whatever the features. */
-const HEAD_DEVIATION = 0.01;
+export const HEAD_DEVIATION = 0.01;
 
 /**
  * Parameters to begin training with: weights of He et al. ("Delving deep into rectifiers", 2015), normal with variance

@@ -66,7 +66,8 @@ export interface Recognition {
   readonly endPoints?: Readonly<Record<string, FloatTensor>>;
 }
 
-const compileOptions = (
+/** How a network is compiled for what is asked of it. */
+export const compileOptions = (
   { classes }: ModelSpec,
   { accuracy, kernel, tuning, endPoints = [] }: RecogniserOptions,
 ): CompileOptions => ({

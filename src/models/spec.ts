@@ -6,7 +6,7 @@
 import * as v from 'valibot';
 import { checkOptionNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
-import { oneOf, parse, positive, record, whole } from '../core/schema.ts';
+import { flag, oneOf, parse, positive, record, whole } from '../core/schema.ts';
 import { type PresetName, presets } from '../flow/options.ts';
 import { FLOW_BOUND } from '../flow/stream.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
@@ -54,6 +54,7 @@ const fields = (frames: number, pixels: number) =>
     flowBound: positive,
     flowPreset: oneOf(Object.keys(presets) as PresetName[]),
     fps: v.optional(v.union([positive, v.literal('native')], 'must be a number above 0 or "native"')),
+    segments: v.optional(flag),
   });
 
 type Formed = v.InferOutput<typeof formed>;
@@ -64,6 +65,8 @@ export function modelSpec(options: ModelSpecOptions): ModelSpec {
   const { stream, dimensions } = options;
   const { architecture } = parse(named, options, 'The model', WHOLE);
   const { dropout: _, ...defaults } = { ...DEFAULTS, ...architecture.defaults };
+  // Flow is computed between frames that follow each other.
+  if (stream === 'flow') delete defaults.segments;
   const spec = { channels: STREAM_CHANNELS[stream], width: 1, dimensions: 3 as const, ...defaults, ...options };
   return checkSpec(dimensions === 2 ? { ...spec, frames: 1 } : spec, 'The model');
 }
@@ -82,7 +85,7 @@ export function checkSpec(value: unknown, source: string): ModelSpec {
     throw new InputError(`${source}: width must be 1, since ${architecture.name} has only one; it is ${width}.`);
   }
   const [frames, height, columns] = smallest({ architecture, width, dimensions });
-  const { fps, ...spec } = parse(fields(frames, Math.max(height, columns)), value, source, WHOLE);
+  const { fps, segments, ...spec } = parse(fields(frames, Math.max(height, columns)), value, source, WHOLE);
   if (spec.shortSide < spec.size) {
     throw new InputError(
       `${source}: shortSide must be at least its size of ${spec.size} pixels, which is cut out of it, not ${spec.shortSide}.`,
@@ -91,7 +94,12 @@ export function checkSpec(value: unknown, source: string): ModelSpec {
   if (dimensions === 2 && spec.frames !== 1) {
     throw new InputError(`${source}: frames must be 1, since it takes images, not ${spec.frames}.`);
   }
-  return fps === undefined ? spec : { ...spec, fps };
+  if (segments && spec.stream === 'flow') {
+    throw new InputError(
+      `${source}: segments must be false, since flow is computed between frames that follow each other; it is true.`,
+    );
+  }
+  return { ...spec, ...(fps !== undefined && { fps }), ...(segments !== undefined && { segments }) };
 }
 
 /** As `checkSpec`, of JSON, where the architecture is an id. */

@@ -83,6 +83,7 @@ function networkOf(
     stemShare: model.stemShare,
     logits: `${model.head}/weights`,
     beside: model.text?.prefix,
+    unasked: model.weightsOf !== undefined,
   };
 }
 

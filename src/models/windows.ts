@@ -2,6 +2,7 @@
 
 import { checkOptionNames, checkWhole } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
+import type { FrameRate } from '../core/frame_rate.ts';
 import { counted } from '../core/words.ts';
 import type { ModelSpec } from './definition.ts';
 import { specMinimum } from './spec.ts';
@@ -35,6 +36,13 @@ export const windowRule = (spec: ModelSpec): WindowRule => ({
   minimum: specMinimum(spec)[0],
   name: spec.architecture.name,
 });
+
+/**
+ * How a model's clips are read where nobody asks for a rate; undefined where that is left to the kind of the source.
+ * @param frames Of the one window that is wanted, where somebody says.
+ */
+export const readingRate = ({ fps, segments, frames: own }: ModelSpec, frames: number = own): FrameRate | undefined =>
+  segments ? { segments: frames } : fps;
 
 /** @throws InputError when the numbers make no window, however long the clip is. */
 export function checkWindowRequest(rule: WindowRule, request: WindowRequest): void {

@@ -4,6 +4,7 @@ import type { FloatTensor } from '../core/tensor.ts';
 import type { Recognition } from '../models/recogniser.ts';
 import { averageLogits, type FusionMode, fuse, type Scored, topK } from '../models/scores.ts';
 import type { Window } from '../models/windows.ts';
+import { Certainty, checkSure } from './certainty.ts';
 
 /** How logits become answers. */
 export interface ScoreOptions {
@@ -13,6 +14,15 @@ export interface ScoreOptions {
   readonly fusion?: FusionMode | undefined;
   /** Factors of the two streams; 1 and 1 where left out. */
   readonly weights?: readonly [rgb: number, flow: number] | undefined;
+}
+
+/** How much of a clip is looked at. */
+export interface SureOptions {
+  /**
+   * Windows are looked at one after the other until the mean of those so far gives its best class this probability, 0 to below 1, and what
+   * comes behind is left out; all are where left out.
+   */
+  readonly sure?: number | undefined;
 }
 
 /** Of both streams together. */
@@ -38,6 +48,7 @@ export interface TwoStreamWindow extends Window, FusedScores {
 export interface TwoStreamResult extends FusedScores {
   /** Frames that were looked at. */
   readonly frames: number;
+  /** Those that were looked at: where `sure` was asked for and reached, what comes behind them was not. */
   readonly windows: readonly Window[];
   /** Mean logits of a stream, one per class. */
   readonly rgb?: Float64Array;
@@ -58,14 +69,18 @@ export function fusedScores(
 export async function clipResult(
   windows: AsyncIterable<TwoStreamWindow>,
   classes: readonly string[],
-  options: ScoreOptions,
+  options: ScoreOptions & SureOptions,
 ): Promise<TwoStreamResult> {
+  const { sure, fusion: mode, weights } = options;
+  checkSure(sure);
+  const certainty = sure === undefined ? undefined : new Certainty(sure, { mode, weights });
   const all: Window[] = [];
   const logits: Record<'rgb' | 'flow', Float32Array[]> = { rgb: [], flow: [] };
   for await (const { start, frames, rgb, flow } of windows) {
     all.push({ start, frames });
     if (rgb) logits.rgb.push(rgb.logits);
     if (flow) logits.flow.push(flow.logits);
+    if (certainty?.add({ rgb: rgb?.logits, flow: flow?.logits })) break;
   }
   const last = all.at(-1)!;
   const [rgb, flow] = [logits.rgb, logits.flow].map((each) => (each.length > 0 ? averageLogits(each) : undefined));

@@ -51,7 +51,7 @@ export function clipRule(
 ): ClipRule {
   const [first, second] = [...specs.values()] as [ModelSpec, ModelSpec?];
   if (!second) return { spec: first, framing };
-  for (const key of ['frames', 'size', 'shortSide', 'fps'] as const) {
+  for (const key of ['frames', 'size', 'shortSide', 'fps', 'segments'] as const) {
     if (first[key] !== second[key]) {
       throw new InputError(
         `${what} do not take the same clips: ${key} is ${first[key]} for RGB and ${second[key]} for flow; ${advice}.`,

@@ -21,6 +21,7 @@ import {
   clipResult,
   fusedScores,
   type ScoreOptions,
+  type SureOptions,
   type TwoStreamResult,
   type TwoStreamWindow,
 } from './clip_result.ts';
@@ -51,6 +52,8 @@ export interface TwoStreamRunOptions extends Abortable, ScoreOptions {
   /** Gives the flow of each window in pixels as well, to be looked at. */
   readonly flowField?: boolean | undefined;
 }
+
+export interface TwoStreamClassifyOptions extends TwoStreamRunOptions, SureOptions {}
 
 const OPTION_NAMES: readonly (keyof TwoStreamOptions)[] = [
   'rgb',
@@ -156,10 +159,11 @@ export class TwoStream {
   }
 
   /**
-   * What happens in a clip: the mean of the logits over its windows. As `windows` otherwise.
+   * What happens in a clip: the mean of the logits over its windows, or, with `sure`, over as many as it takes. As `windows` otherwise.
    */
-  async classify(frames: Frames, options: TwoStreamRunOptions = {}): Promise<TwoStreamResult> {
-    return clipResult(this.windows(frames, options), this.classes, options);
+  async classify(frames: Frames, options: TwoStreamClassifyOptions = {}): Promise<TwoStreamResult> {
+    const { sure, ...own } = options;
+    return clipResult(this.windows(frames, own), this.classes, options);
   }
 
   /** Frees what is on the device. What is under way rejects with DisposedError. */

@@ -8,7 +8,7 @@ import { clipResult, type TwoStreamResult, type TwoStreamWindow } from './clip_r
 import type { Frame } from './frame_parts.ts';
 import { type Frames, openFrameStream } from './frame_source.ts';
 import { isPicture, type Picture } from './pictures.ts';
-import type { TwoStreamRunOptions } from './two_stream.ts';
+import type { TwoStreamClassifyOptions, TwoStreamRunOptions } from './two_stream.ts';
 import {
   type Call,
   type FromWorker,
@@ -146,8 +146,9 @@ export class WorkerRecogniser {
   }
 
   /** See `TwoStream.classify`. */
-  classify(frames: Frames, options: TwoStreamRunOptions = {}): Promise<TwoStreamResult> {
-    return clipResult(this.windows(frames, options), this.classes, options);
+  classify(frames: Frames, options: TwoStreamClassifyOptions = {}): Promise<TwoStreamResult> {
+    const { sure, ...own } = options;
+    return clipResult(this.windows(frames, own), this.classes, options);
   }
 
   /**

@@ -7,7 +7,7 @@
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { ValueId } from '../graph/graph.ts';
 import type { Triple } from '../kernels/conv3d/problem.ts';
-import { defineModel, type ModelDescription } from '../models/definition.ts';
+import { type BuildOptions, defineModel, type Memory, type ModelDescription } from '../models/definition.ts';
 import { channelsFirstShapes, type TorchModules, torchNaming } from '../models/naming.ts';
 import { centred, linearHead, unit } from '../models/units.ts';
 import { nonlocal, nonlocalModules } from './nonlocal.ts';
@@ -177,7 +177,7 @@ export const I3D_NLN_R50 = defineModel({
   },
 });
 
-/** The share of a block's channels that comes from the frame behind, and from the one before. */
+/** The share of a block's channels that comes from the frame before, and from the one behind. */
 const SHIFTED = 1 / 8;
 
 /** The first channels come from the next frame, as many after them from the one before, the others stay; zeros where there is none. */
@@ -195,6 +195,20 @@ function shifted(builder: GraphBuilder, name: string, x: ValueId): ValueId {
   ]);
 }
 
+/** The first channels come from the frame before, the others stay. */
+const shiftedBack =
+  (memory: Memory | undefined) =>
+  (builder: GraphBuilder, name: string, x: ValueId): ValueId => {
+    const channels = builder.shapeOf(x).at(-1)!;
+    const fold = channels * SHIFTED;
+    const own = builder.slice(`${name}/previous`, x, { axis: -1, offset: 0, size: fold });
+    const previous = memory
+      ? memory.exchange(name, own)
+      : builder.shift(`${name}/previous_shift`, own, { axis: 1, by: 1 });
+    const same = builder.slice(`${name}/same`, x, { axis: -1, offset: fold, size: channels - fold });
+    return builder.concat(`${name}/shifted`, [previous, same]);
+  };
+
 const NEW_HEAD = 'new_fc';
 
 function tsmModules(layer: string): TorchModules {
@@ -207,25 +221,19 @@ function tsmModules(layer: string): TorchModules {
   return { layer: `${module}.conv${number}${part === 'a' ? '.net' : ''}`, norm: `${module}.bn${number}` };
 }
 
-export const TSM_R50 = defineModel({
-  id: 'tsm-r50',
-  name: 'TSM-ResNet-50',
-  // Eight frames of 64, as the authors sample Kinetics.
-  defaults: { frames: 8, size: 224, shortSide: 256, fps: 30 / 8 },
-  build(builder, { classes }, clip, { dropout }) {
-    const x = addTrunk(builder, clip, { stemFrames: 1, blockFrames: () => 1, halvesTime: false, before: shifted });
-    return linearHead(builder, NEW_HEAD, x, { classes, dropout });
+/** @param before See `Trunk`. */
+const shifting = (
+  before: (options: BuildOptions) => NonNullable<Trunk['before']>,
+): Omit<ModelDescription, 'id' | 'name'> => ({
+  // One frame of each eighth of a clip. Of what has no end, eight of 64 at 30 per second, as the authors train theirs called dense.
+  defaults: { frames: 8, size: 224, shortSide: 256, fps: 30 / 8, segments: true },
+  build(builder, { classes }, clip, options) {
+    const trunk = { stemFrames: 1, blockFrames: () => 1, halvesTime: false, before: before(options) };
+    return linearHead(builder, NEW_HEAD, addTrunk(builder, clip, trunk), { classes, dropout: options.dropout });
   },
   stem: STEM,
   head: NEW_HEAD,
   reduction: () => ({ stride: [1, 32, 32] }),
-  published: {
-    files: [
-      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e50.pth',
-      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense.pth',
-    ],
-    accuracy: { value: 74.1, of: 'top-1, Kinetics-400, 10 clips', source: 'mit-han-lab/temporal-shift-module' },
-  },
   preprocessing: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
   labels: ['kinetics-400'],
   namings: {
@@ -236,4 +244,26 @@ export const TSM_R50 = defineModel({
       ),
     ),
   },
+});
+
+export const TSM_R50 = defineModel({
+  ...shifting(() => shifted),
+  id: 'tsm-r50',
+  name: 'TSM-ResNet-50',
+  published: {
+    files: [
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e50.pth',
+      'TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense.pth',
+    ],
+    accuracy: { value: 74.1, of: 'top-1, Kinetics-400, 10 clips', source: 'mit-han-lab/temporal-shift-module' },
+  },
+});
+
+/** The shift in one direction (section 4.2 there): no frame waits for the next one. */
+export const TSM_R50_ONLINE = defineModel({
+  ...shifting(({ memory }) => shiftedBack(memory)),
+  id: 'tsm-r50-online',
+  name: 'online TSM-ResNet-50',
+  online: true,
+  weightsOf: TSM_R50,
 });

@@ -42,6 +42,7 @@ async function classified(session: Session, onWindow: (number: number) => Promis
     width: 32,
     height: 32,
     fps: 25,
+    expected: windows,
     async *windows() {
       for (let i = 0; i < windows; i++) {
         await onWindow(i);

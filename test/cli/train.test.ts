@@ -176,6 +176,11 @@ describe('bad input gives one sentence and exit code 1', () => {
       ['train', data, '--from', at('none.pt'), '--out', at('x')],
       /none\.pt does not exist/,
     ],
+    [
+      'clips without labels that do not exist',
+      ['train', data, '--pretrain', at('none'), '--out', at('x')],
+      /none does not exist; give a folder of clips to learn from/,
+    ],
     ['eval with a folder without models', ['eval', data, '--model', data], /holds no model/],
   ];
   if (process.platform === 'linux') {

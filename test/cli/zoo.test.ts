@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MODELS } from '../../src/catalogue.ts';
+import { writeVideo } from '../../src/io/encode.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { modelSpec } from '../../src/models/spec.ts';
 import { weightShapes } from '../../src/models/weights.ts';
@@ -29,7 +30,11 @@ test('models lists all of them, and finds weights by what is in them', async () 
   const { models } = JSON.parse(stdout);
   expect(models.map(({ id }: { id: string }) => id)).toEqual(MODELS.ids);
   expect(models.filter(({ found }: { found: string[] }) => found.length > 0)).toEqual([
-    expect.objectContaining({ id: 'x3d-s', found: [path], input: { frames: 13, size: 160, shortSide: 182, fps: 5 } }),
+    expect.objectContaining({
+      id: 'x3d-s',
+      found: [path],
+      input: { frames: 13, size: 160, shortSide: 182, fps: 5, segments: false },
+    }),
   ]);
   for (const { published, parameters, multiplyAdds } of models) {
     expect(Math.min(parameters, multiplyAdds)).toBeGreaterThan(1e5);
@@ -60,4 +65,22 @@ test('of models with the same tensors, --model-type says which, else the clip', 
   const classified = await i3d(['classify', at('frames.npy'), '--rgb', path, '--frames', '4']);
   expect(classified.stdout.split('\n')[1]).toBe('X3D-XS, names of pytorchvideo');
   expect(classified).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('TSM sees one window of frames spread over the whole clip, unless a rate is asked for', async () => {
+  const architecture = MODELS.get('tsm-r50');
+  const shapes = weightShapes(architecture, 'tsm', modelSpec({ architecture, stream: 'rgb', classes: 3 }));
+  writeFileSync(at('tsm.pth'), zeroCheckpoint(Object.fromEntries(shapes), { wrapper: 'state_dict' }));
+  const frames = Array.from({ length: 90 }, () => new Uint8Array(64 * 64 * 3));
+  await writeVideo(at('clip.mp4'), frames, { width: 64, height: 64, fps: 30 });
+  const classified = async (...more: string[]) => {
+    const { stdout, stderr, code } = await i3d(['classify', at('clip.mp4'), '--rgb', at('tsm.pth'), '--json', ...more]);
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    const { fps, windows, models } = JSON.parse(stdout);
+    return { fps: Number(fps.toFixed(4)), windows, id: models.rgb.model };
+  };
+  const seen = (fps: number, frames: number, id = 'tsm-r50') => ({ fps, windows: [{ start: 0, frames }], id });
+  expect(await classified('--frames', '3')).toEqual(seen(1, 3));
+  const dense = await classified('--fps', '3.75', '--frames', '2', '--model-type', 'tsm-r50-online');
+  expect(dense).toEqual(seen(3.75, 2, 'tsm-r50-online'));
 });

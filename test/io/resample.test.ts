@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ClockFacts, type FrameRate, Resampler, Timeline } from '../../src/io/resample.ts';
+import type { FrameRate } from '../../src/core/frame_rate.ts';
+import { type ClockFacts, Resampler, Timeline } from '../../src/io/resample.ts';
 
 /**
  * The index of the source frame that each output shows.
@@ -7,7 +8,7 @@ import { type ClockFacts, type FrameRate, Resampler, Timeline } from '../../src/
  * @param end seconds at which the last frame ends.
  */
 function resampleIndices(times: ArrayLike<number>, end: number, fps: FrameRate): number[] {
-  const resampler = new Resampler(fps);
+  const resampler = new Resampler(fps, times.length);
   const indices: number[] = [];
   for (let i = 0; i <= times.length; i++) {
     const count = i < times.length ? resampler.push(times[i] ?? 0) : resampler.finish(end);
@@ -17,7 +18,7 @@ function resampleIndices(times: ArrayLike<number>, end: number, fps: FrameRate):
 }
 
 const steady = (count: number, fps: number): number[] => Array.from({ length: count }, (_, i) => i / fps);
-const at = (count: number, from: number, to: number | 'native'): number[] =>
+const at = (count: number, from: number, to: FrameRate): number[] =>
   resampleIndices(steady(count, from), count / from, to);
 
 describe('Resampler', () => {
@@ -32,6 +33,16 @@ describe('Resampler', () => {
     // 30 to 25 Hz: outputs at 0, 40, 80, 120, 160 ms; frames at 0, 33, 67, 100, 133, 167 ms.
     expect(at(6, 30, 25)).toEqual([0, 1, 2, 4, 5]);
     expect(at(300, 30, 25)).toHaveLength(250);
+  });
+
+  it('takes the middle of each segment, where the authors of TSM take it', () => {
+    expect(at(300, 30, { segments: 8 })).toEqual([18, 56, 93, 131, 168, 206, 243, 281]);
+    expect(at(8, 30, { segments: 8 })).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(at(9, 30, { segments: 8 })).toEqual([0, 1, 2, 3, 5, 6, 7, 8]);
+    expect(at(3, 30, { segments: 8 })).toEqual([0, 0, 0, 1, 1, 2, 2, 2]);
+    expect(at(1, 30, { segments: 3 })).toEqual([0, 0, 0]);
+    // Times do not count.
+    expect(resampleIndices([0, 0.1, 7, 7.1], 9, { segments: 2 })).toEqual([1, 3]);
   });
 
   it('repeats frames, and shows none long before its time', () => {

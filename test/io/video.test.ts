@@ -81,6 +81,15 @@ describe('openClip', () => {
     expect((await openClip(movie, { start: 99 })).frames.shape).toEqual([0, 32, 48, 3]);
   });
 
+  it('takes one frame of each segment of the whole clip', async () => {
+    expect(await shown({ fps: { segments: 8 } })).toEqual([1, 5, 9, 13, 16, 20, 24, 28]);
+    expect(await shown({ fps: { segments: 8 }, start: 2, frames: 3 })).toEqual([9, 13, 16]);
+    expect(await shown({ fps: { segments: 60 }, frames: 4 })).toEqual([0, 0, 1, 1]);
+    const clip = await openClip(movie, { fps: { segments: 8 } });
+    expect(clip).toMatchObject({ fps: 8, sourceFps: 30 });
+    expect(clip.timestamps[2]).toBeCloseTo(9 / 30, 6);
+  });
+
   it('shrinks on demand', async () => {
     const clip = await openClip(movie, { maxShortSide: 16, frames: 1 });
     expect(clip.frames.shape).toEqual([1, 16, 24, 3]);
@@ -98,7 +107,14 @@ describe('openClip', () => {
   });
 
   it('refuses options that make no sense', async () => {
-    const bad: ClipOptions[] = [{ fps: 0 }, { fps: Number.NaN }, { start: -1 }, { frames: 0 }, { frames: 1.5 }];
+    const bad: ClipOptions[] = [
+      { fps: 0 },
+      { fps: Number.NaN },
+      { start: -1 },
+      { frames: 0 },
+      { frames: 1.5 },
+      { fps: { segments: 0 } },
+    ];
     for (const options of bad) await expect(openClip(movie, options)).rejects.toThrow(InputError);
     expect(await complaint(movie, { stream: 4 })).toContain('its video streams are 0');
   });
@@ -112,6 +128,7 @@ describe('openClip', () => {
     expect(clip.frames.shape).toEqual([3, 3, 5, 3]);
     expect([0, 1, 2].map((k) => clip.frames.data[k * 45])).toEqual([1, 2, 10]);
     expect((await openClip(images, { start: 1, frames: 1, fps: 10 })).timestamps).toEqual(Float64Array.of(0.1));
+    expect((await openClip(images, { fps: { segments: 2 } })).timestamps).toEqual(Float64Array.of(0, 2 / 25));
     expect((await openClip(join(images, 'f10.png'))).frames.shape).toEqual([1, 3, 5, 3]);
 
     await writeFile(join(images, 'f11.png'), await encodePng(flat(1, 4, 3), 4, 3));

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
 import { preprocessGeometry } from '../../src/models/frames.ts';
-import { type WindowRequest, type WindowRule, windows } from '../../src/models/windows.ts';
+import { modelSpec } from '../../src/models/spec.ts';
+import { readingRate, type WindowRequest, type WindowRule, windows } from '../../src/models/windows.ts';
 
 /** What I3D takes. */
 const RULE = { size: 64, minimum: 9, name: 'I3D' };
@@ -88,4 +90,15 @@ describe('preprocessGeometry', () => {
       'A crop of 224 pixels does not fit',
     );
   });
+});
+
+test('clips are read as often as a window of segments has frames, else at the rate of the spec', () => {
+  const tsm = modelSpec({ architecture: MODELS.get('tsm-r50'), stream: 'rgb', classes: 5 });
+  expect([readingRate(tsm), readingRate(tsm, 16)]).toEqual([{ segments: 8 }, { segments: 16 }]);
+  expect(readingRate({ ...tsm, segments: false })).toBe(3.75);
+  const flow = modelSpec({ architecture: MODELS.get('tsm-r50'), stream: 'flow', classes: 5 });
+  expect(readingRate(flow)).toBe(3.75);
+  expect(() => modelSpec({ ...tsm, stream: 'flow', channels: 2 })).toThrow(
+    'segments must be false, since flow is computed between frames that follow each other; it is true.',
+  );
 });

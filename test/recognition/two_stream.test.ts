@@ -60,6 +60,40 @@ describe('models that were trained here', () => {
     expect(result.fused.map(({ label }) => label)).toEqual(expected.top.map(({ label }: { label: string }) => label));
   });
 
+  test('leave the rest of a clip alone once they are sure enough, and so does i3d classify', async () => {
+    const frames = clip(40);
+    const path = join(folder, 'sure.npy');
+    writeFileSync(path, encodeNpy(frames));
+    const [all, first, never] = await withTwoStream(models, async (twoStream) => [
+      await twoStream.classify(frames),
+      await twoStream.classify(frames, { sure: 0 }),
+      await twoStream.classify(frames, { sure: 1 - 1e-12 }),
+    ]);
+    expect(never).toEqual(all);
+    expect(first).toMatchObject({ frames: 16, windows: [{ start: 0, frames: 16 }] });
+    expect(first.logits).not.toEqual(all.logits);
+    const model = fileURLToPath(new URL('../../models', import.meta.url));
+    const run = async (...more: string[]) => (await i3d(['classify', path, '--model', model, ...more])).stdout;
+    const early = JSON.parse(await run('--sure', '0', '--json'));
+    expect(early).toMatchObject({
+      frames: 16,
+      windows: [{ start: 0, frames: 16 }],
+      sure: { least: 0, reached: true, expected: 3 },
+    });
+    expectClose(first.logits, early.logits);
+    expect(await run('--sure', '0')).toMatch(/^sure\.npy: 16 frames, 1 of 3 windows, sure enough, RGB \+ flow\n/);
+    const { stderr, code } = await i3d(['classify', path, '--model', model, '--sure', '1']);
+    expect(stderr).toMatch(
+      /option '--sure <probability>' argument '1' is invalid. It must be a number from 0 to below 1/,
+    );
+    expect(code).toBe(1);
+    await withTwoStream(models, (twoStream) =>
+      expect(twoStream.classify(frames, { sure: 1 })).rejects.toThrow(
+        /^The option sure must be a probability from 0 to below 1, such as 0\.9, not 1\.$/,
+      ),
+    );
+  });
+
   test('give windows as soon as they are there, their flow to be looked at, and say what they do', async () => {
     const stages: string[] = [];
     await withTwoStream(models, async (twoStream) => {

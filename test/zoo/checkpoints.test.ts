@@ -31,13 +31,13 @@ function stateDict(shapes: Shapes, type = 'torch FloatStorage'): string {
 }
 
 /** What a checkpoint's pickle is recognised as. */
-function recognise(value: string, name = FILE): RecognisedWeights {
+function recognise(value: string, name = FILE, models: Iterable<ModelDefinition> = MODELS): RecognisedWeights {
   const { value: unpickled } = unpickle(latin1(pickle(value)), 0, {
     source: name,
     findGlobal: (module, global) => torchGlobal(module, global, name),
     persistentLoad: (id) => PickledStorage.fromPersistentId(id, name),
   });
-  return recogniseWeights(findStateDict(unpickled, name).tensors, name, MODELS);
+  return recogniseWeights(findStateDict(unpickled, name).tensors, name, models);
 }
 
 const renamed = (shapes: Shapes, rename: (name: string) => string): Shapes =>
@@ -86,7 +86,7 @@ const WRAPPINGS: Readonly<Record<string, (shapes: Shapes) => string>> = {
 /** Each publication of each model in PyTorch's axes. */
 const PUBLISHED = [...MODELS].flatMap((model) =>
   Object.entries(model.namings ?? {})
-    .filter(([, { channelsFirst }]) => channelsFirst)
+    .filter(([, { channelsFirst }]) => channelsFirst && !model.weightsOf)
     .map(([naming]) => ({ model, naming })),
 );
 
@@ -146,6 +146,19 @@ describe.each(PUBLISHED)('$model.id in the names of $naming', ({ model, naming }
     );
   });
 });
+
+test.each([...MODELS].filter(({ weightsOf }) => weightsOf))(
+  'weights of another model are those of %s where it is asked for',
+  (model) => {
+    const { id, namings = {}, weightsOf } = model;
+    for (const naming of Object.keys(namings).filter((each) => namings[each]!.channelsFirst)) {
+      const file = stateDict(shapesOf(model, naming));
+      const found = recognise(file);
+      expect([found.spec.architecture.id, found.twins, found.match.warnings]).toEqual([weightsOf!.id, [], []]);
+      expect(recognise(file, FILE, [model]).spec.architecture.id).toBe(id);
+    }
+  },
+);
 
 test.each([...MODELS])('frames of the size that %s takes are neither resized nor cropped', (model) => {
   const spec = modelSpec({ architecture: model, stream: 'rgb', classes: CLASSES });

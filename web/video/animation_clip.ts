@@ -47,6 +47,7 @@ export async function openAnimationClip(file: File, type: string): Promise<Clip>
       fps: 1 / period,
       seconds: count * period,
       everyFrame: true,
+      count,
       frames: () => decodedFrames(decoder, count, period),
       close: () => decoder.close(),
     };

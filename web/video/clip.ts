@@ -1,7 +1,10 @@
 /** @file A clip as the page's worker sees it, wherever its frames come from, and which of them are taken at another frame rate. */
 
+import { type FrameRate, isSegments } from '../../src/core/frame_rate.ts';
 import { limitSize, type Orientation, swapsSides, upright } from '../../src/io/orientation.ts';
-import { type FrameRate, Resampler } from '../../src/io/resample.ts';
+import { Resampler } from '../../src/io/resample.ts';
+import type { ModelSpec } from '../../src/models/definition.ts';
+import { readingRate } from '../../src/models/windows.ts';
 import type { Picture } from './picture.ts';
 import { RgbConverter } from './rgb_converter.ts';
 
@@ -27,7 +30,9 @@ export interface Clip {
   readonly seconds: number;
   /** Whether every frame is meant, as of a GIF, where no rate is asked for. */
   readonly everyFrame: boolean;
-  /** All frames, in order. Leaving the loop frees what it took. */
+  /** Frames, where that is known without taking them. */
+  readonly count?: number | undefined;
+  /** All frames, in order; where their number is not known, more than once. Leaving the loop frees what it took. */
   frames(): AsyncGenerator<SourceFrame, void, undefined>;
   close(): void;
 }
@@ -36,8 +41,19 @@ export interface Clip {
 const DEFAULT_FPS = 25;
 
 /** The rate at which a clip is read for a model. */
-export const rateFor = (clip: Pick<Clip, 'everyFrame'>, fps: FrameRate | undefined): FrameRate =>
-  fps ?? (clip.everyFrame ? 'native' : DEFAULT_FPS);
+export const rateFor = ({ everyFrame, seconds }: Clip, spec: ModelSpec): FrameRate =>
+  (seconds > 0 ? readingRate(spec) : spec.fps) ?? (everyFrame ? 'native' : DEFAULT_FPS);
+
+async function countFrames(clip: Clip, signal: AbortSignal): Promise<number> {
+  if (clip.count !== undefined) return clip.count;
+  let count = 0;
+  for await (const frame of clip.frames()) {
+    frame.close();
+    signal.throwIfAborted();
+    count++;
+  }
+  return count;
+}
 
 /** Pictures as upright RGB of a size. */
 export class UprightConverter {
@@ -79,15 +95,16 @@ export interface TakenFrame {
 
 /**
  * The frames of a clip at another rate, by the rule of `openClip`: of each output time the frame with the nearest time stamp. Only
- * frames that are taken are copied out of the decoder.
+ * frames that are taken are copied out of the decoder. For segments all are counted first.
  * @param from The first one that is wanted.
  */
 export async function* takenFrames(
-  frames: AsyncIterable<SourceFrame>,
+  clip: Clip,
   rate: FrameRate,
+  signal: AbortSignal,
   from = 0,
 ): AsyncGenerator<TakenFrame, void, undefined> {
-  const resampler = new Resampler(rate);
+  const resampler = new Resampler(rate, isSegments(rate) ? await countFrames(clip, signal) : 0);
   let shown: SourceFrame | undefined;
   let index = 0;
   async function* fill(count: number): AsyncGenerator<TakenFrame, void, undefined> {
@@ -99,7 +116,7 @@ export async function* takenFrames(
     }
   }
   try {
-    for await (const frame of frames) {
+    for await (const frame of clip.frames()) {
       try {
         yield* fill(resampler.push(frame.time));
       } finally {

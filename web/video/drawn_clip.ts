@@ -44,6 +44,7 @@ export function drawClip(request: DrawnClipRequest): Clip {
     fps,
     seconds: (actions.length * each) / fps,
     everyFrame: true,
+    count: actions.length * each,
     frames,
     close: () => undefined,
   };

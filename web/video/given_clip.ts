@@ -33,5 +33,7 @@ export function givenClip(facts: GivenClipFacts, given: AsyncIterable<GivenFrame
       };
     }
   }
-  return { ...facts, orientation: UPRIGHT, everyFrame: false, frames, close: () => undefined };
+  // A video element is asked for a frame at a time, a camera for as long as it is there.
+  const count = Math.ceil(facts.seconds * facts.fps);
+  return { ...facts, orientation: UPRIGHT, everyFrame: false, count, frames, close: () => undefined };
 }

@@ -1,5 +1,6 @@
 /** @file The call `recognise`: a clip from its first frame to its last, window after window. */
 
+import { outputRate } from '../../src/core/frame_rate.ts';
 import type { FloatTensor } from '../../src/core/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { averageLogits, fuse } from '../../src/models/scores.ts';
@@ -87,8 +88,7 @@ class ClipRun {
     private readonly watches: Stopwatches,
   ) {
     this.film = new Film(clip, (stride) => context.emit({ kind: 'thinned', stride }));
-    const rate = rateFor(clip, networks.spec.fps);
-    this.fps = rate === 'native' ? clip.fps : rate;
+    this.fps = outputRate(rateFor(clip, networks.spec), clip.fps * clip.seconds, clip.fps);
   }
 
   /** From the last window that is known, since the end of a clip may reach back into it. */
@@ -143,7 +143,7 @@ class ClipRun {
     const { width, height } = converter;
     const expected = clip.seconds * this.fps;
     let last: { readonly picture: TakenFrame['picture']; readonly data: Uint8Array } | undefined;
-    for await (const frame of takenFrames(clip.frames(), rateFor(clip, spec.fps), from)) {
+    for await (const frame of takenFrames(clip, rateFor(clip, spec), this.context.signal, from)) {
       const { picture, index } = frame;
       last = last?.picture === picture ? last : { picture, data: converter.convert(picture) };
       this.show(frame);

@@ -1,5 +1,6 @@
 /** @file The call `watch`: the latest seconds of a camera, over and over. */
 
+import { outputRate } from '../../src/core/frame_rate.ts';
 import type { HostTensor } from '../../src/core/tensor.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import type { ModelSpec } from '../../src/models/definition.ts';
@@ -27,7 +28,7 @@ export async function watch(
   const { spec } = networks;
   const whole = (networks.rgb ?? networks.flow)?.framing === 'whole';
   const clip = givenClip(facts, context.inputs);
-  const rate = rateFor(clip, spec.fps);
+  const rate = rateFor(clip, spec);
   const latest = new Latest(new UprightConverter(clip, whole ? spec.shortSide : undefined), spec);
   // Nothing is held for long: the page shows the latest window only.
   const film = new Film(clip, () => undefined, Number.POSITIVE_INFINITY);
@@ -40,7 +41,7 @@ export async function watch(
       const twoStream = await TwoStream.create(gpu, { rgb: networks.rgb, flow: networks.flow, tuning, signal });
       const { name, width, height } = clip;
       const { description: adapter } = gpu.profile;
-      const fps = rate === 'native' ? clip.fps : rate;
+      const fps = outputRate(rate, clip.fps * clip.seconds, clip.fps);
       emit({ kind: 'progress', text: 'Watching' });
       emit({ kind: 'opened', name, width, height, fps, seconds: 0, classes: twoStream.classes, adapter });
       if (!ended) {
@@ -61,7 +62,7 @@ export async function watch(
 
   async function takeFrames(): Promise<void> {
     try {
-      for await (const frame of takenFrames(clip.frames(), rate)) {
+      for await (const frame of takenFrames(clip, rate, signal)) {
         const picture = film.frame(frame);
         if (picture) emit({ kind: 'frame', frame: picture }, [picture.rgba.buffer]);
         side?.take(frame);

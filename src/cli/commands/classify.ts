@@ -21,6 +21,7 @@ import {
   type DeviceFlags,
   numbers,
   positiveNumber,
+  share,
 } from '../options.ts';
 import { writeReport } from '../report/report.ts';
 import { type Classification, printClassification } from '../report/result.ts';
@@ -41,6 +42,7 @@ interface ClassifyFlags extends ClipFlags, DeviceFlags, NetworkFlags {
   readonly flowUnits: FlowUnits;
   readonly flowQuantise?: boolean;
   readonly labels?: string;
+  readonly sure?: number;
   readonly top: number;
   readonly report?: string;
   readonly logits?: boolean;
@@ -84,6 +86,11 @@ export function addClassify(program: Command): Command {
     .option(
       '--labels <file>',
       'names of the classes, one on each line (default: a model’s own, or Kinetics-400 or -600)',
+    )
+    .option(
+      '--sure <probability>',
+      'leave the rest of the clip alone once the windows so far give their best class this probability',
+      share,
     )
     .option('--top <k>', 'how many classes to show', positiveNumber, 5)
     .option('--report <file.html>', 'write a page with frames, flow, scores and times')
@@ -228,11 +235,12 @@ async function openSource(
 /** Windows of stored flow alone: there are no frames to look at. */
 function flowWindows({ flow }: StoredFlow, spec: ModelSpec, request: WindowRequest): ClipSource {
   const { height, width } = flow;
+  const chosen = windows(flow.frames, windowRule(spec), request);
   async function* all(): AsyncGenerator<ClipWindow, void, undefined> {
-    for (const { start, frames } of windows(flow.frames, windowRule(spec), request)) {
+    for (const { start, frames } of chosen) {
       yield { start, frames, clip: await flow.readFloats(start, frames) };
     }
   }
   const seen = { dtype: 'f32', side: [height, width] } as const;
-  return { width, height, fps: DEFAULT_FPS, seen, windows: all, close: async () => {} };
+  return { width, height, fps: DEFAULT_FPS, expected: chosen.length, seen, windows: all, close: async () => {} };
 }

@@ -61,9 +61,15 @@ function describe({ spec }: Model): string {
 
 /** What the model takes, what it tells apart, and how it was made. */
 function facts({ spec, classes, notes = {} }: Model): string[] {
-  const { frames, size, shortSide, stream, flowBound, flowPreset, fps } = spec;
+  const { frames, size, shortSide, stream, flowBound, flowPreset, fps, segments } = spec;
   const flow = `, flow ±${flowBound} px (${flowPreset})`;
-  const rate = fps === undefined ? '' : fps === 'native' ? ', every frame' : ` at ${fps} Hz`;
+  const rate = segments
+    ? ', spread over the whole clip'
+    : fps === undefined
+      ? ''
+      : fps === 'native'
+        ? ', every frame'
+        : ` at ${fps} Hz`;
   const rows = Object.entries({
     clips: `${frames} × ${size}×${size} of a short side of ${shortSide}${stream === 'flow' ? flow : ''}${rate}`,
     classes: classes.join(', '),

@@ -35,11 +35,11 @@ type Row = ReturnType<typeof describe>;
 function describe(model: ModelDefinition, found: readonly string[]) {
   const { id, name, namings = {}, published } = model;
   const spec = publishedSpec(model);
-  const { frames, size, shortSide, fps = 25 } = spec;
+  const { frames, size, shortSide, fps = 25, segments = false } = spec;
   return {
     id,
     name,
-    input: { frames, size, shortSide, fps },
+    input: { frames, size, shortSide, fps, segments },
     classes: spec.classes,
     ...modelSize(spec),
     published: published ? { files: published.files, accuracy: published.accuracy ?? null } : null,
@@ -101,7 +101,7 @@ function toText(folder: string, rows: readonly Row[]): string {
       return [
         id,
         `${input.frames}×${input.size}×${input.size}`,
-        String(input.fps),
+        input.segments ? 'whole' : String(input.fps),
         quantity(parameters, ''),
         quantity(multiplyAdds, ''),
         ...(value === undefined ? ['', ''] : [`${value} %`, `${of} (${source})`]),

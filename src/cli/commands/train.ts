@@ -6,11 +6,12 @@ import { counted } from '../../core/words.ts';
 import type { Stream } from '../../models/definition.ts';
 import { clipCaches } from '../../train/data/clip_cache.ts';
 import { overall } from '../../train/evaluate/evaluation.ts';
+import { pretextResult } from '../../train/evaluate/pretext_result.ts';
 import { readConfig, type TrainConfig } from '../../train/run/config.ts';
 import { MODEL_FILES } from '../../train/run/model_files.ts';
 import { type RunResult, runTraining } from '../../train/run/run.ts';
 import { type DeviceFlags, positiveNumber, share, wholeNumber } from '../options.ts';
-import { clipsOf, evaluationJson, evaluationTable } from '../report/evaluation-result.ts';
+import { clipsOf, evaluationJson, evaluationTable, pretextText, STREAM_TITLES } from '../report/evaluation-result.ts';
 import { writeTrainingReport } from '../report/training-report.ts';
 import { type Session, withSession } from '../session.ts';
 import { both, print } from '../terminal/output.ts';
@@ -21,6 +22,7 @@ interface TrainFlags extends DeviceFlags {
   readonly out?: string;
   readonly stream?: Stream | 'both';
   readonly from?: string;
+  readonly pretrain?: string;
   readonly epochs?: number;
   readonly batch?: number;
   readonly seed?: number;
@@ -47,6 +49,7 @@ export function addTrain(program: Command): Command {
     .option('--out <folder>', 'where the models and the report go (default: <name>-model)')
     .addOption(new Option('--stream <name>', 'which streams (default: both)').choices(['rgb', 'flow', 'both']))
     .option('--from <model>', 'start from this model, a file or a folder; "none" starts from random numbers')
+    .option('--pretrain <clips>', 'learn from clips without labels first: a folder with clips anywhere in it, or a CSV')
     .option('--epochs <n>', 'passes over the training clips, in the last stage', positiveNumber)
     .option('--batch <n>', 'clips in a step (default: 8)', positiveNumber)
     .option('--seed <n>', 'another number gives another run (default: 1)', wholeNumber)
@@ -63,7 +66,10 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   const { out, from, epochs, batch, seed, holdout, cache, half, stream } = flags;
   const streams: Stream[] | undefined =
     stream === undefined ? undefined : stream === 'both' ? ['rgb', 'flow'] : [stream];
-  const config = await readConfig(path, { out, from, epochs, batch, seed, holdout, cache, half, streams });
+  const config = await readConfig(path, {
+    ...{ out, from, epochs, batch, seed, holdout, cache, half, streams },
+    ...(flags.pretrain === undefined ? {} : { pretrain: { data: flags.pretrain } }),
+  });
   const { gpu } = session;
   await gpu();
   const observer = new TrainProgress(session, config.batch * config.accumulate);
@@ -120,21 +126,36 @@ function stopped({ interrupted, streams }: RunResult): string {
 
 const json = (value: object): string => `${JSON.stringify(value)}\n`;
 
-function toJson({ out, seed }: TrainConfig, { result, classes, streams }: RunResult, seconds: number): object {
-  const plans = Object.values(streams).map(({ spec, from, steps, clips }) => ({
-    stream: spec.stream,
-    model: join(out, MODEL_FILES[spec.stream]),
-    from,
-    steps,
-    clips,
-    spec,
-  }));
+function toJson({ out, seed }: TrainConfig, { result, classes, streams, metrics }: RunResult, seconds: number): object {
+  const plans = Object.values(streams).map((plan) => {
+    const { spec, from, steps, clips } = plan;
+    const { stream } = spec;
+    const pretext = pretextResult(stream, plan, metrics);
+    return {
+      stream,
+      model: join(out, MODEL_FILES[stream]),
+      from,
+      steps,
+      clips,
+      spec,
+      ...(pretext && { pretrain: pretext }),
+    };
+  });
   return { out, seed, seconds: Math.round(seconds), streams: plans, ...evaluationJson(result!, classes) };
 }
 
-function toText({ out }: TrainConfig, { result, classes, skipped }: RunResult, seconds: number): string {
+function toText(
+  { out }: TrainConfig,
+  { result, classes, skipped, streams, metrics }: RunResult,
+  seconds: number,
+): string {
   const { split, evaluation } = result!;
+  const before = Object.values(streams).flatMap((plan) => {
+    const pretext = pretextResult(plan.spec.stream, plan, metrics);
+    return pretext ? [`${STREAM_TITLES[plan.spec.stream]}, ${pretextText(pretext)}.`] : [];
+  });
   const lines = [
+    ...(before.length > 0 ? [...before, ''] : []),
     `Trained on ${counted(classes.length, 'class')} in ${duration(seconds)}. On ${clipsOf(overall(evaluation), split)}${split === 'test' ? '' : ', which it was trained on'}:`,
     '',
     evaluationTable(result!, classes),

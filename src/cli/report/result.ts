@@ -17,6 +17,13 @@ interface FoundModel {
   readonly origin?: string;
 }
 
+/** What was asked for, what came of it, and how many windows there are, as far as that is known. */
+interface Sure {
+  readonly least: number;
+  readonly reached: boolean;
+  readonly expected: number;
+}
+
 export interface Classification {
   readonly input: string;
   /** Pixels of the frames as they are stored. */
@@ -27,6 +34,8 @@ export interface Classification {
   /** How many frames were looked at. */
   readonly frames: number;
   readonly windows: readonly (readonly [start: number, frames: number])[];
+  /** Where windows were looked at until that probability was reached. */
+  readonly sure?: Sure;
   /** By stream. */
   readonly models: ReadonlyMap<Stream, FoundModel>;
   /** Logits of each stream, averaged over the windows. */
@@ -47,7 +56,7 @@ export async function printClassification(
 }
 
 function toJson(result: Classification, withLogits: boolean): string {
-  const { streams, models, input, frames, windows, width, height, fps, top, adapter } = result;
+  const { streams, models, input, frames, windows, sure, width, height, fps, top, adapter } = result;
   const both = streams.rgb !== undefined && streams.flow !== undefined;
   const logitsOf = (values: Float64Array | undefined) => (values ? { logits: Array.from(values) } : undefined);
   return JSON.stringify({
@@ -55,6 +64,7 @@ function toJson(result: Classification, withLogits: boolean): string {
     models: Object.fromEntries(models),
     frames,
     windows: windows.map(([start, count]) => ({ start, frames: count })),
+    ...(sure && { sure }),
     width,
     height,
     fps,
@@ -67,9 +77,15 @@ function toJson(result: Classification, withLogits: boolean): string {
 }
 
 function toText(result: Classification, withLogits: boolean): string {
-  const { input, frames, windows, streams, top, labels, logits, adapter } = result;
+  const { input, frames, windows, sure, streams, top, labels, logits, adapter } = result;
   const names = [streams.rgb && 'RGB', streams.flow && 'flow'].filter((name) => name !== undefined);
-  const parts = [counted(frames, 'frame'), windows.length > 1 ? `${windows.length} windows` : '', names.join(' + ')];
+  const left = sure?.reached && windows.length < sure.expected;
+  const seen = left
+    ? `${windows.length} of ${counted(sure.expected, 'window')}, sure enough`
+    : windows.length > 1
+      ? `${windows.length} windows`
+      : '';
+  const parts = [counted(frames, 'frame'), seen, names.join(' + ')];
   const head = [`${basename(input)}: ${parts.filter((part) => part !== '').join(', ')}`, modelLine(result)].join('\n');
   const best = table(
     [

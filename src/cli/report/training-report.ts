@@ -6,12 +6,14 @@ import { writeFileAtomic } from '../../io/atomic.ts';
 import type { Stream } from '../../models/definition.ts';
 import { type ClassificationMetrics, overall } from '../../train/evaluate/evaluation.ts';
 import type { MetricsLine } from '../../train/evaluate/metrics.ts';
+import { isPretextStep, pretextResult } from '../../train/evaluate/pretext_result.ts';
 import type { TrainConfig } from '../../train/run/config.ts';
 import type { RunResult } from '../../train/run/run.ts';
+import type { StreamPlan } from '../../train/run/stream_run.ts';
 import { packageVersions } from '../machine.ts';
 import { percent } from '../terminal/table.ts';
 import { duration } from '../terminal/train-progress.ts';
-import { clipsOf, mistakes, STREAM_NAMES, STREAM_TITLES, TELLING_TOP5 } from './evaluation-result.ts';
+import { clipsOf, mistakes, pretextText, STREAM_NAMES, STREAM_TITLES, TELLING_TOP5 } from './evaluation-result.ts';
 import { escaped, htmlPage } from './page.ts';
 import { type Chart, type Curve, chart, smoothed } from './training-curves.ts';
 import { TRAINING_STYLE } from './training-report-style.ts';
@@ -55,7 +57,8 @@ export function trainingPage({ config, result, seconds, adapter }: TrainingRepor
 <p class="facts">${facts.map((fact) => `<span>${escaped(fact)}</span>`).join('')}</p>
 </header>
 ${results(evaluation, classes)}
-${curves(result.metrics)}
+${pretraining(result)}
+${curves(learned(result))}
 ${confusion(total, classes)}
 ${perClass(evaluation, classes)}
 ${skipped.length === 0 ? '' : section('Clips that could not be used', `<ul class="plain">${skipped.map(({ reason }) => `<li>${escaped(reason)}</li>`).join('')}</ul>`)}
@@ -86,14 +89,59 @@ function results(evaluation: Evaluation, classes: readonly string[]): string {
   return section('Results', `<table class="results"><thead>${head}</thead><tbody>${rows.join('')}</tbody></table>`);
 }
 
+/** What was learnt from clips without labels, before the rest. */
+function pretraining({ streams, metrics }: RunResult): string {
+  const plans = Object.entries(streams) as [Stream, StreamPlan][];
+  const told = plans.flatMap(([stream, plan]) => {
+    const found = pretextResult(stream, plan, metrics);
+    return found ? [`<li>${STREAM_TITLES[stream]}, ${escaped(pretextText(found))}</li>`] : [];
+  });
+  if (told.length === 0) return '';
+  const own = metrics.filter((line) => isPretext(streams, line));
+  const drawn = (['rgb', 'flow'] as const).flatMap((stream): Curve[] => {
+    const points = pointsOf(own, stream, 'step', 'accuracy');
+    return points.length === 0
+      ? []
+      : [
+          { stream, kind: 'faint', points },
+          { stream, kind: 'line', points: smoothed(points) },
+        ];
+  });
+  const accuracy = { title: 'Accuracy of the task', curves: drawn, top: 1, format: share };
+  return section(
+    'Before the labels',
+    `<ul class="plain">${told.join('')}</ul><div class="curves">${chart(accuracy)}</div>`,
+  );
+}
+
+const isPretext = (streams: RunResult['streams'], line: MetricsLine): boolean => {
+  const plan = streams[line.stream];
+  return plan !== undefined && isPretextStep(plan, line);
+};
+
+const learned = ({ streams, metrics }: RunResult): readonly MetricsLine[] =>
+  metrics.filter((line) => !isPretext(streams, line));
+
+const share = (value: number): string => `${Math.round(100 * value)} %`;
+
+type Measured = 'loss' | 'accuracy' | 'top1' | 'learningRate';
+
+function pointsOf(
+  metrics: readonly MetricsLine[],
+  stream: Stream,
+  kind: MetricsLine['kind'],
+  key: Measured,
+): [number, number][] {
+  return metrics.flatMap((line): [number, number][] => {
+    const value = (line as unknown as Record<string, number>)[key];
+    return line.stream === stream && line.kind === kind && value !== undefined ? [[line.step, value]] : [];
+  });
+}
+
 function curves(metrics: readonly MetricsLine[]): string {
   const streams = (['rgb', 'flow'] as const).filter((name) => metrics.some(({ stream }) => stream === name));
   if (streams.length === 0) return '';
-  const points = (stream: Stream, kind: MetricsLine['kind'], key: 'loss' | 'accuracy' | 'top1' | 'learningRate') =>
-    metrics.flatMap((line): [number, number][] => {
-      const value = (line as unknown as Record<string, number>)[key];
-      return line.stream === stream && line.kind === kind && value !== undefined ? [[line.step, value]] : [];
-    });
+  const points = (stream: Stream, kind: MetricsLine['kind'], key: Measured) => pointsOf(metrics, stream, kind, key);
   const learning = (step: 'loss' | 'accuracy', test: 'loss' | 'top1') =>
     streams.flatMap((stream): Curve[] => [
       { stream, kind: 'faint', points: points(stream, 'step', step) },
@@ -106,7 +154,7 @@ function curves(metrics: readonly MetricsLine[]): string {
       title: 'Accuracy',
       curves: learning('accuracy', 'top1'),
       top: 1,
-      format: (value) => `${Math.round(100 * value)} %`,
+      format: share,
     },
     {
       title: 'Learning rate',

@@ -7,7 +7,14 @@ import { arrayFrames } from '../../io/array-source.ts';
 import { DEFAULT_FPS } from '../../io/clip.ts';
 import { openFrames } from '../../io/video.ts';
 import { normalisation } from '../../models/frames.ts';
-import { checkWindowRequest, type Window, type WindowRequest, windowRule, windows } from '../../models/windows.ts';
+import {
+  checkWindowRequest,
+  readingRate,
+  type Window,
+  type WindowRequest,
+  windowRule,
+  windows,
+} from '../../models/windows.ts';
 import type { ClipRule } from '../../recognition/clip_rule.ts';
 import { frameReading, type SeenFrame } from '../../recognition/frame_reading.ts';
 import { type ClipWindow, type Cutting, joinFrames, slide } from '../../recognition/window_stream.ts';
@@ -22,6 +29,8 @@ export interface ClipReader {
   readonly height: number;
   /** Frames per second (Hz), as they are taken. */
   readonly fps: number;
+  /** Windows that it has, as far as that is known before its end. */
+  readonly expected: number;
   /** What the network gets of a frame. */
   readonly seen: SeenFrame;
   /** @throws InputError when the clip is too short or damaged; only now is that known. */
@@ -44,7 +53,7 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
   const { frames, start = 0, videoStream: stream, following = false, keepGoing = false, rule } = options;
   const { spec } = rule;
   const trained = rule.framing === 'whole';
-  const { fps = spec.fps } = options;
+  const { fps = readingRate(spec, frames) } = options;
   const request: WindowRequest = { frames, start };
   const clipWindows = (total: number) => windows(total, windowRule(spec), request);
   checkWindowRequest(windowRule(spec), request);
@@ -81,6 +90,7 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
     width,
     height,
     fps: source.fps,
+    expected: expectedWindows(source.expectedFrames, rule, request),
     seen: reading.seen,
     windows: () => ahead(decoded()),
     async close() {
@@ -89,6 +99,10 @@ export async function openClipReader(path: string, options: ReaderOptions, sessi
     },
   };
 }
+
+/** @param frames From the first one that is taken on. */
+const expectedWindows = (frames: number, { spec }: ClipRule, { frames: own }: WindowRequest): number =>
+  own === undefined ? Math.max(1, Math.ceil(frames / spec.frames)) : 1;
 
 /** @throws InputError when it is no array of frames, or too short: their number is known, so that can be said right away. */
 async function openArrayClip(
@@ -133,5 +147,5 @@ async function arrayReader(
   }
   const { width, height } = array;
   const seen = { dtype: 'f32', side: [height, width] } as const;
-  return { width, height, fps: DEFAULT_FPS, seen, windows: opened, close: () => array.close() };
+  return { width, height, fps: DEFAULT_FPS, expected: all.length, seen, windows: opened, close: () => array.close() };
 }

@@ -6,6 +6,7 @@ import type { Stream } from '../../models/definition.ts';
 import { type ClipInput, cutFrames, cutOut } from '../../models/frames.ts';
 import { type Network, Recogniser } from '../../models/recogniser.ts';
 import { averageLogits, type FusionMode, finiteLogits, fuse, topK } from '../../models/scores.ts';
+import { Certainty } from '../../recognition/certainty.ts';
 import type { FlowSource } from '../../recognition/computed_flow.ts';
 import { type ClipWindow, filled } from '../../recognition/window_stream.ts';
 import type { DeviceFlags } from '../options.ts';
@@ -20,6 +21,8 @@ export interface WindowSource {
   readonly height: number;
   /** Frames per second (Hz). */
   readonly fps: number;
+  /** Windows that the clip has, as far as that is known. */
+  readonly expected: number;
   windows(): AsyncGenerator<ClipWindow, void, undefined>;
 }
 
@@ -34,6 +37,8 @@ interface RecogniseOptions extends DeviceFlags {
   readonly top: number;
   readonly fusion?: FusionMode | undefined;
   readonly weights?: readonly [rgb: number, flow: number] | undefined;
+  /** See `SureOptions`. */
+  readonly sure?: number | undefined;
   /** Windows with fewer frames are repeated from their start until they have so many. */
   readonly fill?: number | undefined;
   /** Called with what the network saw of each window. */
@@ -65,9 +70,15 @@ export async function recognise(
   const windows: [start: number, frames: number][] = [];
   const logits: Record<Stream, Float64Array[]> = { rgb: [], flow: [] };
   // The network sees a window while the next one is decoded and its flow computed; no more than two are held.
+  const joined = { mode: options.fusion, weights: options.weights };
   const ahead = new OneAhead();
+  const certainty = options.sure === undefined ? undefined : new Certainty(options.sure, joined);
+  let enough = false;
   try {
     for await (const window of source.windows()) {
+      // A window that may be left out is decoded beside the one before it, and no more.
+      if (certainty) await ahead.finish();
+      if (enough) break;
       const { start, frames, clip, region } = window;
       const what = `frames ${start} to ${start + frames - 1}`;
       const { rgb, flow } = networks;
@@ -81,6 +92,7 @@ export async function recognise(
         const [ofRgb, ofFlow] = await Promise.all(seen);
         if (ofRgb) logits.rgb.push(finiteLogits(`The RGB logits of ${input}, ${what},`, ofRgb));
         if (ofFlow) logits.flow.push(finiteLogits(`The flow logits of ${input}, ${what},`, ofFlow));
+        enough = certainty?.add({ rgb: ofRgb, flow: ofFlow }) ?? false;
       });
       options.onWindow?.(window, motion);
       windows.push([start, frames]);
@@ -88,7 +100,7 @@ export async function recognise(
     await ahead.finish();
     const mean = (all: Float64Array[]) => (all.length > 0 ? averageLogits(all) : undefined);
     const scores = { rgb: mean(logits.rgb), flow: mean(logits.flow) };
-    const fused = fuse(scores, { mode: options.fusion, weights: options.weights });
+    const fused = fuse(scores, joined);
     const { width, height, fps } = source;
     return {
       input,
@@ -97,6 +109,9 @@ export async function recognise(
       fps,
       frames: countFrames(windows),
       windows,
+      ...(options.sure === undefined
+        ? {}
+        : { sure: { least: options.sure, reached: enough, expected: source.expected } }),
       models: options.models,
       streams: scores,
       logits: fused,

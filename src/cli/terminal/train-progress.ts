@@ -37,7 +37,7 @@ export class TrainProgress implements RunObserver {
       done > 0 ? `on from step ${done} of ${steps}` : `${counted(steps, 'step')} from ${from ?? 'random numbers'}`;
     const names = stages.map(({ name, length }) => `${name} ${length}`).join(', ');
     this.session.warn(
-      `${stream}: ${counted(clips.train, 'training clip')}, ${counted(clips.test, 'test clip')}; ${start} (${names})`,
+      `${stream}: ${counted(clips.train, 'training clip')}, ${counted(clips.test, 'test clip')}${clips.unlabelled === undefined ? '' : `, ${clips.unlabelled} without labels`}; ${start} (${names})`,
     );
     if (done < steps) this.session.progress.say(`${stream}: compiling`);
   };

@@ -121,6 +121,7 @@ export function checkAugmentation(options: AugmentationOptions): void {
  * most all of it, somewhere; scales are drawn uniformly. Without `crop` both are in the middle.
  *
  * @param random Draws nothing from it: every variation forks a stream.
+ * @param time Where it is not drawn as said above.
  * @throws InputError when the clip has no frames or is smaller than the square.
  */
 export function planClip(
@@ -128,10 +129,11 @@ export function planClip(
   options: AugmentationOptions,
   available: AvailableClip,
   wanted: WantedClip,
+  time: PlannedTime = planTime(random, options, available.frames, wanted.frames),
 ): ClipPlan {
   const { size, shortSide, stream } = wanted;
   const middle = centreSquare(size, shortSide, available);
-  const [speed, frameIndices] = planTime(random, options, available.frames, wanted.frames);
+  const { motion, frameIndices } = time;
 
   const place = random.fork('crop');
   const square = options.crop
@@ -147,18 +149,23 @@ export function planClip(
   const around = (reach: number) => color.range(-reach, reach);
   const values =
     stream === 'flow'
-      ? [speed - 1, 0, 0]
+      ? [motion - 1, 0, 0]
       : [around(options.brightness), around(options.contrast), around(options.saturation)];
   return { frameIndices, square, geometry: [...corner, side, side, flip, ...values] };
 }
 
-/** How fast, and which frame is shown at each place. */
+/** Which frame is shown at each place, and by what flow from frame to frame grows with it. */
+export interface PlannedTime {
+  readonly frameIndices: readonly number[];
+  readonly motion: number;
+}
+
 function planTime(
   random: Random,
   { jitter, shuffle, speed: range }: AugmentationOptions,
   available: number,
   wanted: number,
-): [speed: number, frames: number[]] {
+): PlannedTime {
   const [slow, fast] = range;
   // As likely faster by a factor as slower by it.
   const speed = slow * (fast / slow) ** random.fork('speed').uniform();
@@ -167,7 +174,7 @@ function planTime(
   const start = random.fork('window').pick(starts) + random.fork('jitter').integer(2 * jitter + 1) - jitter;
   const first = available > span ? Math.min(Math.max(start, 0), available - span) : start;
   const frames = Array.from({ length: wanted }, (_, i) => wrap(first + Math.round(i * speed), available));
-  return [speed, shuffleSegments(random.fork('shuffle'), frames, shuffle)];
+  return { motion: speed, frameIndices: shuffleSegments(random.fork('shuffle'), frames, shuffle) };
 }
 
 function shuffleSegments(random: Random, frames: readonly number[], share: number): number[] {

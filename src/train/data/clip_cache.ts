@@ -12,6 +12,7 @@ import { onDevice } from '../../gpu/recover.ts';
 import { readContents } from '../../io/images.ts';
 import { decodeNpy, encodeNpy } from '../../io/npy.ts';
 import type { ModelSpec } from '../../models/definition.ts';
+import { readingRate } from '../../models/windows.ts';
 import type { ClipSource } from './clip.ts';
 import { type DecodeOptions, decodeClip, resizeClip } from './decode.ts';
 import { DiskCache, defaultClipCache } from './disk_cache.ts';
@@ -165,7 +166,9 @@ export type ClipCaches = (spec: ModelSpec) => ClipCache;
 /** One cache for all models that look at clips in the same way. */
 export function clipCaches(options: ClipCachesOptions): ClipCaches {
   const caches = new Map<string, ClipCache>();
-  return ({ shortSide, fps, flowPreset }) => {
+  return (spec) => {
+    const { shortSide, flowPreset } = spec;
+    const fps = readingRate(spec);
     const key = JSON.stringify([shortSide, fps, flowPreset]);
     const cache = caches.get(key) ?? new ClipCache({ ...options, shortSide, fps, preset: flowPreset });
     caches.set(key, cache);

@@ -1,18 +1,18 @@
 /** @file The frames of a clip at the size that training keeps. Node only. */
 
 import { InputError } from '../../core/errors.ts';
+import type { FrameRate } from '../../core/frame_rate.ts';
 import { formatShape, type HostTensor } from '../../core/tensor.ts';
 import { isArrayPath } from '../../io/array-clip.ts';
 import { damageOf } from '../../io/damage.ts';
 import { FrameStore } from '../../io/frame-store.ts';
-import type { FrameRate } from '../../io/resample.ts';
 import { openFrames } from '../../io/video.ts';
 import { fitShortSide } from '../../models/resize.ts';
 
 export interface DecodeOptions {
   /** Pixels of the shorter side, exactly; the longer one keeps the proportions. */
   readonly shortSide: number;
-  /** Frames per second (Hz) of videos, by nearest time stamp; as `openClip` where left out: 25, GIFs as they are. */
+  /** Frames per second (Hz) of videos, by nearest time stamp, or how else they are taken; as `openClip` where left out: 25, GIFs as they are. */
   readonly fps?: FrameRate | undefined;
   /** At most so many frames, counted from the first one at that rate. */
   readonly maxFrames: number;

@@ -2,6 +2,7 @@
 
 import { InputError } from '../../core/errors.ts';
 import { Random } from '../../core/random.ts';
+import type { PretextTask } from '../pretext/task.ts';
 import { type AugmentationOptions, checkAugmentation, planClip } from './augmentation.ts';
 import { type Batch, type BatchSize, gather, type Sample } from './batch.ts';
 import type { ClipCache } from './clip_cache.ts';
@@ -17,6 +18,8 @@ export interface SamplerOptions extends BatchSize {
    * see `mirroredClasses`. Every class is its own mirror image where left out.
    */
   readonly mirror?: readonly number[];
+  /** Gives the targets in place of the classes, and says which frames are shown; clips must be long enough for it. */
+  readonly pretext?: PretextTask | undefined;
 }
 
 /**
@@ -55,7 +58,8 @@ export class Sampler {
   batch(index: number): Promise<Batch> {
     const { batch } = this.options;
     const samples = Array.from({ length: batch }, (_, i) => this.#sample(index * batch + i));
-    return gather(this.cache, samples, this.set.classes.length, this.options);
+    const { classes } = this.options.pretext ?? this.set;
+    return gather(this.cache, samples, classes.length, this.options);
   }
 
   /** @param position Samples before it, since the first epoch. */
@@ -67,6 +71,11 @@ export class Sampler {
     const reversed = options.mirror ? options.mirror[source.label]! : source.label;
     const augmentation = reversed < 0 ? { ...options.augmentation, flip: false } : options.augmentation;
     const random = new Random(options.seed, 'samples').fork(position);
+    if (options.pretext) {
+      const shown = options.pretext.show(random.fork('pretext'), source.frames, options.frames);
+      const plan = planClip(random, options.augmentation, source, options, shown);
+      return { clip: index, source, label: shown.target, plan };
+    }
     const plan = planClip(random, augmentation, source, options);
     const flipped = plan.geometry[4] === 1;
     return { clip: index, source, label: flipped ? reversed : source.label, plan };

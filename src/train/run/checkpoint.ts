@@ -12,7 +12,7 @@ import { toFloat32 } from '../../core/half.ts';
 import type { StateDict } from '../../core/tensor.ts';
 import { loadWeightsFile, saveSafetensors } from '../../io/weights.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
-import { modelFileContents, OPTIMIZER_PREFIX, parseModelFile } from '../../models/model_file.ts';
+import { isTrainingState, modelFileContents, parseModelFile } from '../../models/model_file.ts';
 import { type ClipManifest, clipChanges } from '../data/clip_manifest.ts';
 import type { Position } from './loop.ts';
 import type { State } from './step_runner.ts';
@@ -34,8 +34,7 @@ export const checkpointPath = (folder: string, stream: Stream): string =>
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const { spec, classes, state, step, cooling, recipe } = checkpoint;
   const notes = { [KEY]: JSON.stringify({ step, cooling, recipe }) };
-  const parts = (optimizer: boolean): State =>
-    new Map([...state].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX) === optimizer));
+  const parts = (own: boolean): State => new Map([...state].filter(([name]) => isTrainingState(name) === own));
   const { tensors, metadata } = modelFileContents({ spec, classes, parameters: parts(false), notes });
   await saveSafetensors(path, new Map([...tensors, ...parts(true)]) as StateDict, metadata);
 }
@@ -48,11 +47,8 @@ export async function readCheckpoint(path: string, models = MODELS): Promise<Che
   if (!(await stat(path).catch(() => undefined))) return undefined;
   const contents = await loadWeightsFile(path);
   const { spec, classes, parameters, notes } = parseModelFile(contents, path, models);
-  const optimizer = [...contents.tensors].filter(([name]) => name.startsWith(OPTIMIZER_PREFIX));
-  const state = new Map([
-    ...parameters,
-    ...optimizer.map(([name, tensor]) => [name, toFloat32(tensor, name)] as const),
-  ]);
+  const own = [...contents.tensors].filter(([name]) => isTrainingState(name));
+  const state = new Map([...parameters, ...own.map(([name, tensor]) => [name, toFloat32(tensor, name)] as const)]);
   try {
     const { step, cooling, recipe } = JSON.parse(notes?.[KEY] ?? '');
     return { spec, classes, state, step, cooling, recipe };
@@ -66,10 +62,15 @@ export async function readCheckpoint(path: string, models = MODELS): Promise<Che
  * @throws InputError that says which clips have changed, or names the first setting that differs.
  */
 export function checkSameRecipe(path: string, before: Checkpoint['recipe'], now: Checkpoint['recipe']): void {
-  const changes = isManifest(before.clips) && isManifest(now.clips) ? clipChanges(before.clips, now.clips) : undefined;
-  if (changes !== undefined) {
+  for (const [key, which] of [
+    ['clips', 'other clips'],
+    ['unlabelled', 'other clips without labels'],
+  ] as const) {
+    const [then, here] = [before[key], now[key]];
+    const changes = isManifest(then) && isManifest(here) ? clipChanges(then, here) : undefined;
+    if (changes === undefined) continue;
     throw new InputError(
-      `${path} was left by a run on other clips: ${changes}; put them back as they were, or start anew with another --out.`,
+      `${path} was left by a run on ${which}: ${changes}; put them back as they were, or start anew with another --out.`,
     );
   }
   const found = difference(before, JSON.parse(JSON.stringify(now)), '');

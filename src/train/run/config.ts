@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import * as v from 'valibot';
 import { MODELS } from '../../catalogue.ts';
+import { isObject } from '../../core/check.ts';
 import { InputError } from '../../core/errors.ts';
 import {
   flag,
@@ -21,22 +22,17 @@ import {
 import { type PresetName, presets } from '../../flow/options.ts';
 import { fileError } from '../../io/bytes.ts';
 import { DEFAULT_AUGMENTATION } from '../data/augmentation.ts';
+import { DEFAULT_PRETEXT, PRETEXT_IDS } from '../pretext/index.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
 
-const stage = object({
-  name: text,
-  /** Which parameters learn: those of the last layer, all, or those whose names begin with one of these. */
-  trains: v.union(
-    [oneOf(['head', 'all']), listOf(text, 'the beginnings of parameter names')],
-    'must be "head", "all" or a list of the beginnings of parameter names',
-  ),
+/** How long something is learned, and how fast. */
+const pace = {
   /** How long, in passes over the training clips or in steps. */
   epochs: v.exactOptional(positive),
   steps: v.exactOptional(whole(1)),
   /** Bounds on the clips that the epochs come to: very small sets are seen more often, very large ones less. */
   atLeast: v.exactOptional(whole(1)),
   atMost: v.exactOptional(whole(1)),
-  learningRate: positive,
   schedule: v.optional(oneOf(['cosine', 'step', 'constant']), 'cosine'),
   /** Share of the steps over which the learning rate rises. */
   warmup: v.optional(share, 0.05),
@@ -45,6 +41,27 @@ const stage = object({
   dropFactor: v.optional(share, 0.1),
   /** Share of an epoch's clips that have to be recognised for the stage to come to its end early; 0 for never. */
   learned: v.optional(share, 0),
+};
+
+const stage = object({
+  name: text,
+  /** Which parameters learn: those of the last layer, all, or those whose names begin with one of these. */
+  trains: v.union(
+    [oneOf(['head', 'all']), listOf(text, 'the beginnings of parameter names')],
+    'must be "head", "all" or a list of the beginnings of parameter names',
+  ),
+  ...pace,
+  learningRate: positive,
+});
+
+/** A stage before the others, on clips without labels; as long as `PRETRAINING` where it does not say. */
+const pretrain = object({
+  /** A folder with clips anywhere below it, or a CSV, whose labels are not looked at. */
+  data: text,
+  /** What is to be told of a clip; see src/train/pretext. */
+  task: v.optional(oneOf(PRETEXT_IDS), DEFAULT_PRETEXT),
+  ...pace,
+  learningRate: v.optional(positive, 0.05),
 });
 
 const model = object({
@@ -57,6 +74,7 @@ const model = object({
   flowBound: v.exactOptional(positive),
   flowPreset: v.exactOptional(oneOf(Object.keys(presets) as PresetName[])),
   fps: v.exactOptional(v.union([positive, v.literal('native')], 'must be a number above 0 or "native"')),
+  segments: v.exactOptional(flag),
 });
 
 /** Every variation is on where it is not named; see `AugmentationOptions`. */
@@ -80,6 +98,8 @@ const configuration = object({
   streams: v.optional(listOf(oneOf(['rgb', 'flow']), '"rgb" and "flow"'), ['rgb', 'flow']),
   /** A model to start from, a file or a folder with one for each stream; "none" starts from random numbers. */
   from: v.exactOptional(text),
+  /** Learning from clips without labels before the stages. */
+  pretrain: v.exactOptional(pretrain),
   /** What the model is, where it differs from the one it starts from, or from the small default; see `ModelSpec`. */
   model: v.optional(model, {}),
   seed: v.optional(whole(0), 1),
@@ -135,6 +155,7 @@ const configuration = object({
 export type TrainConfig = v.InferOutput<typeof configuration>;
 export type TrainConfigInput = v.InferInput<typeof configuration>;
 export type Stage = v.InferOutput<typeof stage>;
+export type Pretrain = v.InferOutput<typeof pretrain>;
 
 /**
  * @param path A JSON configuration, whose paths are relative to it, or the data set itself. Results go to `<name>-model` in
@@ -155,7 +176,10 @@ export async function readConfig(
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     throw new InputError(`${path} must hold a JSON object such as {"data": "clips"}.`);
   }
-  return parseConfig({ out, ...fromFolder(written, dirname(path)), ...given }, path, models);
+  const inFile = fromFolder(written, dirname(path));
+  // What is given of it does not take the rest away.
+  const pretrain = given.pretrain && { pretrain: { ...inFile.pretrain, ...(given.pretrain as object) } };
+  return parseConfig({ out, ...inFile, ...given, ...pretrain }, path, models);
 }
 
 /** @throws InputError as `readConfig` does. */
@@ -163,6 +187,9 @@ export function parseConfig(value: unknown, source: string, models = MODELS): Tr
   const config = parse(configuration, value, source);
   const { architecture } = config.model;
   if (architecture !== undefined) models.get(architecture, `${source}, model`);
+  if (config.pretrain?.epochs !== undefined && config.pretrain.steps !== undefined) {
+    throw new InputError(`${source}: pretrain has epochs and steps; give one of the two.`);
+  }
   for (const { name, epochs, steps } of config.stages ?? []) {
     if ((epochs === undefined) === (steps === undefined)) {
       throw new InputError(`${source}: stage "${name}" needs epochs or steps, one of the two.`);
@@ -185,8 +212,9 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 /** Paths of a file are relative to the folder that it is in. */
-function fromFolder(written: object, folder: string): object {
+function fromFolder(written: object, folder: string): { readonly pretrain?: object } {
   const entries = Object.entries(written).map(([key, value]) => {
+    if (key === 'pretrain' && isObject(value)) return [key, fromFolder(value, folder)];
     const isPath = ['data', 'out', 'cache', 'from'].includes(key) && typeof value === 'string' && value !== 'none';
     return [key, isPath ? resolve(folder, value) : value];
   });

@@ -4,6 +4,7 @@
  */
 
 import { DeviceLostError } from '../../gpu/errors.ts';
+import { isTrainingState } from '../../models/model_file.ts';
 import { Cooling, type CoolingState, type EarlyEnd } from './cooling.ts';
 import type { PlannedStage } from './stages.ts';
 import {
@@ -87,9 +88,9 @@ async function trainStage(stage: PlannedStage, start: Position, options: LoopOpt
 /** While the results of a step are read, the next one is with the device already; but for what needs the state between the two. */
 async function trainOnDevice(stage: PlannedStage, start: Position, options: LoopOptions): Promise<Position> {
   const { accumulate, batch, clips, evaluateEvery = 0, signal } = options;
-  // A stage begins without velocities, whether the one before it has just ended or was loaded.
+  // A stage begins without velocities or another one's head, whether the one before it has just ended or was loaded.
   const begins = start.step === stage.first;
-  const entering = begins ? withoutVelocities(start.state) : start.state;
+  const entering = begins ? parametersOf(start.state) : start.state;
   const trainer = await options.open(stage, entering);
   const cooling = new Cooling(stage, clips * accumulate, begins ? undefined : start.cooling);
   const runner = new StepRunner(stage, trainer, cooling, batch, accumulate);
@@ -137,6 +138,6 @@ async function trainOnDevice(stage: PlannedStage, start: Position, options: Loop
   }
 }
 
-function withoutVelocities(state: State): State {
-  return new Map([...state].filter(([name]) => !name.startsWith('optimizer/')));
+function parametersOf(state: State): State {
+  return new Map([...state].filter(([name]) => !isTrainingState(name)));
 }

@@ -8,13 +8,14 @@ import type { Stream } from '../../models/definition.ts';
 import type { ModelRegistry } from '../../models/registry.ts';
 import { type ClipSet, checkTrainable, readClipSet } from '../data/clip_set.ts';
 import { prepareClips, type SkippedClip } from '../data/prepare.ts';
+import { readUnlabelled } from '../data/unlabelled.ts';
 import { evaluateModels, type ModelsEvaluation } from '../evaluate/evaluate_models.ts';
 import { MetricsFile, type MetricsLine } from '../evaluate/metrics.ts';
 import { type Checkpoint, checkpointPath, readCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { MODEL_FILES, type Models, readModelFile, saveModelFile } from './model_files.ts';
 import { type Start, startOf } from './start.ts';
-import { type RunContext, type RunObserver, type StreamPlan, trainStream } from './stream_run.ts';
+import { type RunContext, type RunObserver, type RunSets, type StreamPlan, trainStream } from './stream_run.ts';
 
 export interface RunOptions extends Omit<RunContext, 'metrics' | 'onPrepared'> {
   /** Go on where an earlier run of the same configuration was left. */
@@ -50,6 +51,12 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
     onWarning: observer.onWarning,
   });
   checkTrainable(set);
+  const tests = set.clips.flatMap(({ path, split }) => (split === 'test' ? [path] : []));
+  const { pretrain } = config;
+  const sets: RunSets = {
+    labelled: set,
+    unlabelled: pretrain && (await readUnlabelled(pretrain.data, tests, observer.onWarning)),
+  };
   const streams = [...new Set(config.streams)];
   const starts = new Map<Stream, Start>();
   const warn = (message: string) => observer.onWarning(message);
@@ -68,9 +75,9 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
   for (const [i, stream] of streams.entries()) {
     const start = starts.get(stream)!;
     let step = checkpoints.get(stream)?.step ?? 0;
-    const ahead = prepareAhead(set, starts.get(streams[i + 1]!), options);
+    const ahead = prepareAhead(sets, starts.get(streams[i + 1]!), options);
     try {
-      const { plan, position } = await trainStream(set, start, checkpoints.get(stream), {
+      const { plan, position } = await trainStream(sets, start, checkpoints.get(stream), {
         ...context,
         onPrepared: ahead.start,
       });
@@ -102,7 +109,7 @@ export async function runTraining({ resume, models: known = MODELS, ...options }
  * what cannot be read is said when the stream's turn has come.
  */
 function prepareAhead(
-  set: ClipSet,
+  { labelled, unlabelled }: RunSets,
   next: Start | undefined,
   { caches, signal }: Pick<RunContext, 'caches' | 'signal'>,
 ) {
@@ -113,7 +120,12 @@ function prepareAhead(
       if (!next) return;
       const { stream } = next.spec;
       const either = AbortSignal.any([controller.signal, ...(signal ? [signal] : [])]);
-      done = prepareClips(set, caches(next.spec), { stream, signal: either }).catch(() => undefined);
+      const prepare = async () => {
+        for (const set of [labelled, unlabelled]) {
+          if (set) await prepareClips(set, caches(next.spec), { stream, signal: either });
+        }
+      };
+      done = prepare().catch(() => undefined);
     },
     stop: async () => {
       controller.abort();

@@ -2,11 +2,13 @@
 
 import type { ModelSpec } from '../../models/definition.ts';
 import { isHeadParameter } from '../../models/parameters.ts';
-import type { Stage, TrainConfig } from './config.ts';
+import type { Pretrain, Stage, TrainConfig } from './config.ts';
 import { PUBLISHED_DROPS } from './schedule.ts';
 
 /** A stage whose length is known. Steps are counted over all stages of a stream. */
 export interface PlannedStage extends Stage {
+  /** The task that it learns, from clips without labels. */
+  readonly pretext?: string;
   readonly first: number;
   readonly length: number;
   readonly stepsPerEpoch: number;
@@ -16,6 +18,9 @@ export interface PlannedStage extends Stage {
  * Clips are shown varied, and half of the channels are dropped: where so many are recognised all the same, the rest hardly gets better.
  */
 const LEARNED = 0.95;
+
+/** Pre-training that does not say how long it is. */
+const PRETRAINING: Length = { epochs: 30, atLeast: 1_200, atMost: 16_000 };
 
 type Length = Pick<Stage, 'epochs' | 'steps' | 'atLeast' | 'atMost'>;
 
@@ -53,13 +58,20 @@ function defaultStages(pretrained: boolean): Stage[] {
  * The stages of a configuration, or those that suit its start where it names none.
  * @param clips Number of training clips.
  * @param pretrained Whether the run starts from a model.
+ * @param unlabelled Number of clips without labels, where the configuration has any.
  */
-export function planStages(config: TrainConfig, clips: number, pretrained: boolean): PlannedStage[] {
+export function planStages(
+  config: TrainConfig,
+  clips: number,
+  pretrained: boolean,
+  unlabelled?: number,
+): PlannedStage[] {
   const perStep = config.batch * config.accumulate;
   const stepsPerEpoch = Math.max(1, Math.ceil(clips / perStep));
   const stages = config.stages ?? defaultStages(pretrained);
-  let first = 0;
-  return stages.map((stage, i) => {
+  const before = config.pretrain && unlabelled !== undefined ? [pretraining(config.pretrain, unlabelled, perStep)] : [];
+  let first = before[0]?.length ?? 0;
+  const supervised = stages.map((stage, i) => {
     // Who says how many epochs has them all.
     const asked: Length & Pick<Stage, 'learned'> =
       i === stages.length - 1 && config.epochs !== undefined ? { epochs: config.epochs, learned: 0 } : stage;
@@ -68,6 +80,21 @@ export function planStages(config: TrainConfig, clips: number, pretrained: boole
     first += length;
     return planned;
   });
+  return [...before, ...supervised];
+}
+
+function pretraining({ data: _, task, ...pace }: Pretrain, clips: number, perStep: number): PlannedStage {
+  const { steps, epochs } = pace;
+  const asked = epochs === undefined ? { ...PRETRAINING, ...pace } : pace;
+  return {
+    ...pace,
+    name: 'pretrain',
+    trains: 'all',
+    pretext: task,
+    first: 0,
+    length: steps ?? Math.max(1, Math.ceil(clipsSeen(asked, clips) / perStep)),
+    stepsPerEpoch: Math.max(1, Math.ceil(clips / perStep)),
+  };
 }
 
 function clipsSeen({ epochs = 0, atLeast = 0, atMost = Number.POSITIVE_INFINITY }: Length, clips: number): number {

@@ -1,6 +1,8 @@
 /** @file Trains one stream on the clips of a set, from its start or from a checkpoint. Node only. */
 
+import { InputError } from '../../core/errors.ts';
 import type { TuningTable } from '../../core/tuning.ts';
+import { counted } from '../../core/words.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { GpuOutOfMemoryError } from '../../gpu/errors.ts';
 import type { ModelSpec, Stream } from '../../models/definition.ts';
@@ -14,6 +16,9 @@ import { type PreparedSet, prepareClips, type SkippedClip } from '../data/prepar
 import { Sampler } from '../data/sampler.ts';
 import { classificationMetrics, scoreClips } from '../evaluate/evaluation.ts';
 import type { EvaluationLine, MetricsFile } from '../evaluate/metrics.ts';
+import { pretextTask } from '../pretext/index.ts';
+import { pretextFrames, pretextGraph, pretextHead } from '../pretext/network.ts';
+import type { PretextTask } from '../pretext/task.ts';
 import { type Checkpoint, checkpointPath, checkSameRecipe, saveCheckpoint } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import type { EarlyEnd } from './cooling.ts';
@@ -46,7 +51,15 @@ export interface StreamPlan {
   readonly steps: number;
   /** Steps that were done before, by the run that is resumed. */
   readonly done: number;
-  readonly clips: { readonly train: number; readonly test: number };
+  /** `unlabelled` only where it learns from such clips first. */
+  readonly clips: { readonly train: number; readonly test: number; readonly unlabelled?: number };
+}
+
+/** The clips of a run. */
+export interface RunSets {
+  readonly labelled: ClipSet;
+  /** Where the configuration has some to learn from first. */
+  readonly unlabelled?: ClipSet | undefined;
 }
 
 export interface RunContext {
@@ -70,7 +83,7 @@ interface StreamResult {
 
 /** @throws InputError when the checkpoint is another run's, or a file cannot be written; TrainingDivergedError. */
 export async function trainStream(
-  set: ClipSet,
+  sets: RunSets,
   start: Start,
   checkpoint: Checkpoint | undefined,
   context: RunContext,
@@ -79,30 +92,39 @@ export async function trainStream(
   const { spec } = start;
   const { stream } = spec;
   const cache = context.caches(spec);
-  const prepared = await prepareClips(set, cache, {
-    stream,
-    onProgress: (done, total) => observer.onClips(stream === 'flow' ? 'flow of clip' : 'decoding clip', done, total),
-    onSkip: observer.onSkip,
-    signal,
-  });
+  const { classes } = sets.labelled;
+  const prepare = (set: ClipSet) =>
+    prepareClips(set, cache, {
+      stream,
+      onProgress: (done, total) => observer.onClips(stream === 'flow' ? 'flow of clip' : 'decoding clip', done, total),
+      onSkip: observer.onSkip,
+      signal,
+    });
+  const prepared = await prepare(sets.labelled);
+  const pretext = config.pretrain && pretextTask(config.pretrain.task);
+  const unlabelled =
+    pretext && sets.unlabelled && longEnough(await prepare(sets.unlabelled), spec, pretext, observer.onWarning);
   context.onPrepared?.();
   const { augmentation, balanced, batch, seed } = config;
-  const mirror = mirroredClasses(set.classes);
-  const sampler = new Sampler(prepared, cache, { ...spec, batch, seed, augmentation, balanced, mirror });
-  const stages = planStages(config, sampler.epoch, start.from !== undefined);
+  const shown = { ...spec, batch, seed, augmentation };
+  const sampler = new Sampler(prepared, cache, { ...shown, balanced, mirror: mirroredClasses(classes) });
+  const before = unlabelled && new Sampler(unlabelled, cache, { ...shown, frames: pretextFrames(spec), pretext });
+  const stages = planStages(config, sampler.epoch, start.from !== undefined, before?.epoch);
+  const supervised = stages.find((stage) => stage.pretext === undefined)!;
   const path = checkpointPath(config.out, stream);
   const clips = await clipManifest(prepared, cache);
   const recipe = {
     ...settingsOf(config),
     dropout: rateOf(config, spec),
-    classes: set.classes,
+    classes,
     model: spec,
     stages,
     clips,
+    ...(unlabelled ? { unlabelled: await clipManifest(unlabelled, cache) } : {}),
   };
   if (checkpoint) checkSameRecipe(path, checkpoint.recipe, recipe);
   const from: Position = checkpoint ?? { step: 0, state: start.parameters };
-  const plan = describe(start, stages, from.step, prepared);
+  const plan = describe(start, stages, from.step, prepared, unlabelled);
   observer.onStream(stream, plan);
 
   let saved = performance.now();
@@ -113,7 +135,10 @@ export async function trainStream(
     start: from,
     open: (stage, state) => openStep(stepOf(stage, state, spec, context), context),
     batch: async (index) => {
-      const { clip, geometry, targets } = await sampler.batch(index);
+      // Supervised batches are those of a run without pre-training.
+      const ahead = supervised.first * config.accumulate;
+      const { clip, geometry, targets } =
+        before && index < ahead ? await before.batch(index) : await sampler.batch(index - ahead);
       return { clip, geometry, targets };
     },
     onStep: async (report) => {
@@ -122,12 +147,14 @@ export async function trainStream(
     },
     onLearned: (end) => observer.onLearned?.(stream, end),
     save: async ({ step, state, cooling }) => {
-      await saveCheckpoint(path, { spec, classes: set.classes, recipe, step, state, cooling });
+      await saveCheckpoint(path, { spec, classes, recipe, step, state, cooling });
       saved = performance.now();
     },
     saveDue: () => performance.now() - saved >= config.saveEvery * 1000,
-    evaluateEvery: plan.clips.test > 0 ? Math.round(config.evaluate.every * stages[0]!.stepsPerEpoch) : 0,
-    evaluate: async (at, { name }) => {
+    evaluateEvery: plan.clips.test > 0 ? Math.round(config.evaluate.every * supervised.stepsPerEpoch) : 0,
+    evaluate: async (at, { name, pretext }) => {
+      // The head for the classes has learnt nothing yet.
+      if (pretext !== undefined) return;
       const line = await evaluateNow(at, name, spec, prepared, cache, context);
       await metrics.add(line);
       observer.onEvaluation(line);
@@ -141,9 +168,41 @@ export async function trainStream(
   return { plan, position };
 }
 
-function describe({ spec, from }: Start, stages: PlannedStage[], done: number, { clips }: PreparedSet): StreamPlan {
+/**
+ * The clips of which every class of a task can be made.
+ * @throws InputError when there are none.
+ */
+function longEnough(
+  set: PreparedSet,
+  spec: ModelSpec,
+  task: PretextTask,
+  warn: (message: string) => void,
+): PreparedSet {
+  const least = task.least(pretextFrames(spec));
+  const clips = set.clips.filter(({ frames }) => frames >= least);
+  const short = set.clips.length - clips.length;
+  const why = `shorter than the ${least} frames that tell ${task.title}`;
+  if (clips.length === 0) {
+    throw new InputError(`All clips of ${set.source} are ${why}; give longer ones, or another task.`);
+  }
+  if (short > 0)
+    warn(`${set.source}: ${counted(short, 'clip')} ${short === 1 ? 'is' : 'are'} not learned from: ${why}.`);
+  return { ...set, clips };
+}
+
+function describe(
+  { spec, from }: Start,
+  stages: PlannedStage[],
+  done: number,
+  { clips }: PreparedSet,
+  unlabelled: PreparedSet | undefined,
+): StreamPlan {
   const count = (wanted: string) => clips.filter(({ split }) => split === wanted).length;
-  const counts = { train: count('train'), test: count('test') };
+  const counts = {
+    train: count('train'),
+    test: count('test'),
+    ...(unlabelled ? { unlabelled: unlabelled.clips.length } : {}),
+  };
   return { spec, from, stages, steps: totalSteps(stages), done, clips: counts };
 }
 
@@ -180,7 +239,10 @@ function stepOf(stage: PlannedStage, state: Position['state'], spec: ModelSpec, 
     accumulate,
     ...(tuning ? { tuning } : {}),
   };
-  return [clipGraph(spec, batch, rateOf(config, spec)), state, options] as const;
+  if (stage.pretext === undefined) return [clipGraph(spec, batch, rateOf(config, spec)), state, options] as const;
+  const graph = pretextGraph(spec, pretextTask(stage.pretext), batch);
+  // A state that was saved in the middle of the stage has a head already.
+  return [graph, new Map([...pretextHead(graph, seed), ...state]), options] as const;
 }
 
 async function evaluateNow(
@@ -203,6 +265,6 @@ async function evaluateNow(
 
 /** Those of a configuration that the bits of a stream depend on. */
 function settingsOf(config: TrainConfig) {
-  const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, recompute, ...rest } = config;
+  const { data, out, streams, model, epochs, evaluate, cache, saveEvery, half, recompute, pretrain, ...rest } = config;
   return rest;
 }
