@@ -1,14 +1,8 @@
-/**
- * @file Medical volumes in NIfTI-1 files as clips: slices one after the other, from the feet up. Format: the NIfTI-1 header, nifti1.h. Node
- * only.
- */
+/** @file Medical volumes in NIfTI-1 files, turned to how they are seen. Format: the NIfTI-1 header, nifti1.h. Node only. */
 
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { fileError } from './bytes.ts';
-import { type ClipFrame, type ClipOptions, type FrameSource, nominalRate, windowLength } from './clip.ts';
-
-export const isVolumePath = (path: string): boolean => /\.nii(\.gz)?$/i.test(path);
 
 const HEADER_BYTES = 348;
 /** More than this in memory is no slice-by-slice clip any more. */
@@ -52,61 +46,58 @@ interface Axis {
   readonly backwards: boolean;
 }
 
+/** A volume as it is seen: the patient's right is on the left, the front above, and slices go from the feet to the head. */
+export interface Scan {
+  /** Voxels. */
+  readonly width: number;
+  readonly height: number;
+  readonly slices: number;
+  /** Of a voxel, in the units of the affine, mostly millimetres: its width and height, and from slice to slice. */
+  readonly spacing: readonly [x: number, y: number, slice: number];
+  /** Values that become black and white. */
+  readonly window: readonly [black: number, white: number];
+  /** The values of a slice, row by row; not finite where there is none. */
+  slice(index: number): Float64Array;
+}
+
 /**
- * Slices of a volume as frames, seen as radiologists do: the patient's right is on the left, the front above, and frames go from the feet to the
- * head. Volumes are turned to the nearest axes by the file's affine (sform, else qform), not resampled; without one, voxels run to the
- * right, the front and the head. Values from `cal_min` to `cal_max` become black to white; where the file does not say, those of the first and last percent.
+ * Reads a volume. It is turned to the nearest axes by the file's affine (sform, else qform), not resampled; without one, voxels run to the
+ * right, the front and the head. Its window goes from `cal_min` to `cal_max`; where the file does not say, from the first percent to the last.
  * @throws InputError when the file is no NIfTI-1, is damaged or cut short, holds several volumes, or values that are no single numbers.
  */
-export async function openVolume(path: string, options: ClipOptions): Promise<FrameSource> {
+export async function readScan(path: string): Promise<Scan> {
   const bytes = await readVolume(path);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = readHeader(view, path);
-  const { size } = header;
-  const [columns, rows, slices] = orientation(header.affine);
-  const [width, height, total] = [columns, rows, slices].map(({ of }) => size[of]) as [number, number, number];
+  const { size, affine } = header;
+  const axes = orientation(affine);
+  const [width, height, slices] = axes.map(({ of }) => size[of]) as [number, number, number];
   const value = (i: number, j: number, k: number): number => {
     const at = header.start + ((k * size[1] + j) * size[0] + i) * header.type.bytes;
     return header.type.read(view, at, header.little) * header.slope + header.intercept;
   };
-  const [black, white] = header.window ?? percentiles(size, value, path);
-  const fps = nominalRate(options);
-  const { start = 0 } = options;
-  const count = windowLength(total, options);
-
-  async function* frames(): AsyncGenerator<ClipFrame, void, undefined> {
-    const place: [number, number, number] = [0, 0, 0];
-    const put = ({ of, backwards }: Axis, index: number) => {
-      place[of] = backwards ? size[of] - 1 - index : index;
-    };
-    for (let t = start; t < start + count; t++) {
-      options.signal?.throwIfAborted();
-      const data = new Uint8Array(width * height * 3);
-      put(slices, t);
-      for (let y = 0, to = 0; y < height; y++) {
-        put(rows, y);
-        for (let x = 0; x < width; x++, to += 3) {
-          put(columns, x);
-          const share = (value(...place) - black) / (white - black);
-          // What is no number is black, as outside of the picture.
-          data.fill(share > 0 ? Math.round(255 * Math.min(1, share)) : 0, to, to + 3);
-        }
-      }
-      options.onProgress?.(t - start + 1);
-      yield { data, width, height, time: t / fps };
-    }
-  }
-
   return {
-    kind: 'volume',
     width,
     height,
-    fps,
-    sourceFps: fps,
-    expectedFrames: count,
-    frames,
-    warnings: () => [],
-    close: async () => undefined,
+    slices,
+    spacing: axes.map(({ of }) => Math.hypot(...affine.map((row) => row[of]))) as [number, number, number],
+    window: header.window ?? percentiles(size, value, path),
+    slice(index) {
+      const values = new Float64Array(width * height);
+      const place: [number, number, number] = [0, 0, 0];
+      const put = ({ of, backwards }: Axis, at: number) => {
+        place[of] = backwards ? size[of] - 1 - at : at;
+      };
+      put(axes[2], index);
+      for (let y = 0, to = 0; y < height; y++) {
+        put(axes[1], y);
+        for (let x = 0; x < width; x++) {
+          put(axes[0], x);
+          values[to++] = value(...place);
+        }
+      }
+      return values;
+    },
   };
 }
 

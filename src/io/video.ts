@@ -15,9 +15,9 @@ import {
 } from './clip.ts';
 import { FrameStore } from './frame-store.ts';
 import { openFolder, openImages } from './image-source.ts';
-import { isVolumePath, openVolume } from './nifti.ts';
 import { inspect, type Picture, VideoReader } from './reader.ts';
 import { Resampler } from './resample.ts';
+import { isVolumePath, openVolume, scanPair } from './volume.ts';
 
 export { type Clip, type ClipFrame, type ClipKind, type ClipOptions, requireFrames } from './clip.ts';
 
@@ -75,6 +75,7 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
   checkText('The path of a clip', path);
   checkOptions(options);
   options.signal?.throwIfAborted();
+  if (scanPair(path)) return openVolume(path, options);
   if (inspect(path).isDirectory()) return openFolder(path, options);
   if (isArrayPath(path)) return openArray(path, options);
   if (isVolumePath(path)) return openVolume(path, options);

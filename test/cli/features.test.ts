@@ -195,21 +195,55 @@ describeWithShared(
   'I3D as PyTorch computes it',
   ['golden/rgb_frames_u8.npy', 'golden/i3d_rgb_T16.json', 'checkpoints/i3d_rgb_legacy.pt'],
   (framesPath, goldenPath, weights) => {
+    const { AvgPool, Mixed_5c } = JSON.parse(readFileSync(goldenPath, 'utf8'));
+    const extracted = async (out: string, ...more: string[]) => {
+      // Frames of this size are taken as they are; the published extractors of other presets enlarge them.
+      const args = ['--rgb', weights, '--preset', 'deepmind', '--accuracy', 'exact', '--out', at(out), ...more];
+      expect(await i3d(['features', at('golden.npy'), ...args])).toMatchObject({ stderr: '', code: 0 });
+      return decodeNpy(readFileSync(at(`${out}/golden_rgb.npy`)));
+    };
+
     test('gives its average pool', async () => {
       const { shape, data } = decodeNpy(readFileSync(framesPath));
       expect(shape).toEqual([33, 224, 224, 3]);
       const first = (data as Uint8Array).slice(0, 16 * 224 * 224 * 3);
       writeFileSync(at('golden.npy'), encodeNpy({ dtype: 'u8', shape: [16, 224, 224, 3], data: first }));
-      // Frames of this size are taken as they are; the published extractors of other presets enlarge them.
-      const args = ['--rgb', weights, '--preset', 'deepmind', '--accuracy', 'exact', '--out', at('golden')];
-      const { code, stderr } = await i3d(['features', at('golden.npy'), ...args]);
-      expect(stderr).toBe('');
-      expect(code).toBe(0);
-      const features = decodeNpy(readFileSync(at('golden/golden_rgb.npy')));
-      const { AvgPool } = JSON.parse(readFileSync(goldenPath, 'utf8'));
+      const features = await extracted('golden');
       expect(AvgPool.shape).toEqual([1, 1024, 1, 1, 1]);
       expect(features.shape).toEqual([1, 1024]);
       expectClose(features.data as Float32Array, AvgPool.value, 1e-4);
     });
+
+    test('gives its last end point, a row for each step in time', async () => {
+      const { shape, data } = await extracted('steps', '--end-point', 'Mixed_5c');
+      expect([Mixed_5c.shape, shape]).toEqual([
+        [1, 1024, 2, 7, 7],
+        [2, 7, 7, 1024],
+      ]);
+      // Theirs lies by channels first.
+      const at = (index: number) => (index % 98) * 1024 + Math.floor(index / 98);
+      const largest = Math.max(...(Mixed_5c.value as number[]).map(Math.abs));
+      for (const [i, index] of (Mixed_5c.index as number[]).entries()) {
+        expect(Math.abs((data as Float32Array)[at(index)]! - Mixed_5c.value[i])).toBeLessThan(1e-4 * largest);
+      }
+      const { outputs } = JSON.parse(readFileSync(join(folder, 'steps/golden.deepmind.json'), 'utf8'));
+      expect(outputs[0].rows).toEqual([
+        [0, 7],
+        [8, 15],
+      ]);
+    });
   },
 );
+
+test('an end point goes with deepmind, and must be one of the network', async () => {
+  const refused = async (...more: string[]) => {
+    const args = ['--model', 'models', '--stream', 'rgb', '--out', at('ends'), ...more];
+    const { code, stderr } = await i3d(['features', at('clips/n9.mp4'), ...args]);
+    expect(code).toBe(1);
+    return stderr;
+  };
+  expect(await refused('--preset', 'deepmind', '--end-point', 'Mixed_4x')).toBe(
+    'i3d: Inception-4 has no end point Mixed_4x; did you mean Mixed_4b?\n',
+  );
+  expect(await refused('--preset', 'fvd', '--end-point', 'Mixed_4b')).toMatch(/^i3d: The preset fvd says what is kept/);
+});

@@ -15,6 +15,7 @@ import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { expand } from '../../src/cli/sets/glob.ts';
 import { listVideos } from '../../src/cli/sets/list.ts';
+import { fingerprint } from '../../src/cli/sets/record.ts';
 import { type MeasuredVideo, shareOut } from '../../src/cli/sets/shard.ts';
 import { writeVideo } from '../../src/io/encode.ts';
 import { saveModelFile } from '../../src/train/run/model_files.ts';
@@ -204,6 +205,19 @@ describe('a list', () => {
       at('clips/deep/er/v0.mp4'),
       at('clips/deep/er/v5.mp4'),
     ]);
+  });
+
+  test('takes two scans as one clip, called by the later one', async () => {
+    writeFileSync(at('scans.csv'), 'path\nfirst.nii.gz:last.nii.gz\n');
+    expect(await listVideos([at('scans.csv'), 'a.nii:b.nii'])).toEqual([
+      { path: `${at('first.nii.gz')}:${at('last.nii.gz')}`, name: 'last' },
+      { path: 'a.nii:b.nii', name: 'b' },
+    ]);
+    for (const [name, text] of Object.entries({ 'first.nii.gz': 'x', 'last.nii.gz': 'y', 'next.nii.gz': 'z' })) {
+      writeFileSync(at(name), text);
+    }
+    const print = (later: string) => fingerprint(`${at('first.nii.gz')}:${at(later)}`);
+    expect(await print('last.nii.gz')).not.toBe(await print('next.nii.gz'));
   });
 
   test('refuses two videos of one name, and what holds none', async () => {

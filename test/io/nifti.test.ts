@@ -182,3 +182,44 @@ describeWithShared(
     });
   },
 );
+
+describe('two scans of one patient', () => {
+  const scan = (name: string, values: readonly number[], more: Partial<Volume> = {}): string => {
+    writeFileSync(at(name), nifti({ size: [2, 1, 2], values, ...more }));
+    return at(name);
+  };
+
+  test('are red and green, and blue says how they differ, by the window of the first', async () => {
+    const before = scan('before.nii', [0, 50, 100, 200], { window: [0, 100] });
+    const after = scan('after.nii', [100, 50, 0, 300], { window: [0, 1000] });
+    const { frames: clip, kind } = await openClip(`${before}:${after}`);
+    expect([kind, clip.shape]).toEqual(['volume', [2, 1, 2, 3]]);
+    const pixels = Array.from({ length: 4 }, (_, i) => [...clip.data.subarray(3 * i, 3 * i + 3)]);
+    // The patient's right is on the left.
+    expect(pixels).toEqual([
+      [128, 128, 128],
+      [0, 255, 255],
+      [255, 255, 128],
+      [255, 0, 1],
+    ]);
+  });
+
+  test('must lie on one grid', async () => {
+    const before = scan('before.nii', [0, 50, 100, 200]);
+    const larger = scan('larger.nii', [0, 1, 2, 3, 4, 5], { size: [3, 1, 2] });
+    await expect(openClip(`${before}:${larger}`)).rejects.toThrow(
+      `${larger} does not lie on the grid of ${before}: it has 3×1×2 where that has 2×1×2; register one to the other first.`,
+    );
+    const [sform, wide] = [2, 3].map((length) => [
+      [length, 0, 0, 0],
+      [0, 2, 0, 0],
+      [0, 0, 2, 0],
+    ]);
+    const [one, other] = [
+      scan('one.nii', [0, 1, 2, 3], { sform: sform! }),
+      scan('other.nii', [0, 1, 2, 3], { sform: wide! }),
+    ];
+    await expect(openClip(`${one}:${other}`)).rejects.toThrow('it has voxels of 3×2×2 where that has voxels of 2×2×2');
+    await expect(openClip(`${before}:${at('none.nii')}`)).rejects.toThrow('none.nii cannot be read (ENOENT)');
+  });
+});

@@ -47,6 +47,10 @@ export function addFeatures(program: Command): Command {
     .option('--stack <n>', 'frames of a window, in place of the preset’s', positiveNumber)
     .option('--step <n>', 'frames from one window to the next (default: the frames of a window)', positiveNumber)
     .option('--fps <rate>', 'frames per second, or "native", in place of the preset’s', frameRate)
+    .option(
+      '--end-point <name>',
+      'of deepmind: an end point of the network, such as Mixed_5c, in place of its features',
+    )
     .addOption(
       new Option('--crops <n>', 'of finspire and ucf-crime-32: the middle, or ten')
         .choices(['1', '10'])

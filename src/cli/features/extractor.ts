@@ -53,14 +53,14 @@ export class Extractor {
     private readonly session: Session,
   ) {
     const { rule, specs } = chosen;
-    const { preset, stack, step, fps, crops, accuracy, kernel, flowPreset } = flags;
+    const { preset, stack, step, fps, crops, endPoint, accuracy, kernel, flowPreset } = flags;
     this.framing = rule.framing;
     const streams = [...specs.keys()];
     const stream = streams.length > 1 ? ('both' as const) : streams[0]!;
-    this.extraction = extraction(preset, rule.spec, { stack, step, fps, crops }, stream);
-    const { convention, endPoint } = this.extraction;
+    this.extraction = extraction(preset, rule.spec, { stack, step, fps, crops, endPoint }, stream);
+    const { convention } = this.extraction;
     const spec: ModelSpec = { ...rule.spec, flowPreset: flowPreset ?? rule.spec.flowPreset };
-    const endPoints = endPoint === undefined ? [] : [endPoint];
+    const endPoints = this.extraction.endPoint === undefined ? [] : [this.extraction.endPoint];
     this.networks = new Recoverable(session.gpu, async (gpu) => {
       const settings = { accuracy, kernel, tuning: await session.tuning(), endPoints };
       session.progress.say('reading weights');
@@ -99,12 +99,14 @@ export class Extractor {
       const clock = new Clock(source, share);
       const streams: Partial<Record<Stream, Float32Array[][]>> = {};
       const spans: Span[] = [];
+      let rowShape: readonly number[] | undefined;
       let number = 0;
       for await (const window of networks.windows(clock.frames(), { sequence: preset.sequence(total) })) {
         this.checkDamage(source, false);
         for (const name of ['rgb', 'flow'] as const) {
           const made = window[name]?.map((result) => preset.rows(number, window, result, total));
           if (!made) continue;
+          rowShape = made[0]!.shape;
           streams[name] ??= made.map(() => []);
           for (const [crop, { rows }] of made.entries()) streams[name][crop]!.push(...rows);
           if (name === 'rgb' || !window.rgb) spans.push(...made[0]!.spans);
@@ -118,7 +120,8 @@ export class Extractor {
       const { width, height, fps, sourceFps } = source;
       const times = spans.map(([, last]) => clock.times[last + 1] ?? Number.NaN);
       const asked = networks.streams.map((name) => [name, streams[name] ?? [[]]] as const);
-      return { streams: Object.fromEntries(asked), spans, frames: clock.count, times, width, height, fps, sourceFps };
+      const facts = { frames: clock.count, times, width, height, fps, sourceFps };
+      return { streams: Object.fromEntries(asked), rowShape, spans, ...facts };
     } finally {
       await source.close();
     }

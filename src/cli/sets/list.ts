@@ -5,10 +5,11 @@ import { dirname, join, parse, relative, resolve } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { readCsv } from '../../io/csv.ts';
 import { readContents } from '../../io/images.ts';
+import { scanPair } from '../../io/volume.ts';
 import { expand, isPattern } from './glob.ts';
 
 export interface ListedVideo {
-  /** A file, or a folder of pictures. */
+  /** A file, a folder of pictures, or two scans with a colon between. */
   readonly path: string;
   /** Its name without an ending, with the folders in which it lies below the one that was given; unique in its set. */
   readonly name: string;
@@ -63,8 +64,11 @@ export async function listVideos(inputs: readonly string[], options: ListOptions
 
 type Add = (path: string, name: string) => void;
 
-/** The name without its ending; that of a packed volume has two parts. */
-const stem = (path: string): string => parse(resolve(path).replace(/(\.nii)\.gz$/i, '$1')).name;
+/** The name without its ending; that of a packed volume has two parts, and of two scans it is the later one's. */
+function stem(path: string): string {
+  const [, later = path] = scanPair(path) ?? [];
+  return parse(resolve(later).replace(/(\.nii)\.gz$/i, '$1')).name;
+}
 
 async function addInput(path: string, add: Add, options: ListOptions): Promise<void> {
   const there = await stat(path).catch(() => undefined);
@@ -94,7 +98,7 @@ async function readList(list: string): Promise<string[]> {
   const paths = (column < 0 ? rows : rows.slice(1)).map(({ line, values }) => {
     const path = values[Math.max(0, column)] ?? '';
     if (path === '') throw new InputError(`${list}, line ${line}: the path is missing.`);
-    return resolve(dirname(list), path);
+    return (scanPair(path) ?? [path]).map((part) => resolve(dirname(list), part)).join(':');
   });
   if (paths.length === 0) throw new InputError(`${list} lists no videos; add a line for each.`);
   return paths;

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { makeFolder, writeFileAtomic } from '../../io/atomic.ts';
 import { readContents } from '../../io/images.ts';
+import { scanPair } from '../../io/volume.ts';
 
 /** A file of results. */
 export interface Output {
@@ -30,10 +31,12 @@ export const keyOf = (facts: unknown): string => sha256(JSON.stringify([VERSION,
 
 /**
  * What changes when a video does, and not when it is copied: its size, and what it begins and ends with; of a folder, the names and sizes
- * of its pictures.
+ * of its pictures; of two scans, both.
  * @throws InputError when there is no such file.
  */
 export async function fingerprint(path: string): Promise<string> {
+  const pair = scanPair(path);
+  if (pair) return sha256(JSON.stringify([await fingerprint(pair[0]), await fingerprint(pair[1])]));
   const stats = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${cause.code})`;
     throw new InputError(`${path} ${reason}.`, { cause });

@@ -9,6 +9,8 @@ import { segmentSpan, segments, unitLength } from './sequences.ts';
 /** What the windows of a clip gave: by stream, by crop, by row. */
 export interface ClipFeatures {
   readonly streams: Partial<Record<Stream, readonly (readonly Float32Array[])[]>>;
+  /** Of a row, where it is more than a vector. */
+  readonly rowShape?: readonly number[] | undefined;
   /** What each row was made of. */
   readonly spans: readonly Span[];
   /** Frames of the clip, as they were taken. */
@@ -41,6 +43,10 @@ function stacked(rows: readonly Float32Array[], middle: readonly number[] = []):
   return floatTensor([rows.length, ...middle, width], data);
 }
 
+/** Rows as vectors, or in the shape that each of them has. */
+const shaped = (rows: HostTensor<'f32'>, { rowShape }: ClipFeatures): HostTensor<'f32'> =>
+  rowShape ? floatTensor([rows.shape[0]!, ...rowShape], rows.data) : rows;
+
 const doubles = (shape: readonly number[], values: Iterable<number>): HostTensor<'f64'> => ({
   dtype: 'f64',
   shape,
@@ -53,7 +59,7 @@ export function arraysOf(layout: Layout, name: string, clip: ClipFeatures): Name
   const { spans } = clip;
   switch (layout) {
     case 'rows':
-      return streams.map(([stream, [rows = []]]) => alone(`${name}_${stream}.npy`, stacked(rows), spans));
+      return streams.map(([stream, [rows = []]]) => alone(`${name}_${stream}.npy`, shaped(stacked(rows), clip), spans));
     case 'piergiaj': {
       const folder = (stream: Stream) => (streams.length > 1 ? `${stream}/` : '');
       return streams.map(([stream, [rows = []]]) =>

@@ -1,5 +1,6 @@
 /** @file The conventions of published feature extractors, by name: frames, windows, what is kept, and how it is called. */
 
+import { nearestNames } from '../../core/check.ts';
 import { InputError } from '../../core/errors.ts';
 import { counted } from '../../core/words.ts';
 import { HEAD_OUTPUTS } from '../../i3d/graph.ts';
@@ -20,6 +21,8 @@ export type Span = readonly [first: number, last: number];
 interface WindowRows {
   readonly rows: readonly Float32Array[];
   readonly spans: readonly Span[];
+  /** Of a row, where it is more than a vector. */
+  readonly shape?: readonly number[];
 }
 
 export interface FeatureSettings {
@@ -30,6 +33,8 @@ export interface FeatureSettings {
   readonly fps?: number | 'native' | undefined;
   /** Of frames of 340×256: the middle, or ten. */
   readonly crops?: 1 | 10 | undefined;
+  /** Of deepmind: an end point of the network, such as `Mixed_5c`, in place of the features. */
+  readonly endPoint?: string | undefined;
 }
 
 /** How the files of a preset are laid out. */
@@ -45,7 +50,7 @@ export interface Extraction {
   /** Undefined where frames are brought to the network as `i3d classify` does it. */
   readonly convention: FrameConvention | undefined;
   /** An end point of which the rows are made. */
-  readonly endPoint?: string;
+  readonly endPoint?: string | undefined;
   /** Whether the windows follow from the number of frames. */
   readonly needsTotal: boolean;
   /** @param total Frames of the clip, where `needsTotal`. */
@@ -73,6 +78,22 @@ const kept =
     spans: [[start, start + frames - 1]],
   });
 
+/** Each step in time of an end point, H×W×C, which stands for as many of the window's frames. */
+const stepsKept =
+  (endPoint: string) =>
+  (_: number, { start, frames }: Window, { endPoints }: Recognition): WindowRows => {
+    const { shape, data } = endPoints![endPoint]!;
+    const [, steps = 1, ...rest] = shape;
+    const size = data.length / steps;
+    const all = Array.from({ length: steps }, (_, i) => i);
+    const frame = (step: number) => start + Math.floor((step * frames) / steps);
+    return {
+      rows: all.map((i) => data.slice(i * size, (i + 1) * size)),
+      spans: all.map((i) => [frame(i), frame(i + 1) - 1]),
+      shape: rest,
+    };
+  };
+
 /** Frames of a window: a network that takes only clips of one length decides it. */
 function stackOf({ architecture, frames }: ModelSpec, { stack }: FeatureSettings, usual: number): number {
   return stack ?? (architecture.fixedInput ? frames : usual);
@@ -84,10 +105,11 @@ const PRESETS: Readonly<Record<PresetName, Make>> = {
   /** https://github.com/google-deepmind/kinetics-i3d, and section 4 of "Quo Vadis, Action Recognition?". */
   deepmind(spec, settings) {
     const stack = stackOf(spec, settings, 250);
-    const { step = stack } = settings;
+    const { step = stack, endPoint } = settings;
     const [minimum] = specMinimum(spec);
     return {
       preset: 'deepmind',
+      endPoint,
       layout: 'rows',
       kept: 'features',
       fps: settings.fps ?? spec.fps ?? 25,
@@ -95,13 +117,13 @@ const PRESETS: Readonly<Record<PresetName, Make>> = {
       needsTotal: false,
       sequence: () => withRest(stack, step, minimum),
       refuses: (total) => atLeast(total, minimum),
-      rows: kept('features'),
+      rows: endPoint === undefined ? kept('features') : stepsKept(endPoint),
       facts: {
         source: 'google-deepmind/kinetics-i3d',
         windows: `${stack} frames every ${step}, convolutionally, and a shorter one of at least ${minimum} at the end`,
         frames: `as i3d classify: short side to ${spec.shortSide}, the middle ${spec.size}×${spec.size}`,
         flow: `TV-L1; ±${spec.flowBound} pixels divided by ${spec.flowBound}`,
-        row: 'mean over time of the head’s average pool',
+        row: endPoint === undefined ? 'mean over time of the head’s average pool' : `a step in time of ${endPoint}`,
       },
     };
   },
@@ -281,7 +303,7 @@ function stepsOf(spec: ModelSpec): Steps | undefined {
 
 /**
  * A preset for a model. Sizes that are published for a network of 224 pixels are those of the model.
- * @throws InputError when the preset is none for such a model or stream.
+ * @throws InputError when the preset is none for such a model or stream, or the network has no such end point.
  */
 export function extraction(
   preset: PresetName,
@@ -289,7 +311,24 @@ export function extraction(
   settings: FeatureSettings,
   stream: Stream | 'both',
 ): Extraction {
+  const { endPoint } = settings;
+  if (endPoint !== undefined) checkEndPoint(endPoint, preset, spec);
   const made = PRESETS[preset](spec, settings, stream);
   const { fps } = made;
   return { ...made, facts: { preset, fps, settings, ...made.facts } };
+}
+
+function checkEndPoint(endPoint: string, preset: PresetName, spec: ModelSpec): void {
+  if (preset !== 'deepmind') {
+    throw new InputError(`The preset ${preset} says what is kept; an end point goes with the preset deepmind.`);
+  }
+  const graph = modelGraph(spec);
+  const names = [...graph.names]
+    .filter(([, value]) => graph.values[value]!.type.shape.length === 5)
+    .map(([name]) => name);
+  if (names.includes(endPoint)) return;
+  const [near] = nearestNames(endPoint, names);
+  throw new InputError(
+    `${spec.architecture.name} has no end point ${endPoint}; ${near === undefined ? `its end points are ${names.join(', ')}` : `did you mean ${near}?`}${near === undefined ? '.' : ''}`,
+  );
 }
