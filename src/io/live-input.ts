@@ -6,7 +6,6 @@ import type { FormatContext, IOContext } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
 import { listed } from '../core/words.ts';
 import { type Ffmpeg, loadFfmpeg } from './ffmpeg.ts';
-import type { LiveOptions } from './live.ts';
 import type { StreamInput } from './reader.ts';
 
 interface LiveInput extends StreamInput {
@@ -20,7 +19,17 @@ interface LiveInput extends StreamInput {
   free?(): void;
 }
 
-type Settings = Pick<LiveOptions, 'format' | 'pixels' | 'size' | 'rate'>;
+/** What an input does not say of itself. */
+export interface InputSettings {
+  /** FFmpeg's name of the container or of the kind of device, where it cannot be told from the input. */
+  readonly format?: string | undefined;
+  /** FFmpeg's name of how raw frames on standard input are laid out, such as `rgb24`; without it, they are a video. */
+  readonly pixels?: string | undefined;
+  /** Pixels of raw frames, or those that a camera is asked for. */
+  readonly size?: readonly [width: number, height: number] | undefined;
+  /** Of raw frames, or what a camera is asked for, Hz. */
+  readonly rate?: number | undefined;
+}
 
 /** Which device of FFmpeg's cameras are, by Node's names of platforms. */
 const CAMERAS: Partial<Record<NodeJS.Platform, string>> = {
@@ -41,7 +50,7 @@ const READ_SIZE = 2 ** 16;
  * How an input is opened; undefined of a file.
  * @throws InputError when settings do not go with the input, or this FFmpeg does not have them.
  */
-export async function liveInput(input: string, settings: Settings): Promise<LiveInput | undefined> {
+export async function liveInput(input: string, settings: InputSettings): Promise<LiveInput | undefined> {
   const { format, pixels, size, rate } = settings;
   if (pixels !== undefined && input !== '-') {
     throw new InputError(
@@ -96,7 +105,7 @@ async function cameraAt(input: string, device: string): Promise<readonly [url: s
 }
 
 /** @throws InputError when FFmpeg does not know the layout, or the frames' size is not said. */
-async function raw(pixels: string, video: Record<string, string>, { size, format }: Settings) {
+async function raw(pixels: string, video: Record<string, string>, { size, format }: InputSettings) {
   const av = await loadFfmpeg();
   if (format !== undefined) throw new InputError('Raw frames have no format: give either --pixels or --format.');
   if (size === undefined) throw new InputError('Raw frames do not say their size: give it as --size WIDTHxHEIGHT.');

@@ -4,22 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError } from '../core/errors.ts';
 import type { ClipFrame, ClipOptions, FrameSource } from './clip.ts';
 import { DEFAULT_FPS } from './clip.ts';
-import { liveInput } from './live-input.ts';
+import { type InputSettings, liveInput } from './live-input.ts';
 import { VideoReader } from './reader.ts';
 import { sampledFrames } from './sampled_frames.ts';
 import { openFrames } from './video.ts';
 
-export interface LiveOptions extends Pick<ClipOptions, 'stream' | 'maxShortSide' | 'signal'> {
+export interface LiveOptions extends InputSettings, Pick<ClipOptions, 'stream' | 'maxShortSide' | 'signal'> {
   /** Frames per second (Hz) that come out, or `'native'` for every frame as it is; 25 where left out. */
   readonly fps?: number | 'native' | undefined;
-  /** FFmpeg's name of the container or of the kind of device, where it cannot be told from the input. */
-  readonly format?: string | undefined;
-  /** FFmpeg's name of how raw frames on standard input are laid out, such as `rgb24`; without it, they are a video. */
-  readonly pixels?: string | undefined;
-  /** Pixels of raw frames, or those that a camera is asked for. */
-  readonly size?: readonly [width: number, height: number] | undefined;
-  /** Of raw frames, or what a camera is asked for, Hz. */
-  readonly rate?: number | undefined;
 }
 
 export interface LiveSource extends FrameSource {
