@@ -141,6 +141,7 @@ program
   .option('--seed <list>', 'of every run; several with commas', numbers('--seed', 0), [1])
   .option('--most <n>', 'so many of the folds, the first ones', wholeNumber('--most'))
   .option('--few', 'train on one fold and test on the others')
+  .option('--tests <n>', 'with --few, test on so many of them, the next ones', wholeNumber('--tests'))
   .option('--epochs <n>', 'of the last stage', wholeNumber('--epochs'))
   .option('--cache <folder>', 'where decoded clips and flow are kept')
   .option('--json <file>', 'also write the results as JSON')

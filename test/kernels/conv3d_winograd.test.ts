@@ -62,6 +62,11 @@ describe('Winograd', () => {
     [[3, 3, 3], [1, 1, 2], TILES[1]!, false],
     [[3, 3, 5], [1, 1, 1], TILES[1]!, false],
     [[9, 9, 9], [3, 3, 3], TILES[1]!, false],
+    [[3, 1, 1], [1, 1, 1], { t: 4, hw: 1, taps: 1 }, true],
+    [[3, 1, 1], [2, 1, 1], { t: 4, hw: 1, taps: 1 }, false],
+    [[3, 1, 1], [1, 2, 2], { t: 4, hw: 1, taps: 1 }, false],
+    [[5, 1, 1], [1, 1, 1], { t: 4, hw: 1, taps: 1 }, false],
+    [[3, 3, 3], [1, 1, 1], { t: 4, hw: 1, taps: 1 }, false],
   ] as const)('knows where it applies: %j, stride %j, %j: %s', (kernel, stride, tile, applies) => {
     expect(winogradApplies(kernel, stride, tile)).toBe(applies);
   });
@@ -72,6 +77,13 @@ describe('Winograd', () => {
     expect(layout).toMatchObject({ batches: 36, inputFrames: 10, outputFrames: 8, tilesH: 14, tilesW: 14, taps: 3 });
     expect(layout.outputBytes).toBe((8 * 56 * 56 * 192 * 4 * 36) / 16);
     expect(layout.inputBytes).toBe((10 * 56 * 56 * 64 * 4 * 36) / 16);
+  });
+
+  it('counts the scratch memory of a tile over time: 1.5 times its operands', () => {
+    const shape = { x: [1, 7, 5, 6, 64], y: [1, 7, 5, 6, 32], cout: 32 } as const;
+    const layout = winogradLayout({ ...shape, kernel: [3, 1, 1], stride: [1, 1, 1] }, { t: 4, hw: 1, taps: 1 });
+    expect(layout).toMatchObject({ batches: 6, inputFrames: 2, outputFrames: 2, tilesH: 5, tilesW: 6, taps: 1 });
+    expect([layout.inputBytes, layout.outputBytes]).toEqual([6 * 2 * 30 * 64 * 4, 6 * 2 * 30 * 32 * 4]);
   });
 
   it('gives padded channels no weight', () => {

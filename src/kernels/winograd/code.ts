@@ -84,6 +84,10 @@ export function rowTransform(
   );
   const multiplied = code.apply(loaded, 2, alongW);
   const plane = alongT ? code.apply(multiplied, 0, alongT) : multiplied;
+  if (alongH.length === 1 && alongH[0]!.length === 1) {
+    // Windows of one pixel: a row alone, of the only column.
+    return { code: ['let r = 0u;', ...(row ? [row] : []), ...code.lines].join('\n  '), result: plane };
+  }
   // The column of the matrix for a row, and sums by its elements, in vectors of up to 4.
   const pieces = Array.from({ length: Math.ceil(alongH.length / 4) }, (_, i) => alongH.slice(4 * i, 4 * i + 4));
   const types = pieces.map((piece) => (piece.length === 1 ? 'f32' : `vec${piece.length}f`));

@@ -9,12 +9,15 @@
 import { type Conv3dProblem, outputChannels, type Triple } from '../conv3d/problem.ts';
 import { type View, vec4s } from '../shared/view.ts';
 
-/** Outputs of one tile per axis. `t: 1` leaves the taps over time as they are: they are summed inside the matrix product. */
+/**
+ * Outputs of one tile per axis. `t: 1` leaves the taps over time as they are: they are summed inside the matrix product. `hw: 1` is a
+ * tile over time alone, for windows of one pixel.
+ */
 export interface WinogradTile {
-  readonly t: 1 | 2;
-  readonly hw: 2 | 3 | 4;
+  readonly t: 1 | 2 | 4;
+  readonly hw: 1 | 2 | 3 | 4;
   /** Taps over H and W, per phase of a stride; 3 along T where it is tiled. */
-  readonly taps: 3 | 4 | 5;
+  readonly taps: 1 | 3 | 4 | 5;
 }
 
 export type Matrix = readonly (readonly number[])[];
@@ -35,11 +38,14 @@ const INPUT_6: Matrix = [
   [0, 4, 0, -5, 0, 1],
 ];
 
+const ONE: Matrix = [[1]];
+
 /**
  * F(m, r) by "m,r". Interpolation points 0, ±1, (±2, (½,)) ∞; Lavin and Gray, "Fast Algorithms for Convolutional Neural
  * Networks", 2016, and Toom and Cook's construction.
  */
 const TRANSFORMS: Readonly<Record<string, Transform>> = {
+  '1,1': { input: ONE, filter: ONE, output: ONE },
   '2,3': {
     input: [
       [1, 0, -1, 0],
@@ -162,7 +168,7 @@ function transform(outputs: number, taps: number): Transform {
  */
 export function winogradApplies(kernel: Triple, stride: Triple, { t, taps }: WinogradTile): boolean {
   if (kernel[1] !== kernel[2] || stride[1] !== stride[2] || stride[1] > 2) return false;
-  if (Math.ceil(kernel[1] / stride[1]) !== taps) return false;
+  if (Math.ceil(kernel[1] / stride[1]) !== taps || (taps === 1 && stride[1] !== 1)) return false;
   return t === 1 || (kernel[0] === 3 && stride[0] === 1);
 }
 

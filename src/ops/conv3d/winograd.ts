@@ -57,11 +57,9 @@ const GPU_TILES: readonly (Conv3dTiledTile & { readonly share: number })[] = [
   { bm: 32, bn: 32, bk: 32, tm: 4, tn: 4, share: 0.55 },
 ];
 
-/**
- * What the subgroup kernel does per step of K: 4 weight loads, then a load and its products for each of a lane's rows. As a share
- * of the rate of three rows.
- */
-const gemmShare = (rowsPerLane: number): number => (rowsPerLane * 5) / (3 * (2 + rowsPerLane));
+/** Shares of the subgroup kernel by rows of a lane, as those of members.ts: measured on Zen 3, bench/NOTES.md. */
+const GEMM_SHARES = { panels: { 1: 1, 2: 0.8, 3: 0.5 }, buffer: { 1: 0.9, 2: 1, 3: 0.8 } } as const;
+const GEMM_ROWS = { panels: [1, 2, 3], buffer: [2, 1, 3] } as const;
 
 function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
   const { profile, geometry, second } = conv;
@@ -74,7 +72,7 @@ function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
   });
   const rowsOfChannels = weightsOf(conv, (branch) => branch.weights.winograd(sizesOf(branch), tile))!;
   const lanes = second ? undefined : fixedNarrowSubgroup(profile);
-  const subgroup = (width: number, weightsIn: WeightsIn, rowsPerLane: number, packed: Gemm['weights']): Gemm => ({
+  const subgroup = (width: number, weightsIn: WeightsIn, rowsPerLane: 1 | 2 | 3, packed: Gemm['weights']): Gemm => ({
     name: `subgroup ${weightsIn === 'panels' ? 'panels ' : ''}${rowsPerLane}`,
     weights: packed,
     tile: {
@@ -82,7 +80,7 @@ function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
       bn: 4 * width,
       threads: width,
       arithmetic: weightsIn,
-      share: gemmShare(rowsPerLane),
+      share: GEMM_SHARES[weightsIn][rowsPerLane],
     },
     kernel: ([layout]) => conv3dWinogradGemm(layout!, { lanes: width, rowsPerLane, weightsIn }),
   });
@@ -91,8 +89,8 @@ function gemms(conv: Convolution, tile: WinogradTile): Gemm[] {
       ? weightsOf(conv, (branch) => branch.weights.winogradPanels(sizesOf(branch), tile, lanes))
       : undefined;
   return [
-    ...(lanes && panels ? [3, 2, 1].map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
-    ...(lanes ? [3, 2, 1].map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
+    ...(lanes && panels ? GEMM_ROWS.panels.map((rows) => subgroup(lanes, 'panels', rows, panels)) : []),
+    ...(lanes ? GEMM_ROWS.buffer.map((rows) => subgroup(lanes, 'buffer', rows, rowsOfChannels)) : []),
     ...GPU_TILES.filter((gpuTile) => conv3dTiledFits(profile, gpuTile)).flatMap(({ share, ...gpuTile }) =>
       tiledVariants(gpuTile, share)
         .filter(({ applies }) => applies(profile))
@@ -116,14 +114,16 @@ const TILES: readonly WinogradTile[] = [
   { t: 1, hw: 4, taps: 4 },
   { t: 1, hw: 3, taps: 4 },
   { t: 1, hw: 2, taps: 5 },
+  { t: 4, hw: 1, taps: 1 },
+  { t: 2, hw: 1, taps: 1 },
 ];
 
 /**
  * Software adapters other than Mesa's: of a tile over time, too, the transform has 64 values under way at once, which SwiftShader still
  * compiles after nine minutes, and has taken 10 GB by then. Those over space, of 16 and 36 values, take it a second.
  */
-const isCompiled = ({ t }: WinogradTile, profile: DeviceProfile): boolean =>
-  t === 1 || deviceKind(profile) !== 'software';
+const isCompiled = ({ t, hw }: WinogradTile, profile: DeviceProfile): boolean =>
+  t === 1 || hw === 1 || deviceKind(profile) !== 'software';
 
 /**
  * Processors only, measured: fewer channels than these make the transforms dearer than what they save, and up to 16 output
