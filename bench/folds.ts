@@ -42,6 +42,8 @@ export interface FoldsOptions {
   readonly most?: number;
   /** Trains on one fold and tests on the others: harder, where so few clips are enough that all others are recognised. */
   readonly few?: boolean;
+  /** With `few`, tests on so many of the folds behind it; the rest is there for pre-training alone. */
+  readonly tests?: number;
   readonly epochs?: number;
   readonly cache?: string;
   readonly json?: string;
@@ -78,7 +80,7 @@ interface Start {
 const nameOf = ({ from, task }: Start): string => (task === undefined ? from : `${from} + ${task}`);
 
 export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldRecord[]> {
-  const { data, folds, few = false, most = folds } = options;
+  const { data, folds, few = false, tests = folds, most = folds } = options;
   const from = options.from.flatMap((start): Start[] => [
     { from: start, task: undefined },
     ...(options.pretrain === undefined ? [] : options.task.map((task) => ({ from: start, task }))),
@@ -98,12 +100,14 @@ export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldR
   try {
     for (let fold = 0; fold < Math.min(most, folds); fold++) {
       const list = join(folder, `fold${fold}.csv`);
-      const lines = set.clips.map(({ path, label }) => {
-        const split = (foldOf.get(groupOf(path)) === fold) === few ? 'train' : 'test';
+      const lines = set.clips.flatMap(({ path, label }) => {
+        const behind = (foldOf.get(groupOf(path))! - fold + folds) % folds;
+        if (few && behind > tests) return [];
+        const split = (behind === 0) === few ? 'train' : 'test';
         return `"${relative(folder, resolve(path))}","${set.classes[label]}",${split}`;
       });
       await writeFileAtomic(list, `path,label,split\n${lines.join('\n')}\n`);
-      for (const [start, seed] of from.flatMap((start) => options.seed.map((seed) => [start, seed] as const))) {
+      for (const [start, seed] of options.seed.flatMap((seed) => from.map((start) => [start, seed] as const))) {
         const out = join(folder, `fold${fold}-${from.indexOf(start)}-${seed}`);
         await mkdir(out, { recursive: true });
         const title = `fold ${fold + 1} of ${folds}`;

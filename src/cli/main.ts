@@ -20,6 +20,7 @@ import { addModels } from './commands/models.ts';
 import { addSearch } from './commands/search.ts';
 import { addTrain } from './commands/train.ts';
 import { addTune } from './commands/tune.ts';
+import { addWatch } from './commands/watch.ts';
 import { packageVersions } from './machine.ts';
 import { refuseEmpty } from './options.ts';
 import { sentence, story } from './terminal/errors.ts';
@@ -31,6 +32,7 @@ const DESCRIPTION = `Recognises actions in videos with I3D on WebGPU.
 Examples:
   i3d classify clip.mp4 --rgb rgb_imagenet.pt
   i3d classify clip.mp4 --rgb rgb_imagenet.pt --flow flow_imagenet.pt --report clip.html
+  i3d watch camera --model my-model --on wave --run ./record.sh
   i3d flow clip.mp4 --out flow.mp4
   i3d train clips --out model
   i3d eval clips --model model
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
     });
   for (const add of [
     addClassify,
+    addWatch,
     addTrain,
     addEval,
     addFeatures,

@@ -22,7 +22,7 @@ export class Session {
 
   /**
    * The device. Opened late, so that mistakes in the input are reported before anything slow happens; the first time nothing else
-   * may be under way (see quiet.ts). A device that was lost is replaced, once.
+   * may be under way (see quiet.ts). A device that was lost is replaced, once unless `progressed` was called.
    * @throws AdapterError when there is none, DeviceLostError when a second one is lost.
    */
   readonly gpu = async (): Promise<Gpu> => {
@@ -43,6 +43,11 @@ export class Session {
   /** Does `work` on the device; where that is lost, once more on another one. */
   onDevice<T>(work: (gpu: Gpu) => Promise<T>): Promise<T> {
     return onDevice(this.gpu, work);
+  }
+
+  /** Some of the work is done for good: of work that never ends, devices may be lost again and again. */
+  progressed(): void {
+    this.replaced = false;
   }
 
   /** What was measured on this machine before; see `i3d tune`. */

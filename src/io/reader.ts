@@ -26,6 +26,16 @@ interface ReaderOptions {
   maxShortSide?: number | undefined;
 }
 
+/** Something that gives video and is no file: a camera, an address, a pipe. */
+export interface StreamInput {
+  /** How it is called in messages. */
+  readonly name: string;
+  /** What to say besides where it cannot be opened. */
+  readonly advice?: string;
+  /** Opens it in a context; gives FFmpeg's code, which is negative when that failed. */
+  open(av: Ffmpeg, format: FormatContext): Promise<number>;
+}
+
 const NO_PAGES: TiffPages = { places: [], whole: true };
 
 /** Demuxers that draw pictures from text files, which nobody means to classify. */
@@ -57,6 +67,8 @@ export function inspect(path: string): Stats {
 export class VideoReader {
   readonly #av: Ffmpeg;
   readonly #source: string;
+  /** Whether the source is a file of that name. */
+  readonly #isFile: boolean;
   readonly #format: FormatContext;
   #codec: CodecContext;
   readonly #stream: Stream;
@@ -115,10 +127,11 @@ export class VideoReader {
     codec: CodecContext,
     stream: Stream,
     fps: number,
-    { places: pages, whole }: TiffPages,
+    pages: TiffPages | undefined,
   ) {
     this.#av = av;
     this.#source = source;
+    this.#isFile = pages !== undefined;
     this.#format = format;
     this.#codec = codec;
     this.#stream = stream;
@@ -131,12 +144,13 @@ export class VideoReader {
     this.#frames = [new av.Frame(), new av.Frame()];
     for (const frame of this.#frames) frame.alloc();
     const flags = format.iformat?.flags ?? 0;
-    this.#pages = [...pages];
+    const { places, whole } = pages ?? NO_PAGES;
+    this.#pages = [...places];
     this.#cutOff = !whole;
-    this.#clockless = (flags & av.AVFMT_NOTIMESTAMPS) !== 0 || pages.length > 1;
+    this.#clockless = (flags & av.AVFMT_NOTIMESTAMPS) !== 0 || places.length > 1;
     this.seconds = this.#clockless ? 0 : lengthOf(format, stream);
     this.fps = fps;
-    this.expected = pages.length || Number(stream.nbFrames) || Math.round(this.seconds * fps);
+    this.expected = places.length || Number(stream.nbFrames) || Math.round(this.seconds * fps);
     this.#discontinuous = (flags & av.AVFMT_TS_DISCONT) !== 0;
     const [length, discontinuous] = [this.seconds, this.#discontinuous];
     this.#timeline = new Timeline({ period: 1 / fps, length, discontinuous });
@@ -152,24 +166,55 @@ export class VideoReader {
     if (!stats.isFile()) throw new InputError(`${path} is not a regular file; ${ADVICE}.`);
     if (stats.size === 0) throw new InputError(`${path} is empty; ${ADVICE}.`);
     const av = await loadFfmpeg();
+    const refused = (code: number) =>
+      `${path} is not a video that FFmpeg can read${code < 0 ? ` (${explain(av, code)})` : ''}; ${ADVICE}.`;
+    const input = { name: path, open: (_: Ffmpeg, format: FormatContext) => openInput(av, format, path) };
+    return VideoReader.#open(av, new av.FormatContext(), input, options, { isFile: true, refused });
+  }
+
+  /**
+   * Opens what is no file, and waits for its first picture.
+   * @param onContext Is given what ends the waiting, also that for later pictures: it then looks as if the stream had ended.
+   * @throws InputError when it cannot be opened, is no video, or gives no picture.
+   */
+  static async openStream(
+    input: StreamInput,
+    options: ReaderOptions,
+    onContext: (context: Pick<FormatContext, 'interrupt'>) => void,
+  ): Promise<VideoReader> {
+    const av = await loadFfmpeg();
     const format = new av.FormatContext();
+    // Only a context that is there can be interrupted while it is opened.
+    format.allocContext();
+    onContext(format);
+    const { name, advice } = input;
+    const refused = (code: number) =>
+      `${name} cannot be opened as a video${code < 0 ? ` (${explain(av, code)})` : ''}${advice ? `; ${advice}` : ''}.`;
+    return VideoReader.#open(av, format, input, options, { isFile: false, refused });
+  }
+
+  static async #open(
+    av: Ffmpeg,
+    format: FormatContext,
+    input: StreamInput,
+    options: ReaderOptions,
+    { isFile, refused }: { isFile: boolean; refused(code: number): string },
+  ): Promise<VideoReader> {
+    const { name: source } = input;
     let codec: CodecContext | undefined;
     let reader: VideoReader | undefined;
     try {
-      const code = await openInput(av, format, path);
-      if (code < 0 || TEXT_ART.has(format.iformat?.name ?? '')) {
-        throw new InputError(
-          `${path} is not a video that FFmpeg can read${code < 0 ? ` (${explain(av, code)})` : ''}; ${ADVICE}.`,
-        );
-      }
+      const code = await input.open(av, format);
+      if (code < 0 || TEXT_ART.has(format.iformat?.name ?? '')) throw new InputError(refused(code));
       await format.findStreamInfo();
-      const stream = await chooseStream(av, format, path, options.stream);
-      const isTiff = stream.codecpar.codecId === av.AV_CODEC_ID_TIFF && isStill(av, format, stream);
-      const pages = isTiff ? await readTiffPages(path) : NO_PAGES;
+      const stream = await chooseStream(av, format, source, options.stream, isFile);
+      const still = isStill(av, format, stream);
+      const isTiff = isFile && stream.codecpar.codecId === av.AV_CODEC_ID_TIFF && still;
+      const pages = isTiff ? await readTiffPages(source) : isFile ? NO_PAGES : undefined;
       codec = new av.CodecContext();
-      await openDecoder(av, codec, stream, path, isStill(av, format, stream));
-      const fps = await frameRate(av, path, format, stream);
-      reader = new VideoReader(av, path, format, codec, stream, fps, pages);
+      await openDecoder(av, codec, stream, source, still, !isFile);
+      const fps = await frameRate(av, isFile ? source : undefined, format, stream);
+      reader = new VideoReader(av, source, format, codec, stream, fps, pages);
       await reader.#begin(options.maxShortSide);
       return reader;
     } catch (error) {
@@ -204,6 +249,11 @@ export class VideoReader {
     if (this.#converter === undefined)
       throw new InputError(`${this.#source} is closed: its frames can be had no more.`);
     return this.#converter.convert(picture.frame, this.#orientation, this.#source);
+  }
+
+  /** Why reading stopped before the end; undefined while it goes on, and at the end. */
+  get broken(): string | undefined {
+    return this.#readError;
   }
 
   /** What was wrong with the file so far, one sentence each. */
@@ -311,7 +361,7 @@ export class VideoReader {
         const ended = code === this.#av.AVERROR_EOF || ENDLESS.has(this.formatName);
         if (!ended) this.#readError = explain(this.#av, code);
         this.#draining = true;
-        this.#cutOff ||= this.#partial || (await isCutOff(this.#source, this.formatName));
+        this.#cutOff ||= this.#partial || (this.#isFile && (await isCutOff(this.#source, this.formatName)));
         await this.#codec.sendPacket(null);
         return;
       }

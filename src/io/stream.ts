@@ -42,8 +42,14 @@ export function lengthOf(format: FormatContext, stream: Stream): number {
 /**
  * Average pictures per second (Hz) of a stream: what its file says, or what its first packets show where that is nothing,
  * or may be the resolution of the clock instead. 25 where neither tells.
+ * @param path Of a file, which may be looked into once more.
  */
-export async function frameRate(av: Ffmpeg, path: string, format: FormatContext, stream: Stream): Promise<number> {
+export async function frameRate(
+  av: Ffmpeg,
+  path: string | undefined,
+  format: FormatContext,
+  stream: Stream,
+): Promise<number> {
   const [average = 0, lowest = 0, coded = 0] = [stream.avgFrameRate, stream.rFrameRate, stream.codecpar.frameRate].map(
     ({ num, den }) => (num > 0 && den > 0 ? num / den : 0),
   );
@@ -51,7 +57,8 @@ export async function frameRate(av: Ffmpeg, path: string, format: FormatContext,
   if (((format.iformat?.flags ?? 0) & av.AVFMT_NOTIMESTAMPS) !== 0) return coded || average || 25;
   if (average > 0 && average < DOUBTFUL_RATE) return average;
   const counted = Number(stream.nbFrames) / lengthOf(format, stream);
-  const measured = counted > 0 && counted < Infinity ? counted : await measureRate(av, path, stream.index);
+  const measured =
+    counted > 0 && counted < Infinity ? counted : path === undefined ? 0 : await measureRate(av, path, stream.index);
   // Time stamps are rounded; a rate that the file names and that fits is the exact one.
   const named = [average, lowest, coded].find((rate) => rate > 0 && Math.abs(measured / rate - 1) < 0.02);
   if (named !== undefined || measured > 0) return named ?? measured;
@@ -103,6 +110,8 @@ async function measureRate(av: Ffmpeg, path: string, index: number): Promise<num
 /**
  * The stream to decode: the one that was asked for, or else the one that FFmpeg judges best of those that are meant to be
  * looked at by themselves.
+ * @param path How the input is called, for messages.
+ * @param isFile Whether it is a file of that path, which may be looked into besides.
  * @throws InputError when there is none, or none of that index.
  */
 export async function chooseStream(
@@ -110,6 +119,7 @@ export async function chooseStream(
   format: FormatContext,
   path: string,
   wanted: number | undefined,
+  isFile: boolean,
 ): Promise<Stream> {
   const streams = format.streams;
   const isVideo = (stream: Stream): boolean =>
@@ -120,7 +130,7 @@ export async function chooseStream(
     const sound = streams.some((stream) => stream.codecpar.codecType === av.AVMEDIA_TYPE_AUDIO);
     throw new InputError(`${path} holds no video stream${sound ? ', only sound' : ''}; ${ADVICE}.`);
   }
-  if (wanted === undefined) return best(av, format, await mainStreams(av, format, videos, path));
+  if (wanted === undefined) return best(av, format, isFile ? await mainStreams(av, format, videos, path) : videos);
   const stream = videos.find((candidate) => candidate.index === wanted);
   if (stream === undefined) {
     const indices = videos.map(({ index }) => index).join(', ');
@@ -179,6 +189,7 @@ function best(av: Ffmpeg, format: FormatContext, main: readonly Stream[]): Strea
 /**
  * Makes `codec` the decoder of a stream.
  * @param still whether a picture that is cut off or damaged shall be refused; of a video the rest may be good.
+ * @param prompt whether each picture shall come out at once: threads that decode one each hold as many of them back.
  * @throws InputError when FFmpeg has none for it, or refuses the stream.
  */
 export async function openDecoder(
@@ -187,6 +198,7 @@ export async function openDecoder(
   stream: Stream,
   path: string,
   still: boolean,
+  prompt = false,
 ): Promise<void> {
   const parameters = stream.codecpar;
   const decoder = av.Codec.findDecoder(parameters.codecId);
@@ -198,6 +210,7 @@ export async function openDecoder(
   codec.parametersToContext(parameters);
   codec.pktTimebase = stream.timeBase;
   codec.threadCount = 0;
+  if (prompt) codec.threadType = av.FF_THREAD_SLICE;
   // JPEG would else be filled up with grey; the other way round, some TIFF files that are whole would be refused.
   const strict = still && [av.AV_CODEC_ID_MJPEG, av.AV_CODEC_ID_JPEGLS].some((id) => id === parameters.codecId);
   const settings = av.Dictionary.fromObject(strict ? { err_detect: 'explode' } : {});

@@ -15,8 +15,8 @@ import {
 } from './clip.ts';
 import { FrameStore } from './frame-store.ts';
 import { openFolder, openImages } from './image-source.ts';
-import { inspect, type Picture, VideoReader } from './reader.ts';
-import { Resampler } from './resample.ts';
+import { inspect, VideoReader } from './reader.ts';
+import { sampledFrames } from './sampled_frames.ts';
 import { isVolumePath, openVolume, scanPair } from './volume.ts';
 
 export { type Clip, type ClipFrame, type ClipKind, type ClipOptions, requireFrames } from './clip.ts';
@@ -91,33 +91,10 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
   }
   const isGif = ANIMATIONS.has(reader.formatName);
   const rate = options.fps ?? (isGif ? 'native' : DEFAULT_FPS);
-  const { start = 0, frames: limit = Infinity } = options;
   const count = isSegments(rate) ? await countPictures(path, options).catch((error) => abandon(reader, error)) : 0;
   const fps = outputRate(rate, count, reader.fps);
   const expected = () => Math.round((reader.seconds || reader.expected / reader.fps) * fps);
   const total = isSegments(rate) ? rate.segments : rate === 'native' ? reader.expected : expected();
-
-  async function* frames(): AsyncGenerator<ClipFrame, void, undefined> {
-    const resampler = new Resampler(rate, count);
-    let shown: Picture | undefined;
-    let taken = 0;
-    for (let k = 0; k < start + limit; ) {
-      options.signal?.throwIfAborted();
-      const next = await reader.next();
-      if (next) options.onProgress?.(++taken);
-      const fills = next ? resampler.push(next.time) : resampler.finish(shown?.end ?? 0);
-      let data: Uint8Array | undefined;
-      for (let n = 0; n < fills && k < start + limit && shown; n++, k++) {
-        if (k < start) continue;
-        // Only frames that are shown are converted, and each of them once.
-        data ??= await reader.convert(shown);
-        yield { data, width: reader.width, height: reader.height, time: resampler.timeOf(k, shown.time) };
-      }
-      if (next === undefined) return;
-      shown = next;
-    }
-  }
-
   return {
     kind: isGif ? 'gif' : 'video',
     width: reader.width,
@@ -125,7 +102,7 @@ async function openVideo(path: string, options: ClipOptions): Promise<FrameSourc
     fps,
     sourceFps: reader.fps,
     expectedFrames: windowLength(total, options),
-    frames,
+    frames: () => sampledFrames(reader, rate, { ...options, count }),
     warnings: () => reader.warnings(),
     close: () => reader.close(),
   };

@@ -15,8 +15,9 @@ function taps(from: number, to: number): Tap[] {
   const reach = Math.max(1, ratio);
   return Array.from({ length: to }, (_, i) => {
     const centre = (i + 0.5) * ratio - 0.5;
-    const first = Math.max(0, Math.ceil(centre - reach));
-    const last = Math.min(from - 1, Math.floor(centre + reach));
+    // What lies on the edge of the filter weighs nothing.
+    const first = Math.max(0, Math.floor(centre - reach) + 1);
+    const last = Math.min(from - 1, Math.ceil(centre + reach) - 1);
     const weights = Float32Array.from({ length: last - first + 1 }, (_, k) =>
       Math.max(0, 1 - Math.abs(first + k - centre) / reach),
     );
@@ -29,7 +30,10 @@ function taps(from: number, to: number): Tap[] {
 export class Resizer {
   readonly #columns: readonly Tap[];
   readonly #rows: readonly Tap[];
+  /** Rows of the input in the width of the output. */
   readonly #narrowed: Float32Array;
+  /** A row of the output before it is rounded. */
+  readonly #sums: Float64Array;
 
   /** All in pixels. */
   constructor(
@@ -41,33 +45,52 @@ export class Resizer {
     this.#columns = taps(width, toWidth);
     this.#rows = taps(height, toHeight);
     this.#narrowed = new Float32Array(height * toWidth * 3);
+    this.#sums = new Float64Array(toWidth * 3);
   }
 
   /** @param rgb height×width×3 bytes. @returns toHeight×toWidth×3 bytes. */
   resize(rgb: Uint8Array): Uint8Array {
-    const narrowed = this.#narrowed;
-    const rows = narrowed.length / (this.toWidth * 3);
-    for (let y = 0, at = 0; y < rows; y++) {
-      for (const { first, weights } of this.#columns) {
-        const from = (y * this.width + first) * 3;
-        for (let c = 0; c < 3; c++) narrowed[at++] = weigh(rgb, from + c, 3, weights);
-      }
-    }
-    const stride = this.toWidth * 3;
+    this.#narrow(rgb);
+    const [narrowed, sums, stride] = [this.#narrowed, this.#sums, this.toWidth * 3];
     const out = new Uint8Array(this.#rows.length * stride);
-    for (const [y, { first, weights }] of this.#rows.entries()) {
-      for (let x = 0; x < stride; x++) {
-        out[y * stride + x] = Math.round(weigh(narrowed, first * stride + x, stride, weights));
+    let to = 0;
+    for (const { first, weights } of this.#rows) {
+      let from = first * stride;
+      const [opening] = weights as unknown as [number];
+      for (let x = 0; x < stride; x++) sums[x] = narrowed[from + x]! * opening;
+      // A row after the other, since a column after the other would leave the cache with each value.
+      for (let k = 1; k < weights.length; k++) {
+        from += stride;
+        const weight = weights[k]!;
+        for (let x = 0; x < stride; x++) sums[x]! += narrowed[from + x]! * weight;
       }
+      for (let x = 0; x < stride; x++) out[to++] = Math.round(sums[x]!);
     }
     return out;
   }
-}
 
-function weigh(values: Uint8Array | Float32Array, from: number, step: number, weights: Float32Array): number {
-  let sum = 0;
-  for (let k = 0; k < weights.length; k++) sum += values[from + k * step]! * weights[k]!;
-  return sum;
+  #narrow(rgb: Uint8Array): void {
+    const { width, toWidth } = this;
+    const narrowed = this.#narrowed;
+    if (width === toWidth) {
+      narrowed.set(rgb);
+      return;
+    }
+    for (let row = 0, at = 0; at < narrowed.length; row += width * 3) {
+      for (const { first, weights } of this.#columns) {
+        let [red, green, blue] = [0, 0, 0];
+        for (let k = 0, from = row + first * 3; k < weights.length; k++, from += 3) {
+          const weight = weights[k]!;
+          red += rgb[from]! * weight;
+          green += rgb[from + 1]! * weight;
+          blue += rgb[from + 2]! * weight;
+        }
+        narrowed[at++] = red;
+        narrowed[at++] = green;
+        narrowed[at++] = blue;
+      }
+    }
+  }
 }
 
 /** A size in pixels, and what resizes frames to it; nothing where they have it. */

@@ -12,7 +12,9 @@ import { type Window, windowRule } from '../models/windows.ts';
 import type { ClipRule, Crop } from './clip_rule.ts';
 import { DeviceFlow } from './device_flow.ts';
 import { DeviceFrames, type HeldClip, rgbClip } from './device_frames.ts';
+import type { Frame } from './frame_parts.ts';
 import { type Frames, openFrameStream } from './frame_source.ts';
+import type { LiveWindows } from './live_windows.ts';
 import type { Stopwatches } from './stopwatches.ts';
 import { follow, type Sequence, slide } from './window_stream.ts';
 
@@ -31,6 +33,8 @@ interface ClipRunOptions extends Abortable {
   readonly flowField?: boolean | undefined;
   /** Which windows; where left out, those that cover the clip, the last one aligned to its end. */
   readonly sequence?: Sequence | undefined;
+  /** Of frames that come by themselves: which windows, and when. `frames` are its own then. */
+  readonly live?: LiveWindows<Frame> | undefined;
 }
 
 /** What the networks give of a window, of each of its crops in their order. */
@@ -67,21 +71,24 @@ export class ClipNetworks {
    */
   async *windows(frames: Frames, options: ClipRunOptions): AsyncGenerator<NetworkWindow, void, undefined> {
     this.assertUsable();
-    const { signal, onProgress } = options;
+    const { signal, onProgress, live } = options;
     const source = await openFrameStream(frames, signal);
-    const reading = new DeviceFrames(this.gpu, source, this.rule, this.recognisers.flow !== undefined);
+    const following = this.recognisers.flow !== undefined;
+    const reading = new DeviceFrames(this.gpu, source, this.rule, following, live ? 1 : undefined);
+    // What would be made ahead of the networks is out of date when they come to it.
+    const early = !live || live.lossless;
     const prepared = this.prepare(source, reading, options);
     let ahead: Promise<IteratorResult<PreparedWindow, void>> | undefined;
     let count = 0;
     try {
-      ahead = prepared.next();
       for (;;) {
+        ahead ??= prepared.next();
         const { done, value } = await unlessAborted(ahead, signal);
         if (done) break;
         const result = this.look(value, options);
         // Made while the networks look at this one; its error is seen in its turn.
-        ahead = prepared.next();
-        ahead.catch(() => undefined);
+        ahead = early ? prepared.next() : undefined;
+        ahead?.catch(() => undefined);
         yield await unlessAborted(result, signal);
         onProgress?.({ stage: 'networks', done: ++count, total: undefined });
       }
@@ -115,7 +122,7 @@ export class ClipNetworks {
   private async *prepare(
     source: Awaited<ReturnType<typeof openFrameStream>>,
     reading: DeviceFrames,
-    { signal, onProgress, flowField, sequence }: ClipRunOptions,
+    { signal, onProgress, flowField, sequence, live }: ClipRunOptions,
   ): AsyncGenerator<PreparedWindow, void, undefined> {
     const { gpu, watches, recognisers } = this;
     const { spec, framing, convention } = this.rule;
@@ -142,9 +149,11 @@ export class ClipNetworks {
     const { crops } = reading;
     const extra = flow ? 1 : 0;
     const parts = reading.parts(counted());
-    const cut = sequence
-      ? follow(parts, sequence, extra)
-      : slide(parts, { rule: windowRule(spec), start: 0, extra }, (all) => all);
+    const cut = live
+      ? live.cut(parts)
+      : sequence
+        ? follow(parts, sequence, extra)
+        : slide(parts, { rule: windowRule(spec), start: 0, extra }, (all) => all);
     let rgb: HeldClip<RecogniserClip>[] = [];
     try {
       for await (const { start, frames, clip: window } of cut) {

@@ -46,12 +46,16 @@ export class DeviceFrames {
   private importer: PictureImporter | undefined;
   private disposed = false;
 
-  /** @param following Whether flow is computed between the frames, too. */
+  /**
+   * @param following Whether flow is computed between the frames, too.
+   * @param together Frames that are reduced at once.
+   */
   constructor(
     private readonly gpu: Gpu,
     { width, height }: FrameSize,
     { framing, spec, convention }: ClipRule,
     following: boolean,
+    private readonly together = GROUP,
   ) {
     const { size, shortSide } = spec;
     this.crops = [undefined];
@@ -86,7 +90,7 @@ export class DeviceFrames {
         continue;
       }
       group.push(part);
-      if (group.length < GROUP) continue;
+      if (group.length < this.together) continue;
       yield* await this.reduced(group);
       group = [];
     }

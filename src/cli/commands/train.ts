@@ -10,7 +10,14 @@ import { pretextResult } from '../../train/evaluate/pretext_result.ts';
 import { readConfig, type TrainConfig } from '../../train/run/config.ts';
 import { MODEL_FILES } from '../../train/run/model_files.ts';
 import { type RunResult, runTraining } from '../../train/run/run.ts';
-import { type DeviceFlags, positiveNumber, share, wholeNumber } from '../options.ts';
+import {
+  addModelTypeOption,
+  type DeviceFlags,
+  type ModelTypeFlags,
+  positiveNumber,
+  share,
+  wholeNumber,
+} from '../options.ts';
 import { clipsOf, evaluationJson, evaluationTable, pretextText, STREAM_TITLES } from '../report/evaluation-result.ts';
 import { writeTrainingReport } from '../report/training-report.ts';
 import { type Session, withSession } from '../session.ts';
@@ -18,7 +25,7 @@ import { both, print } from '../terminal/output.ts';
 import { endBySignal, whileHandling } from '../terminal/signals.ts';
 import { duration, TrainProgress } from '../terminal/train-progress.ts';
 
-interface TrainFlags extends DeviceFlags {
+interface TrainFlags extends DeviceFlags, ModelTypeFlags {
   readonly out?: string;
   readonly stream?: Stream | 'both';
   readonly from?: string;
@@ -39,7 +46,7 @@ const INTERRUPTED = 130;
 const SAME_KEYSTROKE = 1000;
 
 export function addTrain(program: Command): Command {
-  return program
+  const command = program
     .command('train')
     .description('Train models to recognise the classes of labelled clips.')
     .argument(
@@ -60,6 +67,7 @@ export function addTrain(program: Command): Command {
     .option('--adapter <name>', 'take the adapter whose name contains this')
     .option('--json', 'print one JSON object')
     .action((config: string, flags: TrainFlags) => withSession(flags, (session) => run(config, flags, session)));
+  return addModelTypeOption(command);
 }
 
 async function run(path: string, flags: TrainFlags, session: Session): Promise<void> {
@@ -69,6 +77,7 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   const config = await readConfig(path, {
     ...{ out, from, epochs, batch, seed, holdout, cache, half, streams },
     ...(flags.pretrain === undefined ? {} : { pretrain: { data: flags.pretrain } }),
+    ...(flags.modelType === undefined ? {} : { model: { architecture: flags.modelType } }),
   });
   const { gpu } = session;
   await gpu();

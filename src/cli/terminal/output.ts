@@ -11,11 +11,21 @@ const NAME = 'to standard output';
  * @throws InputError when it cannot be written, such as to a file on a full disk.
  */
 export async function print(text: string): Promise<void> {
+  await printed(text);
+}
+
+/**
+ * Prints one result of many.
+ * @returns Whether its reader is still there.
+ * @throws As `print` does.
+ */
+export async function printed(text: string): Promise<boolean> {
   try {
     if (isFile(1)) writeWhole(1, Buffer.from(text));
     else await writeToStream(process.stdout, text);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false;
     throw explainWriteError(error, NAME);
   }
 }

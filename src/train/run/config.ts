@@ -178,8 +178,10 @@ export async function readConfig(
   }
   const inFile = fromFolder(written, dirname(path));
   // What is given of it does not take the rest away.
-  const pretrain = given.pretrain && { pretrain: { ...inFile.pretrain, ...(given.pretrain as object) } };
-  return parseConfig({ out, ...inFile, ...given, ...pretrain }, path, models);
+  const joined = (['pretrain', 'model'] as const).flatMap((key) =>
+    given[key] && inFile[key] ? [[key, { ...inFile[key], ...(given[key] as object) }]] : [],
+  );
+  return parseConfig({ out, ...inFile, ...given, ...Object.fromEntries(joined) }, path, models);
 }
 
 /** @throws InputError as `readConfig` does. */
@@ -212,7 +214,7 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 /** Paths of a file are relative to the folder that it is in. */
-function fromFolder(written: object, folder: string): { readonly pretrain?: object } {
+function fromFolder(written: object, folder: string): { readonly pretrain?: object; readonly model?: object } {
   const entries = Object.entries(written).map(([key, value]) => {
     if (key === 'pretrain' && isObject(value)) return [key, fromFolder(value, folder)];
     const isPath = ['data', 'out', 'cache', 'from'].includes(key) && typeof value === 'string' && value !== 'none';

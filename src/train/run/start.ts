@@ -6,8 +6,8 @@ import { MODELS, SMALL_MODEL } from '../../catalogue.ts';
 import { InputError } from '../../core/errors.ts';
 import type { FloatTensor } from '../../core/tensor.ts';
 import { loadWeightsFile } from '../../io/weights.ts';
-import { type ModelSpec, STREAM_CHANNELS, type Stream } from '../../models/definition.ts';
-import { numberedLabels } from '../../models/labels.ts';
+import { type ModelSpec, STREAM_CHANNELS, STREAMS, type Stream } from '../../models/definition.ts';
+import { labelsFor } from '../../models/labels.ts';
 import { isModelFile, type Model, parseModelFile } from '../../models/model_file.ts';
 import { initialParameters, isHeadParameter } from '../../models/parameters.ts';
 import type { ModelRegistry } from '../../models/registry.ts';
@@ -43,7 +43,7 @@ export async function startOf(
     const spec = modelSpec({ ...freshModel(model.architecture, models), ...rest, stream, classes: classes.length });
     return { spec, parameters: initialParameters(spec, seed), from: undefined };
   }
-  const given = await readStart(path, stream, warn, models);
+  const given = await readStart(path, stream, warn, models, model.architecture);
   const fixed = { architecture: given.spec.architecture.id, width: given.spec.width };
   for (const key of ['architecture', 'width'] as const) {
     const wanted = model[key];
@@ -83,12 +83,16 @@ function freshModel(
   return { architecture: models.get(architecture) };
 }
 
-/** A model that `train` left, or weights of a model that is known, as others publish them. */
+/**
+ * A model that `train` left, or weights of a model that is known, as others publish them.
+ * @param architecture Which one such weights are of, where their tensors may be several's.
+ */
 async function readStart(
   path: string,
   stream: Stream,
   warn: (message: string) => void,
   models: ModelRegistry,
+  architecture: string | undefined,
 ): Promise<Model> {
   const contents = await loadWeightsFile(path);
   if (isModelFile(contents.metadata)) {
@@ -96,12 +100,15 @@ async function readStart(
     if (model.spec.stream === stream) return model;
     throw new InputError(`${path} is a model for ${model.spec.stream}; the ${stream} stream cannot start from it.`);
   }
-  const { spec, parameters, warnings } = readWeights(contents.tensors, path, models, { stream });
+  const known = architecture === undefined ? models : [models.get(architecture)];
+  const { spec, parameters, warnings } = readWeights(contents.tensors, path, known, { stream });
   if (spec.channels !== STREAM_CHANNELS[stream]) {
+    const other = STREAMS.find((name) => STREAM_CHANNELS[name] === spec.channels);
+    const advice = other === undefined ? '' : `: train the ${other} stream alone`;
     throw new InputError(
-      `${path} takes clips with ${spec.channels} channels; the ${stream} stream cannot start from it.`,
+      `${path} takes clips with ${spec.channels} channels; the ${stream} stream cannot start from it${advice}.`,
     );
   }
   for (const text of [...contents.warnings, ...warnings]) warn(text);
-  return { spec, classes: numberedLabels(spec.classes), parameters };
+  return { spec, classes: await labelsFor(spec.classes, spec.architecture.labels), parameters };
 }

@@ -183,7 +183,10 @@ function longEnough(
   const short = set.clips.length - clips.length;
   const why = `shorter than the ${least} frames that tell ${task.title}`;
   if (clips.length === 0) {
-    throw new InputError(`All clips of ${set.source} are ${why}; give longer ones, or another task.`);
+    const advice = spec.segments
+      ? `this model sees ${spec.frames} frames of a clip, spread over it (segments): take the task direction`
+      : 'give longer ones, or another task';
+    throw new InputError(`All clips of ${set.source} are ${why}; ${advice}.`);
   }
   if (short > 0)
     warn(`${set.source}: ${counted(short, 'clip')} ${short === 1 ? 'is' : 'are'} not learned from: ${why}.`);

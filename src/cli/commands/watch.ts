@@ -1,0 +1,183 @@
+/** @file `i3d watch`: what happens in front of a camera, in a stream, or in a file as it plays. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../../core/errors.ts';
+import { type PresetName, presets } from '../../flow/index.ts';
+import { checkFusionWeights, softmax } from '../../models/scores.ts';
+import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
+import { addDeviceOptions, addModelTypeOption, frameRate, numbers, positiveNumber, wholeFrom } from '../options.ts';
+import { type Session, withSession } from '../session.ts';
+import { endBySignal, whileHandling } from '../terminal/signals.ts';
+import { type Sighting, SightingCommand } from '../watch/command.ts';
+import { WatchLines } from '../watch/lines.ts';
+import { classesNamed, Trigger } from '../watch/trigger.ts';
+import { type WatchedWindow, Watcher, type WatchSettings } from '../watch/watcher.ts';
+import { loadLabels } from '../weights.ts';
+
+interface WatchFlags extends Omit<WatchSettings, 'stream'>, NetworkFlags {
+  readonly flowPreset?: PresetName;
+  readonly videoStream?: number;
+  readonly labels?: string;
+  readonly on?: string;
+  readonly threshold: number;
+  readonly coolDown: number;
+  readonly run?: string;
+  readonly json?: boolean;
+}
+
+/** Milliseconds within which a second signal is the first one again, passed on by a program that started this one. */
+const SAME_KEYSTROKE = 1000;
+
+/** Seconds, and rates. */
+function positiveReal(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a positive number.');
+  return value;
+}
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (!(text.trim() !== '' && value >= 0 && Number.isFinite(value)))
+    throw new InvalidArgumentError('It must be a number of at least 0.');
+  return value;
+}
+
+function probability(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be above 0 and at most 1.');
+  return value;
+}
+
+function frameSize(text: string): readonly [number, number] {
+  const [, width, height] = /^(\d{1,5})[x×](\d{1,5})$/.exec(text) ?? [];
+  if (!(Number(width) > 0 && Number(height) > 0))
+    throw new InvalidArgumentError('It must be WIDTHxHEIGHT in pixels, such as 640x480.');
+  return [Number(width), Number(height)];
+}
+
+export function addWatch(program: Command): Command {
+  const command = program
+    .command('watch')
+    .description('Say what happens before a camera, in a stream, or in a file as it plays, window after window.')
+    .argument(
+      '<source>',
+      'a camera (camera, camera:1, /dev/video0), an address (rtsp://…, http://…), - for standard input, or a file',
+    )
+    .option('--model <path>', 'what i3d train wrote: a folder with a model for each stream, or the file of one')
+    .option('--rgb <weights>', 'weights of the RGB stream (.pt, .safetensors or a TensorFlow checkpoint)')
+    .option('--flow <weights>', 'weights of the flow stream');
+  addModelTypeOption(command)
+    .addOption(
+      new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
+    )
+    .option('--every <seconds>', 'from one window to the next (default: a quarter of a window)', positiveReal)
+    .option('--fast', 'a file or standard input as fast as it goes, without dropping a window')
+    .option('--on <class,…>', 'tell when one of these classes appears')
+    .option('--threshold <p>', 'of --on: the probability from which on a class is there', probability, 0.5)
+    .option('--cool-down <seconds>', 'of --on: how long a class is not told again', notNegative, 5)
+    .option(
+      '--run <command>',
+      'of --on: what the shell then does, with I3D_CLASS, I3D_SCORE, I3D_TIME, I3D_FROM, I3D_TO, I3D_SOURCE',
+    )
+    .option(
+      '--fps <rate>',
+      'frames per second that are looked at, or "native" for every frame (default: the model’s)',
+      frameRate,
+    )
+    .option('--size <w>x<h>', 'what a camera is asked for; of raw frames', frameSize)
+    .option('--rate <hz>', 'frames per second that a camera is asked for; of raw frames (default: 25)', positiveReal)
+    .option('--pixels <format>', 'standard input is raw frames, such as rgb24, bgr24, gray, yuv420p')
+    .option('--format <name>', 'what FFmpeg calls the source, where it cannot tell: mpegts, v4l2, x11grab, …')
+    .option('--video-stream <n>', 'which stream of a source with several videos', wholeFrom(0))
+    .addOption(
+      new Option('--flow-preset <name>', 'how flow is computed (default: opencv, or as for training)').choices(
+        Object.keys(presets),
+      ),
+    )
+    .addOption(
+      new Option('--fusion <what>', 'what of two streams is added')
+        .choices(['logits', 'probabilities'])
+        .default('logits'),
+    )
+    .option('--weights <rgb,flow>', 'factors of the two streams (default: 1,1)', numbers)
+    .option(
+      '--labels <file>',
+      'names of the classes, one on each line (default: a model’s own, or Kinetics-400 or -600)',
+    )
+    .option('--top <k>', 'how many classes to show', positiveNumber, 3)
+    .option('--json', 'print a JSON object on each line');
+  addDeviceOptions(command);
+  return command.action((source: string, flags: WatchFlags) =>
+    withSession(flags, (session) => watch(source, flags, session)),
+  );
+}
+
+async function watch(input: string, flags: WatchFlags, session: Session): Promise<void> {
+  const { on, run, threshold, coolDown, flowPreset, videoStream, stream: _, ...rest } = flags;
+  if (flags.weights) checkFusionWeights(flags.weights);
+  if (run !== undefined && on === undefined)
+    throw new InputError('--run needs --on: the classes at which the command is run.');
+  const found = await chooseNetworks(flags, (text) => session.warn(text), { command: 'watch' });
+  const { rule, specs } = found;
+  checkClasses(found);
+  const spec = { ...rule.spec, flowPreset: flowPreset ?? rule.spec.flowPreset };
+  const chosen: ChosenNetworks = { ...found, rule: { ...rule, spec } };
+  const labels = flags.labels === undefined && found.classes ? found.classes : await loadLabels(flags.labels, spec);
+  const trigger =
+    on === undefined ? undefined : new Trigger({ classes: classesNamed(on, labels), threshold, coolDown });
+  const action = run === undefined ? undefined : new SightingCommand(run, (text) => session.warn(text));
+  const controller = new AbortController();
+  const lines = new WatchLines(session, flags.json ?? false, () => controller.abort());
+  const watcher = new Watcher(chosen, labels, { ...rest, stream: videoStream }, session);
+  let name = input;
+  const tell = async (window: WatchedWindow): Promise<void> => {
+    await lines.window(window);
+    if (!trigger) return;
+    const probabilities = softmax(window.logits);
+    for (const index of trigger.see(probabilities, performance.now() / 1000)) {
+      const { time, from, to } = window;
+      const sighting: Sighting = { label: labels[index]!, score: probabilities[index]!, time, from, to, source: name };
+      action?.start(sighting);
+      await lines.seen(sighting);
+    }
+  };
+  try {
+    const summary = await untilInterrupted(controller, () =>
+      watcher.run(
+        input,
+        {
+          opened: async (source, every) => {
+            name = source.name;
+            const adapter = (await session.gpu()).profile.description;
+            await lines.opened(source, { streams: [...specs.keys()], frames: spec.frames, every, adapter });
+          },
+          window: tell,
+          broken: (reason, pause) => lines.broken(reason, pause),
+        },
+        controller.signal,
+      ),
+    );
+    await lines.summary(summary, action?.started);
+  } finally {
+    watcher.dispose();
+  }
+}
+
+/** @throws InputError where there is nothing to name. */
+function checkClasses({ specs }: ChosenNetworks): void {
+  const mute = [...specs.values()].find(({ architecture }) => architecture.text);
+  if (!mute) return;
+  throw new InputError(
+    `${mute.architecture.name} gives no classes, but points in the space of its texts, which i3d search looks for; watch needs a model with classes.`,
+  );
+}
+
+/** The first Ctrl-C ends the watch with its summary, another one at once. */
+function untilInterrupted<T>(controller: AbortController, body: () => Promise<T>): Promise<T> {
+  let first: number | undefined;
+  return whileHandling((signal) => {
+    if (first !== undefined && performance.now() - first > SAME_KEYSTROKE) endBySignal(signal);
+    first ??= performance.now();
+    controller.abort();
+  }, body);
+}
