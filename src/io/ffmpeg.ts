@@ -8,6 +8,16 @@ import { importFailure } from './optional_package.ts';
 /** The low-level FFmpeg binding together with FFmpeg's constants. */
 export type Ffmpeg = typeof import('node-av/lib') & typeof import('node-av/constants');
 
+/** Something that gives video and is no file: a camera, an address, a pipe. */
+export interface StreamInput {
+  /** How it is called in messages. */
+  readonly name: string;
+  /** What to say besides where it cannot be opened. */
+  readonly advice?: string;
+  /** Opens it in a context; gives FFmpeg's code, which is negative when that failed. */
+  open(av: Ffmpeg, format: FormatContext): Promise<number>;
+}
+
 let loaded: Promise<Ffmpeg> | undefined;
 
 /**

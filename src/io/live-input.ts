@@ -5,8 +5,7 @@ import type { Readable } from 'node:stream';
 import type { FormatContext, IOContext } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
 import { listed } from '../core/words.ts';
-import { type Ffmpeg, loadFfmpeg } from './ffmpeg.ts';
-import type { StreamInput } from './reader.ts';
+import { type Ffmpeg, loadFfmpeg, type StreamInput } from './ffmpeg.ts';
 
 interface LiveInput extends StreamInput {
   /** Whether it cannot be opened again. */

@@ -5,7 +5,7 @@ import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av
 import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
 import { isCutOff } from './cut-off.ts';
-import { explain, type Ffmpeg, loadFfmpeg, openInput } from './ffmpeg.ts';
+import { explain, type Ffmpeg, loadFfmpeg, openInput, type StreamInput } from './ffmpeg.ts';
 import { limitSize, type Orientation, orientationOf, swapsSides } from './orientation.ts';
 import { cropOf, misreadMatrix, RgbConverter } from './picture.ts';
 import { Timeline } from './resample.ts';
@@ -24,16 +24,6 @@ export interface Picture {
 interface ReaderOptions {
   stream?: number | undefined;
   maxShortSide?: number | undefined;
-}
-
-/** Something that gives video and is no file: a camera, an address, a pipe. */
-export interface StreamInput {
-  /** How it is called in messages. */
-  readonly name: string;
-  /** What to say besides where it cannot be opened. */
-  readonly advice?: string;
-  /** Opens it in a context; gives FFmpeg's code, which is negative when that failed. */
-  open(av: Ffmpeg, format: FormatContext): Promise<number>;
 }
 
 const NO_PAGES: TiffPages = { places: [], whole: true };

@@ -3,8 +3,8 @@
  * window takes.
  */
 
+import type { Window } from '../models/windows.ts';
 import type { Frame } from './frame_parts.ts';
-import type { ClipWindow } from './window_stream.ts';
 
 export interface LiveWindowsOptions {
   /** Frames of a window. */
@@ -20,7 +20,9 @@ export interface LiveWindowsOptions {
 }
 
 /** A window that a network is to look at. */
-export interface LiveWindow<P> extends ClipWindow<readonly P[]> {
+export interface LiveWindow<P> extends Window {
+  /** Its frames, and the one behind it where that was asked for and the stream goes on. */
+  readonly clip: readonly P[];
   /**
    * How many of its last frames the window before did not have: all of them where frames are missing in between. A network that keeps
    * what it has seen takes only these, and begins anew where they are all.
@@ -110,7 +112,7 @@ export class LiveWindows<F extends Frame> {
    * Joins what has become of the frames to windows; takes them as they come, also while a window is being looked at.
    * @param parts One for each of `frames`, which were asked for before.
    */
-  async *cut<P extends Released>(parts: AsyncIterable<P>): AsyncGenerator<LiveWindow<P>, void, undefined> {
+  async *cut<P extends { release?(): void }>(parts: AsyncIterable<P>): AsyncGenerator<LiveWindow<P>, void, undefined> {
     const { given, lossless } = this;
     const ring = new Ring<P>(this.capacity);
     const [changed, room] = [new Signal(), new Signal()];
@@ -157,7 +159,7 @@ export class LiveWindows<F extends Frame> {
   }
 
   /** Milliseconds since the last frame of a window came; once for each window. */
-  age({ start }: Pick<ClipWindow, 'start'>): number {
+  age({ start }: Pick<Window, 'start'>): number {
     const at = this.arrivals.get(start) ?? this.now();
     // Windows come in order: those before were given up.
     for (const known of this.arrivals.keys()) if (known <= start) this.arrivals.delete(known);
