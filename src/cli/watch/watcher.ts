@@ -44,7 +44,7 @@ export interface WatchedWindow extends FusedScores {
   readonly dropped: number;
 }
 
-export interface WatchObserver {
+interface WatchObserver {
   opened(source: LiveSource, every: number): Promise<void>;
   window(window: WatchedWindow): Promise<void>;
   /** @param pause Seconds until it is tried again. */
