@@ -44,7 +44,7 @@ interface Extracted {
 }
 
 /** Frames that move, without an end: bytes of a texture that is shifted by a pixel for each. */
-function* moving(count: number, size: number): Generator<Uint8Array> {
+export function* moving(count: number, size: number): Generator<Uint8Array> {
   const row = size * 3;
   const texture = Uint8Array.from(
     { length: 2 * size * row },

@@ -26,6 +26,7 @@ import { print, wholeNumber } from './report.ts';
 import { benchSure, type SureOptions } from './sure.ts';
 import { benchTables, type TablesOptions } from './tables.ts';
 import { benchTrain, type TrainOptions } from './train.ts';
+import { benchWatch, type WatchBenchOptions } from './watch.ts';
 
 const PRESETS = Object.keys(presets) as PresetName[];
 const STREAMS = Object.keys(STREAM_CHANNELS) as Stream[];
@@ -197,6 +198,22 @@ program
   .option('--model <folder>', 'of models that i3d train wrote', 'models')
   .option('--json <file>', 'also write the results as JSON')
   .action((options: FeaturesBenchOptions) => benchFeatures(options));
+
+program
+  .command('watch')
+  .description('latency, dropped windows and memory of i3d watch on a video that plays for minutes')
+  .option('--minutes <n>', 'of the video', Number, 10)
+  .option('--size <n>', 'pixels on each side', wholeNumber('--size'), 240)
+  .option(
+    '--stream <name>',
+    `${STREAMS.join(' or ')}, or both`,
+    (text) => oneOf('--stream', [...STREAMS, 'both'])(text)[0]!,
+    'rgb',
+  )
+  .option('--every <seconds>', 'from one window to the next (default: a quarter of a window)', Number)
+  .option('--model <folder>', 'of models that i3d train wrote', 'models')
+  .option('--json <file>', 'also write the results as JSON')
+  .action((options: WatchBenchOptions) => benchWatch(options));
 
 program
   .command('fvd')

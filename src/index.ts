@@ -230,6 +230,7 @@ export type {
 } from './recognition/clip_result.ts';
 export type { Frame } from './recognition/frame_parts.ts';
 export type { Frames } from './recognition/frame_source.ts';
+export { type LiveWindow, LiveWindows, type LiveWindowsOptions } from './recognition/live_windows.ts';
 export { type LoadedModel, type LoadModelOptions, loadModel, loadTensorFlow } from './recognition/load_model.ts';
 export { type ImportOptions, importPictures, type Picture, type PictureSize } from './recognition/pictures.ts';
 export { type FileSource, LoadError } from './recognition/source_bytes.ts';

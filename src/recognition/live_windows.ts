@@ -6,7 +6,7 @@
 import type { Frame } from './frame_parts.ts';
 import type { ClipWindow } from './window_stream.ts';
 
-interface LiveWindowsOptions {
+export interface LiveWindowsOptions {
   /** Frames of a window. */
   readonly size: number;
   /** Frames from the beginning of a window to that of the next one. */

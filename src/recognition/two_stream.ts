@@ -1,7 +1,7 @@
 /** @file Two-stream recognition: RGB, TV-L1 flow between the frames, both networks, window after window. */
 
 import { type Abortable, checkProgress, checkSignal } from '../core/abort.ts';
-import { checkOptionNames } from '../core/check.ts';
+import { checkOptionNames, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
 import type { TuningTable } from '../core/tuning.ts';
@@ -26,7 +26,9 @@ import {
   type TwoStreamWindow,
 } from './clip_result.ts';
 import { type ClipRule, clipRule } from './clip_rule.ts';
+import type { Frame } from './frame_parts.ts';
 import type { Frames } from './frame_source.ts';
+import type { LiveWindows } from './live_windows.ts';
 import { type Spent, Stopwatches } from './stopwatches.ts';
 
 export interface TwoStreamOptions extends Abortable {
@@ -140,22 +142,22 @@ export class TwoStream {
    *   DeviceLostError, GpuOutOfMemoryError
    */
   async *windows(frames: Frames, options: TwoStreamRunOptions = {}): AsyncGenerator<TwoStreamWindow, void, undefined> {
-    this.networks.assertUsable();
-    checkOptionNames('TwoStream.windows', options, RUN_OPTION_NAMES);
-    const { signal, onProgress, flowField } = options;
-    checkProgress('TwoStream.windows', onProgress);
-    checkSignal('TwoStream.windows', signal);
-    const all = this.networks.windows(frames, { signal, onProgress, flowField });
-    for await (const { start, frames: count, rgb: [rgb] = [], flow: [flow] = [], field } of all) {
-      yield {
-        start,
-        frames: count,
-        ...(rgb && { rgb }),
-        ...(flow && { flow }),
-        ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
-        ...(field && { flowField: field }),
-      };
+    yield* this.scored('TwoStream.windows', frames, options);
+  }
+
+  /**
+   * The windows of frames that come by themselves, such as a camera's: those that `live` chooses, which never lets them queue up. Flow wants
+   * a frame behind each window (`extra: 1`). Leaving the loop leaves `live` as it is: the next call goes on with the frames that come then.
+   * @throws As `windows` does.
+   */
+  async *watch(
+    live: LiveWindows<Frame>,
+    options: TwoStreamRunOptions = {},
+  ): AsyncGenerator<TwoStreamWindow, void, undefined> {
+    if (typeof (live as Partial<LiveWindows<Frame>> | undefined)?.cut !== 'function') {
+      throw new InputError(`TwoStream.watch takes LiveWindows, not ${describeValue(live)}.`);
     }
+    yield* this.scored('TwoStream.watch', live.frames(), options, live);
   }
 
   /**
@@ -169,6 +171,30 @@ export class TwoStream {
   /** Frees what is on the device. What is under way rejects with DisposedError. */
   dispose(): void {
     this.networks.dispose();
+  }
+
+  private async *scored(
+    what: string,
+    frames: Frames,
+    options: TwoStreamRunOptions,
+    live?: LiveWindows<Frame>,
+  ): AsyncGenerator<TwoStreamWindow, void, undefined> {
+    this.networks.assertUsable();
+    checkOptionNames(what, options, RUN_OPTION_NAMES);
+    const { signal, onProgress, flowField } = options;
+    checkProgress(what, onProgress);
+    checkSignal(what, signal);
+    const all = this.networks.windows(frames, { signal, onProgress, flowField, live });
+    for await (const { start, frames: count, rgb: [rgb] = [], flow: [flow] = [], field } of all) {
+      yield {
+        start,
+        frames: count,
+        ...(rgb && { rgb }),
+        ...(flow && { flow }),
+        ...fusedScores({ rgb: rgb?.logits, flow: flow?.logits }, this.classes, options),
+        ...(field && { flowField: field }),
+      };
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import { computeFlow, flowToStream } from '../../src/flow/index.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { cutFrames, cutOut, FrameReducer, frameBytes, middleSquare, specGeometry } from '../../src/models/frames.ts';
 import { type Network, Recogniser } from '../../src/models/recogniser.ts';
+import type { Frame } from '../../src/recognition/frame_parts.ts';
+import { LiveWindows } from '../../src/recognition/live_windows.ts';
 import { TwoStream } from '../../src/recognition/two_stream.ts';
 import { readModels } from '../../src/train/run/model_files.ts';
 import { SHIPPED_MODELS } from '../../src/train/shipped_models.ts';
@@ -219,6 +221,49 @@ describe('what does not go together', () => {
       await expect(classify([{ ...frame, data: new Uint8Array(64) }])).rejects.toThrow(/leave the alpha channel out/);
       await expect(classify([frame, { ...frame, data: new Uint8Array(24), width: 2 }])).rejects.toThrow(
         'Frame 1 is 2×4 and those before it are 4×4; all of a clip have one size.',
+      );
+    });
+  });
+});
+
+describe('frames that come by themselves', () => {
+  test.each([{}, { shortSide: 50 }])(
+    'give windows the numbers that they have alone, and leave nothing on the device',
+    async (more) => {
+      const [rgb, flow] = [formulaNetwork('rgb', more), formulaNetwork('flow', more)];
+      const whole = clip(23, 48, 64);
+      await withTwoStream({ rgb, flow }, async (twoStream) => {
+        const { frames: size } = rgb.spec;
+        const before = await twoStream
+          .classify(cutFrames(whole, { start: 0, frames: size }))
+          .then(() => gpu().allocatedBytes);
+        const live = new LiveWindows<Frame>({ size, step: 3, extra: 1, lossless: true });
+        const pushing = (async () => {
+          for await (const frame of oneByOne(whole)) await live.push(frame);
+          live.end();
+        })();
+        const starts: number[] = [];
+        for await (const { start, logits, flowField } of twoStream.watch(live, { flowField: true })) {
+          starts.push(start);
+          expect(flowField!.shape[0]).toBe(size);
+          const alone = cutFrames(whole, { start, frames: Math.min(size + 1, 23 - start) }) as typeof whole;
+          for await (const window of twoStream.windows(alone)) {
+            expectClose(logits, window.logits);
+            break;
+          }
+        }
+        await pushing;
+        expect(starts).toEqual([0, 3, 6, 9, 12, 15]);
+        await gpu().idle();
+        expect(gpu().allocatedBytes).toBe(before);
+      });
+    },
+  );
+
+  test('are pushed to what chooses windows of them', async () => {
+    await withTwoStream({ rgb: formulaNetwork('rgb') }, async (twoStream) => {
+      await expect(twoStream.watch(oneByOne(clip(9)) as never).next()).rejects.toThrow(
+        'TwoStream.watch takes LiveWindows, not an object.',
       );
     });
   });

@@ -8,7 +8,7 @@ import { clock, percent, seconds } from '../terminal/table.ts';
 import type { Sighting } from './command.ts';
 import type { WatchedWindow, WatchSummary } from './watcher.ts';
 
-export interface OpenedFacts {
+interface OpenedFacts {
   readonly streams: readonly string[];
   /** Frames of a window. */
   readonly frames: number;

@@ -7,11 +7,14 @@ import { Recoverable } from '../../gpu/recover.ts';
 import type { ClipFrame } from '../../io/clip.ts';
 import { atOwnSpeed, type LiveOptions, type LiveSource, openLive } from '../../io/live.ts';
 import type { Stream } from '../../models/definition.ts';
+import { OnlineRecogniser } from '../../models/online.ts';
 import { Recogniser } from '../../models/recogniser.ts';
 import type { FusionMode } from '../../models/scores.ts';
+import type { Window } from '../../models/windows.ts';
 import { ClipNetworks } from '../../recognition/clip_networks.ts';
 import { type FusedScores, fusedScores } from '../../recognition/clip_result.ts';
 import { LiveWindows } from '../../recognition/live_windows.ts';
+import { OnlineNetworks } from '../../recognition/online_networks.ts';
 import type { ChosenNetworks } from '../networks.ts';
 import type { DeviceFlags } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -41,7 +44,7 @@ export interface WatchedWindow extends FusedScores {
   readonly dropped: number;
 }
 
-export interface WatchObserver {
+interface WatchObserver {
   opened(source: LiveSource, every: number): Promise<void>;
   window(window: WatchedWindow): Promise<void>;
   /** @param pause Seconds until it is tried again. */
@@ -57,17 +60,26 @@ export interface WatchSummary {
   readonly latency: { readonly median: number; readonly p95: number } | undefined;
 }
 
+/** Networks over windows of frames that come by themselves. */
+interface LiveNetworks {
+  windows(
+    frames: AsyncGenerator<ClipFrame>,
+    options: { readonly live: LiveWindows<ClipFrame>; readonly signal: AbortSignal },
+  ): AsyncIterable<Window & Partial<Record<Stream, readonly { readonly logits: ArrayLike<number> }[]>>>;
+  dispose(): void;
+}
+
 /** Seconds between two tries to open a source again. */
 const FIRST_PAUSE = 0.5;
 const LONGEST_PAUSE = 30;
 
 export class Watcher {
-  private readonly networks: Recoverable<ClipNetworks>;
+  private readonly networks: Recoverable<LiveNetworks>;
   private readonly latencies = new Latencies();
   private dropped = 0;
   private reconnects = 0;
   /** For which size of frames networks are ready. */
-  private readonly ready = new WeakMap<ClipNetworks, string>();
+  private readonly ready = new WeakMap<LiveNetworks, string>();
 
   constructor(
     private readonly chosen: ChosenNetworks,
@@ -77,9 +89,12 @@ export class Watcher {
   ) {
     const { rule, specs } = chosen;
     const { accuracy, kernel } = settings;
-    this.networks = new Recoverable(session.gpu, async (gpu) => {
+    this.networks = new Recoverable(session.gpu, async (gpu): Promise<LiveNetworks> => {
       const options = { accuracy, kernel, tuning: await session.tuning() };
       session.progress.say('reading weights');
+      // What it kept of a frame is not computed again; flow is, so that such a network is alone.
+      if (rule.spec.architecture.online && !specs.has('flow'))
+        return new OnlineNetworks(new OnlineRecogniser(gpu, chosen.load('rgb'), options));
       const all = Object.fromEntries(
         [...specs.keys()].map((name): [Stream, Recogniser] => [name, new Recogniser(gpu, chosen.load(name), options)]),
       );
@@ -209,13 +224,13 @@ export class Watcher {
   }
 
   /** Compiles what windows will need: the first one is not to be late. */
-  private async prepare(networks: ClipNetworks, { width, height }: LiveSource, signal: AbortSignal): Promise<void> {
+  private async prepare(networks: LiveNetworks, { width, height }: LiveSource, signal: AbortSignal): Promise<void> {
     const size = `${width}×${height}`;
     if (this.ready.get(networks) === size) return;
     const { frames } = this.chosen.rule.spec;
     this.session.progress.say('compiling');
-    const live = new LiveWindows({ size: frames, step: frames, extra: this.extra, lossless: true });
-    const blank = { data: new Uint8Array(width * height * 3), width, height };
+    const live = new LiveWindows<ClipFrame>({ size: frames, step: frames, extra: this.extra, lossless: true });
+    const blank = { data: new Uint8Array(width * height * 3), width, height, time: 0 };
     const push = async (): Promise<void> => {
       for (let i = 0; i < frames + this.extra; i++) await live.push(blank);
       live.end();

@@ -42,7 +42,7 @@ const GPU_TILES: readonly DepthwiseTile[] = [
  * those of 27 taps for seconds.
  */
 const SOFTWARE_TILE: DepthwiseTile = { rows: 1, columns: 2, span: ALL_FRAMES };
-const LANES_ROWS = [2, 4] as const;
+const LANES_ROWS = [1, 2, 4] as const;
 /** A shuffle of as many lanes as an AVX2 vector has elements is one instruction (subgroup.ts), of any other number a loop. */
 const SHUFFLED_LANES = 8;
 

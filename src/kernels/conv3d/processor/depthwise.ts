@@ -85,11 +85,14 @@ export function conv3dDepthwiseLanesWork(problem: Conv3dProblem, { lanes, rows: 
   const loads = framesUnder(problem, span) * rowsUnder(problem, height) * Math.min(stride[2], window[2]);
   const flops = 4 * lanes * workgroups * (loads + divideUp(taps, lanes));
   const bytes = viewBytes(x) + pixelsOf(outputs[0]!) * vec4s(outputs[0]!.shape[4]) * 16;
-  return { arithmetic: 'strip', share: SHARE, flops, bytes, workgroups, threads: lanes };
+  return { arithmetic: 'strip', share: share(height), flops, bytes, workgroups, threads: lanes };
 }
 
-/** Lanes that lie a pixel apart share no line of memory: of the speed of lanes along the channels, on 5×1×1. */
-const SHARE = 0.75;
+/**
+ * Lanes that lie a pixel apart share no line of memory: of the speed of lanes along the channels, on 5×1×1. More rows load less for an
+ * output, in a loop of so much more code that an old core is slower with them (bench/NOTES.md).
+ */
+const share = (rows: number): number => 0.75 / (0.4 + 0.6 * rows);
 
 /** Frames of a thread: a shorter span loads the frames at its ends twice. */
 const ALL = Number.MAX_SAFE_INTEGER;
