@@ -38,8 +38,8 @@ export interface FoldsOptions {
   readonly pretrainSteps?: number;
   /** What of it differs from the small one. */
   readonly model?: TrainConfigInput['model'];
-  /** So many folds, the first ones. */
-  readonly most?: number;
+  /** Which of the folds, from 0; all where left out. */
+  readonly only?: readonly number[];
   /** Trains on one fold and tests on the others: harder, where so few clips are enough that all others are recognised. */
   readonly few?: boolean;
   /** With `few`, tests on so many of the folds behind it; the rest is there for pre-training alone. */
@@ -80,7 +80,7 @@ interface Start {
 const nameOf = ({ from, task }: Start): string => (task === undefined ? from : `${from} + ${task}`);
 
 export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldRecord[]> {
-  const { data, folds, few = false, tests = folds, most = folds } = options;
+  const { data, folds, few = false, tests = folds, only } = options;
   const from = options.from.flatMap((start): Start[] => [
     { from: start, task: undefined },
     ...(options.pretrain === undefined ? [] : options.task.map((task) => ({ from: start, task }))),
@@ -98,7 +98,8 @@ export async function benchFolds(gpu: Gpu, options: FoldsOptions): Promise<FoldR
   const folder = await mkdtemp(join(tmpdir(), 'i3d-folds-'));
   const records: FoldRecord[] = [];
   try {
-    for (let fold = 0; fold < Math.min(most, folds); fold++) {
+    for (let fold = 0; fold < folds; fold++) {
+      if (only && !only.includes(fold)) continue;
       const list = join(folder, `fold${fold}.csv`);
       const lines = set.clips.flatMap(({ path, label }) => {
         const behind = (foldOf.get(groupOf(path))! - fold + folds) % folds;

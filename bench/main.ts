@@ -140,7 +140,7 @@ program
   .option('--task <list>', 'of the pre-training', oneOf('--task', PRETEXT_IDS), [DEFAULT_PRETEXT])
   .option('--pretrain-steps <n>', 'of the pre-training', wholeNumber('--pretrain-steps'))
   .option('--seed <list>', 'of every run; several with commas', numbers('--seed', 0), [1])
-  .option('--most <n>', 'so many of the folds, the first ones', wholeNumber('--most'))
+  .option('--only <list>', 'which of the folds, from 0', numbers('--only', 0))
   .option('--few', 'train on one fold and test on the others')
   .option('--tests <n>', 'with --few, test on so many of them, the next ones', wholeNumber('--tests'))
   .option('--epochs <n>', 'of the last stage', wholeNumber('--epochs'))
