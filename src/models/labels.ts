@@ -38,8 +38,7 @@ export async function labelsFor(
 }
 
 /** `class 0`, `class 1` and so on. */
-export const numberedLabels = (classes: number): readonly string[] =>
-  Array.from({ length: classes }, (_, i) => `class ${i}`);
+const numberedLabels = (classes: number): readonly string[] => Array.from({ length: classes }, (_, i) => `class ${i}`);
 
 /**
  * The names in a text with one on each line; empty lines at the end do not count.

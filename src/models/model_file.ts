@@ -62,7 +62,7 @@ const SPEC_KEY = 'i3d';
 const CLASSES_KEY = 'classes';
 
 /** What of a checkpoint is not the model's parameters: state of the optimiser, and the head of a pretext task. */
-export const OPTIMIZER_PREFIX = 'optimizer/';
+const OPTIMIZER_PREFIX = 'optimizer/';
 export const PRETEXT_PREFIX = 'pretext/';
 export const isTrainingState = (name: string): boolean =>
   name.startsWith(OPTIMIZER_PREFIX) || name.startsWith(PRETEXT_PREFIX);

@@ -9,7 +9,7 @@ import type { ClipSet } from './clip.ts';
 import { readClipList } from './clip_list.ts';
 
 /** The one class of clips whose class nobody knows. */
-export const UNLABELLED = 'unlabelled';
+const UNLABELLED = 'unlabelled';
 
 /**
  * Every video and GIF below a folder, whatever folders it lies in, and every folder with nothing but pictures as the clip of these;

@@ -4,7 +4,7 @@ import type { Random } from '../../core/random.ts';
 import type { PlannedTime } from '../data/augmentation.ts';
 
 /** How a clip is shown, and what of it is to be told. */
-export interface PretextSample extends PlannedTime {
+interface PretextSample extends PlannedTime {
   /** Index into the task's classes. */
   readonly target: number;
 }
