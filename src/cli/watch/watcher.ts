@@ -174,7 +174,16 @@ export class Watcher {
     };
     let taking: Promise<void> | undefined;
     let dropped = 0;
-    const { windows: before } = { windows: this.latencies.count };
+    const before = this.latencies.count;
+    /** Frames that the networks have got on their device; undefined until they are ready for them. */
+    let asked: number | undefined;
+    async function* given(): AsyncGenerator<ClipFrame, void, undefined> {
+      asked = 0;
+      for await (const frame of live.frames()) {
+        asked++;
+        yield frame;
+      }
+    }
     try {
       // Devices are opened while nothing else goes on.
       await session.gpu();
@@ -182,10 +191,11 @@ export class Watcher {
       // What is live does not wait until networks are ready.
       if (!source.recorded && !fast) taking = take();
       await this.networks.use(async (networks) => {
+        asked = undefined;
         await this.prepare(networks, source, signal);
         taking ??= take();
         const scores = { top: settings.top, fusion: settings.fusion, weights: settings.weights };
-        for await (const window of networks.windows(live.frames(), { live, signal })) {
+        for await (const window of networks.windows(given(), { live, signal })) {
           const latency = live.age(window) / 1000;
           this.latencies.add(latency);
           session.progressed();
@@ -200,8 +210,8 @@ export class Watcher {
         }
       });
     } catch (error) {
-      // A stream that breaks at once has no frames.
-      const nothing = !source.recorded && live.frameCount === 0 && error instanceof InputError;
+      // A stream that breaks at once has no frames, and none may be left when a device is lost.
+      const nothing = asked === 0 && error instanceof InputError && (!source.recorded || live.frameCount > 0);
       if (!signal.aborted && !nothing) throw error;
     } finally {
       live.end();
