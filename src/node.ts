@@ -368,13 +368,25 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   }
   const { dawnFlags: _, experimental: __, ...own } = options;
   try {
-    return await Gpu.create(dawn.create(flagsOf(options)), { whileWaiting: new Patience().during, ...own });
+    const gpu = await Gpu.create(dawn.create(flagsOf(options)), { whileWaiting: new Patience().during, ...own });
+    hold(gpu.device);
+    return gpu;
   } catch (error) {
     if (error instanceof I3dError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     const asked = options.dawnFlags?.length ? ` with ${options.dawnFlags.join(' ')}` : '';
     throw new AdapterError(`Dawn cannot open an adapter${asked}: ${reason}.`, { cause: error });
   }
+}
+
+const held = new Set<GPUDevice>();
+/** Milliseconds after its end in which something of a device may still be under way. */
+const AFTERLIFE = 60_000;
+
+/** Dawn frees a device with the last reference to it, also while it handles that device's events, and then waits for a lock that is gone. */
+function hold(device: GPUDevice): void {
+  held.add(device);
+  void device.lost.then(() => setTimeout(() => held.delete(device), AFTERLIFE).unref());
 }
 
 function flagsOf({ dawnFlags = [], experimental = false }: NodeGpuOptions): string[] {
