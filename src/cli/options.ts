@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MODELS } from '../catalogue.ts';
 import { InputError } from '../core/errors.ts';
+import { presets } from '../flow/index.ts';
 import type { ModelDefinition } from '../models/definition.ts';
 
 /** A whole number; its range is checked where its meaning is known. */
@@ -112,6 +113,20 @@ export function addModelTypeOption(command: Command): Command {
 /** The models that a checkpoint may be of. */
 export const typedModels = ({ modelType }: ModelTypeFlags): Iterable<ModelDefinition> =>
   modelType === undefined ? MODELS : [MODELS.get(modelType)];
+
+/** Which of two networks are run. */
+export const streamOption = (): Option =>
+  new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']);
+
+/** How the scores of two networks are joined. */
+export const fusionOption = (): Option =>
+  new Option('--fusion <what>', 'what of two streams is added').choices(['logits', 'probabilities']).default('logits');
+
+/** In place of what a model says. */
+export const flowPresetOption = (): Option =>
+  new Option('--flow-preset <name>', 'how flow is computed (default: opencv, or as for training)').choices(
+    Object.keys(presets),
+  );
 
 export interface DeviceFlags {
   readonly adapter?: string;

@@ -19,9 +19,11 @@ import {
   addModelTypeOption,
   type ClipFlags,
   type DeviceFlags,
+  fusionOption,
   numbers,
   positiveNumber,
   share,
+  streamOption,
 } from '../options.ts';
 import { writeReport } from '../report/report.ts';
 import { type Classification, printClassification } from '../report/result.ts';
@@ -62,14 +64,8 @@ export function addClassify(program: Command): Command {
     command,
     'one window of n frames (default: windows of what the model takes that cover the clip, averaged)',
   )
-    .addOption(
-      new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
-    )
-    .addOption(
-      new Option('--fusion <what>', 'what of two streams is added')
-        .choices(['logits', 'probabilities'])
-        .default('logits'),
-    )
+    .addOption(streamOption())
+    .addOption(fusionOption())
     .option('--weights <rgb,flow>', 'factors of the two streams (default: 1,1)', numbers)
     .addOption(
       new Option('--preset <name>', 'how flow is computed (default: opencv, or as for training)').choices(

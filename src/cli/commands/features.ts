@@ -3,7 +3,6 @@
 import { type Command, Option } from 'commander';
 import { InputError } from '../../core/errors.ts';
 import { counted } from '../../core/words.ts';
-import { presets as flowPresets } from '../../flow/index.ts';
 import { checkWritable, makeFolder } from '../../io/atomic.ts';
 import { encodeNpy } from '../../io/npy.ts';
 import { encodeNpz } from '../../io/npz.ts';
@@ -13,7 +12,7 @@ import { type ExtractedVideo, Extractor, type ExtractorFlags } from '../features
 import { networkFacts } from '../features/network_facts.ts';
 import { packageVersions } from '../machine.ts';
 import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
-import { addDeviceOptions, frameRate, positiveNumber, wholeFrom } from '../options.ts';
+import { addDeviceOptions, flowPresetOption, frameRate, positiveNumber, streamOption, wholeFrom } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
 import { type ListedVideo, listVideos } from '../sets/list.ts';
 import { fingerprint, isDone, keyOf, type Output, writeResults } from '../sets/record.ts';
@@ -41,9 +40,7 @@ export function addFeatures(program: Command): Command {
     .option('--model <path>', 'what i3d train wrote: a folder with a model for each stream, or the file of one')
     .option('--rgb <weights>', 'weights of the RGB stream (.pt, .safetensors or a TensorFlow checkpoint)')
     .option('--flow <weights>', 'weights of the flow stream')
-    .addOption(
-      new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
-    )
+    .addOption(streamOption())
     .option('--stack <n>', 'frames of a window, in place of the preset’s', positiveNumber)
     .option('--step <n>', 'frames from one window to the next (default: the frames of a window)', positiveNumber)
     .option('--fps <rate>', 'frames per second, or "native", in place of the preset’s', frameRate)
@@ -56,11 +53,7 @@ export function addFeatures(program: Command): Command {
         .choices(['1', '10'])
         .argParser(Number),
     )
-    .addOption(
-      new Option('--flow-preset <name>', 'how flow is computed (default: opencv, or as for training)').choices(
-        Object.keys(flowPresets),
-      ),
-    )
+    .addOption(flowPresetOption())
     .option('--video-stream <n>', 'which stream of files with several videos', wholeFrom(0))
     .option('--keep-going', 'take damaged files as far as they can be decoded')
     .option('--shard <i/n>', 'the i-th of n parts of the set, which n processes work on', shardOf)

@@ -22,7 +22,7 @@ import { clipsOf, evaluationJson, evaluationTable, pretextText, STREAM_TITLES } 
 import { writeTrainingReport } from '../report/training-report.ts';
 import { type Session, withSession } from '../session.ts';
 import { both, print } from '../terminal/output.ts';
-import { endBySignal, whileHandling } from '../terminal/signals.ts';
+import { untilInterrupted } from '../terminal/signals.ts';
 import { duration, TrainProgress } from '../terminal/train-progress.ts';
 
 interface TrainFlags extends DeviceFlags, ModelTypeFlags {
@@ -42,8 +42,6 @@ interface TrainFlags extends DeviceFlags, ModelTypeFlags {
 
 /** What shells say of a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
-/** Milliseconds within which a second signal is the first one again, passed on by a program that started this one. */
-const SAME_KEYSTROKE = 1000;
 
 export function addTrain(program: Command): Command {
   const command = program
@@ -83,16 +81,20 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
   await gpu();
   const observer = new TrainProgress(session, config.batch * config.accumulate);
   const began = performance.now();
-  const result = await untilInterrupted(session, async (signal) =>
-    runTraining({
-      config,
-      resume: flags.resume ?? false,
-      caches: clipCaches({ folder: config.cache, gpu, onWarning: observer.onWarning }),
-      gpu,
-      tuning: await session.tuning(),
-      observer,
-      signal,
-    }),
+  const controller = new AbortController();
+  const result = await untilInterrupted(
+    controller,
+    async () =>
+      runTraining({
+        config,
+        resume: flags.resume ?? false,
+        caches: clipCaches({ folder: config.cache, gpu, onWarning: observer.onWarning }),
+        gpu,
+        tuning: await session.tuning(),
+        observer,
+        signal: controller.signal,
+      }),
+    () => session.warn('Finishing the steps under way and saving; Ctrl-C again stops at once.'),
   );
   const seconds = (performance.now() - began) / 1000;
   session.progress.clear();
@@ -107,22 +109,6 @@ async function run(path: string, flags: TrainFlags, session: Session): Promise<v
     () => print(flags.json ? json(toJson(config, result, seconds)) : toText(config, result, seconds)),
     () => writeTrainingReport(join(config.out, 'report.html'), { config, result, seconds, adapter }),
   );
-}
-
-/** The first Ctrl-C ends `body` in an orderly way, another one at once. */
-function untilInterrupted<T>(session: Session, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  let first: number | undefined;
-  const interrupt = (signal: NodeJS.Signals): void => {
-    if (first === undefined) {
-      first = performance.now();
-      session.warn('Finishing the steps under way and saving; Ctrl-C again stops at once.');
-      controller.abort();
-    } else if (performance.now() - first > SAME_KEYSTROKE) {
-      endBySignal(signal);
-    }
-  };
-  return whileHandling(interrupt, () => body(controller.signal));
 }
 
 function stopped({ interrupted, streams }: RunResult): string {

@@ -1,13 +1,23 @@
 /** @file `i3d watch`: what happens in front of a camera, in a stream, or in a file as it plays. */
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { InputError } from '../../core/errors.ts';
-import { type PresetName, presets } from '../../flow/index.ts';
+import type { PresetName } from '../../flow/index.ts';
 import { checkFusionWeights, softmax } from '../../models/scores.ts';
 import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
-import { addDeviceOptions, addModelTypeOption, frameRate, numbers, positiveNumber, wholeFrom } from '../options.ts';
+import {
+  addDeviceOptions,
+  addModelTypeOption,
+  flowPresetOption,
+  frameRate,
+  fusionOption,
+  numbers,
+  positiveNumber,
+  streamOption,
+  wholeFrom,
+} from '../options.ts';
 import { type Session, withSession } from '../session.ts';
-import { endBySignal, whileHandling } from '../terminal/signals.ts';
+import { untilInterrupted } from '../terminal/signals.ts';
 import { type Sighting, SightingCommand } from '../watch/command.ts';
 import { WatchLines } from '../watch/lines.ts';
 import { classesNamed, Trigger } from '../watch/trigger.ts';
@@ -24,9 +34,6 @@ interface WatchFlags extends Omit<WatchSettings, 'stream'>, NetworkFlags {
   readonly run?: string;
   readonly json?: boolean;
 }
-
-/** Milliseconds within which a second signal is the first one again, passed on by a program that started this one. */
-const SAME_KEYSTROKE = 1000;
 
 /** Seconds, and rates. */
 function positiveReal(text: string): number {
@@ -67,9 +74,7 @@ export function addWatch(program: Command): Command {
     .option('--rgb <weights>', 'weights of the RGB stream (.pt, .safetensors or a TensorFlow checkpoint)')
     .option('--flow <weights>', 'weights of the flow stream');
   addModelTypeOption(command)
-    .addOption(
-      new Option('--stream <name>', 'which streams (default: those with weights)').choices(['rgb', 'flow', 'both']),
-    )
+    .addOption(streamOption())
     .option('--every <seconds>', 'from one window to the next (default: a quarter of a window)', positiveReal)
     .option('--fast', 'a file or standard input as fast as it goes, without dropping a window')
     .option('--on <class,…>', 'tell when one of these classes appears')
@@ -89,16 +94,8 @@ export function addWatch(program: Command): Command {
     .option('--pixels <format>', 'standard input is raw frames, such as rgb24, bgr24, gray, yuv420p')
     .option('--format <name>', 'what FFmpeg calls the source, where it cannot tell: mpegts, v4l2, x11grab, …')
     .option('--video-stream <n>', 'which stream of a source with several videos', wholeFrom(0))
-    .addOption(
-      new Option('--flow-preset <name>', 'how flow is computed (default: opencv, or as for training)').choices(
-        Object.keys(presets),
-      ),
-    )
-    .addOption(
-      new Option('--fusion <what>', 'what of two streams is added')
-        .choices(['logits', 'probabilities'])
-        .default('logits'),
-    )
+    .addOption(flowPresetOption())
+    .addOption(fusionOption())
     .option('--weights <rgb,flow>', 'factors of the two streams (default: 1,1)', numbers)
     .option(
       '--labels <file>',
@@ -170,14 +167,4 @@ function checkClasses({ specs }: ChosenNetworks): void {
   throw new InputError(
     `${mute.architecture.name} gives no classes, but points in the space of its texts, which i3d search looks for; watch needs a model with classes.`,
   );
-}
-
-/** The first Ctrl-C ends the watch with its summary, another one at once. */
-function untilInterrupted<T>(controller: AbortController, body: () => Promise<T>): Promise<T> {
-  let first: number | undefined;
-  return whileHandling((signal) => {
-    if (first !== undefined && performance.now() - first > SAME_KEYSTROKE) endBySignal(signal);
-    first ??= performance.now();
-    controller.abort();
-  }, body);
 }

@@ -58,9 +58,9 @@ export class Extractor {
     const streams = [...specs.keys()];
     const stream = streams.length > 1 ? ('both' as const) : streams[0]!;
     this.extraction = extraction(preset, rule.spec, { stack, step, fps, crops, endPoint }, stream);
-    const { convention } = this.extraction;
+    const { convention, endPoint: kept } = this.extraction;
     const spec: ModelSpec = { ...rule.spec, flowPreset: flowPreset ?? rule.spec.flowPreset };
-    const endPoints = this.extraction.endPoint === undefined ? [] : [this.extraction.endPoint];
+    const endPoints = kept === undefined ? [] : [kept];
     this.networks = new Recoverable(session.gpu, async (gpu) => {
       const settings = { accuracy, kernel, tuning: await session.tuning(), endPoints };
       session.progress.say('reading weights');

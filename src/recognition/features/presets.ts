@@ -328,7 +328,6 @@ function checkEndPoint(endPoint: string, preset: PresetName, spec: ModelSpec): v
     .map(([name]) => name);
   if (names.includes(endPoint)) return;
   const [near] = nearestNames(endPoint, names);
-  throw new InputError(
-    `${spec.architecture.name} has no end point ${endPoint}; ${near === undefined ? `its end points are ${names.join(', ')}` : `did you mean ${near}?`}${near === undefined ? '.' : ''}`,
-  );
+  const advice = near === undefined ? `its end points are ${names.join(', ')}.` : `did you mean ${near}?`;
+  throw new InputError(`${spec.architecture.name} has no end point ${endPoint}; ${advice}`);
 }
