@@ -368,9 +368,7 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   }
   const { dawnFlags: _, experimental: __, ...own } = options;
   try {
-    const gpu = await Gpu.create(dawn.create(flagsOf(options)), { whileWaiting: new Patience().during, ...own });
-    hold(gpu.device);
-    return gpu;
+    return await Gpu.create(sourceFor(dawn, flagsOf(options)), { whileWaiting: new Patience().during, ...own });
   } catch (error) {
     if (error instanceof I3dError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
@@ -379,14 +377,18 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   }
 }
 
-const held = new Set<GPUDevice>();
-/** Milliseconds after its end in which something of a device may still be under way. */
-const AFTERLIFE = 60_000;
+/** What Dawn's `create` gave, by the flags it was given. */
+const sources = new Map<string, GPU>();
 
-/** Dawn frees a device with the last reference to it, also while it handles that device's events, and then waits for a lock that is gone. */
-function hold(device: GPUDevice): void {
-  held.add(device);
-  void device.lost.then(() => setTimeout(() => held.delete(device), AFTERLIFE).unref());
+/**
+ * Dawn's entry point for these flags, held as long as the process lives: it owns the instance that devices only point to. A device
+ * that outlives it handles its events in memory that is free, which ends or hangs the process at some later collection.
+ */
+function sourceFor(dawn: typeof import('webgpu'), flags: readonly string[]): GPU {
+  const key = flags.join('\n');
+  const source = sources.get(key) ?? dawn.create([...flags]);
+  sources.set(key, source);
+  return source;
 }
 
 function flagsOf({ dawnFlags = [], experimental = false }: NodeGpuOptions): string[] {

@@ -114,6 +114,31 @@ describe('Gpu', () => {
     });
     expect(stdout).toContain('done 0');
   });
+
+  it('leaves nothing dangling behind a device that is held on to', async () => {
+    const script = `
+      import { openGpu } from '${pathToFileURL(program('dist/node.js')).href}';
+      import { setTimeout } from 'node:timers/promises';
+      async function ended() {
+        const gpu = await openGpu();
+        gpu.dispose();
+        return gpu.device;
+      }
+      const devices = [await ended(), await ended()];
+      for (let i = 0; i < 5; i++) {
+        gc();
+        await setTimeout(10);
+        for (const { queue } of devices) await queue.onSubmittedWorkDone().catch(() => undefined);
+      }
+      console.log('done');`;
+    // glibc then overwrites what is freed: who still reads it falls at once.
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--expose-gc', '--input-type=module', '-e', script],
+      { timeout: HANG, env: { ...process.env, MALLOC_PERTURB_: '165' } },
+    );
+    expect(stdout).toContain('done');
+  });
 });
 
 describe('Program', () => {
