@@ -36,6 +36,8 @@ export interface FoldsOptions {
   readonly task: readonly string[];
   /** Of the pre-training. */
   readonly pretrainSteps?: number;
+  /** Its learning rate. */
+  readonly pretrainRate?: number;
   /** What of it differs from the small one. */
   readonly model?: TrainConfigInput['model'];
   /** Which of the folds, from 0; all where left out. */
@@ -160,7 +162,8 @@ async function trainFold(
     cache,
     stream: streams,
     pretrain,
-    pretrainSteps,
+    pretrainSteps: steps,
+    pretrainRate: learningRate,
     model,
   }: Omit<FoldsOptions, 'seed'> & { seed: number },
   title: string,
@@ -173,7 +176,14 @@ async function trainFold(
   const first =
     task === undefined || pretrain === undefined
       ? {}
-      : { pretrain: { data: pretrain, task, ...(pretrainSteps === undefined ? {} : { steps: pretrainSteps }) } };
+      : {
+          pretrain: {
+            data: pretrain,
+            task,
+            ...(steps !== undefined && { steps }),
+            ...(learningRate !== undefined && { learningRate }),
+          },
+        };
   const config = await readConfig(list, { out, from, seed, epochs, cache, streams: [...streams], model, ...first });
   const open = () => Promise.resolve(gpu);
   const ignore = () => undefined;

@@ -139,6 +139,7 @@ program
   .option('--model <json>', 'what of it differs from the small one, such as {"size":40}', (text) => JSON.parse(text))
   .option('--task <list>', 'of the pre-training', oneOf('--task', PRETEXT_IDS), [DEFAULT_PRETEXT])
   .option('--pretrain-steps <n>', 'of the pre-training', wholeNumber('--pretrain-steps'))
+  .option('--pretrain-rate <rate>', 'its learning rate', Number)
   .option('--seed <list>', 'of every run; several with commas', numbers('--seed', 0), [1])
   .option('--only <list>', 'which of the folds, from 0', numbers('--only', 0))
   .option('--few', 'train on one fold and test on the others')

@@ -40,6 +40,45 @@ export function share(text: string): number {
   return value;
 }
 
+/** A number above 0: seconds, rates, lengths. */
+export function positiveReal(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+/** A number of at least 0. */
+export function notNegative(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value >= 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a number of at least 0.');
+  return value;
+}
+
+/** A number above 0 and at most 1. */
+export function probability(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be above 0 and at most 1.');
+  return value;
+}
+
+export interface FrameSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Pixels on a side of frames that are only scaled or filmed: no adapter has wider textures. */
+const MOST_PIXELS = 16384;
+
+/** Width and height in pixels, such as 320x240. */
+export function frameSize(text: string): FrameSize {
+  const [width, height] = (/^(\d+)[x×](\d+)$/i.exec(text) ?? []).slice(1).map(Number);
+  const fits = (side = 0) => side >= 1 && side <= MOST_PIXELS;
+  if (fits(width) && fits(height)) return { width: width!, height: height! };
+  throw new InvalidArgumentError(
+    `It must be WIDTHxHEIGHT, such as 320x240, with at most ${MOST_PIXELS} pixels on each side.`,
+  );
+}
+
 /** Frames are repeated up to the rate that is asked for: no camera has more, and a video would never end. */
 const MOST_FPS = 10_000;
 

@@ -17,6 +17,7 @@ import { viewOf } from '../kernels/shared/layout.ts';
 import { padInto, unpad } from '../kernels/shared/stored.ts';
 import type { ConsideredKernel } from '../ops/estimate.ts';
 import { storedBytes } from '../ops/operator.ts';
+import { batchDispatches } from './batches.ts';
 import type { PlanBuffers } from './buffers.ts';
 import type { ChosenBy } from './choose.ts';
 import { type DeviceInput, DeviceTensor, isDeviceInput } from './device_tensor.ts';
@@ -393,24 +394,4 @@ export class Plan {
       },
     };
   }
-}
-
-/**
- * Work of one submit. Drivers reset a device that is busy for about two seconds at a stretch; a slow integrated GPU does
- * 100 GFLOP in one. I3D on 16 frames is one submit, on 64 frames three.
- */
-const SUBMIT_FLOPS = 100e9;
-
-/** Cuts the dispatches into runs of at most SUBMIT_FLOPS, between nodes. */
-function batchDispatches(rows: readonly PlanRow[], count: number): [number, number][] {
-  const starts = [0];
-  let flops = 0;
-  for (const row of rows) {
-    flops += row.flops;
-    if (flops > SUBMIT_FLOPS && row.firstDispatch > starts.at(-1)!) {
-      starts.push(row.firstDispatch);
-      flops = row.flops;
-    }
-  }
-  return starts.map((start, i) => [start, starts[i + 1] ?? count]);
 }

@@ -25,7 +25,7 @@ export interface InputSettings {
   /** FFmpeg's name of how raw frames on standard input are laid out, such as `rgb24`; without it, they are a video. */
   readonly pixels?: string | undefined;
   /** Pixels of raw frames, or those that a camera is asked for. */
-  readonly size?: readonly [width: number, height: number] | undefined;
+  readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** Of raw frames, or what a camera is asked for, Hz. */
   readonly rate?: number | undefined;
 }
@@ -56,7 +56,10 @@ export async function liveInput(input: string, settings: InputSettings): Promise
       `Raw frames are read from standard input only: give - in place of ${input}, or leave --pixels away.`,
     );
   }
-  const video = { ...(size && { video_size: size.join('x') }), ...(rate !== undefined && { framerate: String(rate) }) };
+  const video = {
+    ...(size && { video_size: `${size.width}x${size.height}` }),
+    ...(rate !== undefined && { framerate: String(rate) }),
+  };
   if (input === '-') return pipe(pixels === undefined ? { format, settings: {} } : await raw(pixels, video, settings));
   const address = /^[a-z][a-z0-9+.-]+:\/\//i.test(input);
   if (address) {

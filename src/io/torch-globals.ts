@@ -99,14 +99,24 @@ export class PickledTensor extends PickleObject {
   readonly offset: number;
   readonly shape: Shape;
   readonly strides: readonly number[];
+  /** The storage holds its values with the other sign: PyTorch's lazy negation, as the imaginary part of a conjugate has it. */
+  readonly negative: boolean;
 
-  constructor(storage: PickledStorage, dtype: DType, offset: number, shape: Shape, strides: readonly number[]) {
+  constructor(
+    storage: PickledStorage,
+    dtype: DType,
+    offset: number,
+    shape: Shape,
+    strides: readonly number[],
+    negative = false,
+  ) {
     super();
     this.storage = storage;
     this.dtype = dtype;
     this.offset = offset;
     this.shape = shape;
     this.strides = strides;
+    this.negative = negative;
   }
 }
 
@@ -126,9 +136,9 @@ export function torchGlobal(module: string, name: string, source: string): Pickl
   switch (fullName) {
     case 'torch._utils._rebuild_tensor':
     case 'torch._utils._rebuild_tensor_v2':
-      return new PickleGlobal(fullName, (args) => rebuildTensor(args, undefined, source));
+      return new PickleGlobal(fullName, (args) => rebuildTensor(args, undefined, args[6], source));
     case 'torch._utils._rebuild_tensor_v3':
-      return new PickleGlobal(fullName, (args) => rebuildTensor(args, args[6], source));
+      return new PickleGlobal(fullName, (args) => rebuildTensor(args, args[6], args[7], source));
     case 'torch._utils._rebuild_parameter':
     case 'torch._utils._rebuild_parameter_with_state':
       return new PickleGlobal(fullName, ([data]) => {
@@ -177,12 +187,25 @@ export function materialize(
     );
   }
   if (size === 0) return { dtype, shape, data: allocateElements(dtype, 0) };
-  if (isContiguous(shape, strides)) return { dtype, shape, data: readElements(dtype, storage, offset * width, size) };
-
+  const contiguous = isContiguous(shape, strides);
+  if (contiguous && !tensor.negative) {
+    return { dtype, shape, data: readElements(dtype, storage, offset * width, size) };
+  }
   budget.take(size * width, `tensor ${name}`);
-  const data = allocateElements(dtype, size);
-  gather(data as Float64Array, readElements(dtype, storage, 0, available) as Float64Array, offset, shape, strides);
+  const data = allocateElements(dtype, size) as Float64Array;
+  if (contiguous) data.set(readElements(dtype, storage, offset * width, size) as Float64Array);
+  else gather(data, readElements(dtype, storage, 0, available) as Float64Array, offset, shape, strides);
+  if (tensor.negative) negate(dtype, data, source);
   return { dtype, shape, data };
+}
+
+/** Floating-point numbers have their sign in the last bit of their last byte. */
+function negate(dtype: DType, { buffer }: { readonly buffer: ArrayBufferLike }, source: string): void {
+  if (!/^b?f\d+$/.test(dtype))
+    throw fileError(`${source} holds negated tensors of type ${dtype}; save them as they are.`);
+  const bytes = new Uint8Array(buffer);
+  const width = itemSize(dtype);
+  for (let i = width - 1; i < bytes.length; i += width) bytes[i]! ^= 0x80;
 }
 
 /** Copies a strided tensor row by row; typed as one array type, valid for all. */
@@ -219,7 +242,13 @@ function isContiguous(shape: Shape, strides: readonly number[]): boolean {
   return true;
 }
 
-function rebuildTensor(args: PickleValue[], type: PickleValue | undefined, source: string): PickledTensor {
+/** @param metadata What else PyTorch has to know to read the storage, by name. */
+function rebuildTensor(
+  args: PickleValue[],
+  type: PickleValue | undefined,
+  metadata: PickleValue | undefined,
+  source: string,
+): PickledTensor {
   const [storage, offset, shape, strides] = args;
   const described = storage instanceof PickledStorage && Array.isArray(shape) && Array.isArray(strides);
   if (!described || !isCount(offset) || !isPlausibleShape(shape)) throw malformed(source, 'a tensor');
@@ -228,7 +257,12 @@ function rebuildTensor(args: PickleValue[], type: PickleValue | undefined, sourc
     if (!(type instanceof PickleGlobal)) throw malformed(source, 'a tensor');
     throw fileError(`${source} holds tensors of type ${type.name}, which are not supported; save real numbers.`);
   }
-  return new PickledTensor(storage, type?.dtype ?? storage.dtype, offset, shape, strides);
+  const marks = metadata instanceof Map ? [...metadata].flatMap(([mark, holds]) => (holds === true ? [mark] : [])) : [];
+  const unknown = marks.find((mark) => mark !== 'neg');
+  if (unknown !== undefined) {
+    throw fileError(`${source} holds a tensor of a kind that is not supported (${unknown}); save dense real numbers.`);
+  }
+  return new PickledTensor(storage, type?.dtype ?? storage.dtype, offset, shape, strides, marks.length > 0);
 }
 
 /** `('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 6, None)`; the last is `('key', offset, count)` for a view. */

@@ -2,8 +2,12 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import {
   frameRate,
+  frameSize,
+  notNegative,
   numbers,
   positiveNumber,
+  positiveReal,
+  probability,
   refuseEmpty,
   share,
   wholeFrom,
@@ -41,6 +45,18 @@ describe('values of options', () => {
         ['29.97', 29.97],
       ],
       ['', '0', '-5', '1e9', 'NaN', 'Infinity'],
+    ],
+    ['lengths', positiveReal, [['0.5', 0.5]], ['', '0', '-1', 'Infinity', 'NaN']],
+    ['pauses', notNegative, [['0', 0]], ['', ' ', '-0.1', 'Infinity', 'NaN']],
+    ['probabilities', probability, [['1', 1]], ['', '0', '1.1', 'NaN']],
+    [
+      'sizes',
+      frameSize,
+      [
+        ['320x240', { width: 320, height: 240 }],
+        ['16384×1', { width: 16384, height: 1 }],
+      ],
+      ['', '320', '0x5', '16385x1', '3.5x2', '-1x2'],
     ],
     ['lists', numbers, [['0.5,2', [0.5, 2]]], ['', '1,', 'NaN,1', '1e999']],
   ])('%s', (_, parse, right, wrong) => {

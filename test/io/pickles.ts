@@ -22,14 +22,17 @@ export interface TensorOptions {
   offset?: number;
   shape?: number[];
   strides?: number[];
+  /** What PyTorch marks a tensor by, such as `neg`. */
+  marks?: string[];
 }
 
 export const storage = ({ key = '0', type = 'torch FloatStorage', count = 4 }: TensorOptions) =>
   `${tuple(str('storage'), `c${type.replace(' ', '\n')}\n`, str(key), str('cpu'), int(count))}Q`;
 export const tensor = (options: TensorOptions = {}) => {
-  const { offset = 0, shape = [2, 2], strides = [2, 1] } = options;
+  const { offset = 0, shape = [2, 2], strides = [2, 1], marks } = options;
   const [size, steps] = [tuple(...shape.map(int)), tuple(...strides.map(int))];
-  return call('torch._utils _rebuild_tensor_v2', storage(options), int(offset), size, steps, '\x89', '}');
+  const metadata = marks ? [dict(Object.fromEntries(marks.map((mark) => [mark, '\x88'])))] : [];
+  return call('torch._utils _rebuild_tensor_v2', storage(options), int(offset), size, steps, '\x89', '}', ...metadata);
 };
 
 /** The two formats around the same pickle; storage 0 holds 1, 2, 3, 4 as float32. */

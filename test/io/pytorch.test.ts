@@ -5,7 +5,21 @@ import { describe, expect, it } from 'vitest';
 import { decodePyTorch } from '../../src/io/pytorch.ts';
 import { describeWithShared } from '../shared.ts';
 import { expectOnlyInputErrors } from './corrupt.ts';
-import { call, dict, int, latin1, legacy, payload, pickle, storage, str, tensor, tuple, zip } from './pickles.ts';
+import {
+  call,
+  dict,
+  int,
+  latin1,
+  legacy,
+  payload,
+  pickle,
+  storage,
+  str,
+  type TensorOptions,
+  tensor,
+  tuple,
+  zip,
+} from './pickles.ts';
 
 const fixture = (name: string) =>
   new Uint8Array(readFileSync(fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))));
@@ -92,6 +106,19 @@ describe.each(formats)('%s format', (_, make) => {
     const value = call('torch._utils _rebuild_tensor_v3', ...args, '\x89', '}', 'ctorch\nuint32\n');
     const bytes = make === zip ? zip(dict({ w: value })) : legacy(dict({ w: value }), { count: 16 });
     expect(decode(bytes).get('w')).toEqual({ dtype: 'u32', shape: [2], data: Uint32Array.of(0x40000000, 0x40400000) });
+  });
+
+  it('reads tensors whose storage holds them with the other sign', () => {
+    const of = (options: TensorOptions) => decode(make(dict({ w: tensor({ ...options, marks: ['neg'] }) }))).get('w');
+    expect(of({})).toEqual({ dtype: 'f32', shape: [2, 2], data: Float32Array.of(-1, -2, -3, -4) });
+    expect(of({ strides: [1, 2] })?.data).toEqual(Float32Array.of(-1, -3, -2, -4));
+    expect(of({ offset: 2, shape: [], strides: [] })?.data).toEqual(Float32Array.of(-3));
+    // The storage itself stays as it is, for others that lie in it.
+    const both = decode(make(dict({ v: tensor({ marks: ['neg'] }), w: tensor() })));
+    expect(both.get('w')).toEqual(w);
+    expect(() => decode(make(dict({ w: tensor({ marks: ['dense'] }) })))).toThrow(
+      'x.pt holds a tensor of a kind that is not supported (dense); save dense real numbers.',
+    );
   });
 
   it.each([

@@ -3,37 +3,15 @@
 import { describe, expect, test } from 'vitest';
 import { MODELS } from '../../src/catalogue.ts';
 import type { HostTensor } from '../../src/core/tensor.ts';
-import { defineModel } from '../../src/models/definition.ts';
 import type { ClipInput } from '../../src/models/frames.ts';
 import { OnlineRecogniser } from '../../src/models/online.ts';
 import { initialParameters } from '../../src/models/parameters.ts';
 import { Recogniser } from '../../src/models/recogniser.ts';
 import { modelSpec } from '../../src/models/spec.ts';
-import { centred, linearHead, unit } from '../../src/models/units.ts';
 import { expectClose, testGpu } from '../harness.ts';
+import { toyOnline } from './toy_online.ts';
 
 const gpu = testGpu();
-
-/** Two layers whose second one looks at a frame and, of 6 channels, at the one before. */
-const toy = defineModel({
-  id: 'toy-online',
-  name: 'the toy',
-  defaults: { frames: 3, size: 12, shortSide: 12 },
-  online: true,
-  build(builder, { classes }, clip, { dropout, memory }) {
-    const kernel = [1, 3, 3] as const;
-    const first = unit(builder, 'stem', clip, { kernel, padding: centred(kernel), channels: 10 });
-    const part = builder.slice('part', first, { axis: -1, offset: 0, size: 6 });
-    const before = memory ? memory.exchange('part', part) : builder.shift('shift', part, { axis: 1, by: 1 });
-    const joined = builder.concat('joined', [first, before]);
-    return linearHead(builder, 'head', unit(builder, 'second', joined, { kernel: [1, 1, 1], channels: 9 }), {
-      classes,
-      dropout,
-    });
-  },
-  stem: 'stem',
-  head: 'head',
-});
 
 const clipOf = (frames: number, side: number): HostTensor<'u8'> => ({
   dtype: 'u8',
@@ -47,8 +25,8 @@ const frameOf = ({ shape, data }: HostTensor<'u8'>, index: number): ClipInput =>
   return { dtype: 'u8', shape: [1, ...rest], data: data.subarray(index * size, (index + 1) * size) };
 };
 
-describe.each([toy, MODELS.get('tsm-r50-online')])('%s', (architecture) => {
-  const size = architecture === toy ? 12 : 64;
+describe.each([toyOnline, MODELS.get('tsm-r50-online')])('%s', (architecture) => {
+  const size = architecture === toyOnline ? 12 : 64;
   const spec = modelSpec({ architecture, stream: 'rgb', classes: 5, size, shortSide: size });
 
   test('gives of each frame what it gives of the clip up to there', async () => {
@@ -77,7 +55,7 @@ describe.each([toy, MODELS.get('tsm-r50-online')])('%s', (architecture) => {
 });
 
 describe('an online recogniser', () => {
-  const spec = modelSpec({ architecture: toy, stream: 'rgb', classes: 5 });
+  const spec = modelSpec({ architecture: toyOnline, stream: 'rgb', classes: 5 });
   const make = () => new OnlineRecogniser(gpu(), { spec, parameters: initialParameters(spec, 4) });
 
   test('takes frames in the order of the calls, and knows where they came from', async () => {

@@ -1,35 +1,17 @@
 /** @file A network that is given the frames of a stream one by one, behind the scheduler of windows. */
 
 import { expect, test, vi } from 'vitest';
-import { defineModel } from '../../src/models/definition.ts';
 import { OnlineRecogniser } from '../../src/models/online.ts';
 import { initialParameters } from '../../src/models/parameters.ts';
 import { averageLogits } from '../../src/models/scores.ts';
 import { modelSpec } from '../../src/models/spec.ts';
-import { centred, linearHead, unit } from '../../src/models/units.ts';
 import type { Frame } from '../../src/recognition/frame_parts.ts';
 import { LiveWindows } from '../../src/recognition/live_windows.ts';
 import { OnlineNetworks } from '../../src/recognition/online_networks.ts';
 import { testGpu } from '../harness.ts';
+import { toyOnline } from '../models/toy_online.ts';
 
 const gpu = testGpu();
-
-/** Its second layer looks at a frame and at the one before. */
-const toy = defineModel({
-  id: 'toy-watched',
-  name: 'the toy',
-  defaults: { frames: 3, size: 12, shortSide: 12 },
-  online: true,
-  build(builder, { classes }, clip, { dropout, memory }) {
-    const kernel = [1, 3, 3] as const;
-    const first = unit(builder, 'stem', clip, { kernel, padding: centred(kernel), channels: 4 });
-    const before = memory ? memory.exchange('first', first) : builder.shift('shift', first, { axis: 1, by: 1 });
-    const joined = builder.concat('joined', [first, before]);
-    return linearHead(builder, 'head', joined, { classes, dropout });
-  },
-  stem: 'stem',
-  head: 'head',
-});
 
 const frame = (seed: number): Frame => ({
   width: 16,
@@ -38,7 +20,7 @@ const frame = (seed: number): Frame => ({
 });
 
 test('each frame is computed once, and a window is the mean over its frames', async () => {
-  const spec = modelSpec({ architecture: toy, stream: 'rgb', classes: 5 });
+  const spec = modelSpec({ architecture: toyOnline, stream: 'rgb', classes: 5 });
   const network = { spec, parameters: initialParameters(spec, 4) };
   const alone = new OnlineRecogniser(gpu(), network);
   const watched = new OnlineRecogniser(gpu(), network);

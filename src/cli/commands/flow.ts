@@ -19,7 +19,15 @@ import { decodeFlo } from '../../io/flo.ts';
 import { openFrames } from '../../io/video.ts';
 import type { PreprocessAttributes } from '../../ops/preprocess.ts';
 import { LateReducer, type Part, reducedFrames, wholeFrames } from '../../recognition/frame_parts.ts';
-import { addClipOptions, addDeviceOptions, type ClipFlags, type DeviceFlags } from '../options.ts';
+import {
+  addClipOptions,
+  addDeviceOptions,
+  type ClipFlags,
+  type DeviceFlags,
+  type FrameSize,
+  frameSize,
+  positiveReal,
+} from '../options.ts';
 import { type Session, withSession } from '../session.ts';
 import { checkDamage, timedDecoding } from '../streams/decoding.ts';
 import { checkOutput, type FolderFormat, writeFlow } from '../streams/flow-output.ts';
@@ -30,20 +38,13 @@ interface FlowFlags extends ClipFlags, DeviceFlags {
   readonly out?: string;
   readonly preset: PresetName;
   readonly set?: Partial<Tvl1Options>;
-  readonly size?: Size;
+  readonly size?: FrameSize;
   readonly format: FolderFormat;
   readonly maxLength?: number;
   readonly compare?: string;
   readonly json?: boolean;
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Width and height that can be asked for. */
-const MOST_PIXELS = 16384;
 /** Pairs that are computed at once: more save little, and all of them are held in memory. */
 const GROUP_PAIRS = 16;
 /** Bytes of flow that are held at once, whatever the frames' size. */
@@ -59,9 +60,9 @@ export function addFlow(program: Command): Command {
   addClipOptions(command, 'take n frames, which are n − 1 pairs')
     .addOption(new Option('--preset <name>', 'parameters').choices(Object.keys(presets)).default('opencv'))
     .option('--set <name=value,…>', 'single parameters, by OpenCV’s names, such as lambda=0.3,warps=10', parameters)
-    .option('--size <w>x<h>', 'scale the frames first', size)
+    .option('--size <w>x<h>', 'scale the frames first', frameSize)
     .addOption(new Option('--format <kind>', 'what a folder is filled with').choices(['flo', 'png']).default('flo'))
-    .option('--max-length <pixels>', 'length with the full colour (default: the longest at the start)', positive)
+    .option('--max-length <pixels>', 'length with the full colour (default: the longest at the start)', positiveReal)
     .option('--compare <truth.flo>', 'print the end-point and angular error of one pair')
     .option('--json', 'print one JSON object');
   addDeviceOptions(command);
@@ -222,22 +223,6 @@ function concatenate(frames: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(frames.length * size);
   for (const [i, frame] of frames.entries()) all.set(frame, i * size);
   return all;
-}
-
-function size(text: string): Size {
-  const match = /^(\d+)x(\d+)$/i.exec(text);
-  const [width, height] = [Number(match?.[1]), Number(match?.[2])];
-  const fits = (side: number) => side >= 1 && side <= MOST_PIXELS;
-  if (!fits(width) || !fits(height)) {
-    throw new InvalidArgumentError(`It must be like 320x240, with at most ${MOST_PIXELS} pixels each.`);
-  }
-  return { width, height };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
 }
 
 function parameters(text: string): Partial<Tvl1Options> {

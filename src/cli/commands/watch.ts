@@ -1,6 +1,6 @@
 /** @file `i3d watch`: what happens in front of a camera, in a stream, or in a file as it plays. */
 
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { InputError } from '../../core/errors.ts';
 import type { PresetName } from '../../flow/index.ts';
 import { checkFusionWeights, softmax } from '../../models/scores.ts';
@@ -10,9 +10,13 @@ import {
   addModelTypeOption,
   flowPresetOption,
   frameRate,
+  frameSize,
   fusionOption,
+  notNegative,
   numbers,
   positiveNumber,
+  positiveReal,
+  probability,
   streamOption,
   wholeFrom,
 } from '../options.ts';
@@ -33,33 +37,6 @@ interface WatchFlags extends Omit<WatchSettings, 'stream'>, NetworkFlags {
   readonly coolDown: number;
   readonly run?: string;
   readonly json?: boolean;
-}
-
-/** Seconds, and rates. */
-function positiveReal(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a positive number.');
-  return value;
-}
-
-function notNegative(text: string): number {
-  const value = Number(text);
-  if (!(text.trim() !== '' && value >= 0 && Number.isFinite(value)))
-    throw new InvalidArgumentError('It must be a number of at least 0.');
-  return value;
-}
-
-function probability(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be above 0 and at most 1.');
-  return value;
-}
-
-function frameSize(text: string): readonly [number, number] {
-  const [, width, height] = /^(\d{1,5})[x×](\d{1,5})$/.exec(text) ?? [];
-  if (!(Number(width) > 0 && Number(height) > 0))
-    throw new InvalidArgumentError('It must be WIDTHxHEIGHT in pixels, such as 640x480.');
-  return [Number(width), Number(height)];
 }
 
 export function addWatch(program: Command): Command {
