@@ -7,7 +7,7 @@ import { checkChoice } from '../core/check.ts';
 import { GraphError } from '../core/errors.ts';
 import { formatShape, sizeOf } from '../core/tensor.ts';
 import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
-import type { DenseLayer } from '../kernels/reduce/dense_of_means.ts';
+import type { LayerInputs } from './candidates/dense_of_means.ts';
 import { defineOperator, expectVolume, f32, storedBytes, type TensorType } from './operator.ts';
 
 export interface DenseOfMeansAttributes {
@@ -45,12 +45,6 @@ export const denseOfMeans = defineOperator<DenseOfMeansAttributes>({
     return denseOfMeansCandidates(denseLayers(attributes, types, types[0]!.shape.at(-1)!), io, profile);
   },
 });
-
-/** A layer and where among the inputs its parameters are. */
-export interface LayerInputs extends DenseLayer {
-  readonly weights: number;
-  readonly bias: number | undefined;
-}
 
 /** @throws GraphError unless each takes what the one before it gives. */
 function denseLayers(

@@ -4,7 +4,7 @@ import type { DeviceProfile } from '../../core/kernel.ts';
 import type { FloatTensor } from '../../core/tensor.ts';
 import { packHalves } from '../../kernels/conv3d/problem.ts';
 import { channelSumPartials } from '../../kernels/norm/channel_sum.ts';
-import { type DenseOfMeansTile, denseOfMeans, THREADS } from '../../kernels/reduce/dense_of_means.ts';
+import { type DenseLayer, type DenseOfMeansTile, denseOfMeans, THREADS } from '../../kernels/reduce/dense_of_means.ts';
 import {
   partialsBytes,
   partialsWork,
@@ -15,7 +15,6 @@ import {
 import { padChannels } from '../../kernels/shared/stored.ts';
 import { vec4s, viewBytes } from '../../kernels/shared/view.ts';
 import { divideUp } from '../../kernels/shared/wgsl.ts';
-import type { LayerInputs } from '../dense_of_means.ts';
 import { type Argument, type Candidate, fromInput, fromOutput, type NodeOperands } from '../operator.ts';
 import { workspace } from '../vectors.ts';
 
@@ -24,6 +23,12 @@ const MOST_SLOTS = 256;
 
 /** With as many inputs, a layer's workgroups have fewer columns each, so that none has many weights to read. */
 const LONG_ROWS = 64;
+
+/** A layer and where among the inputs its parameters are. */
+export interface LayerInputs extends DenseLayer {
+  readonly weights: number;
+  readonly bias: number | undefined;
+}
 
 export function denseOfMeansCandidates(
   layers: readonly LayerInputs[],
