@@ -49,6 +49,13 @@ export function floatToHalf(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13);
 }
 
+/** The numbers of a tensor in float64, those that are kept as 16 bits widened; whole numbers beyond 2⁵³ are rounded. */
+export function toFloat64(tensor: HostTensor): Float64Array {
+  const isHalf = tensor.dtype === 'f16' || tensor.dtype === 'bf16';
+  const { data } = isHalf ? toFloat32(tensor, 'The array') : tensor;
+  return Float64Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
 /**
  * The tensor in float32; the same object where it is float32 already.
  * @throws InputError for element types that hold no numbers of a network (64-bit integers, booleans).

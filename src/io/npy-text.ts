@@ -10,7 +10,7 @@ import { pythonGlobal } from './python-globals.ts';
 const POINT_BYTES = 4;
 
 /**
- * The texts of a `.npy` file with one axis: strings (`<U…`, `|S…`), or objects that are strings.
+ * The texts of a `.npy` file with one axis, or the one of a file without any: strings (`<U…`, `|S…`), or objects that are strings.
  * @param file Its bytes: an ArrayBuffer or a view of one.
  * @param source The file's name, for messages.
  * @throws InputError when the file is damaged, cut short, or holds something else.
@@ -19,7 +19,8 @@ export function decodeNpyText(file: ByteSource, source = 'The file'): string[] {
   const bytes = asBytes(file, 'decodeNpyText');
   const { text, start } = readHeaderText(bytes, source);
   const type = /['"]descr['"]\s*:\s*['"]([^'"]*)['"]/.exec(text)?.[1];
-  const count = Number(/['"]shape['"]\s*:\s*\(\s*(\d+)L?\s*,?\s*\)/.exec(text)?.[1]);
+  const extent = /['"]shape['"]\s*:\s*\(\s*(?:(\d+)L?\s*,?\s*)?\)/.exec(text);
+  const count = Number(extent ? (extent[1] ?? 1) : Number.NaN);
   const parts = /^([<>|=]?)([USO])(\d*)$/.exec(type ?? '');
   if (!parts || !Number.isSafeInteger(count)) {
     throw fileError(

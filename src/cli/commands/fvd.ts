@@ -6,8 +6,9 @@ import { counted } from '../../core/words.ts';
 import { checkWritable, writeFileAtomic } from '../../io/atomic.ts';
 import { frechetDistance, rooted } from '../../recognition/fvd/frechet.ts';
 import { Extractor, type ExtractorFlags } from '../features/extractor.ts';
+import { networkFacts } from '../features/network_facts.ts';
 import { bootstrap, overCounts } from '../fvd/resample.ts';
-import { readSide, type Side } from '../fvd/sides.ts';
+import { checkComparable, readSide, type Side } from '../fvd/sides.ts';
 import { checkStatisticsName, writeStatistics } from '../fvd/statistics_file.ts';
 import { chooseNetworks, type NetworkFlags } from '../networks.ts';
 import { addDeviceOptions, frameRate, positiveNumber, wholeFrom } from '../options.ts';
@@ -66,27 +67,31 @@ async function fvd(real: string, fake: string | undefined, flags: FvdFlags, sess
   }
   if (save !== undefined) checkStatisticsName(save);
   for (const path of [save, chart]) if (path !== undefined) await checkWritable(path);
-  let made: Extractor | undefined;
+  let made: { readonly extractor: Extractor; readonly networks: unknown } | undefined;
   const extractor = async () => {
-    made ??= new Extractor(await networks(flags, session), { ...flags, preset: 'fvd' }, session);
+    const chosen = made ? undefined : await networks(flags, session);
+    made ??= {
+      extractor: new Extractor(chosen!, { ...flags, preset: 'fvd' }, session),
+      networks: await networkFacts(chosen!),
+    };
     return made;
   };
   const options = { keep: flags.bootstrap !== undefined || chart !== undefined, extractor };
   try {
     const first = await readSide(real, options, session);
     warnOfFew(first, real, session);
-    if (save !== undefined) await writeStatistics(save, first.statistics);
+    if (save !== undefined) await writeStatistics(save, { statistics: first.statistics, made: first.made });
     if (fake === undefined) {
       const { count, mean } = first.statistics;
       const result = { videos: count, dimensions: mean.length, saved: save };
-      const text = `${counted(count, 'video')}, ${counted(mean.length, 'value')} each, in ${save}`;
+      const text = `${videosOf(first)}, ${counted(mean.length, 'value')} each, in ${save}`;
       return await print(`${flags.json ? JSON.stringify(result) : text}\n`);
     }
     const second = await readSide(fake, options, session);
     warnOfFew(second, fake, session);
     await compare([real, first], [fake, second], flags, session);
   } finally {
-    made?.dispose();
+    made?.extractor.dispose();
   }
 }
 
@@ -95,9 +100,12 @@ async function networks(flags: FvdFlags, session: Session) {
   return chooseNetworks({ ...flags, stream: 'rgb' }, (text) => session.warn(text), needs);
 }
 
+const videosOf = ({ statistics: { count } }: Side): string =>
+  count === undefined ? 'videos of an unknown number' : counted(count, 'video');
+
 /** A covariance of fewer vectors than they have values has directions without any spread. */
 function warnOfFew({ statistics: { count, mean } }: Side, source: string, session: Session): void {
-  if (count > mean.length) return;
+  if (count === undefined || count > mean.length) return;
   session.warn(
     `${source} has ${counted(count, 'video')} for ${mean.length} values: with so few the distance is mostly that of the sets’ sizes; compare equal numbers, and more than ${mean.length}.`,
   );
@@ -109,6 +117,7 @@ async function compare(
   flags: FvdFlags,
   session: Session,
 ): Promise<void> {
+  checkComparable([real, first], [fake, second]);
   const { distance, means } = frechetDistance(rooted(first.statistics), second.statistics);
   const both = first.features && second.features ? ([first.features, second.features] as const) : undefined;
   if (!both && (flags.bootstrap ?? flags.chart) !== undefined) {
@@ -137,8 +146,7 @@ async function compare(
   if (flags.json) return print(`${JSON.stringify(result)}\n`);
   const digits = (value: number) => value.toPrecision(6);
   const range = sure ? ` (95 %: ${sure.interval.map(digits).join(' to ')}; bias about ${digits(sure.bias)})` : '';
-  const { count } = first.statistics;
   await print(
-    `FVD ${digits(distance)}${range}, ${count} and ${second.statistics.count} videos of ${result.dimensions} values\n`,
+    `FVD ${digits(distance)}${range}, ${videosOf(first)} and ${videosOf(second)} of ${result.dimensions} values\n`,
   );
 }

@@ -17,28 +17,42 @@ interface FrechetDistance {
 /** What of a set is needed once, however often it is compared. */
 interface Rooted {
   readonly statistics: Statistics;
-  /** R of Rᵀ R = Σ, n×n, row-major: eigenvectors by the roots of their values. */
+  /** R of Rᵀ R = Σ / scale, n×n, row-major: eigenvectors by the roots of their values. */
   readonly root: Float64Array;
+  /** A power of four near the largest variance: products of four features would leave the range of float64. */
+  readonly scale: number;
 }
 
 export function rooted(statistics: Statistics): Rooted {
-  const size = statistics.mean.length;
-  const { values, vectors } = symmetricEigen(statistics.covariance, size);
+  const { mean, covariance } = statistics;
+  const size = mean.length;
+  const scale = scaleOf(covariance, size);
+  const { values, vectors } = symmetricEigen(scaled(covariance, scale), size);
   const root = vectors.slice();
   for (let i = 0; i < size; i++) {
     // Rounding makes a few of the zeros negative.
     const factor = Math.sqrt(Math.max(0, values[i]!));
     for (let j = 0; j < size; j++) root[i * size + j] = root[i * size + j]! * factor;
   }
-  return { statistics, root };
+  return { statistics, root, scale };
 }
+
+/** A division by it, and by its root, is exact. */
+function scaleOf(covariance: Float64Array, size: number): number {
+  let largest = 0;
+  for (let i = 0; i < size; i++) largest = Math.max(largest, covariance[i * size + i]!);
+  return largest > 0 ? 4 ** Math.floor(Math.log2(largest) / 2) : 1;
+}
+
+const scaled = (matrix: Float64Array, scale: number): Float64Array =>
+  scale === 1 ? matrix : matrix.map((value) => value / scale);
 
 /**
  * The trace of √(Σ₁ Σ₂) is that of the square root of R₁ Σ₂ R₁ᵀ, which is symmetric and has the same eigenvalues: no matrix that is not
  * symmetric needs a root, and sets with fewer videos than features, whose covariances are singular, need no small numbers added.
  * @throws InputError when the two have features of different lengths.
  */
-export function frechetDistance({ statistics: first, root }: Rooted, second: Statistics): FrechetDistance {
+export function frechetDistance({ statistics: first, root, scale }: Rooted, second: Statistics): FrechetDistance {
   const size = first.mean.length;
   if (second.mean.length !== size) {
     throw new InputError(
@@ -51,11 +65,17 @@ export function frechetDistance({ statistics: first, root }: Rooted, second: Sta
     means += (first.mean[i]! - second.mean[i]!) ** 2;
     traces += first.covariance[i * size + i]! + second.covariance[i * size + i]!;
   }
-  const inner = multiplied(multiplied(root, second.covariance, size), transposed(root, size), size);
+  // Rounding would leave a set a little apart from itself.
+  if (same(first.mean, second.mean) && same(first.covariance, second.covariance)) return { distance: 0, means: 0 };
+  const other = scaleOf(second.covariance, size);
+  const inner = multiplied(multiplied(root, scaled(second.covariance, other), size), transposed(root, size), size);
   const { values } = symmetricEigen(inner, size, false);
-  const shared = values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
+  const roots = values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
+  const shared = roots * Math.sqrt(scale) * Math.sqrt(other);
   return { distance: Math.max(0, means + traces - 2 * shared), means };
 }
+
+const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => value === b[i]);
 
 function transposed(matrix: Float64Array, n: number): Float64Array {
   const turned = new Float64Array(n * n);

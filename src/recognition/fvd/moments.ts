@@ -4,8 +4,8 @@ import { InputError } from '../../core/errors.ts';
 import { counted } from '../../core/words.ts';
 
 export interface Statistics {
-  /** How many vectors there were. */
-  readonly count: number;
+  /** How many vectors there were; undefined where a file does not say. */
+  readonly count: number | undefined;
   readonly mean: Float64Array;
   /** D×D, row-major, divided by count − 1. */
   readonly covariance: Float64Array;
@@ -45,7 +45,7 @@ export class Moments {
     this.count++;
   }
 
-  /** @throws InputError for fewer than two vectors, which have no covariance. */
+  /** @throws InputError for fewer than two vectors, which have no covariance, and for sums beyond what float64 holds. */
   statistics(source: string): Statistics {
     const { count, origin, sum, products } = this;
     if (!origin || count < 2) {
@@ -60,6 +60,9 @@ export class Moments {
         covariance[i * size + j] = value;
         covariance[j * size + i] = value;
       }
+    }
+    if (!covariance.every(Number.isFinite)) {
+      throw new InputError(`${source} holds numbers that are too large: their squares are beyond float64.`);
     }
     return { count, mean, covariance };
   }
