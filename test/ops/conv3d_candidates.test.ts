@@ -1,40 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { floatToHalf, halfToFloat } from '../../src/core/half.ts';
 import type { DeviceProfile } from '../../src/core/kernel.ts';
-import type { Shape } from '../../src/core/tensor.ts';
-import type { Activation } from '../../src/kernels/pointwise/activation.ts';
 import { conv3dCandidates } from '../../src/ops/conv3d/candidates.ts';
 import type { ConvolutionNode } from '../../src/ops/conv3d/family.ts';
 import { bestFirst } from '../../src/ops/estimate.ts';
-import type { Candidate, NodeOperands, Operand } from '../../src/ops/operator.ts';
-import { type Padding, resolvePadding, windowOutput } from '../../src/ops/sliding_window.ts';
-import { oneOfEachFamily, operand, parameter, runCandidate } from '../candidates.ts';
-import { fill } from '../formula.ts';
+import { oneOfEachFamily, operand, runCandidate } from '../candidates.ts';
 import { FULL } from '../full.ts';
-import { expectClose, testGpu } from '../harness.ts';
+import { testGpu } from '../harness.ts';
 import { MADE_UP_GPU } from '../made_up_device.ts';
 import { AMD, APPLE, INTEL, NVIDIA } from '../matrix_devices.ts';
-import { expectNaNs, withValues } from '../nan.ts';
-import { conv3d } from '../reference/conv3d.ts';
-import { type Shape5, sizeOf5 } from '../reference/volume.ts';
+import { withValues } from '../nan.ts';
+import type { Shape5 } from '../reference/volume.ts';
+import { build, type ConvolutionCase, expectOutputs, operands } from './convolution_case.ts';
 
-type Triple = readonly [number, number, number];
-
-interface Case {
-  readonly name: string;
-  readonly x: Shape5;
-  /** Channels of each output. */
-  readonly channels: readonly number[];
-  readonly kernel: Triple;
-  readonly stride?: Triple;
-  readonly padding?: Padding;
-  readonly groups?: number;
-  readonly bias?: boolean;
-  readonly activation?: Activation;
-  /** Put x and the outputs into the middle of wider tensors. */
-  readonly sliced?: boolean;
-  /** Bytes that a binding may cover, to force the work into parts. */
-  readonly limit?: number;
+interface Case extends ConvolutionCase {
   /** Candidates that must be among those tested, by the start of their names. */
   readonly has: readonly string[];
 }
@@ -283,9 +262,6 @@ const WITH_NAN = new Set([
   'one row: a dense layer over a volume',
 ]);
 
-/** Relative to the largest output. Winograd's is measured and documented in docs/kernels.md. */
-const TOLERANCE = { exact: 1e-5, fast: 3e-5, half: 1e-3 } as const;
-
 /** Where the adapter has matrix units, their kernels are among the candidates. */
 const gpu = testGpu({ experimental: true });
 
@@ -498,7 +474,7 @@ describe('on a GPU with matrix units, the first candidate', () => {
 
   it('is none of theirs on software adapters, and with groups', () => {
     const names = (profile: Partial<DeviceProfile>, groups = 1) => {
-      const { node, io } = operands({ name: 'none', x: [1, 2, 7, 7, 8], channels: [8], kernel: [1, 1, 1], has: [] });
+      const { node, io } = operands({ name: 'none', x: [1, 2, 7, 7, 8], channels: [8], kernel: [1, 1, 1] });
       const found = conv3dCandidates({ ...node, groups }, io, { ...MADE_UP_GPU, ...profile });
       return found.map(({ name }) => name).filter((name) => name.includes('matrix'));
     };
@@ -512,10 +488,7 @@ describe('on a GPU with matrix units, the first candidate', () => {
 
 describe('the class half', () => {
   const offered = (profile: Partial<DeviceProfile>, more: Partial<ConvolutionNode> = {}, trained = false) => {
-    const { node, io } = operands(
-      { name: 'half', x: [1, 1, 7, 7, 512], channels: [512], kernel: [1, 1, 1], has: [] },
-      trained,
-    );
+    const { node, io } = operands({ name: 'half', x: [1, 1, 7, 7, 512], channels: [512], kernel: [1, 1, 1] }, trained);
     return conv3dCandidates({ ...node, ...more }, io, { ...MADE_UP_GPU, ...profile })
       .filter(({ name, accuracy }) => accuracy === 'half' || name.startsWith('half'))
       .map(({ name }) => name);
@@ -546,69 +519,9 @@ function first(
   window: Partial<Case>,
   accuracy: string,
 ): string {
-  const { node, io } = operands({ name: 'choice', x, channels: [cout], kernel: [1, 1, 1], has: [], ...window });
+  const { node, io } = operands({ name: 'choice', x, channels: [cout], kernel: [1, 1, 1], ...window });
   const whole = { ...MADE_UP_GPU, ...profile };
   const candidates = bestFirst(conv3dCandidates(node, io, whole), whole);
   const classes = ['exact', 'fast', 'half'];
   return candidates.find((candidate) => classes.indexOf(candidate.accuracy) <= classes.indexOf(accuracy))!.name;
-}
-
-/** Holds what a candidate computed against the definition, output by output. */
-function expectOutputs(
-  { name, accuracy }: Candidate,
-  found: readonly Float32Array[],
-  { outputs }: NodeOperands,
-  expected: ArrayLike<number> & Iterable<number>,
-): void {
-  const cout = outputs.reduce((sum, { view }) => sum + view.shape[4], 0);
-  let first = 0;
-  for (const [i, { view }] of outputs.entries()) {
-    const channels = view.shape[4];
-    const part = Array.from(expected).filter((_, at) => at % cout >= first && at % cout < first + channels);
-    // Half of the last of 11 bits, where it was rounded to them.
-    const tolerance = TOLERANCE[accuracy] + (view.half ? 2 ** -11 : 0);
-    try {
-      // The values of a tile of Winograd's share its inputs, and a NaN among them.
-      if (part.some(Number.isNaN)) expectNaNs(found[i]!, part, { tolerance, spreads: name.includes('winograd') });
-      else expectClose(found[i]!, part, tolerance);
-    } catch (error) {
-      throw new Error(`${name}, output ${i}: ${(error as Error).message}`);
-    }
-    first += channels;
-  }
-}
-
-/** @param trained The weights and the bias are states. */
-function operands(test: Case, trained = false) {
-  const { kernel, stride = [1, 1, 1], padding = 'same', groups = 1, activation = 'none', sliced = false } = test;
-  const cout = test.channels.reduce((sum, c) => sum + c, 0);
-  const geometry = { kernel, stride, padding };
-  const size = test.x.slice(1, 4) as unknown as Triple;
-  const to = windowOutput(geometry, size);
-  const weights = (shape: Shape): Operand => (trained ? operand(shape) : parameter(shape));
-  return {
-    y: [test.x[0], ...to, cout] as Shape5,
-    before: resolvePadding(geometry, size).map((pair) => pair[0]) as unknown as Triple,
-    node: { geometry, groups, activation, bias: test.bias ?? false } satisfies ConvolutionNode,
-    io: {
-      inputs: [
-        operand(test.x, sliced),
-        weights([...kernel, test.x[4] / groups, cout]),
-        ...(test.bias ? [weights([cout])] : []),
-      ],
-      outputs: test.channels.map((c) => operand([test.x[0], ...to, c], sliced)),
-    } satisfies NodeOperands,
-  };
-}
-
-function build(test: Case, trained: boolean, values?: Float32Array) {
-  const { y, before, node, io } = operands(test, trained);
-  const { kernel, stride } = node.geometry;
-  const cout = y[4];
-  const inner = test.x[4] / node.groups;
-  const x = { shape: test.x, data: values ?? fill(`${test.name}.x`, sizeOf5(test.x)) };
-  const weights = fill(`${test.name}.w`, kernel[0] * kernel[1] * kernel[2] * inner * cout);
-  const bias = test.bias ? fill(`${test.name}.b`, cout) : new Float32Array(cout);
-  const options = { kernel, stride, padding: before, groups: node.groups, activation: node.activation };
-  return { x, weights, bias, y, node, io, expected: conv3d(x, weights, bias, y, options).data };
 }
