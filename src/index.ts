@@ -173,6 +173,7 @@ export {
 export { ModelRegistry } from './models/registry.ts';
 export {
   averageLogits,
+  classProbabilities,
   type FusionMode,
   type FusionOptions,
   fuse,

@@ -39,6 +39,7 @@ export {
   type Cost,
   channelsFirstShapes,
   channelsLastShapes,
+  classProbabilities,
   compareFlow,
   compile,
   compileKernels,

@@ -18,7 +18,7 @@ import {
 } from '../ops/operator.ts';
 import { type Graph, type Node, parameterValues, type ValueId } from './graph.ts';
 import type { Activations } from './passes/half_activations.ts';
-import type { PassOptions } from './passes/index.ts';
+import { MOST_DENSE_WEIGHTS, type PassOptions } from './passes/index.ts';
 import type { StorageMap } from './storage.ts';
 import { SHIPPED_TABLES } from './tables/index.ts';
 
@@ -110,11 +110,13 @@ export function checkKernel(entries: readonly ChoiceNode[], kernel: string | und
  */
 export const devicePasses = (
   profile: DeviceProfile,
-  options: ChoiceOptions & Pick<PassOptions, 'joinBranches'> = {},
+  options: ChoiceOptions & Pick<PassOptions, 'joinBranches' | 'denseOfMeans'> = {},
 ) => ({
   activations: activationsOf(profile, options),
   // The cores of a processor are busy with the last workgroups of a dispatch, or with the next.
   joinBranches: options.joinBranches ?? !profile.software,
+  // A dispatch costs a processor little, and barriers much: seconds of compiling.
+  denseOfMeans: options.denseOfMeans ?? (profile.software ? 0 : MOST_DENSE_WEIGHTS),
 });
 
 function activationsOf(profile: DeviceProfile, { accuracy, activations }: ChoiceOptions): Activations {

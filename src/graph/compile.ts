@@ -145,6 +145,7 @@ const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
   'outputs',
   'optimise',
   'joinBranches',
+  'denseOfMeans',
   'signal',
   'onProgress',
 ];

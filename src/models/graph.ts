@@ -16,7 +16,7 @@ export const OUTPUTS = {
   features: 'features',
   /** N×classes. */
   logits: 'logits',
-  /** Softmax of that. */
+  /** Softmax of that; of one logit alone its sigmoid. */
   probabilities: 'probabilities',
 } as const;
 
@@ -52,7 +52,11 @@ export function addModel(
   }
   check('logits', logits, classes);
   builder.name(OUTPUTS.logits, logits);
-  builder.name(OUTPUTS.probabilities, builder.softmax('Head/probabilities', logits));
+  const probabilities = 'Head/probabilities';
+  builder.name(
+    OUTPUTS.probabilities,
+    classes === 1 ? builder.sigmoid(probabilities, logits) : builder.softmax(probabilities, logits),
+  );
   return logits;
 }
 

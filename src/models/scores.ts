@@ -71,6 +71,17 @@ export function softmax(logits: ArrayLike<number>): Float64Array {
 }
 
 /**
+ * The probability of each class: the softmax of the logits, which sums to 1. A network that ends in one logit was trained to say by its
+ * sign whether something is there, and softmax would make 1 of it whatever it is: its probability is the sigmoid.
+ * @throws InputError, NonFiniteLogitsError
+ */
+export function classProbabilities(logits: ArrayLike<number>): Float64Array {
+  return logits.length === 1 ? finiteLogits('The logits', logits).map(sigmoid) : softmax(logits);
+}
+
+const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
+
+/**
  * The mean of the logits of several windows.
  * @throws InputError when there are none, or of different numbers of classes; NonFiniteLogitsError
  */
@@ -107,7 +118,7 @@ export function checkFusionWeights(weights: readonly number[]): asserts weights 
 
 /**
  * One set of logits from two streams: their weighted sum, or the logarithm of the weighted mean of their probabilities.
- * One stream alone is returned as it is. The softmax of the result are the probabilities.
+ * One stream alone is returned as it is. `classProbabilities` of the result are the probabilities.
  * @throws InputError when there is no stream, the classes differ or the weights cannot be used; NonFiniteLogitsError
  */
 export function fuse(
@@ -129,11 +140,18 @@ export function fuse(
     throw new InputError(`The RGB weights have ${counted(rgb.length, 'class')} and the flow weights ${flow.length}.`);
   }
   checkFusionWeights(weights);
-  const [a, b] = weights;
-  if (mode === 'logits') return rgb.map((value, i) => a * value + b * flow[i]!);
-  const [logRgb, logFlow] = [logSoftmax(rgb), logSoftmax(flow)];
-  return logRgb.map((value, i) => {
-    const [x, y] = [value + Math.log(a / (a + b)), logFlow[i]! + Math.log(b / (a + b))];
+  if (mode === 'logits') return rgb.map((value, i) => weights[0] * value + weights[1] * flow[i]!);
+  if (rgb.length > 1) return logMean(logSoftmax(rgb), logSoftmax(flow), weights);
+  // Of one logit the probabilities that something is there and that it is not.
+  const both = (logits: Float64Array) => logSoftmax(Float64Array.of(...logits, 0));
+  const [there = 0, not = 0] = logMean(both(rgb), both(flow), weights);
+  return Float64Array.of(there - not);
+}
+
+/** The logarithm of the weighted mean of what two lists are the logarithms of. */
+function logMean(first: Float64Array, second: Float64Array, [a, b]: readonly [number, number]): Float64Array {
+  return first.map((value, i) => {
+    const [x, y] = [value + Math.log(a / (a + b)), second[i]! + Math.log(b / (a + b))];
     // Summed from the larger one, so that a tiny probability keeps a finite logarithm.
     const larger = Math.max(x, y);
     return larger + Math.log1p(Math.exp(Math.min(x, y) - larger));
@@ -153,7 +171,7 @@ function logSoftmax(values: Float64Array): Float64Array {
  */
 export function topK(logits: ArrayLike<number>, labels: readonly string[], k = 5): Scored[] {
   checkWhole('The number of classes to list, k,', k, 1);
-  const probabilities = softmax(logits);
+  const probabilities = classProbabilities(logits);
   if (!Array.isArray(labels) || labels.length !== logits.length) {
     const given = Array.isArray(labels) ? `${labels.length} labels` : describeValue(labels);
     throw new InputError(`There are ${logits.length} logits and ${given}; there must be a label for each class.`);

@@ -18,6 +18,7 @@ import { conv3d } from './conv3d/conv3d.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
 import { shiftedConv3d } from './conv3d/shifted.ts';
 import { crossEntropy, crossEntropyGradient } from './cross_entropy.ts';
+import { denseOfMeans } from './dense_of_means.ts';
 import { dropout } from './dropout.ts';
 import { foldedBias, foldedWeights } from './folded.ts';
 import { gradientNorm } from './gradient_norm.ts';
@@ -57,6 +58,7 @@ export const operators = {
   conv3dWeightGradient,
   crossEntropy,
   crossEntropyGradient,
+  denseOfMeans,
   dropout,
   foldedBias,
   foldedWeights,

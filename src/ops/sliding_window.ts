@@ -71,6 +71,12 @@ export function windowOutput(geometry: WindowGeometry, size: Triple): Triple {
   }) as unknown as Triple;
 }
 
+/** Whether the one window of the output is all of the input. */
+export const coversAll = (geometry: WindowGeometry, size: Triple): boolean =>
+  geometry.kernel.every((extent, axis) => extent === size[axis]) &&
+  resolvePadding(geometry, size).every(([before]) => before === 0) &&
+  windowOutput(geometry, size).every((extent) => extent === 1);
+
 /** A part of a node's work: whole operands, or a range of frames of one sample. */
 export interface Part {
   readonly x: View;

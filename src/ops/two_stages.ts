@@ -15,16 +15,20 @@ import { workspace } from './vectors.ts';
 /** A kernel of a reduction over the pixels of a view. */
 type ReductionKernel = (view: View, reducers: Reducers) => Kernel;
 
-/** Input 0 reduced over its pixels to the outputs, vectors of so many quantities. */
+/**
+ * Input 0 reduced over its pixels to the outputs, vectors of so many quantities.
+ * @param samples Reduced each by itself: 1, or all that there are
+ */
 export function twoStages(
   { inputs, outputs }: NodeOperands,
   profile: DeviceProfile,
   quantities: 1 | 2,
   [partials, totals]: readonly [ReductionKernel, ReductionKernel],
+  samples = 1,
 ): Candidate {
   const { view } = inputs[0]!;
   const reducers = reducersOn(profile);
-  const reduction = { reducers, quantities } as const;
+  const reduction = { reducers, quantities, samples } as const;
   return {
     name: 'two stages',
     accuracy: 'exact',

@@ -5,7 +5,7 @@
 
 import { InputError } from '../core/errors.ts';
 import type { Stream } from '../models/definition.ts';
-import { type FusionOptions, fuse, softmax } from '../models/scores.ts';
+import { classProbabilities, type FusionOptions, fuse } from '../models/scores.ts';
 
 /** @throws InputError unless it is a probability that a class can have. */
 export function checkSure(value: unknown): asserts value is number | undefined {
@@ -37,6 +37,9 @@ export class Certainty {
       for (let i = 0; i < own.length; i++) sum[i]! += own[i]!;
       return sum.map((value) => value / count);
     };
-    return Math.max(...softmax(fuse({ rgb: mean('rgb'), flow: mean('flow') }, this.joined))) >= this.sure;
+    const probabilities = classProbabilities(fuse({ rgb: mean('rgb'), flow: mean('flow') }, this.joined));
+    // Of one class one may be as sure that it is not there.
+    const [only = 0] = probabilities;
+    return Math.max(...probabilities, ...(probabilities.length === 1 ? [1 - only] : [])) >= this.sure;
   }
 }

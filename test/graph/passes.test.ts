@@ -13,7 +13,8 @@ import { prune } from '../../src/graph/rewrite.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { viewOf } from '../../src/kernels/shared/layout.ts';
-import { testGpu } from '../harness.ts';
+import { squeezeExcitation } from '../../src/models/units.ts';
+import { expectClose, testGpu } from '../harness.ts';
 import { formulaParameters, formulaTensor, moduleGraph } from './graphs.ts';
 
 const gpu = testGpu();
@@ -163,6 +164,86 @@ describe('joinBranches', () => {
     );
     const { nodes } = inferencePasses(builder.build(), { joinBranches: true });
     expect(nodes.map(({ name }) => name)).toEqual(['first', 'wide', 'between', 'second', 'y']);
+  });
+});
+
+describe('fuseDenseOfMeans', () => {
+  const gated = (fill: (builder: GraphBuilder, x: number) => number): Graph => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [2, 3, 4, 4, 12]);
+    builder.name('y', fill(builder, x));
+    return builder.build();
+  };
+  const gate = (builder: GraphBuilder, x: number, mean: number): number => {
+    const dense = builder.linear('dense', mean, builder.parameter('w', [12, 12]), builder.parameter('b', [12]));
+    return builder.mul('y', x, builder.reshape('volume', builder.sigmoid('sigmoid', dense), [2, 1, 1, 1, 12]));
+  };
+
+  it.each([
+    ['squeeze-and-excitation', (builder: GraphBuilder, x: number) => squeezeExcitation(builder, 'gate', x, 5)],
+    ['a gate', (builder: GraphBuilder, x: number) => gate(builder, x, builder.mean('mean', x))],
+    [
+      'a gate over a reduction',
+      (builder: GraphBuilder, x: number) => gate(builder, x, builder.reduce('mean', 'mean', x, [1, 2, 3])),
+    ],
+  ])('leaves a node and a product of %s, the same numbers', async (_, fill) => {
+    const graph = gated(fill);
+    expect(ops(inferencePasses(graph, { denseOfMeans: 288 }))).toEqual(['denseOfMeans', 'binary']);
+    expect(ops(inferencePasses(graph))).not.toContain('denseOfMeans');
+    const parameters = new DeviceParameters(gpu(), formulaParameters(graph));
+    const run = async (denseOfMeans: number) => {
+      const plan = await compile(graph, parameters, { denseOfMeans });
+      expect(plan.rows.some(({ op }) => op === 'denseOfMeans')).toBe(denseOfMeans > 0);
+      const { y } = await plan.run({ x: formulaTensor('x', [2, 3, 4, 4, 12]) });
+      plan.dispose();
+      return y!.data;
+    };
+    expectClose(await run(288), await run(0), 1e-6);
+  });
+
+  it.each([
+    [
+      'the mean is asked for',
+      (builder: GraphBuilder, x: number) => gate(builder, x, builder.name('mean', builder.mean('mean', x))),
+    ],
+    [
+      'the mean is of all clips',
+      (builder: GraphBuilder, x: number) =>
+        builder.linear(
+          'y',
+          builder.reduce('mean', 'mean', x, [0, 1, 2, 3], { keep: true }),
+          builder.parameter('w', [12, 4]),
+        ),
+    ],
+    ['it is a sum', (builder: GraphBuilder, x: number) => gate(builder, x, builder.reduce('sum', 'sum', x, [1, 2, 3]))],
+    [
+      'frames are left',
+      (builder: GraphBuilder, x: number) =>
+        builder.linear('y', builder.reduce('mean', 'mean', x, [2, 3]), builder.parameter('w', [12, 4])),
+    ],
+    [
+      'the pool looks beyond',
+      (builder: GraphBuilder, x: number) => {
+        const padding = [
+          [1, 0],
+          [0, 0],
+          [0, 0],
+        ] as const;
+        const pool = builder.averagePool3d('pool', x, { kernel: [3, 4, 4], stride: [3, 4, 4], padding });
+        return builder.conv3d('y', pool, builder.parameter('w', [1, 1, 1, 12, 4]));
+      },
+    ],
+    [
+      'weights are in training',
+      (builder: GraphBuilder, x: number) => builder.linear('y', builder.mean('mean', x), builder.state('w', [12, 4])),
+    ],
+    [
+      'weights are many',
+      (builder: GraphBuilder, x: number) =>
+        builder.linear('y', builder.mean('mean', x), builder.parameter('w', [12, 834])),
+    ],
+  ])('leaves all as it is where %s', (_, fill) => {
+    expect(ops(inferencePasses(gated(fill), { denseOfMeans: 10_000 }))).not.toContain('denseOfMeans');
   });
 });
 

@@ -3,7 +3,14 @@ import { InputError } from '../../src/core/errors.ts';
 import { labelsFor, parseLabels } from '../../src/models/labels.ts';
 import { KINETICS_400 } from '../../src/models/labels-kinetics400.ts';
 import { KINETICS_600 } from '../../src/models/labels-kinetics600.ts';
-import { averageLogits, fuse, NonFiniteLogitsError, softmax, topK } from '../../src/models/scores.ts';
+import {
+  averageLogits,
+  classProbabilities,
+  fuse,
+  NonFiniteLogitsError,
+  softmax,
+  topK,
+} from '../../src/models/scores.ts';
 
 describe('labels', () => {
   test('Kinetics names are complete, different and in order', () => {
@@ -37,6 +44,17 @@ describe('scores', () => {
   test('softmax of large logits', () => {
     expect([...softmax([1000, 1000])]).toEqual([0.5, 0.5]);
     expect(softmax([0, Math.log(3)])[1]).toBeCloseTo(0.75, 12);
+  });
+
+  test('one logit alone says by its sign whether something is there', () => {
+    const [probability] = classProbabilities([-Math.log(3)]);
+    expect(probability).toBeCloseTo(0.25, 12);
+    expect(topK([-172], ['fight'])[0]!.probability).toBeLessThan(1e-70);
+    expect([...classProbabilities([0, Math.log(3)])]).toEqual([...softmax([0, Math.log(3)])]);
+    const of = (p: number) => [Math.log(p / (1 - p))];
+    const fused = fuse({ rgb: of(0.9), flow: of(0.2) }, { mode: 'probabilities', weights: [3, 1] });
+    expect(classProbabilities(fused)[0]).toBeCloseTo(0.725, 12);
+    expect([...fuse({ rgb: [2], flow: [-3] })]).toEqual([-1]);
   });
 
   test('the mean over windows', () => {

@@ -94,6 +94,18 @@ const branches = sample(({ builder, add, input }) => {
   add(operators.conv3dBranches, { ...shared, channels: [[16], [8]] }, ...operands);
 });
 
+/** As a pass of inference makes them: squeeze-and-excitation, and a gate. */
+const denseOfMeans = sample(({ builder, add, input }) => {
+  const weights = (name: string, cin: number, cout: number) => builder.parameter(name, [cin, cout]);
+  const bias = builder.parameter('bias', [9]);
+  const layers = [
+    { activation: 'relu', bias: false },
+    { activation: 'sigmoid', bias: true },
+  ] as const;
+  add(operators.denseOfMeans, { layers }, input(2, 4, 6, 6, 9), weights('few', 9, 3), weights('all', 3, 9), bias);
+  add(operators.denseOfMeans, { layers: layers.slice(1) }, input(2, 4, 6, 6, 9), weights('gate', 9, 9), bias);
+});
+
 const pools = sample(({ add, input, builder }) => {
   const x = input(2, 4, 6, 6, 9);
   for (const [kernel, stride] of [
@@ -237,6 +249,7 @@ export const SAMPLES: readonly Graph[] = [
     shiftedConvolution,
     depthwise,
     branches,
+    denseOfMeans,
     pools,
     clips,
     normalisation,

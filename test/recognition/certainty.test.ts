@@ -32,3 +32,10 @@ test('one stream alone counts by itself', () => {
   expect(certainty.add({ rgb: [0, 9] })).toBe(true);
   expect(certainty.add({ rgb: [9, 0] })).toBe(false);
 });
+
+test('of one class, that it is not there counts as well', () => {
+  const certainty = new Certainty(0.9);
+  expect(certainty.add({ rgb: [1] })).toBe(false);
+  expect(certainty.add({ rgb: [9] })).toBe(true);
+  expect(new Certainty(0.9).add({ rgb: [-9] })).toBe(true);
+});

@@ -1,6 +1,6 @@
 /** @file The classes of a long clip over time: a lane for each of the best ones, as dark as it is likely. */
 
-import { softmax } from '../../src/models/scores.ts';
+import { classProbabilities } from '../../src/models/scores.ts';
 import { byId, h } from '../shared/dom.ts';
 import { percent } from '../shared/words.ts';
 import type { WindowScores } from '../worker/protocol.ts';
@@ -34,7 +34,7 @@ export class Timeline {
       this.host.replaceChildren();
       return;
     }
-    const chances = windows.map(({ fused }) => softmax(fused));
+    const chances = windows.map(({ fused }) => classProbabilities(fused));
     const lanes = this.best(chances).map((index) =>
       this.lane(
         classes[index]!,

@@ -147,6 +147,11 @@ export async function classify(
         `${chosen.source('rgb')} has ${counted(classes, 'class')} and ${chosen.source('flow')} has ${flow.spec.classes}.`,
       );
     }
+    if (classes === 1) {
+      session.warn(
+        `${chosen.source(rgb ? 'rgb' : 'flow')} has one class: its probability is the sigmoid of the logit, since the softmax of one logit is always 1.`,
+      );
+    }
     for (const { architecture } of specs.values()) {
       if (!architecture.text) continue;
       session.warn(

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { InputError } from '../../core/errors.ts';
 import type { PresetName } from '../../flow/index.ts';
-import { checkFusionWeights, softmax } from '../../models/scores.ts';
+import { checkFusionWeights, classProbabilities } from '../../models/scores.ts';
 import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../networks.ts';
 import {
   addDeviceOptions,
@@ -107,7 +107,7 @@ async function watch(input: string, flags: WatchFlags, session: Session): Promis
   const tell = async (window: WatchedWindow): Promise<void> => {
     await lines.window(window);
     if (!trigger) return;
-    const probabilities = softmax(window.logits);
+    const probabilities = classProbabilities(window.logits);
     for (const index of trigger.see(probabilities, performance.now() / 1000)) {
       const { time, from, to } = window;
       const sighting: Sighting = { label: labels[index]!, score: probabilities[index]!, time, from, to, source: name };

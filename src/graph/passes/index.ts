@@ -7,6 +7,7 @@ import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
 import { fuseActivation } from './fuse_activation.ts';
+import { fuseDenseOfMeans } from './fuse_dense_of_means.ts';
 import { type Activations, halfActivations } from './half_activations.ts';
 import { joinBranches } from './join_branches.ts';
 import { mergeSiblings } from './merge_siblings.ts';
@@ -24,14 +25,30 @@ export interface PassOptions {
    * them. When a graph is compiled: on GPUs where left out.
    */
   readonly joinBranches?: boolean | undefined;
+  /**
+   * Dense layers over the mean of a volume become one node with it where they have no more weights than that, in values. When a graph is
+   * compiled: on GPUs as many as pay where left out; 0 leaves all as they are.
+   */
+  readonly denseOfMeans?: number | undefined;
 }
+
+/** What a device of many cores reads in the time of two dispatches. */
+export const MOST_DENSE_WEIGHTS = 2 ** 18;
 
 /** Prepares a graph for inference. */
 export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph {
-  const { outputs = [...graph.names.keys()], optimise = true, activations, joinBranches: joins = false } = options;
+  const {
+    outputs = [...graph.names.keys()],
+    optimise = true,
+    activations,
+    joinBranches: joins = false,
+    denseOfMeans = 0,
+  } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
   const fused = optimise
-    ? concatInPlace(prune(addressShift(mergeSiblings(fuseActivation(foldBatchNorm(selected))))))
+    ? concatInPlace(
+        prune(addressShift(mergeSiblings(fuseDenseOfMeans(fuseActivation(foldBatchNorm(selected)), denseOfMeans)))),
+      )
     : selected;
   const optimised = optimise && joins ? prune(joinBranches(fused)) : fused;
   return activations === 'f16' ? halfActivations(optimised) : optimised;

@@ -1,4 +1,7 @@
-/** @file The sum of each channel over all pixels, in two stages (shared/channel_reduction.ts): the gradient of a bias; or the mean. */
+/**
+ * @file The sum of each channel over all pixels, in two stages (shared/channel_reduction.ts): the gradient of a bias; or the mean, of all
+ * samples together or of each.
+ */
 
 import type { Kernel } from '../../core/kernel.ts';
 import { channelPartials, channelTotals, type Reducers } from '../shared/channel_reduction.ts';
@@ -7,17 +10,18 @@ import type { View } from '../shared/view.ts';
 const REDUCTION = { name: 'channel_sum', quantities: 1, merge: 'sums' } as const;
 
 /** Bindings: x, partials. */
-export function channelSumPartials(x: View, reducers: Reducers): Kernel {
-  return channelPartials({ ...REDUCTION, reducers, inputs: [{ binding: 'x', view: x }], each: 's0 += in0;' });
+export function channelSumPartials(x: View, reducers: Reducers, samples = 1): Kernel {
+  return channelPartials({ ...REDUCTION, reducers, samples, inputs: [{ binding: 'x', view: x }], each: 's0 += in0;' });
 }
 
-/** Bindings: partials, y (a vector). */
-export function channelSumTotals(x: View, reducers: Reducers, mean = false): Kernel {
+/** Bindings: partials, y (a vector for each sample). */
+export function channelSumTotals(x: View, reducers: Reducers, { mean = false, samples = 1 } = {}): Kernel {
   return channelTotals({
     ...REDUCTION,
     view: x,
     reducers,
+    samples,
     vectors: ['y'],
-    result: mean ? 'y[c] = s0 / f32(p.pixels);' : 'y[c] = s0;',
+    result: `y[workgroup.y * p.c4 + c] = ${mean ? 's0 / f32(p.pixels)' : 's0'};`,
   });
 }

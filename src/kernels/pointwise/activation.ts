@@ -28,26 +28,29 @@ interface Epilogue {
 export const epilogueUniform = (activation: Activation, channels: number): number =>
   activation === 'none' || activation === 'relu' ? reluLimit(activation === 'relu') : channels;
 
-/** For a kernel with the uniform that `epilogueUniform` gives. */
-export function epilogue(activation: Activation, lanes: 1 | 4 = 4): Epilogue {
+/**
+ * For a kernel with the uniform that `epilogueUniform` gives.
+ * @param of Where a kernel has several: what the names of its uniform and its function end in
+ */
+export function epilogue(activation: Activation, lanes: 1 | 4 = 4, of: number | '' = ''): Epilogue {
   if (activation === 'none' || activation === 'relu') {
-    return { source: '', stored: (v) => rectified(v, 'p.relu', lanes) };
+    return { source: '', stored: (v) => rectified(v, `p.relu${of}`, lanes) };
   }
   const first = (channel: string): string => (lanes === 4 ? `${channel} + vec4u(0, 1, 2, 3)` : channel);
-  const limit = lanes === 4 ? 'vec4u(u32(p.relu))' : 'u32(p.relu)';
+  const limit = lanes === 4 ? `vec4u(u32(p.relu${of}))` : `u32(p.relu${of})`;
   return {
-    source: valueSource(activation, lanes),
+    source: valueSource(activation, lanes, of),
     stored: (v, channel) =>
       keepsZero(activation)
-        ? `activation_of(${v})`
-        : `select(${lanes === 4 ? 'vec4f(0)' : '0.0'}, activation_of(${v}), ${first(channel)} < ${limit})`,
+        ? `activation_of${of}(${v})`
+        : `select(${lanes === 4 ? 'vec4f(0)' : '0.0'}, activation_of${of}(${v}), ${first(channel)} < ${limit})`,
   };
 }
 
 /** NaN where x is NaN. */
-function valueSource(name: UnaryName, lanes: 1 | 4): string {
+function valueSource(name: UnaryName, lanes: 1 | 4, of: number | '' = ''): string {
   const { wgsl = rectified('x', undefined, lanes) } = UNARY[name];
-  return `fn activation_of(x: V) -> V { return select(${wgsl}, x, is_nan(x)); }`;
+  return `fn activation_of${of}(x: V) -> V { return select(${wgsl}, x, is_nan(x)); }`;
 }
 
 /** WGSL of `gradient_of(v, dy)`: the gradient by x from dy and what the row in functions.ts says, x or y. */

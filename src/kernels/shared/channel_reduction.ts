@@ -58,29 +58,39 @@ const Params = struct('ChannelReduction', {
   flag: 'f32',
 });
 
-/** Slots and, where workgroups reduce them, their rows and columns. */
-function slotValues(view: View, reducers: Reducers) {
+/** Slots of a sample and, where workgroups reduce them, their rows and columns. */
+function slotValues(all: View, { reducers, samples = 1 }: Pick<Reduction, 'reducers' | 'samples'>) {
+  const view = partOf(all, samples);
   if (reducers.by === 'thread') return { ...sweepValues(view, reducers.sweep), columns: 1, rows: 1, blocks: 1 };
   const [pixels, c4] = [pixelsOf(view), vec4s(view.shape[4])];
   const blocks = divideUp(c4, reducers.columns);
   const columns = divideUp(c4, blocks);
   const rows = Math.floor(reducers.threads / columns);
-  const most = Math.max(1, Math.floor(reducers.workgroups / blocks));
+  const most = Math.max(1, Math.floor(reducers.workgroups / (blocks * samples)));
   const run = divideUp(pixels, Math.min(most, divideUp(pixels, rows * reducers.pixels)));
   const slots = divideUp(pixels, run);
   return { pixels, c4, slots, slot_first: run, slot_step: 1, slot_extent: run, columns, rows, blocks };
 }
 
+const partOf = (view: View, samples: number): View => {
+  const [n, t, h, w, c] = view.shape;
+  return { ...view, shape: [n / samples, t, h, w, c] };
+};
+
 /** What both stages must agree on. */
 interface Reduction {
   readonly name: string;
   readonly reducers: Reducers;
+  /** Reduced each by itself, along the grid's y: 1, or as many as the view has; 1 where left out. */
+  readonly samples?: number | undefined;
   /** `s0`, or `s0` and `s1`. */
   readonly quantities: 1 | 2;
   /** How two parts become one: sums; or `s0` is the mean and `s1` the sum of squared deviations. */
   readonly merge: 'sums' | 'moments';
   readonly epsilon?: number;
 }
+
+export type ReductionSizes = Pick<Reduction, 'reducers' | 'quantities' | 'samples'>;
 
 interface Partials extends Reduction {
   /** One or two activations of one shape: `in0` and `in1`. */
@@ -98,26 +108,28 @@ interface Partials extends Reduction {
 }
 
 /** Bytes of the partial results of an activation. */
-export function partialsBytes(
-  view: View,
-  { reducers, quantities }: Pick<Reduction, 'reducers' | 'quantities'>,
-): number {
-  const { slots, c4 } = slotValues(view, reducers);
-  return quantities * slots * c4 * 16;
+export function partialsBytes(view: View, source: ReductionSizes): number {
+  const { slots, c4 } = slotValues(view, source);
+  return source.quantities * (source.samples ?? 1) * slots * c4 * 16;
 }
+
+/** How many partial results a sample has for each vec4 of channels. */
+export const partialSlots = (view: View, source: ReductionSizes): number => slotValues(view, source).slots;
 
 /** Stage 1. Bindings: the inputs, the vectors, partials. */
 export function channelPartials(source: Partials): Kernel {
-  const { inputs, vectors = [], reducers, quantities } = source;
+  const { inputs, vectors = [], reducers, quantities, samples = 1 } = source;
   const [in0, in1] = [inputs[0]!.view, inputs.at(-1)!.view];
-  const values = slotValues(in0, reducers);
+  const values = slotValues(in0, source);
   const byThread = reducers.by === 'thread';
   const parts = {
-    setup: `${repeat(quantities, (i) => `var s${i} = vec4f(0);`, ' ')}\n  ${source.setup ?? ''}`,
-    each: `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[p.in${i}_base + pixel * p.in${i}_stride + c];`, '\n    ')}
+    setup: `${repeat(quantities, (i) => `var s${i} = vec4f(0);`, ' ')}
+  ${repeat(inputs.length, (i) => `let first${i} = p.in${i}_base + workgroup.y * p.pixels * p.in${i}_stride + c;`, '\n  ')}
+  ${source.setup ?? ''}`,
+    each: `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[first${i} + pixel * p.in${i}_stride];`, '\n    ')}
     ${source.each}`,
     finish: source.finish ?? '',
-    store: repeat(quantities, (i) => `partials[(${i}u * p.slots + slot) * p.c4 + c] = s${i};`, '\n  '),
+    store: repeat(quantities, (i) => `partials[${partialAt(quantities, i)}] = s${i};`, '\n  '),
   };
   return kernel({
     name: `${source.name} partials`,
@@ -136,7 +148,9 @@ export function channelPartials(source: Partials): Kernel {
       ...vectors.map((name) => storage(name)),
       storage('partials'),
     ],
-    workgroups: byThread ? sweepGrid(in0, reducers.sweep) : foldGrid(values.slots * values.blocks),
+    workgroups: byThread
+      ? sweepGrid(partOf(in0, samples), reducers.sweep, samples)
+      : foldGrid(values.slots * values.blocks, samples),
     body: `${source.functions ?? ''}${
       byThread
         ? sweepMain(reducers.sweep, {
@@ -149,6 +163,10 @@ export function channelPartials(source: Partials): Kernel {
     }`,
   });
 }
+
+/** WGSL: where the partial result of a quantity lies, of the sample `workgroup.y`, `slot` and `c`. */
+const partialAt = (quantities: number, quantity: number): string =>
+  `((workgroup.y * ${quantities}u + ${quantity}u) * p.slots + slot) * p.c4 + c`;
 
 /** Loads of a thread that are under way together. */
 const AT_ONCE = 4;
@@ -204,24 +222,25 @@ ${entryPoint(threads)} {
 }
 
 /** What stage 1 reads and writes, of inputs of so many bytes in all. */
-export function partialsWork(view: View, source: Pick<Reduction, 'reducers' | 'quantities'>, bytes: number): Work {
-  const { reducers } = source;
-  const { slots, blocks, c4 } = slotValues(view, reducers);
+export function partialsWork(view: View, source: ReductionSizes, bytes: number): Work {
+  const { reducers, samples = 1 } = source;
+  const { slots, blocks, c4 } = slotValues(view, source);
   const written = bytes + partialsBytes(view, source);
-  if (reducers.by === 'thread') return streamWork(slots * c4, written);
-  return { arithmetic: 'transform', flops: 0, bytes: written, workgroups: slots * blocks, threads: reducers.threads };
+  if (reducers.by === 'thread') return streamWork(samples * slots * c4, written);
+  const workgroups = samples * slots * blocks;
+  return { arithmetic: 'transform', flops: 0, bytes: written, workgroups, threads: reducers.threads };
 }
 
 /** What stage 2 reads. */
-export const totalsWork = (view: View, source: Pick<Reduction, 'reducers' | 'quantities'>): Work =>
-  streamWork(vec4s(view.shape[4]) * totalsRows(source.reducers), partialsBytes(view, source));
+export const totalsWork = (view: View, source: ReductionSizes): Work =>
+  streamWork((source.samples ?? 1) * vec4s(view.shape[4]) * totalsRows(source.reducers), partialsBytes(view, source));
 
 interface Totals extends Reduction {
   /** What was reduced. */
   readonly view: View;
   /** Bindings of per-channel vectors that `result` reads or writes. */
   readonly vectors: readonly string[];
-  /** WGSL that stores what follows from the totals `s0` and `s1`; knows `c` and `p.flag`. */
+  /** WGSL that stores what follows from the totals `s0` and `s1`; knows `c`, `workgroup.y` (the sample) and `p.flag`. */
   readonly result: string;
   readonly flag?: boolean;
 }
@@ -257,8 +276,8 @@ fn merged(a: Totals, b: Totals) -> Totals {
 
 /** Stage 2. Bindings: partials, the vectors. */
 export function channelTotals(source: Totals): Kernel {
-  const { view, reducers, quantities, merge } = source;
-  const values = slotValues(view, reducers);
+  const { view, reducers, quantities, merge, samples = 1 } = source;
+  const values = slotValues(view, source);
   const rows = totalsRows(reducers);
   const parts = MERGE[merge](quantities);
   // Channels per workgroup where one thread has all slots of its channels.
@@ -285,7 +304,7 @@ export function channelTotals(source: Totals): Kernel {
       flag: source.flag ? 1 : 0,
     },
     storage: [storage('partials'), ...source.vectors.map((name) => storage(name))],
-    workgroups: [divideUp(values.c4, columns), 1, 1],
+    workgroups: [divideUp(values.c4, columns), samples, 1],
     body: /* wgsl */ `
 ${totalsType(quantities, merge)}
 
@@ -301,7 +320,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   if (c >= p.c4) { return; }
   var totals = Totals();
   for (var slot = ${rows > 1 ? 'lane' : '0u'}; slot < p.slots; slot += ${rows}u) {
-    totals = merged(totals, ${parts.load((i) => `partials[(${i}u * p.slots + slot) * p.c4 + c]`, 'count_of(slot)')});
+    totals = merged(totals, ${parts.load((i) => `partials[${partialAt(quantities, i)}]`, 'count_of(slot)')});
   }${rows > 1 ? tree : ''}
   ${repeat(quantities, (i) => `let s${i} = totals.s${i};`, ' ')}
   ${source.result}

@@ -53,9 +53,10 @@ export function sweepValues(view: View, sweep: ChannelSweep): { [K in keyof type
     : { pixels, c4, slots: wanted, slot_first: 1, slot_step: wanted, slot_extent: pixels };
 }
 
-export function sweepGrid(view: View, sweep: ChannelSweep): ReturnType<typeof foldGrid> {
+/** @param y Of the grid, for a kernel's own use */
+export function sweepGrid(view: View, sweep: ChannelSweep, y = 1): ReturnType<typeof foldGrid> {
   const { slots, c4 } = sweepValues(view, sweep);
-  return foldGrid(divideUp(slots * c4, sweep.workgroupSize));
+  return foldGrid(divideUp(slots * c4, sweep.workgroupSize), y);
 }
 
 /** What a sweep over the pixels of `view` does that moves so many bytes. */

@@ -4,9 +4,11 @@ import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { type Pool3dProblem, pool3d, pool3dWork } from '../../kernels/pool/pool3d.ts';
 import { type Pool3dStripTile, pool3dStrip, pool3dStripFits, pool3dStripWork } from '../../kernels/pool/strip.ts';
 import { pool3dSweep, pool3dSweepFits, pool3dSweepWork } from '../../kernels/pool/sweep.ts';
+import { viewBytes } from '../../kernels/shared/view.ts';
 import type { Work } from '../../kernels/shared/work.ts';
 import type { Candidate, NodeOperands } from '../operator.ts';
-import { splitWindows, type WindowGeometry } from '../sliding_window.ts';
+import { coversAll, splitWindows, type WindowGeometry } from '../sliding_window.ts';
+import { channelSums, holdsVectors } from './reduce.ts';
 
 /** What a thread of a GPU takes. Neighbours share what they load; threads with one output each fill the device where there are few. */
 const STRIPS: readonly Pool3dStripTile[] = [
@@ -46,6 +48,7 @@ export function pool3dCandidates(
           ({ columns, span }) => columns <= io.outputs[0]!.view.shape[3] && (span === 1 || kernel[0] > stride[0]),
         );
   return [
+    ...whole(attributes, io, profile),
     ...sweep,
     ...strips.map((tile) =>
       candidate(
@@ -56,4 +59,17 @@ export function pool3dCandidates(
     ),
     candidate('window', (problem) => pool3d(problem), pool3dWork),
   ];
+}
+
+/** An average over all of a sample has few threads with much to add up: on GPUs workgroups share it. */
+function whole(
+  geometry: WindowGeometry & Pick<Pool3dProblem, 'mode'>,
+  io: NodeOperands,
+  profile: DeviceProfile,
+): Candidate[] {
+  const [x, y] = [io.inputs[0]!.view, io.outputs[0]!.view];
+  const [samples, t, h, w] = x.shape;
+  if (profile.software || geometry.mode !== 'average' || !coversAll(geometry, [t, h, w])) return [];
+  if (x.half || !holdsVectors(y, samples) || viewBytes(x) > profile.maxStorageBinding) return [];
+  return [channelSums(io, profile, 'mean', samples)];
 }
