@@ -5,7 +5,8 @@
 
 import { sizeOf } from '../src/core/tensor.ts';
 import { isOp, type Node } from '../src/graph/graph.ts';
-import { inferencePasses, type PassOptions } from '../src/graph/passes/index.ts';
+import { applyPasses, type PassOptions } from '../src/graph/passes/index.ts';
+import * as ofGpus from '../src/graph/passes/of_gpus.ts';
 import { I3D_OUTPUTS } from '../src/i3d/i3d.ts';
 import type { Triple } from '../src/kernels/conv3d/problem.ts';
 import { operators } from '../src/ops/index.ts';
@@ -104,7 +105,7 @@ class Cases {
  * @param passes What the device asks for: `devicePasses`.
  */
 export function i3dCases(size: ModelSize, passes: Pick<PassOptions, 'activations' | 'joinBranches'>): Case[] {
-  const graph = inferencePasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits], ...passes });
+  const graph = applyPasses(modelGraph(size), { outputs: [I3D_OUTPUTS.logits], ...passes }, ofGpus);
   const types = (values: readonly number[]): TensorType[] => values.map((value) => graph.values[value]!.type);
   const cases = new Cases();
   for (const node of graph.nodes) {

@@ -79,7 +79,7 @@ async function clearChoices(
         progress(`round ${round + 1}, ${accuracy}: ${done} of ${total}, ${node.split(' + ')[0]}, ${candidate}`),
     });
   }
-  const prepared = inferencePasses(graph, { outputs: OUTPUTS, ...devicePasses(gpu.profile, { accuracy }) });
+  const prepared = await inferencePasses(graph, { outputs: OUTPUTS, ...devicePasses(gpu.profile, { accuracy }) });
   // Another shader has to be compiled, which a small layer does not win back.
   const whole = [...measured.values()].reduce((sum, times) => sum + median([...times.values()][0]!), 0);
   const choices: ClearChoice[] = [];

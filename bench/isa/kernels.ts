@@ -30,7 +30,7 @@ export async function defaultKernels(profile: DeviceProfile): Promise<KernelUses
   };
   const addGraph = async (where: string, graph: Graph, accuracy: Accuracy, runs?: Runs): Promise<void> => {
     const outputs = [...graph.names.keys()].filter((name) => name === I3D_OUTPUTS.logits || name === 'loss');
-    const prepared = inferencePasses(graph, { outputs, ...devicePasses(profile, { accuracy }) });
+    const prepared = await inferencePasses(graph, { outputs, ...devicePasses(profile, { accuracy }) });
     for await (const entry of nodesToRun(prepared, assignStorage(prepared), profile, runs)) {
       const { candidate } = chooseCandidate(entry, profile, { accuracy });
       const { node } = entry;

@@ -162,7 +162,7 @@ async function lower(graph: Graph, profile: DeviceProfile, options: CompileOptio
     throw new InputError(`The option tables must be a list of tables, not ${describeValue(tables)}.`);
   }
   const slices = new Slices();
-  const prepared = inferencePasses(graph, { ...options, ...devicePasses(profile, options) });
+  const prepared = await inferencePasses(graph, { ...options, ...devicePasses(profile, options) });
   const storage = assignStorage(prepared);
   const entries: ChoiceNode[] = [];
   for await (const entry of nodesToRun(prepared, storage, profile, options.runs)) {

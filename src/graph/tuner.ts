@@ -99,7 +99,7 @@ export async function tune(
       `The option budget must be a number of milliseconds, at least 0, not ${describeValue(budget)}.`,
     );
   }
-  const prepared = inferencePasses(graph, { outputs: options.outputs, ...devicePasses(gpu.profile, options) });
+  const prepared = await inferencePasses(graph, { outputs: options.outputs, ...devicePasses(gpu.profile, options) });
   const problems = new Map<string, { entry: ChoiceNode; allowed: Candidate[] }>();
   for await (const entry of nodesToRun(prepared, assignStorage(prepared), gpu.profile)) {
     const allowed = allowedCandidates(entry, options.accuracy);

@@ -28,8 +28,8 @@ function types(graph: Graph): Map<string, string> {
 describe('halfActivations', () => {
   const i3d = i3dGraph({ frames: 16, height: 224, width: 224, channels: 3, classes: 400 });
 
-  it('makes f16 of all that convolutions and pools hand each other, and of nothing that is asked for', () => {
-    const graph = inferencePasses(i3d, { outputs: ['logits', 'Mixed_3c'], activations: 'f16' });
+  it('makes f16 of all that convolutions and pools hand each other, and of nothing that is asked for', async () => {
+    const graph = await inferencePasses(i3d, { outputs: ['logits', 'Mixed_3c'], activations: 'f16' });
     const found = types(graph);
     expect(found.get('Conv3d_1a_7x7')).toBe('f16');
     expect(found.get('MaxPool3d_2a_3x3')).toBe('f16');
@@ -84,7 +84,7 @@ describe('halfActivations', () => {
     expect(() => devicePasses(without, { activations: 'f16' })).toThrow('That device has no f16 (shader-f16)');
   });
 
-  it('leaves values alone that other nodes read', () => {
+  it('leaves values alone that other nodes read', async () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', [1, 1, 4, 4, 8]);
     const weights = (name: string) => builder.parameter(name, [1, 1, 1, 8, 8]);
@@ -92,7 +92,7 @@ describe('halfActivations', () => {
     const b = builder.conv3d('b', a, weights('wb'));
     const c = builder.conv3d('c', b, weights('wc'));
     builder.name('y', builder.sum('sum', builder.conv3d('d', c, weights('wd')), b));
-    const found = types(inferencePasses(builder.build(), { activations: 'f16' }));
+    const found = types(await inferencePasses(builder.build(), { activations: 'f16' }));
     expect(Object.fromEntries(found)).toEqual({
       a: 'f16',
       b: 'f32',

@@ -31,7 +31,7 @@ async function entriesOf(
   profile: DeviceProfile,
   outputs = [...graph.names.keys()],
 ): Promise<ChoiceNode[]> {
-  const prepared = inferencePasses(graph, { outputs });
+  const prepared = await inferencePasses(graph, { outputs });
   const entries: ChoiceNode[] = [];
   for await (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) entries.push(entry);
   return entries;

@@ -22,7 +22,10 @@ export interface LayerChoice {
 /** Every distinct convolution and pool of I3D, in the order of the network. */
 export async function i3dChoices(profile: DeviceProfile, frames: number, accuracy: Accuracy): Promise<LayerChoice[]> {
   const graph = i3dGraph({ frames, height: 224, width: 224, channels: 3, classes: 400 });
-  const prepared = inferencePasses(graph, { outputs: [I3D_OUTPUTS.logits], ...devicePasses(profile, { accuracy }) });
+  const prepared = await inferencePasses(graph, {
+    outputs: [I3D_OUTPUTS.logits],
+    ...devicePasses(profile, { accuracy }),
+  });
   const found = new Map<string, LayerChoice>();
   for await (const entry of nodesToRun(prepared, assignStorage(prepared), profile)) {
     if (!/^(conv3d|conv3dBranches|pool3d)$/.test(entry.node.operator.type)) continue;

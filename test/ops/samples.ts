@@ -264,8 +264,10 @@ export const SAMPLES: readonly Graph[] = [
 ];
 
 /** After the passes: convolutions with three outputs, branches in one node, and activations of 16 bits. */
-const prepared = (['f32', 'f16'] as const).flatMap((activations) =>
-  [false, true].map((joinBranches) => inferencePasses(moduleGraph(8), { activations, joinBranches })),
+const prepared = await Promise.all(
+  (['f32', 'f16'] as const).flatMap((activations) =>
+    [false, true].map((joinBranches) => inferencePasses(moduleGraph(8), { activations, joinBranches })),
+  ),
 );
 
 /** Every kernel of every candidate of every sample, and those that make its constants. */

@@ -25,7 +25,7 @@ const OPTIONS = { accuracy: 'exact' } as const;
 
 /** Of the arena that a plan has, in MiB. */
 async function arena(graph: Graph, profile: DeviceProfile): Promise<number> {
-  const prepared = inferencePasses(graph, { outputs: [OUTPUTS.logits], ...devicePasses(profile, OPTIONS) });
+  const prepared = await inferencePasses(graph, { outputs: [OUTPUTS.logits], ...devicePasses(profile, OPTIONS) });
   const storage = assignStorage(prepared);
   const scratch: { size: number; first: number; last: number }[] = [];
   for await (const entry of nodesToRun(prepared, storage, profile)) {

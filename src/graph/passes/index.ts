@@ -7,9 +7,7 @@ import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
 import { foldBatchNorm } from './fold_batch_norm.ts';
 import { fuseActivation } from './fuse_activation.ts';
-import { fuseDenseOfMeans } from './fuse_dense_of_means.ts';
-import { type Activations, halfActivations } from './half_activations.ts';
-import { joinBranches } from './join_branches.ts';
+import type { Activations } from './half_activations.ts';
 import { mergeSiblings } from './merge_siblings.ts';
 import { selectOutputs } from './select_outputs.ts';
 
@@ -35,21 +33,25 @@ export interface PassOptions {
 /** What a device of many cores reads in the time of two dispatches. */
 export const MOST_DENSE_WEIGHTS = 2 ** 18;
 
-/** Prepares a graph for inference. */
-export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph {
-  const {
-    outputs = [...graph.names.keys()],
-    optimise = true,
-    activations,
-    joinBranches: joins = false,
-    denseOfMeans = 0,
-  } = options;
+type GpuPasses = typeof import('./of_gpus.ts');
+
+/** Prepares a graph for inference; passes that only GPUs want are loaded when they are wanted. */
+export async function inferencePasses(graph: Graph, options: PassOptions = {}): Promise<Graph> {
+  const { joinBranches, denseOfMeans = 0, activations } = options;
+  const wanted = joinBranches || denseOfMeans > 0 || activations === 'f16';
+  return applyPasses(graph, options, wanted ? await import('./of_gpus.ts') : undefined);
+}
+
+/** The same at once, for whoever has loaded the passes of GPUs. */
+export function applyPasses(graph: Graph, options: PassOptions, ofGpus: GpuPasses | undefined): Graph {
+  const { outputs = [...graph.names.keys()], optimise = true, activations, joinBranches, denseOfMeans = 0 } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
-  const fused = optimise
-    ? concatInPlace(
-        prune(addressShift(mergeSiblings(fuseDenseOfMeans(fuseActivation(foldBatchNorm(selected)), denseOfMeans)))),
-      )
-    : selected;
-  const optimised = optimise && joins ? prune(joinBranches(fused)) : fused;
-  return activations === 'f16' ? halfActivations(optimised) : optimised;
+  const fused = (): Graph => {
+    const units = fuseActivation(foldBatchNorm(selected));
+    const gated = ofGpus?.fuseDenseOfMeans(units, denseOfMeans) ?? units;
+    const joined = concatInPlace(prune(addressShift(mergeSiblings(gated))));
+    return joinBranches && ofGpus ? prune(ofGpus.joinBranches(joined)) : joined;
+  };
+  const optimised = optimise ? fused() : selected;
+  return activations === 'f16' && ofGpus ? ofGpus.halfActivations(optimised) : optimised;
 }
