@@ -1,14 +1,51 @@
 /** @file Writing a file so that a reader sees the old contents or the new ones, never half of them. Node only. */
 
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants as accessModes, rmSync } from 'node:fs';
-import { access, chmod, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
+import { access, chmod, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 
 /** Files that are being written beside their targets. */
 const parts = new Set<string>();
+
+/** This machine, in the names of such files. */
+const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+
+/** A process of another machine that has not touched its part for so long (milliseconds) is gone. */
+const ABANDONED = 24 * 3600 * 1000;
+
+/**
+ * Removes what processes that were killed have left half written in a folder, and nothing that one is still writing.
+ * @throws InputError when the folder cannot be read.
+ */
+export async function removeLeftParts(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw explainWriteError(error, folder);
+  });
+  for (const name of names) {
+    const [, machine, id] = /^\..*\.([0-9a-f]{8})-(\d+)-[0-9a-f-]{36}\.part$/s.exec(name) ?? [];
+    if (machine === undefined) continue;
+    const path = join(folder, name);
+    const isLeft = machine === MACHINE ? !isAlive(Number(id)) : await isAbandoned(path);
+    if (isLeft) await rm(path, { force: true });
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  const changed = (await stat(path).catch(() => undefined))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+  return Date.now() - changed > ABANDONED;
+}
+
+function isAlive(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 /** Removes what is half written, at once: for a process that is about to be ended by a signal. */
 export function removePartFiles(): void {
@@ -85,7 +122,8 @@ async function begin(path: string): Promise<Begun> {
     throw new InputError(`Cannot write ${path}: it is not a regular file; give the name of one.`);
   }
   const target = existing ? await realpath(path) : path;
-  const part = join(dirname(target), `.${basename(target).slice(0, 60)}.${randomUUID()}.part`);
+  const own = `${MACHINE}-${process.pid}-${randomUUID()}`;
+  const part = join(dirname(target), `.${basename(target).slice(0, 60)}.${own}.part`);
   parts.add(part);
   try {
     await (await open(part, 'wx')).close();

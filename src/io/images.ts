@@ -12,7 +12,11 @@ import { selectSeries } from './picture-series.ts';
 const PICTURE =
   /\.(jpe?g|jpe|jfif|png|bmp|dib|webp|tiff?|ppm|pgm|pbm|pnm|pam|tga|gif|avif|heic|heif|jp2|j2k|jxl|exr|dpx|sgi|pcx|qoi)$/i;
 
-const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mpg|ts|mts|m2ts|wmv|flv|3gp|ogv|mjpe?g|npy|nii(\.gz)?)$/i;
+const VIDEO =
+  /\.(mp4|m4v|mov|qt|mkv|webm|avi|divx|mpe?g|mpv|m1v|m2v|ts|mts|m2ts|vob|mxf|wmv|asf|flv|f4v|3gp|3g2|ogv|ogm|rm|rmvb|y4m|ivf|obu|h26[45]|hevc|mjpe?g|apng|npy|nii(\.gz)?)$/i;
+
+/** Of pictures, those that mostly move. */
+const ANIMATION = /\.gif$/i;
 
 /** What systems and file managers leave behind. */
 const CLUTTER = /^\.|^(Thumbs\.db|ehthumbs\.db|desktop\.ini|__MACOSX|@eaDir)$/i;
@@ -52,6 +56,19 @@ export async function readContents(folder: string): Promise<FolderContents> {
   }
   for (const names of Object.values(contents)) names.sort();
   return contents;
+}
+
+/**
+ * What a folder of clips holds: as `readContents`, but a GIF is a clip of its own unless it lies among other pictures, which are the frames
+ * of one.
+ */
+export async function readClips(folder: string): Promise<FolderContents> {
+  const contents = await readContents(folder);
+  const { pictures, videos, folders } = contents;
+  const animations = pictures.filter((name) => ANIMATION.test(name));
+  if (animations.length < pictures.length && videos.length + folders.length === 0) return contents;
+  const others = pictures.filter((name) => !ANIMATION.test(name));
+  return { ...contents, pictures: others, videos: [...videos, ...animations].sort() };
 }
 
 /** `2 folders (a, b) and 1 video (c.mp4)`; undefined where there is nothing. */

@@ -1,10 +1,12 @@
 /** @file Medical volumes in NIfTI-1 files, turned to how they are seen. Format: the NIfTI-1 header, nifti1.h. Node only. */
 
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { fileError } from './bytes.ts';
 
 const HEADER_BYTES = 348;
+/** Of NIfTI-2. */
+const SECOND_HEADER_BYTES = 540;
 /** More than this in memory is no slice-by-slice clip any more. */
 const MOST_BYTES = 2 ** 31 - 1;
 /** Values below and above these shares of all are black and white, where the file does not say which are. */
@@ -24,6 +26,8 @@ const TYPES: Readonly<Record<number, { readonly bytes: number; readonly read: Re
   256: { bytes: 1, read: (view, at) => view.getInt8(at) },
   512: { bytes: 2, read: (view, at, little) => view.getUint16(at, little) },
   768: { bytes: 4, read: (view, at, little) => view.getUint32(at, little) },
+  1024: { bytes: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) },
+  1280: { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
 };
 
 interface Header {
@@ -63,7 +67,8 @@ export interface Scan {
 /**
  * Reads a volume. It is turned to the nearest axes by the file's affine (sform, else qform), not resampled; without one, voxels run to the
  * right, the front and the head. Its window goes from `cal_min` to `cal_max`; where the file does not say, from the first percent to the last.
- * @throws InputError when the file is no NIfTI-1, is damaged or cut short, holds several volumes, or values that are no single numbers.
+ * @throws InputError when the file is no NIfTI-1, is damaged or cut short, holds several volumes, values that are no single numbers, or says no
+ *   orientation with its affine.
  */
 export async function readScan(path: string): Promise<Scan> {
   const bytes = await readVolume(path);
@@ -101,6 +106,19 @@ export async function readScan(path: string): Promise<Scan> {
   };
 }
 
+/** @throws InputError for a part of a volume that lies in two files, `.hdr` and `.img`, as Analyze 7.5 and some NIfTI-1 do. */
+export async function refusePair(path: string): Promise<void> {
+  if (!/\.(hdr|img)$/i.test(path)) return;
+  const header = await open(path.replace(/img$/, 'hdr').replace(/IMG$/, 'HDR')).catch(() => undefined);
+  try {
+    const { buffer } = (await header?.read(Buffer.alloc(4), 0, 4, 0)) ?? {};
+    if (buffer?.readInt32LE() !== HEADER_BYTES && buffer?.readInt32BE() !== HEADER_BYTES) return;
+  } finally {
+    await header?.close();
+  }
+  throw fileError(`${path} is one of the two files of a volume, .hdr and .img; save both as one .nii.`);
+}
+
 async function readVolume(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw fileError(`${path} cannot be read (${cause.code}); give a .nii or .nii.gz file.`);
@@ -121,7 +139,10 @@ function readHeader(view: DataView, path: string): Header {
   const none = () => fileError(`${path} is no NIfTI-1 file: it does not begin with its header.`);
   if (view.byteLength < HEADER_BYTES + 4) throw none();
   const little = view.getInt32(0, true) === HEADER_BYTES;
-  if (!little && view.getInt32(0, false) !== HEADER_BYTES) throw none();
+  if (!little && view.getInt32(0, false) !== HEADER_BYTES) {
+    const isSecond = [true, false].some((order) => view.getInt32(0, order) === SECOND_HEADER_BYTES);
+    throw isSecond ? fileError(`${path} is a NIfTI-2 file; save it as NIfTI-1.`) : none();
+  }
   const short = (at: number) => view.getInt16(at, little);
   const float = (at: number) => view.getFloat32(at, little);
   const magic = String.fromCharCode(...[344, 345, 346].map((at) => view.getUint8(at)));
@@ -158,13 +179,18 @@ function readHeader(view: DataView, path: string): Header {
     slope: scaled ? float(112) : 1,
     intercept: scaled && Number.isFinite(float(116)) ? float(116) : 0,
     window: white > black ? [black, white] : undefined,
-    affine: readAffine(short, float),
+    affine: readAffine(short, float, path),
   };
 }
 
+type Row = readonly [number, number, number];
+
 /** Rows: right, front, head; columns: i, j, k. */
-function readAffine(short: (at: number) => number, float: (at: number) => number): Header['affine'] {
-  if (short(254) > 0) return [280, 296, 312].map((at) => [float(at), float(at + 4), float(at + 8)] as const);
+function readAffine(short: (at: number) => number, float: (at: number) => number, path: string): Header['affine'] {
+  if (short(254) > 0) {
+    const rows = [280, 296, 312].map((at) => [float(at), float(at + 4), float(at + 8)] as const);
+    return checkAffine(rows, 'sform', path);
+  }
   const turned = short(252) > 0;
   const [b, c, d] = turned ? ([float(256), float(260), float(264)] as const) : ([0, 0, 0] as const);
   const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d));
@@ -176,7 +202,24 @@ function readAffine(short: (at: number) => number, float: (at: number) => number
   // pixdim[0] is −1 where the third axis runs against the right-handed rule.
   const handed = turned && float(76) < 0 ? -1 : 1;
   const sized = [80, 84, 88].map((at, i) => (Math.abs(float(at)) || 1) * (i === 2 ? handed : 1));
-  return turn.map((row) => [row[0]! * sized[0]!, row[1]! * sized[1]!, row[2]! * sized[2]!] as const);
+  const rows = turn.map((row) => [row[0]! * sized[0]!, row[1]! * sized[1]!, row[2]! * sized[2]!] as const);
+  return checkAffine(rows, 'qform', path);
+}
+
+/** Volumes of axes that lie in a plane are smaller than this share of their product. */
+const FLAT = 1e-3;
+
+/** @throws InputError when the axes of voxels do not span space: any way to turn the volume would be a guess. */
+function checkAffine(rows: Header['affine'], name: string, path: string): Header['affine'] {
+  const [a, b, c] = rows as [Row, Row, Row];
+  const volume = Math.abs(
+    a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0]),
+  );
+  const lengths = ([0, 1, 2] as const).map((of) => Math.hypot(...rows.map((row) => row[of])));
+  if (volume > FLAT * lengths.reduce((product, length) => product * length, 1)) return rows;
+  throw fileError(
+    `${path} does not say how it lies: its ${name} is ${rows.map((row) => row.join(' ')).join(', ')}; set its orientation anew.`,
+  );
 }
 
 /** Columns, rows and frames of the clip. */

@@ -15,6 +15,7 @@ import {
 } from './clip.ts';
 import { FrameStore } from './frame-store.ts';
 import { openFolder, openImages } from './image-source.ts';
+import { refusePair } from './nifti.ts';
 import { inspect, VideoReader } from './reader.ts';
 import { sampledFrames } from './sampled_frames.ts';
 import { isVolumePath, openVolume, scanPair } from './volume.ts';
@@ -79,6 +80,7 @@ export async function openFrames(path: string, options: ClipOptions = {}): Promi
   if (inspect(path).isDirectory()) return openFolder(path, options);
   if (isArrayPath(path)) return openArray(path, options);
   if (isVolumePath(path)) return openVolume(path, options);
+  await refusePair(path);
   return openVideo(path, options);
 }
 

@@ -16,7 +16,7 @@ import type { Plan } from '../graph/plan.ts';
 import type { ModelSpec } from './definition.ts';
 import { type ClipInput, specGeometry } from './frames.ts';
 import { addModel, OUTPUTS } from './graph.ts';
-import { compileOptions, type Network, type RecogniserOptions, type Recognition } from './recogniser.ts';
+import { checkNetwork, compileOptions, type Network, type RecogniserOptions, type Recognition } from './recogniser.ts';
 import { checkClipSize } from './spec.ts';
 
 /** Names of what a frame leaves to the next one, as an input and as an output. */
@@ -82,6 +82,7 @@ export class OnlineRecogniser {
     readonly network: Network,
     options: Omit<RecogniserOptions, 'endPoints'> = {},
   ) {
+    checkNetwork('OnlineRecogniser', network);
     checkOptionNames('OnlineRecogniser', options, ['accuracy', 'kernel', 'tuning']);
     const { architecture } = network.spec;
     if (!architecture.online) {

@@ -1,7 +1,7 @@
 /** @file A network of any model on a device, ready for clips of any size. */
 
 import { type Abortable, checkSignal, unlessAborted } from '../core/abort.ts';
-import { checkOptionNames, checkTensor } from '../core/check.ts';
+import { checkOptionNames, checkTensor, describeValue, isObject } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import type { Accuracy } from '../core/kernel.ts';
 import { Serial } from '../core/serial.ts';
@@ -41,6 +41,18 @@ export interface Network {
   readonly classes?: readonly string[] | number;
   /** How decoded frames are brought to it; `square` where left out. */
   readonly framing?: Framing;
+}
+
+/**
+ * @param what Begins the sentence: the function that takes it.
+ * @throws InputError unless it is a network: mostly its address was given, or what `loadModel` gives was not waited for.
+ */
+export function checkNetwork(what: string, network: unknown): asserts network is Network {
+  const { spec, parameters } = isObject(network) ? (network as unknown as Partial<Network>) : {};
+  if (isObject(spec) && isObject(parameters)) return;
+  throw new InputError(
+    `${what} takes a network, what loadModel gives once it was awaited, not ${describeValue(network)}.`,
+  );
 }
 
 export interface RecogniserRunOptions extends Abortable {
@@ -106,6 +118,7 @@ export class Recogniser {
     readonly network: Network,
     options: RecogniserOptions = {},
   ) {
+    checkNetwork('Recogniser', network);
     checkOptionNames('Recogniser', options, ['accuracy', 'kernel', 'tuning', 'endPoints']);
     this.endPoints = options.endPoints ?? [];
     this.parameters = new DeviceParameters(gpu, network.parameters);

@@ -2,15 +2,15 @@
 
 import { MODELS } from '../catalogue.ts';
 import { type Abortable, checkProgress, checkSignal } from '../core/abort.ts';
-import { checkOptionNames, describeValue } from '../core/check.ts';
+import { checkChoice, checkOptionNames, describeValue } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { type DecodedWeights, decodeWeights, WEIGHT_FORMATS } from '../io/decode_weights.ts';
 import { dataFileName, readTensorFlowCheckpoint } from '../io/tensorflow.ts';
-import type { Stream } from '../models/definition.ts';
+import { STREAMS, type Stream } from '../models/definition.ts';
 import { labelsFor } from '../models/labels.ts';
 import { isModelFile, parseModelFile } from '../models/model_file.ts';
 import type { Network } from '../models/recogniser.ts';
-import type { ModelRegistry } from '../models/registry.ts';
+import { ModelRegistry } from '../models/registry.ts';
 import { readWeights } from '../models/weights.ts';
 import { type FileSource, type ReadOptions, sourceBytes } from './source_bytes.ts';
 
@@ -47,7 +47,7 @@ const CACHE = 'i3d-webgpu';
 /**
  * Loads a model: a model file, or weights in safetensors or in one of PyTorch's formats. TensorFlow's checkpoints are several files:
  * `loadTensorFlow`.
- * @param source Its address, relative to the page's in a browser; a `Response` of it; a `Blob`, such as a dropped `File`; or its bytes.
+ * @param source Its address, relative to the page's in a browser, or its path in Node; a `Response` of it; a `Blob`, such as a dropped `File`; or its bytes.
  * @throws LoadError when the address gives no file, a web page, or a part of the file; InputError when it is no model that is known, or
  *   damaged, and for what `readWeights` and `parseModelFile` refuse; the reason of `signal`.
  */
@@ -107,8 +107,10 @@ function readOptions(what: string, options: LoadModelOptions): ReadOptions {
 async function namedModel(
   weights: DecodedWeights,
   name: string,
-  { models = MODELS, stream }: LoadModelOptions,
+  { models: known = MODELS, stream }: LoadModelOptions,
 ): Promise<LoadedModel> {
+  const models = known instanceof ModelRegistry ? known : new ModelRegistry(known);
+  if (stream !== undefined) checkChoice('stream', stream, STREAMS);
   const { warnings } = weights;
   if (isModelFile(weights.metadata)) {
     const model = parseModelFile(weights, name, models);

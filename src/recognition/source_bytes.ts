@@ -89,7 +89,10 @@ function lastPart(address: string): string | undefined {
 async function addressBytes(address: string, options: ReadOptions): Promise<SourceBytes> {
   const { signal, cache: cacheName } = options;
   const name = options.name ?? lastPart(address) ?? address;
-  if (address.startsWith('file:')) return { name, bytes: await fileBytes(address, options), ...KEPT };
+  if (address.startsWith('file:')) return { name, bytes: await fileBytes(new URL(address), options), ...KEPT };
+  // Only a page has an address that others may be relative to; elsewhere what is no URL is a path. `C:` is no scheme.
+  const isPath = typeof location === 'undefined' && (!URL.canParse(address) || /^[a-z]:[\\/]/i.test(address));
+  if (isPath) return { name, bytes: await fileBytes(address, options), ...KEPT };
   // Pages without a secure context have none, and neither has Node.
   const cache = cacheName === undefined || typeof caches === 'undefined' ? undefined : await caches.open(cacheName);
   const kept = await cache?.match(address);
@@ -114,20 +117,22 @@ async function addressBytes(address: string, options: ReadOptions): Promise<Sour
   return { name, bytes, keep };
 }
 
-/** A file by its URL, such as a bundler's or `import.meta.url` of a module gives it: Node has it, and its `fetch` does not know how. */
-async function fileBytes(address: string, { signal, onProgress }: ReadOptions): Promise<Uint8Array> {
+/** A file by its path, or by its URL, as `import.meta.url` of a module gives it: Node has it, and its `fetch` does not know how. */
+async function fileBytes(address: string | URL, { signal, onProgress }: ReadOptions): Promise<Uint8Array> {
   // No import, which a page's bundler would follow.
   const files = typeof process === 'undefined' ? undefined : process.getBuiltinModule?.('node:fs/promises');
   if (!files) throw new LoadError(`${address} is a file, which a page cannot read; serve it, or let the user pick it.`);
   try {
-    const bytes = await files.readFile(new URL(address), signal ? { signal } : {});
+    const bytes = await files.readFile(address, signal ? { signal } : {});
     onProgress?.(bytes.length, bytes.length);
     return bytes;
   } catch (cause) {
     signal?.throwIfAborted();
     const { code, message } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is none' : message;
-    throw new LoadError(`${address} could not be read (${why}); give the URL of a file that is there.`, { cause });
+    const why = { ENOENT: 'there is none', EISDIR: 'it is a folder' }[code ?? ''] ?? message;
+    throw new LoadError(`${address} could not be read (${why}); give the path or URL of a file that is there.`, {
+      cause,
+    });
   }
 }
 

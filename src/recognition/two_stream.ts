@@ -11,6 +11,7 @@ import type { CompileProgress } from '../graph/compile.ts';
 import type { Stream } from '../models/definition.ts';
 import { labelsFor } from '../models/labels.ts';
 import {
+  checkNetwork,
   type Network,
   Recogniser,
   type RecogniserCompileOptions,
@@ -107,6 +108,7 @@ export class TwoStream {
     checkProgress(what, onProgress);
     checkSignal(what, signal);
     const networks = { ...(rgb && { rgb }), ...(flow && { flow }) };
+    for (const [name, network] of Object.entries(networks)) checkNetwork(`${what}, as ${name},`, network);
     const rule = ruleOf(networks, preset);
     const classes = await classesOf(networks);
     const recognisers: Partial<Record<Stream, Recogniser>> = {};
@@ -164,6 +166,7 @@ export class TwoStream {
    * What happens in a clip: the mean of the logits over its windows, or, with `sure`, over as many as it takes. As `windows` otherwise.
    */
   async classify(frames: Frames, options: TwoStreamClassifyOptions = {}): Promise<TwoStreamResult> {
+    checkOptionNames('TwoStream.classify', options, [...RUN_OPTION_NAMES, 'sure']);
     const { sure, ...own } = options;
     return clipResult(this.windows(frames, own), this.classes, options);
   }

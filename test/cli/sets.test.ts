@@ -1,15 +1,18 @@
 /** @file Many videos: lists of them, shards, and runs that are ended and begun again. */
 
+import { createHash, randomUUID } from 'node:crypto';
 import {
   cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -18,6 +21,7 @@ import { listVideos } from '../../src/cli/sets/list.ts';
 import { fingerprint } from '../../src/cli/sets/record.ts';
 import { type MeasuredVideo, shareOut } from '../../src/cli/sets/shard.ts';
 import { writeVideo } from '../../src/io/encode.ts';
+import { encodeNpy } from '../../src/io/npy.ts';
 import { saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 import { i3d, startI3d } from './command.ts';
@@ -68,6 +72,12 @@ async function run(input: string, out: string, ...more: string[]): Promise<Resul
   return JSON.parse(stdout);
 }
 
+/** What a process of this machine calls a file while it writes it. */
+function part(out: string, name: string, id: number): string {
+  const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+  return at(`${out}/.${name}.${machine}-${id}-${randomUUID()}.part`);
+}
+
 /** Every file below a folder, hidden ones too, by its name. */
 function contents(out: string): Record<string, string> {
   const names = readdirSync(at(out), { recursive: true }) as string[];
@@ -97,8 +107,8 @@ describe('a set of videos', () => {
     child.kill('SIGKILL');
     await ended;
     // As a process leaves it that is killed while it writes.
-    writeFileSync(at('killed/.v39_i3d.npy.0123.part'), 'half');
-    writeFileSync(at('killed/.v38.ucf-crime-32.json.4567.part'), 'half');
+    for (const name of ['v39_i3d.npy', 'v38.ucf-crime-32.json'])
+      writeFileSync(part('killed', name, child.pid!), 'half');
     const before = records();
     expect(before.length).toBeLessThan(COUNT);
     const written = new Map(before.map((name) => [name, statSync(at(`killed/${name}`)).mtimeMs]));
@@ -121,6 +131,17 @@ describe('a set of videos', () => {
     ]);
     expect(contents('changed')).toEqual(whole);
     expect((await run('clips', 'changed', '--stack', '8')).done).toHaveLength(COUNT);
+  });
+
+  test('is whole where several processes work on all of it at once, and none takes away what another one writes', async () => {
+    mkdirSync(at('together'));
+    const written = part('together', 'v0_i3d.npy', process.pid);
+    writeFileSync(written, 'half');
+    const results = await Promise.all([run('clips', 'together'), run('clips', 'together')]);
+    for (const { failed } of results) expect(failed).toEqual([]);
+    expect(readFileSync(written, 'utf8')).toBe('half');
+    rmSync(written);
+    expect(contents('together')).toEqual(whole);
   });
 
   test('is the same in two shards as in one process', async () => {
@@ -177,7 +198,140 @@ describe('a folder that cannot be written', () => {
   });
 });
 
+describe('results that are there already', () => {
+  beforeAll(() => {
+    for (const [place, clip] of [
+      ['monday', 'short'],
+      ['tuesday', 'long'],
+    ]) {
+      mkdirSync(at(place!));
+      cpSync(at(`${clip}.mp4`), at(`${place}/one.mp4`));
+    }
+  });
+
+  test('are not those of another video of that name, nor of another preset', async () => {
+    await run('monday/one.mp4', 'days');
+    const before = contents('days');
+    const { code, stdout, stderr } = await i3d(command('tuesday/one.mp4', 'days'));
+    expect([code, JSON.parse(stdout).failed.length]).toEqual([1, 1]);
+    expect(stderr).toMatch(
+      /tuesday\/one\.mp4 has the name of .*monday\/one\.mp4, whose results .*one\.ucf-crime-32\.json/,
+    );
+    expect(contents('days')).toEqual(before);
+    // The same contents elsewhere, and a video that has taken the place of another one, are none of that.
+    cpSync(at('monday/one.mp4'), at('elsewhere/one.mp4'));
+    expect((await run('elsewhere/one.mp4', 'days')).skipped).toHaveLength(1);
+    cpSync(at('long.mp4'), at('monday/one.mp4'));
+    expect((await run('monday/one.mp4', 'days')).done).toHaveLength(1);
+
+    const by = (preset: string) =>
+      i3d(['features', at('tuesday'), '--model', at('rgb.safetensors'), '--preset', preset, '--out', at('both')]);
+    expect((await by('deepmind')).code).toBe(0);
+    const kept = contents('both');
+    const other = await by('fvd');
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(
+      /one_rgb\.npy is there by another preset, as .*one\.deepmind\.json says; give another --out\.\n$/,
+    );
+    expect(contents('both')).toEqual(kept);
+    expect((await by('piergiaj')).code).toBe(0);
+  });
+
+  test('are not told of by names that are too long', async () => {
+    mkdirSync(at('long-names'));
+    const name = 'l'.repeat(240);
+    cpSync(at('short.mp4'), at(`long-names/${name}.mp4`));
+    cpSync(at('short.mp4'), at('long-names/s.mp4'));
+    const { code, stdout, stderr } = await i3d(command('long-names', 'long-names-out'));
+    expect([code, JSON.parse(stdout).done.length]).toEqual([1, 1]);
+    expect(stderr).toMatch(/l\.mp4 has too long a name: that of its record would have more than 255 bytes/);
+  });
+
+  test.each([
+    [
+      'an array',
+      'npy',
+      () => encodeNpy({ dtype: 'u8', shape: [100, 64, 64, 3], data: new Uint8Array(100 * 64 * 64 * 3) }),
+    ],
+    ['a long video', 'mp4', () => new Uint8Array(2 ** 24)],
+    [
+      'a picture of a folder',
+      'ppm',
+      () => Buffer.concat([Buffer.from('P6\n512 512\n255\n'), new Uint8Array(512 * 512 * 3)]),
+    ],
+  ])('are of other contents where %s has changed in the middle only', async (_, ending, make) => {
+    const isFolder = ending === 'ppm';
+    const path = at(isFolder ? 'pixels' : `middle.${ending}`);
+    const file = isFolder ? join(path, '1.ppm') : path;
+    if (isFolder) mkdirSync(path);
+    const bytes = Buffer.from(make());
+    writeFileSync(file, bytes);
+    const before = await fingerprint(path);
+    // A stretch of a seventh, as another encoder's frames are.
+    bytes.fill(1, Math.floor(bytes.length * 0.43), Math.floor(bytes.length * 0.57));
+    writeFileSync(file, bytes);
+    expect(await fingerprint(path)).not.toBe(before);
+  });
+});
+
 describe('a list', () => {
+  test('follows links, but not in circles', async () => {
+    mkdirSync(at('linked/a/b'), { recursive: true });
+    for (const name of ['a/1.mp4', 'a/b/2.mp4']) writeFileSync(at(`linked/${name}`), name);
+    symlinkSync('..', at('linked/a/up'));
+    symlinkSync('.', at('linked/a/b/self'));
+    symlinkSync('a/b', at('linked/c'));
+    const names = ['a/1', 'a/b/2', 'c/2'];
+    expect((await listVideos([at('linked')])).map(({ name }) => name)).toEqual(names);
+    expect(await expand(`${at('linked')}/**/*.mp4`)).toEqual(names.map((name) => at(`linked/${name}.mp4`)));
+  });
+
+  test('tells of files that it does not take, and takes animated pictures', async () => {
+    mkdirSync(at('mixed/frames'), { recursive: true });
+    const files = [
+      'a.mp4',
+      'b.gif',
+      'c.y4m',
+      'd.h264',
+      'cover.jpg',
+      'e.xyz',
+      'f',
+      'labels.csv',
+      'sound.wav',
+      'frames/1.jpg',
+    ];
+    for (const name of files) writeFileSync(at(`mixed/${name}`), name);
+    const told: string[] = [];
+    const all = await listVideos([at('mixed')], { warn: (text) => told.push(text) });
+    expect(all.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd', 'frames']);
+    expect(told).toEqual([
+      `3 files in folders not taken for videos by name: ${['cover.jpg', 'e.xyz', 'f'].map((name) => at(`mixed/${name}`)).join(', ')}; one of them is taken where it is given itself, or in a list.`,
+    ]);
+    mkdirSync(at('gifs'));
+    for (const name of ['a.gif', 'b.gif']) writeFileSync(at(`gifs/${name}`), name);
+    expect((await listVideos([at('gifs')])).map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+
+  test('in plain text has a path on each line, whatever is in it', async () => {
+    const names = ['a, b.mp4', 'c "d".mp4', "e'f.mp4"];
+    for (const name of names) writeFileSync(at(name), '');
+    writeFileSync(at('plain.txt'), `\uFEFF${names.join('\r\n')}\r\n\r\n`);
+    expect((await listVideos([at('plain.txt')])).map(({ path }) => path)).toEqual(names.map(at));
+    writeFileSync(at('columns.txt'), 'x.mp4,3\ny.mp4,4\n');
+    expect((await listVideos([at('columns.txt')])).map(({ name }) => name)).toEqual(['x', 'y']);
+    writeFileSync(at('titles.csv'), 'Video,path\n17,z.mp4\n');
+    expect((await listVideos([at('titles.csv')])).map(({ name }) => name)).toEqual(['z']);
+  });
+
+  test('refuses the folder of the results among its own', async () => {
+    await expect(listVideos([at('clips')], { without: at('clips/deep/..') })).rejects.toThrow(
+      /Results would lie among the videos/,
+    );
+    expect(await listVideos([at('clips')], { without: at('clips/deep') })).toHaveLength(32);
+    writeFileSync(at('mixed/a.mkv'), '');
+    await expect(listVideos([at('mixed')])).rejects.toThrow(/both be called a among the results; rename one\./);
+  });
+
   test('takes folders with those below, patterns, and each video once', async () => {
     const all = await listVideos([at('clips')]);
     expect(all).toHaveLength(COUNT);

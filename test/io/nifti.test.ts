@@ -223,3 +223,74 @@ describe('two scans of one patient', () => {
     await expect(openClip(`${before}:${at('none.nii')}`)).rejects.toThrow('none.nii cannot be read (ENOENT)');
   });
 });
+
+describe('what a file says of how it lies', () => {
+  const size = [2, 2, 2];
+  const values = [0, 30, 60, 90, 120, 150, 180, 210];
+  test.each([
+    [
+      'an sform of zeros',
+      {
+        sform: [
+          [0, 0, 0, 0],
+          [0, 0, 0, 0],
+          [0, 0, 0, 0],
+        ],
+      },
+      /its sform is 0 0 0, 0 0 0, 0 0 0/,
+    ],
+    [
+      'one that is no number',
+      {
+        sform: [
+          [Number.NaN, 0, 0, 0],
+          [0, 1, 0, 0],
+          [0, 0, 1, 0],
+        ],
+      },
+      /its sform is NaN 0 0/,
+    ],
+    [
+      'one whose axes lie in a plane',
+      {
+        sform: [
+          [1, 0, 1, 0],
+          [0, 1, 0, 0],
+          [0, 0, 0, 0],
+        ],
+      },
+      /does not say how it lies/,
+    ],
+    ['a qform that is no number', { qform: [Number.NaN, 0, 0, 1] as const }, /its qform is NaN/],
+  ])('is refused as %s', async (_, more, message) => {
+    await expect(frames('lies.nii', nifti({ size, values, ...more }))).rejects.toThrow(message);
+  });
+
+  test('is not in one of two files, nor in NIfTI-2', async () => {
+    const bytes = nifti({ size, values, magic: 'ni1' });
+    writeFileSync(at('pair.hdr'), bytes.subarray(0, 348));
+    writeFileSync(at('pair.img'), bytes.subarray(352));
+    for (const name of ['pair.hdr', 'pair.img']) {
+      await expect(openClip(at(name))).rejects.toThrow(
+        /is one of the two files of a volume, \.hdr and \.img; save both as one \.nii/,
+      );
+    }
+    const second = new Uint8Array(1000);
+    new DataView(second.buffer).setInt32(0, 540, true);
+    await expect(frames('second.nii', second)).rejects.toThrow(/is a NIfTI-2 file; save it as NIfTI-1/);
+  });
+
+  test.each([
+    [1024, true],
+    [1024, false],
+    [1280, true],
+  ])('may come with whole numbers of 64 bits (type %i, little-endian %s)', async (type, little) => {
+    const small = await frames('small.nii', nifti({ size, values, little }));
+    const head = nifti({ size, values: [], little, type });
+    const bytes = new Uint8Array(352 + 8 * values.length);
+    bytes.set(head);
+    const view = new DataView(bytes.buffer);
+    for (const [i, value] of values.entries()) view.setBigInt64(352 + 8 * i, BigInt(value), little);
+    expect(await frames('wide.nii', bytes)).toEqual(small);
+  });
+});

@@ -3,13 +3,16 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { I3dError } from '../../src/core/errors.ts';
 import { floatTensor, sizeOf } from '../../src/core/tensor.ts';
+import type { Gpu } from '../../src/gpu/device.ts';
 import { encodeSafetensors } from '../../src/io/safetensors.ts';
 import { defineModel } from '../../src/models/definition.ts';
 import { modelParameters } from '../../src/models/parameters.ts';
+import { Recogniser } from '../../src/models/recogniser.ts';
 import { ModelRegistry } from '../../src/models/registry.ts';
 import { modelSpec } from '../../src/models/spec.ts';
 import { loadModel, loadTensorFlow } from '../../src/recognition/load_model.ts';
@@ -17,7 +20,8 @@ import { LoadError } from '../../src/recognition/source_bytes.ts';
 import { fill } from '../formula.ts';
 import { encodeTensorFlowCheckpoint } from '../io/tensorflow_writer.ts';
 
-const shipped = new Uint8Array(readFileSync(fileURLToPath(new URL('../../models/rgb.safetensors', import.meta.url))));
+const SHIPPED = new URL('../../models/rgb.safetensors', import.meta.url);
+const shipped = new Uint8Array(readFileSync(SHIPPED));
 
 /** A model that is known by the names of its tensors. */
 const TOY = defineModel({
@@ -169,6 +173,26 @@ describe('what is wrong is said in a sentence', () => {
     expect(error).toBeInstanceOf(LoadError);
     expect(error).toMatchObject({ code: 'load-failed' });
     expect((error as Error).message).toMatch(message);
+  });
+
+  test('in Node, what is no URL is a path', async () => {
+    const path = fileURLToPath(SHIPPED);
+    expect((await loadModel(path)).stream).toBe('rgb');
+    expect((await loadModel(relative(process.cwd(), path))).stream).toBe('rgb');
+    await expect(loadModel('nowhere/rgb.pt')).rejects.toThrow(
+      'nowhere/rgb.pt could not be read (there is none); give the path or URL of a file that is there.',
+    );
+    await expect(loadModel(dirname(path))).rejects.toThrow('could not be read (it is a folder)');
+  });
+
+  test('networks that are none', async () => {
+    for (const network of ['rgb.pt', undefined, loadModel(shipped)]) {
+      expect(() => new Recogniser({} as Gpu, network as never)).toThrow(
+        /^Recogniser takes a network, what loadModel gives once it was awaited, not ("rgb.pt"|nothing|a Promise)\.$/,
+      );
+    }
+    await expect(loadModel(shipped, { models: ['i3d'] as never })).rejects.toThrow('models that defineModel made');
+    await expect(loadModel(shipped, { stream: 'both' as never })).rejects.toThrow('stream must be "rgb" or "flow"');
   });
 
   test('a length that is not true', async () => {

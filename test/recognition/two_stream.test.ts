@@ -207,6 +207,11 @@ describe('what does not go together', () => {
         }),
       /class 1 is b for RGB and c for flow/,
     ],
+    [
+      'a network that was not waited for',
+      () => TwoStream.create(gpu(), { rgb: Promise.resolve(formulaNetwork('rgb')) as never }),
+      /^TwoStream\.create, as rgb, takes a network, what loadModel gives once it was awaited, not a Promise\.$/,
+    ],
   ];
   test.each(cases)('%s', async (_, call, message) => {
     await expect(call()).rejects.toThrow(message);

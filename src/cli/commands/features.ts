@@ -7,7 +7,7 @@ import { checkWritable, makeFolder } from '../../io/atomic.ts';
 import { encodeNpy } from '../../io/npy.ts';
 import { encodeNpz } from '../../io/npz.ts';
 import { arraysOf, type NamedArrays } from '../../recognition/features/layouts.ts';
-import { PRESET_NAMES } from '../../recognition/features/presets.ts';
+import { PRESET_NAMES, type PresetName } from '../../recognition/features/presets.ts';
 import { type ExtractedVideo, Extractor, type ExtractorFlags } from '../features/extractor.ts';
 import { networkFacts } from '../features/network_facts.ts';
 import { packageVersions } from '../machine.ts';
@@ -15,9 +15,19 @@ import { type ChosenNetworks, chooseNetworks, type NetworkFlags } from '../netwo
 import { addDeviceOptions, flowPresetOption, frameRate, positiveNumber, streamOption, wholeFrom } from '../options.ts';
 import { type Session, withSession } from '../session.ts';
 import { type ListedVideo, listVideos } from '../sets/list.ts';
-import { fingerprint, isDone, keyOf, type Output, writeResults } from '../sets/record.ts';
+import {
+  checkOthers,
+  checkOwn,
+  fingerprint,
+  isDone,
+  keyOf,
+  type Output,
+  placeOf,
+  writeResults,
+} from '../sets/record.ts';
 import { runSet, type SetResult, type SetWork, tellFailures } from '../sets/run_set.ts';
 import { measureVideos, type Shard, shardOf, shareOut } from '../sets/shard.ts';
+import { recordEnding } from '../sets/stored.ts';
 import { print } from '../terminal/output.ts';
 
 interface FeatureFlags extends ExtractorFlags, NetworkFlags {
@@ -70,7 +80,7 @@ async function features(inputs: readonly string[], flags: FeatureFlags, session:
   const warn = (text: string) => session.warn(text);
   const chosen = await chooseNetworks(flags, warn, { command: 'features', headless: true });
   const extractor = new Extractor(chosen, flags, session);
-  const listed = await listVideos(inputs, { without: out });
+  const listed = await listVideos(inputs, { without: out, warn });
   await makeFolder(out);
   await checkWritable(`${out}/.write-test`);
   const needsLengths = shard !== undefined || (listed.length > 1 && process.stderr.isTTY);
@@ -84,22 +94,27 @@ async function features(inputs: readonly string[], flags: FeatureFlags, session:
       input: { name, fingerprint: await fingerprint(path) },
       ...choices,
     });
-    const recordOf = ({ name }: ListedVideo) => `${name}.${preset}.json`;
+    const recordOf = ({ name }: ListedVideo, by: PresetName = preset) => `${name}${recordEnding(by)}`;
+    const others = (video: ListedVideo) => PRESET_NAMES.filter((by) => by !== preset).map((by) => recordOf(video, by));
     const todo: SetWork = {
       isDone: async (video) => isDone(out, recordOf(video), keyOf(await factsOf(video))),
       async compute(video, share) {
         const { path, name } = video;
         const facts = await factsOf(video);
+        await checkOwn(out, recordOf(video), path, facts.input.fingerprint);
         const made = await extractor.extract(path, share);
         const all = {
           key: keyOf(facts),
           ...facts,
-          input: { path, ...facts.input, ...sizes(made) },
+          input: { path: placeOf(path), ...facts.input, ...sizes(made) },
           ...(await environment(session)),
           rows: 'first and last frame of what each row was made of, from 0 on, at the rate in input.fps',
         };
         const outputs = arraysOf(extractor.extraction.layout, name, made).map(encoded);
-        return () => writeResults(out, outputs, recordOf(video), all);
+        return async () => {
+          await checkOthers(out, outputs, others(video));
+          await writeResults(out, outputs, recordOf(video), all);
+        };
       },
     };
     const result = await runSet(videos, todo, session);

@@ -84,7 +84,9 @@ async function search(given: readonly string[], flags: SearchFlags, session: Ses
     session.warn(
       `${words} does not have ${listed(unknown, 'and')}, which ${unknown.length === 1 ? 'is' : 'are'} skipped.`,
     );
-  const videos = (await listVideos(given.slice(0, -1), { without: folder, anyNames: true })).map((video) => ({
+  const videos = (
+    await listVideos(given.slice(0, -1), { without: folder, anyNames: true, warn: (text) => session.warn(text) })
+  ).map((video) => ({
     ...video,
     seconds: 0,
   }));

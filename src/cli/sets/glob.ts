@@ -1,6 +1,6 @@
 /** @file Patterns of paths such as `videos/*.mp4`, for shells that do not expand them, and for sets that are too large for a command line. */
 
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readContents } from '../../io/images.ts';
 
@@ -34,7 +34,12 @@ export async function expand(pattern: string): Promise<string[]> {
   return [...new Set(found)].sort();
 }
 
-async function below(folder: string, [part, ...rest]: readonly string[]): Promise<string[]> {
+/** @param above Folders that were gone through on the way for a `**`, which links may lead back to. */
+async function below(
+  folder: string,
+  [part, ...rest]: readonly string[],
+  above: readonly string[] = [],
+): Promise<string[]> {
   if (part === undefined) return folder === '' ? [] : [folder];
   if (!isPattern(part)) {
     const path = join(folder, part);
@@ -45,8 +50,12 @@ async function below(folder: string, [part, ...rest]: readonly string[]): Promis
   if (!contents) return [];
   const all: string[] = [];
   if (part === '**') {
+    const place = await realpath(folder || '.');
+    if (above.includes(place)) return [];
     all.push(...(await below(folder, rest.length === 0 ? ['*'] : rest)));
-    for (const name of contents.folders) all.push(...(await below(join(folder, name), ['**', ...rest])));
+    for (const name of contents.folders) {
+      all.push(...(await below(join(folder, name), ['**', ...rest], [...above, place])));
+    }
     return all;
   }
   const matches = expression(part);

@@ -2,12 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../core/errors.ts';
-import { makeFolder, writeFileAtomic } from '../../io/atomic.ts';
+import { isArrayPath } from '../../io/array-clip.ts';
+import { makeFolder, removeLeftParts, writeFileAtomic } from '../../io/atomic.ts';
 import { readContents } from '../../io/images.ts';
-import { scanPair } from '../../io/volume.ts';
+import { isVolumePath, scanPair } from '../../io/volume.ts';
 
 /** A file of results. */
 export interface Output {
@@ -18,11 +19,15 @@ export interface Output {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** To be changed with whatever changes what results hold. */
-const VERSION = 1;
+/** Bytes of a file's name that systems allow. */
+const LONGEST_NAME = 255;
 
-/** Bytes of a file's beginning and end that tell whether it is the same. */
-const ENDS = 2 ** 16;
+/** To be changed with whatever changes what results hold. */
+const VERSION = 2;
+
+/** A video is told by so many blocks of so many bytes, from its beginning to its end: its index lies at one of both. */
+const BLOCKS = 16;
+const BLOCK_BYTES = 2 ** 16;
 
 const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -30,8 +35,8 @@ const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').upda
 export const keyOf = (facts: unknown): string => sha256(JSON.stringify([VERSION, facts]));
 
 /**
- * What changes when a video does, and not when it is copied: its size, and what it begins and ends with; of a folder, the names and sizes
- * of its pictures; of two scans, both.
+ * What changes when a video does, and not when it is copied: its size, and blocks of it, what it begins and ends with among them. Of an array,
+ * a volume and the pictures of a folder all bytes count, and of pictures their names: they keep their size when pixels change.
  * @throws InputError when there is no such file.
  */
 export async function fingerprint(path: string): Promise<string> {
@@ -43,23 +48,40 @@ export async function fingerprint(path: string): Promise<string> {
   });
   if (stats.isDirectory()) {
     const { pictures } = await readContents(path);
-    const sizes = await Promise.all(pictures.map(async (name) => [name, (await stat(join(path, name))).size]));
-    return sha256(JSON.stringify(sizes));
+    const files: [string, string][] = [];
+    for (const name of pictures) files.push([name, await wholeFile(join(path, name))]);
+    return sha256(JSON.stringify(files));
   }
   if (!stats.isFile()) throw new InputError(`${path} is neither a file nor a folder.`);
+  if (isArrayPath(path) || isVolumePath(path)) return wholeFile(path);
   const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new InputError(`${path} cannot be opened (${cause.code}); check its permissions.`, { cause });
+    throw notOpened(path, cause);
   });
   try {
     const hash = createHash('sha256').update(`${stats.size}\n`);
-    for (const at of [0, Math.max(0, stats.size - ENDS)]) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(ENDS), 0, ENDS, at);
+    const last = Math.max(0, stats.size - BLOCK_BYTES);
+    for (let i = 0; i < BLOCKS; i++) {
+      const at = Math.floor((last * i) / (BLOCKS - 1));
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(BLOCK_BYTES), 0, BLOCK_BYTES, at);
       hash.update(buffer.subarray(0, bytesRead));
     }
     return hash.digest('hex');
   } finally {
     await file.close();
   }
+}
+
+const notOpened = (path: string, cause: NodeJS.ErrnoException) =>
+  new InputError(`${path} cannot be opened (${cause.code}); check its permissions.`, { cause });
+
+async function wholeFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  } catch (error) {
+    throw notOpened(path, error as NodeJS.ErrnoException);
+  }
+  return hash.digest('hex');
 }
 
 /** SHA-256 of a file as `sha256sum` gives it; of a checkpoint of several files with a common name, of all of them in order. */
@@ -82,16 +104,9 @@ export async function checksum(path: string): Promise<string> {
 
 /** Whether a record has this key and the files that it names are there as they were written. */
 export async function isDone(folder: string, record: string, key: string): Promise<boolean> {
-  const text = await readFile(join(folder, record), 'utf8').catch(() => undefined);
-  if (text === undefined) return false;
-  let outputs: unknown;
-  try {
-    const found = JSON.parse(text) as { key?: unknown; outputs?: unknown } | null;
-    if (found?.key !== key) return false;
-    outputs = found.outputs;
-  } catch {
-    return false;
-  }
+  const found = await readRecord(join(folder, record));
+  if (found === undefined || found.key !== key) return false;
+  const { outputs } = found;
   if (!Array.isArray(outputs)) return false;
   for (const { file, sha256: wanted } of outputs as { file?: unknown; sha256?: unknown }[]) {
     if (typeof file !== 'string') return false;
@@ -99,6 +114,60 @@ export async function isDone(folder: string, record: string, key: string): Promi
     if (!bytes || sha256(bytes) !== wanted) return false;
   }
   return true;
+}
+
+/** Where a video is, wherever it is asked from; of two scans, both. */
+export const placeOf = (path: string): string => (scanPair(path) ?? [path]).map((part) => resolve(part)).join(':');
+
+/**
+ * @param path The video that results are to be written of.
+ * @throws InputError when a record of that name is of another video that is still there, whose results would be lost; when its name is too long.
+ */
+export async function checkOwn(folder: string, record: string, path: string, own: string): Promise<void> {
+  if (Buffer.byteLength(basename(record)) > LONGEST_NAME) {
+    throw new InputError(
+      `${path} has too long a name: that of its record would have more than ${LONGEST_NAME} bytes; rename it.`,
+    );
+  }
+  const { input } = (await readRecord(join(folder, record))) ?? {};
+  const { path: other, fingerprint: known } = (input ?? {}) as {
+    readonly path?: unknown;
+    readonly fingerprint?: unknown;
+  };
+  if (typeof other !== 'string' || known === own || placeOf(other) === placeOf(path)) return;
+  if ((await fingerprint(other).catch(() => undefined)) !== known) return;
+  throw new InputError(
+    `${path} has the name of ${other}, whose results ${join(folder, record)} tells of; give another --out, or rename one of them.`,
+  );
+}
+
+/**
+ * @param records Names that others give their records of the same video.
+ * @throws InputError when one of these files is theirs: their record would no longer fit it.
+ */
+export async function checkOthers(
+  folder: string,
+  outputs: readonly Output[],
+  records: readonly string[],
+): Promise<void> {
+  for (const record of records) {
+    const found = await readRecord(join(folder, record));
+    const files = Array.isArray(found?.outputs) ? (found.outputs as { readonly file?: unknown }[]) : [];
+    const shared = outputs.find(({ file }) => files.some((each) => each.file === file));
+    if (shared === undefined) continue;
+    throw new InputError(
+      `${join(folder, shared.file)} is there by another preset, as ${join(folder, record)} says; give another --out.`,
+    );
+  }
+}
+
+async function readRecord(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) ?? undefined);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -122,10 +191,15 @@ export async function writeResults(
   await writeClean(join(folder, record), `${JSON.stringify({ ...facts, outputs: list }, undefined, 1)}\n`);
 }
 
+/** Folders that this process has looked through: to do it with every file of a large one would take longer than the networks. */
+const tidied = new Set<string>();
+
 async function writeClean(path: string, contents: Uint8Array | string): Promise<void> {
-  const [folder, name] = [dirname(path), basename(path)];
+  const folder = dirname(path);
   await makeFolder(folder);
-  const left = (await readdir(folder)).filter((other) => other.startsWith(`.${name}.`) && other.endsWith('.part'));
-  for (const part of left) await rm(join(folder, part), { force: true });
+  if (!tidied.has(folder)) {
+    tidied.add(folder);
+    await removeLeftParts(folder);
+  }
   await writeFileAtomic(path, contents);
 }
