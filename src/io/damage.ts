@@ -1,7 +1,7 @@
 /** @file Which of a decoder's warnings mean that frames are missing or wrong. */
 
 const HARMLESS =
-  /the clock jumped|not taken|form no series|as if pictures were missing|none of its values|read as BT\.601/;
+  /the clock jumped|not taken|form no series|as if pictures were missing|none of its values|read as BT\.601|the size of the first/;
 /** Says of a file that is not decoded to its end yet what may turn out otherwise. */
 const PREMATURE = /that it announces/;
 

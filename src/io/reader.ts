@@ -4,6 +4,7 @@ import { type Stats, statSync } from 'node:fs';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { InputError } from '../core/errors.ts';
 import { counted } from '../core/words.ts';
+import { Losses, plausibleLength } from './broadcast.ts';
 import { isCutOff } from './cut-off.ts';
 import { explain, type Ffmpeg, loadFfmpeg, openInput, type StreamInput } from './ffmpeg.ts';
 import { limitSize, type Orientation, orientationOf, swapsSides } from './orientation.ts';
@@ -71,8 +72,6 @@ export class VideoReader {
   readonly #timeline: Timeline;
   /** Whether the file is a bare stream of pictures, whose time stamps FFmpeg makes up. */
   readonly #clockless: boolean;
-  /** Whether the file is a broadcast, which begins and ends anywhere. */
-  readonly #discontinuous: boolean;
   /** The pages of a TIFF file that are not decoded yet, and what they are decoded from. */
   readonly #pages: number[];
   #document: Buffer | undefined;
@@ -87,6 +86,11 @@ export class VideoReader {
   #cutOff: boolean;
   /** Whether the last packet was not there as a whole. */
   #partial = false;
+  /** Of a broadcast. */
+  readonly #losses: Losses | undefined;
+  /** The size (pixels) of frames that are of another one than the first. */
+  #otherSize: string | undefined;
+  #firstSize = '';
   #lastEnd = 0;
   /** Seconds after the beginning of the file up to which there is sound or another picture: it may last longer. */
   #otherEnd = 0;
@@ -138,11 +142,12 @@ export class VideoReader {
     this.#pages = [...places];
     this.#cutOff = !whole;
     this.#clockless = (flags & av.AVFMT_NOTIMESTAMPS) !== 0 || places.length > 1;
-    this.seconds = this.#clockless ? 0 : lengthOf(format, stream);
+    const seconds = this.#clockless ? 0 : lengthOf(format, stream);
+    this.seconds = this.#isFile && this.formatName === 'mpegts' ? plausibleLength(seconds, fps, source) : seconds;
     this.fps = fps;
     this.expected = places.length || Number(stream.nbFrames) || Math.round(this.seconds * fps);
-    this.#discontinuous = (flags & av.AVFMT_TS_DISCONT) !== 0;
-    const [length, discontinuous] = [this.seconds, this.#discontinuous];
+    const [length, discontinuous] = [this.seconds, (flags & av.AVFMT_TS_DISCONT) !== 0];
+    this.#losses = discontinuous ? new Losses(stream.timeBase.toDouble()) : undefined;
     this.#timeline = new Timeline({ period: 1 / fps, length, discontinuous });
   }
 
@@ -252,13 +257,19 @@ export class VideoReader {
     const say = (text: string): number => found.push(`${this.#source}: ${text}.`);
     if (this.#badPackets > 0) say(`${counted(this.#badPackets, 'packet')} could not be decoded`);
     if (this.#badPictures > 0) say(`${counted(this.#badPictures, 'frame')} came out damaged`);
+    const lost = this.#losses?.count ?? 0;
+    if (lost > 0) say(`data were lost on the way ${counted(lost, 'time')}, so that frames are missing or wrong`);
+    if (this.#otherSize !== undefined)
+      say(`frames of ${this.#otherSize} are stretched to ${this.#firstSize}, the size of the first`);
     if (this.#timeline.jumps > 0) say(`the clock jumped ${counted(this.#timeline.jumps, 'time')} and was put right`);
     if (this.#readError !== undefined) say(`reading stopped early (${this.#readError})`);
     if (this.#misread !== undefined)
       say(`its colours are coded as ${this.#misread} but read as BT.601, so they are off`);
     if (this.#cutOff) say('the file is cut off in the middle of a picture');
     const reached = Math.max(this.#lastEnd, this.#otherEnd);
-    if (this.#draining && this.decoded < 0.9 * this.expected && reached < 0.9 * this.seconds) {
+    // Time stamps of several broadcasts, one behind the other, tell nothing of how long they are.
+    const announced = !(this.#losses && this.#timeline.jumps > 0);
+    if (announced && this.#draining && this.decoded < 0.9 * this.expected && reached < 0.9 * this.seconds) {
       say(`the file ends after ${this.decoded} of about ${this.expected} frames that it announces`);
     }
     return found;
@@ -362,7 +373,9 @@ export class VideoReader {
         packet.unref();
         continue;
       }
-      this.#partial = !this.#discontinuous && packet.hasFlags(this.#av.AV_PKT_FLAG_CORRUPT);
+      const isPartial = packet.hasFlags(this.#av.AV_PKT_FLAG_CORRUPT);
+      this.#partial = !this.#losses && isPartial;
+      this.#losses?.note(packet.dts, isPartial);
       if (this.#pages.length > 0) {
         this.#document = Buffer.from(packet.data ?? []);
         packet.unref();
@@ -384,6 +397,9 @@ export class VideoReader {
   #accept(frame: Frame): Picture {
     const av = this.#av;
     this.decoded++;
+    const size = `${frame.width}×${frame.height}`;
+    this.#firstSize ||= size;
+    if (size !== this.#firstSize) this.#otherSize = size;
     if (frame.decodeErrorFlags !== 0 || frame.hasFlags(av.AV_FRAME_FLAG_CORRUPT)) this.#badPictures++;
     const unit = this.#stream.timeBase.toDouble();
     const stamp = this.#clockless ? av.AV_NOPTS_VALUE : frame.bestEffortTimestamp;
