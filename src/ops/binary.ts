@@ -22,6 +22,7 @@ interface BinaryAttributes {
 export const binary = defineOperator<BinaryAttributes>({
   type: 'binary',
   keepsPadding: true,
+  halves: true,
   sharesInputs: true,
   infer({ fn, activation }, inputs) {
     checkChoice('its function', fn, BINARY_NAMES);

@@ -25,6 +25,7 @@ export interface DenseOfMeansAttributes {
 export const denseOfMeans = defineOperator<DenseOfMeansAttributes>({
   type: 'denseOfMeans',
   keepsPadding: true,
+  halves: 'inputs',
   infer(attributes, inputs) {
     const [n, , , , channels] = expectVolume(inputs[0], 'its input');
     const cout = denseLayers(attributes, inputs, channels).at(-1)?.cout;

@@ -5,8 +5,9 @@ import type { DeviceProfile, Kernel } from '../core/kernel.ts';
 import { sameShape } from '../core/tensor.ts';
 import type { BroadcastInputs, ElementwiseInput } from '../kernels/pointwise/elementwise.ts';
 import { broadcastOf } from '../kernels/shared/broadcast.ts';
+import { activation } from '../kernels/shared/element.ts';
 import { pixelsOf, type View } from '../kernels/shared/view.ts';
-import { constant, storage } from '../kernels/shared/wgsl.ts';
+import { constant } from '../kernels/shared/wgsl.ts';
 import { type Argument, type Candidate, fromInput, type NodeOperands } from './operator.ts';
 import { type PointwisePart, splitPointwise } from './sliding_window.ts';
 
@@ -39,7 +40,8 @@ export function elementwiseCandidate(
     outputs,
     profile,
   );
-  const binding = (i: number) => (isParameter[i] ? constant(names[i]!) : storage(names[firstOf(i)]!));
+  const binding = (i: number) =>
+    isParameter[i] ? constant(names[i]!) : activation(names[firstOf(i)]!, inputs[i]!.view);
   const firstOf = (i: number): number => inputs.findIndex(({ storage: other }) => other === inputs[i]!.storage);
   if (inputs.some(({ storageBytes }, i) => repeated[i] && storageBytes > profile.maxStorageBinding)) {
     throw new GraphError('an input that is repeated along an axis is larger than a binding may be');

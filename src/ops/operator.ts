@@ -209,8 +209,8 @@ export interface Operator<A extends object = object> {
   runs?(inputs: readonly TensorType[]): readonly (readonly number[])[];
   /** Input 0 may be uint8 frames; all other inputs are floats. */
   readonly takesFrames?: true;
-  /** Its kernels read and write activations in f16 where they are (`View.half`). */
-  readonly halves?: true;
+  /** Its kernels read and write activations in f16 where they are (`View.half`); with `inputs` they only read them. */
+  readonly halves?: true | 'inputs';
   /**
    * Its kernels write zero to the lanes from the last channel of an output on to a multiple of 4, as everything that reads an
    * activation expects. Where it is left out, the plan has a dispatch of its own for that.

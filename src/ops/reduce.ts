@@ -34,6 +34,7 @@ interface ReduceAttributes {
 export const reduce: Operator<ReduceAttributes> = defineOperator<ReduceAttributes>({
   type: 'reduce',
   keepsPadding: true,
+  halves: 'inputs',
   infer: ({ op, axes }, [x]) => [f32(reducedShape(op, axes, x!.shape))],
   cost: (_, inputs, outputs) => ({ ...pointwiseCost(0, inputs, outputs), flops: sizeOf(inputs[0]!.shape) }),
   async candidates(attributes, io, profile) {

@@ -17,6 +17,7 @@ export interface UnaryAttributes {
 export const unary = defineOperator<UnaryAttributes>({
   type: 'unary',
   keepsPadding: true,
+  halves: true,
   infer({ fn }, [x]) {
     checkChoice('its function', fn, UNARY_NAMES);
     return [f32(x!.shape)];

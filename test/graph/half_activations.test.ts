@@ -8,12 +8,14 @@ import { DeviceParameters } from '../../src/graph/parameters.ts';
 import { inferencePasses } from '../../src/graph/passes/index.ts';
 import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
+import { squeezeExcitation } from '../../src/models/units.ts';
 import { operators } from '../../src/ops/index.ts';
 import { pool3d } from '../../src/ops/pool3d.ts';
 import { operand, runCandidate } from '../candidates.ts';
 import { fill } from '../formula.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { pool3d as reference } from '../reference/pool3d.ts';
+import { reduce } from '../reference/tensors.ts';
 import { type Shape5, sizeOf5 } from '../reference/volume.ts';
 import { formulaParameters, formulaTensor, moduleGraph } from './graphs.ts';
 
@@ -91,14 +93,88 @@ describe('halfActivations', () => {
     const a = builder.conv3d('a', x, weights('wa'));
     const b = builder.conv3d('b', a, weights('wb'));
     const c = builder.conv3d('c', b, weights('wc'));
-    builder.name('y', builder.sum('sum', builder.conv3d('d', c, weights('wd')), b));
+    const others = builder.softmax('others', b);
+    builder.name('y', builder.sum('sum', builder.conv3d('d', c, weights('wd')), others));
     const found = types(await inferencePasses(builder.build(), { activations: 'f16' }));
     expect(Object.fromEntries(found)).toEqual({
       a: 'f16',
       b: 'f32',
       c: 'f16',
-      d: 'f32',
+      d: 'f16',
     });
+  });
+
+  it('goes through additions and products, and into means', () => {
+    const builder = new GraphBuilder();
+    const x = builder.input('x', [1, 1, 4, 4, 8]);
+    const conv = (name: string, from: number) => builder.conv3d(name, from, builder.parameter(name, [1, 1, 1, 8, 8]));
+    const a = conv('a', x);
+    const sum = builder.relu('relu', builder.sum('sum', conv('b', a), a));
+    const gated = builder.swish('swish', squeezeExcitation(builder, 'gate', sum, 4));
+    builder.name('y', conv('c', gated));
+    for (const denseOfMeans of [0, 100]) {
+      const graph = inferencePasses(builder.build(), { activations: 'f16', denseOfMeans });
+      const found = new Map(graph.nodes.map(({ name, outputs }) => [name, graph.values[outputs[0]!]!.type.dtype]));
+      for (const name of ['a', 'b', 'sum', 'gate']) expect(found.get(name), name).toBe('f16');
+      const means = denseOfMeans ? 'gate/squeeze → gate/excite' : 'gate/means';
+      for (const name of [means, 'c']) expect(found.get(name), name).toBe('f32');
+    }
+  });
+});
+
+/** Values that f16 holds. */
+const halves = (name: string, count: number): Float32Array =>
+  fill(name, count, 4).map((value) => halfToFloat(floatToHalf(value - 2)));
+
+describe('other operators of f16', () => {
+  const shape = [2, 3, 5, 4, 7] as const;
+  const x = halves('x', sizeOf5(shape));
+
+  it.for([
+    [true, true, true],
+    [true, false, true],
+    [false, true, false],
+  ] as const)('a sum and a product: a, b, y %s', async ([a, b, y], { skip }) => {
+    skip(!gpu().profile.shaderF16, 'this adapter has no f16');
+    for (const [fn, other] of [
+      ['add', shape],
+      ['mul', [2, 1, 1, 1, 7]],
+      ['mul', [2, 3, 5, 4, 1]],
+    ] as const) {
+      const data = halves('b', sizeOf5(other));
+      const io = { inputs: [operand(shape, true, a), operand(other, true, b)], outputs: [operand(shape, true, y)] };
+      const [candidate] = await operators.binary.candidates({ fn, activation: 'relu' }, io, gpu().profile);
+      const expected = x.map((value, i) => {
+        const c = other[4] === 1 ? 0 : i % 7;
+        const pixel = Math.floor(i / 7);
+        const second = data[other[1] === 1 ? Math.floor(pixel / 60) * 7 + c : pixel * other[4] + c]!;
+        return Math.max(fn === 'add' ? value + second : value * second, 0);
+      });
+      expectClose((await runCandidate(gpu(), candidate!, io, [x, data]))[0]!, expected, y ? 1e-3 : 1e-6);
+    }
+  });
+
+  it('reductions of both kinds, and averages over whole volumes', async ({ skip }) => {
+    skip(!gpu().profile.shaderF16, 'this adapter has no f16');
+    for (const software of [true, false]) {
+      const profile = { ...gpu().profile, software };
+      for (const axes of [[1, 2, 3], [4], [1, 2]]) {
+        for (const op of ['mean', 'max'] as const) {
+          const expected = reduce(op, { shape, data: x }, axes);
+          const io = { inputs: [operand(shape, true, true)], outputs: [operand(expected.shape)] };
+          const [candidate] = await operators.reduce.candidates({ op, axes }, io, profile);
+          expectClose((await runCandidate(gpu(), candidate!, io, [x]))[0]!, expected.data, 1e-5);
+        }
+      }
+    }
+    const window = { mode: 'average', kernel: [3, 5, 4], stride: [1, 1, 1], padding: 'valid' } as const;
+    const mean = reduce('mean', { shape, data: x }, [1, 2, 3]);
+    for (const half of [true, false]) {
+      const io = { inputs: [operand(shape, true, true)], outputs: [operand(mean.shape, false, half)] };
+      const candidates = await operators.pool3d.candidates(window, io, { ...gpu().profile, software: false });
+      const shared = candidates.find(({ name }) => name === 'two stages')!;
+      expectClose((await runCandidate(gpu(), shared, io, [x]))[0]!, mean.data, half ? 1e-3 : 1e-5);
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * @file Activations in f16: what convolutions and pools hand each other takes half of the memory and of its traffic. They compute in
+ * @file Activations in f16: what convolutions, pools and additions hand each other takes half of the memory and of its traffic. They compute in
  * f32 and round once, when they store.
  */
 
@@ -9,9 +9,12 @@ import { type Graph, isOp, type Node, parameterValues, type ValueId } from '../g
 /** What convolutions and pools hand each other, in memory. */
 export type Activations = 'f32' | 'f16';
 
-/** Whether kernels of a node read and write f16. Concatenations are storage only, all of it or nothing. */
-function handles(node: Node): boolean {
-  return isOp(node, concat) ? node.attributes.inPlace : node.operator.halves === true;
+/** What kernels of a node read and write in f32 alone. Concatenations are storage only, all of it or nothing. */
+function single(node: Node): readonly ValueId[] {
+  const { operator, inputs, outputs } = node;
+  const halves = isOp(node, concat) ? node.attributes.inPlace : operator.halves;
+  if (halves === 'inputs') return outputs;
+  return halves ? [] : [...inputs, ...outputs];
 }
 
 /** Comes last: it changes types, which other passes would infer anew. Graph inputs and named values stay f32. */
@@ -22,9 +25,7 @@ export function halfActivations(graph: Graph): Graph {
     if (source.kind === 'node' && type.dtype === 'f32' && !parameters.has(id)) halved.add(id);
   });
   for (const value of graph.names.values()) halved.delete(value);
-  for (const node of graph.nodes) {
-    if (!handles(node)) for (const value of [...node.inputs, ...node.outputs]) halved.delete(value);
-  }
+  for (const value of graph.nodes.flatMap(single)) halved.delete(value);
   // What lies in one storage has one type; a concatenation may lie in another one.
   for (let before = -1; before !== halved.size; ) {
     before = halved.size;

@@ -5,6 +5,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import { channelPartials, channelTotals, type Reducers } from '../shared/channel_reduction.ts';
+import { activation, element } from '../shared/element.ts';
 import type { View } from '../shared/view.ts';
 
 const REDUCTION = { name: 'channel_sum', quantities: 1, merge: 'sums' } as const;
@@ -15,13 +16,18 @@ export function channelSumPartials(x: View, reducers: Reducers, samples = 1): Ke
 }
 
 /** Bindings: partials, y (a vector for each sample). */
-export function channelSumTotals(x: View, reducers: Reducers, { mean = false, samples = 1 } = {}): Kernel {
+export function channelSumTotals(
+  x: View,
+  reducers: Reducers,
+  { mean = false, samples = 1, half = false } = {},
+): Kernel {
   return channelTotals({
     ...REDUCTION,
     view: x,
     reducers,
     samples,
-    vectors: ['y'],
-    result: `y[workgroup.y * p.c4 + c] = ${mean ? 's0 / f32(p.pixels)' : 's0'};`,
+    vectors: [activation('y', { half })],
+    result: `let value = ${mean ? 's0 / f32(p.pixels)' : 's0'};
+  y[workgroup.y * p.c4 + c] = ${element(half).narrow('value')};`,
   });
 }

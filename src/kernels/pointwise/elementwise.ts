@@ -7,8 +7,9 @@
 import type { Binding, Kernel } from '../../core/kernel.ts';
 import { axesOf, type Broadcast } from '../shared/broadcast.ts';
 import { type ChannelSweep, sweepGrid, sweepMain, sweepValues } from '../shared/channel_sweep.ts';
+import { activation as activationBinding, elementOf } from '../shared/element.ts';
 import type { View } from '../shared/view.ts';
-import { kernel, repeat, storage, struct } from '../shared/wgsl.ts';
+import { kernel, repeat, struct } from '../shared/wgsl.ts';
 import { type Activation, epilogue, epilogueUniform } from './activation.ts';
 import { shaderFunctions } from './functions.ts';
 
@@ -75,13 +76,14 @@ export function elementwise(source: Elementwise): Kernel {
     name: source.name,
     params: struct('Elementwise', Object.fromEntries(fields)),
     values,
-    storage: [...bindings.values(), ...(source.constants ?? []), storage('y')],
+    storage: [...bindings.values(), ...(source.constants ?? []), activationBinding('y', y)],
     workgroups: sweepGrid(y, sweep),
     body: `${shaderFunctions([source.source ?? '', end.source], expression)}${sweepMain(sweep, {
       setup: source.setup ?? '',
       each: /* wgsl */ `${broadcast && broadcast.sizes.length > 0 ? `${axesOf('pixel + p.first', broadcast.sizes.length)}\n    ` : ''}${repeat(inputs.length, (i) => `let in${i} = ${loaded(inputs[i]!, i, broadcast)};`, '\n    ')}
     let value = ${expression};
-    y[p.y_base + pixel * p.y_stride + c] = ${end.stored('value', '4u * c')};`,
+    let stored = ${end.stored('value', '4u * c')};
+    y[p.y_base + pixel * p.y_stride + c] = ${elementOf(y).narrow('stored')};`,
     })}`,
   });
 }
@@ -104,10 +106,15 @@ function broadcastValues({ sizes, steps, repeated, first }: BroadcastInputs): Re
 }
 
 /** WGSL: the vec4 of an input for `pixel` and `c`. */
-function loaded({ binding: { name } }: ElementwiseInput, i: number, broadcast: BroadcastInputs | undefined): string {
+function loaded(
+  { binding: { name }, view }: ElementwiseInput,
+  i: number,
+  broadcast: BroadcastInputs | undefined,
+): string {
   const { repeated, sizes, splat } = broadcast ?? { repeated: [], sizes: [], splat: [] };
   const own = sizes.map((_, axis) => `axis${axis} * p.in${i}_step${axis}`).join(' + ') || '0u';
   const pixel = repeated[i] ? `(${own})` : 'pixel';
   const start = `p.in${i}_base + ${pixel} * p.in${i}_stride`;
-  return splat[i] ? `vec4f(${name}[${start}].x)` : `${name}[${start} + c]`;
+  const { widen } = elementOf(view);
+  return splat[i] ? `vec4f(${widen(`${name}[${start}].x`, 1)})` : widen(`${name}[${start} + c]`);
 }

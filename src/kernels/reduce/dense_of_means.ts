@@ -29,7 +29,7 @@ export interface DenseLayer {
   readonly activation: Activation;
 }
 
-export interface DenseOfMeansProblem {
+interface DenseOfMeansProblem {
   /** What the means are of. */
   readonly x: View;
   /** How it was reduced. */

@@ -8,6 +8,7 @@
 
 import type { Kernel } from '../../core/kernel.ts';
 import type { Broadcast } from '../shared/broadcast.ts';
+import { activation, elementOf } from '../shared/element.ts';
 import { movesOn, ORDER_FUNCTIONS } from '../shared/float_bits.ts';
 import { pixelsOf, type View, vec4s } from '../shared/view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, storage, struct } from '../shared/wgsl.ts';
@@ -111,7 +112,8 @@ export function reduce(problem: ReduceProblem, shared = false): Kernel {
   const isMax = op === 'max';
   const type = isMax ? 'vec4i' : 'vec4f';
   const neutral = isMax ? 'LOWEST' : 'vec4f(0)';
-  const value = isMax ? 'order_of(x[p.x_base + pixel * p.x_stride + c])' : 'x[p.x_base + pixel * p.x_stride + c]';
+  const loaded = elementOf(x).widen('x[p.x_base + pixel * p.x_stride + c]');
+  const value = isMax ? `order_of(${loaded})` : loaded;
   const merged = (a: string, b: string): string => (isMax ? `max(${a}, ${b})` : `${a} + ${b}`);
   const across = isMax
     ? 'value_of(vec4i(max(max(total.x, total.y), max(total.z, total.w))))'
@@ -135,7 +137,7 @@ export function reduce(problem: ReduceProblem, shared = false): Kernel {
     name: `reduce ${op}`,
     params: paramsOf(values),
     values,
-    storage: [storage('x'), storage('y')],
+    storage: [activation('x', x), storage('y')],
     workgroups: foldGrid(shared ? cells : divideUp(cells, WORKGROUP)),
     body: /* wgsl */ `
 ${isMax ? ORDER_FUNCTIONS : ''}

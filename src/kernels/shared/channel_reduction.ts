@@ -19,8 +19,9 @@
  * algorithm for computing sample variances", 1979.)
  */
 
-import type { DeviceProfile, Kernel } from '../../core/kernel.ts';
+import type { Binding, DeviceProfile, Kernel } from '../../core/kernel.ts';
 import { type ChannelSweep, channelSweep, SWEEP_FIELDS, sweepGrid, sweepMain, sweepValues } from './channel_sweep.ts';
+import { activation, elementOf } from './element.ts';
 import { pixelsOf, type View, vec4s } from './view.ts';
 import { divideUp, entryPoint, foldGrid, kernel, repeat, storage, struct } from './wgsl.ts';
 import { streamWork, type Work } from './work.ts';
@@ -126,7 +127,7 @@ export function channelPartials(source: Partials): Kernel {
     setup: `${repeat(quantities, (i) => `var s${i} = vec4f(0);`, ' ')}
   ${repeat(inputs.length, (i) => `let first${i} = p.in${i}_base + workgroup.y * p.pixels * p.in${i}_stride + c;`, '\n  ')}
   ${source.setup ?? ''}`,
-    each: `${repeat(inputs.length, (i) => `let in${i} = ${inputs[i]!.binding}[first${i} + pixel * p.in${i}_stride];`, '\n    ')}
+    each: `${repeat(inputs.length, (i) => `let in${i} = ${elementOf(inputs[i]!.view).widen(`${inputs[i]!.binding}[first${i} + pixel * p.in${i}_stride]`)};`, '\n    ')}
     ${source.each}`,
     finish: source.finish ?? '',
     store: repeat(quantities, (i) => `partials[${partialAt(quantities, i)}] = s${i};`, '\n  '),
@@ -144,7 +145,7 @@ export function channelPartials(source: Partials): Kernel {
       flag: 0,
     },
     storage: [
-      ...inputs.map(({ binding }) => storage(binding)),
+      ...inputs.map(({ binding, view }) => activation(binding, view)),
       ...vectors.map((name) => storage(name)),
       storage('partials'),
     ],
@@ -238,8 +239,8 @@ export const totalsWork = (view: View, source: ReductionSizes): Work =>
 interface Totals extends Reduction {
   /** What was reduced. */
   readonly view: View;
-  /** Bindings of per-channel vectors that `result` reads or writes. */
-  readonly vectors: readonly string[];
+  /** Bindings of per-channel vectors that `result` reads or writes; of f32 where they are names. */
+  readonly vectors: readonly (string | Binding)[];
   /** WGSL that stores what follows from the totals `s0` and `s1`; knows `c`, `workgroup.y` (the sample) and `p.flag`. */
   readonly result: string;
   readonly flag?: boolean;
@@ -303,7 +304,10 @@ export function channelTotals(source: Totals): Kernel {
       epsilon: source.epsilon ?? 0,
       flag: source.flag ? 1 : 0,
     },
-    storage: [storage('partials'), ...source.vectors.map((name) => storage(name))],
+    storage: [
+      storage('partials'),
+      ...source.vectors.map((vector) => (typeof vector === 'string' ? storage(vector) : vector)),
+    ],
     workgroups: [divideUp(values.c4, columns), samples, 1],
     body: /* wgsl */ `
 ${totalsType(quantities, merge)}

@@ -70,6 +70,6 @@ function whole(
   const [x, y] = [io.inputs[0]!.view, io.outputs[0]!.view];
   const [samples, t, h, w] = x.shape;
   if (profile.software || geometry.mode !== 'average' || !coversAll(geometry, [t, h, w])) return [];
-  if (x.half || !holdsVectors(y, samples) || viewBytes(x) > profile.maxStorageBinding) return [];
+  if (!holdsVectors(y, samples) || viewBytes(x) > profile.maxStorageBinding) return [];
   return [channelSums(io, profile, 'mean', samples)];
 }

@@ -14,13 +14,14 @@ import { twoStages } from '../two_stages.ts';
 /** Sums or means of x over the pixels of each sample, or of all of them. */
 export function channelSums(io: NodeOperands, profile: DeviceProfile, op: 'sum' | 'mean', samples: number): Candidate {
   const partials = (view: View, reducers: Reducers) => channelSumPartials(view, reducers, samples);
-  const totals = (view: View, reducers: Reducers) => channelSumTotals(view, reducers, { mean: op === 'mean', samples });
+  const totals = (view: View, reducers: Reducers) =>
+    channelSumTotals(view, reducers, { mean: op === 'mean', samples, half: io.outputs[0]!.view.half ?? false });
   return twoStages(io, profile, 1, [partials, totals], samples);
 }
 
 /** Whether those kernels can write so many vectors there: one behind the other, from the start of its memory. */
-export const holdsVectors = ({ base, stride, shape, half }: View, samples: number): boolean =>
-  base === 0 && !half && (samples === 1 || stride === vec4s(shape[4])) && samples <= MAX_GRID;
+export const holdsVectors = ({ base, stride, shape }: View, samples: number): boolean =>
+  base === 0 && (samples === 1 || stride === vec4s(shape[4])) && samples <= MAX_GRID;
 
 /** Of a volume that is reduced over time, rows and columns. */
 const samplesOf = (x: Shape, y: Shape): number | undefined =>
