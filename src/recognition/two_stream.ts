@@ -209,7 +209,7 @@ function ruleOf(networks: Partial<Record<Stream, Network>>, preset: PresetName |
     if (spec.stream !== name) throw new InputError(`The network that was given as ${name} is one for ${spec.stream}.`);
     if (spec.architecture.text) {
       throw new InputError(
-        `${spec.architecture.name} gives no classes: its values are a point in the space of its texts; Recogniser.features or logits gives them, and embedTexts those of texts.`,
+        `${spec.architecture.name} gives no classes: its values are a point in the space of its texts, which i3d search looks for; Recogniser.logits gives the point.`,
       );
     }
     if (spec.classes > 0) continue;
