@@ -104,7 +104,7 @@ describe('halfActivations', () => {
     });
   });
 
-  it('goes through additions and products, and into means', () => {
+  it('goes through additions and products, and into means', async () => {
     const builder = new GraphBuilder();
     const x = builder.input('x', [1, 1, 4, 4, 8]);
     const conv = (name: string, from: number) => builder.conv3d(name, from, builder.parameter(name, [1, 1, 1, 8, 8]));
@@ -113,7 +113,7 @@ describe('halfActivations', () => {
     const gated = builder.swish('swish', squeezeExcitation(builder, 'gate', sum, 4));
     builder.name('y', conv('c', gated));
     for (const denseOfMeans of [0, 100]) {
-      const graph = inferencePasses(builder.build(), { activations: 'f16', denseOfMeans });
+      const graph = await inferencePasses(builder.build(), { activations: 'f16', denseOfMeans });
       const found = new Map(graph.nodes.map(({ name, outputs }) => [name, graph.values[outputs[0]!]!.type.dtype]));
       for (const name of ['a', 'b', 'sum', 'gate']) expect(found.get(name), name).toBe('f16');
       const means = denseOfMeans ? 'gate/squeeze → gate/excite' : 'gate/means';
