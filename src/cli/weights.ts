@@ -63,8 +63,8 @@ export async function openStream(
       `${path} holds weights for ${spec.channels} input channels where ${stream} has ${STREAM_CHANNELS[stream]}${other}.`,
     );
   }
-  if (spec.classes === 0 && !headless) throw featuresOnly(path, head);
   for (const text of [...warnings, ...match.warnings]) warn(text);
+  if (spec.classes === 0 && !headless) throw featuresOnly(path, head);
   return { spec, origin, load: () => readWeights(tensors, path, [spec.architecture], { stream }) };
 }
 

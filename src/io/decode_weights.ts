@@ -55,6 +55,9 @@ function describeUnknown(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(start).trimStart();
   if (text.startsWith('version https://git-lfs')) return 'is a Git LFS pointer, not the file itself (run git lfs pull)';
   if (isWebPage(bytes)) return 'is a web page, perhaps a download that failed';
+  if (text.startsWith('{') && text.includes('"weight_map"')) {
+    return 'only lists the files of a model that was cut into several; join them into one file';
+  }
   return 'is a text file';
 }
 

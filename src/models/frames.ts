@@ -80,6 +80,32 @@ export function normalisation({ mean, deviation }: Preprocessing = {}): Normalis
   return { scale: each((i) => 1 / (255 * d[i])), shift: each((i) => -m[i] / d[i]) };
 }
 
+/** Values beyond so many times a network's range were never brought to it: bytes as floats, flow in pixels. */
+const BEYOND = 16;
+/** Values of a clip that are looked at, spread over it. */
+const LOOKED_AT = 4096;
+
+/** @throws InputError where the floats of a clip are far from what the network was trained on, which would give a result that means nothing. */
+export function checkRange({ architecture, stream }: ModelSpec, { dtype, data }: ClipInput): void {
+  if (dtype !== 'f32') return;
+  const { scale, shift } = normalisation(stream === 'rgb' ? architecture.preprocessing : undefined);
+  const [factors, offsets] = [[scale].flat(), [shift].flat()];
+  const least = Math.min(...offsets);
+  const most = Math.max(...offsets.map((offset, i) => 255 * factors[i]! + offset));
+  const limit = BEYOND * Math.max(Math.abs(least), Math.abs(most));
+  // Odd, so that all channels have their turn.
+  const step = Math.floor(data.length / LOOKED_AT) | 1;
+  for (let i = 0; i < data.length; i += step) {
+    const value = data[i]!;
+    if (Number.isFinite(value) && Math.abs(value) > limit) {
+      const how = stream === 'rgb' ? 'give frames as bytes, which are brought there' : 'flowToStream brings flow there';
+      throw new InputError(
+        `The clip holds ${Number(value.toPrecision(4))}, and ${architecture.name} takes about ${Number(least.toFixed(2))} … ${Number(most.toFixed(2))}: ${how}.`,
+      );
+    }
+  }
+}
+
 /** (value + shift) · scale are the bytes that a network's input was made of. */
 export function denormalisation({ mean = HALVES, deviation = HALVES }: Preprocessing = {}) {
   const each = (of: (axis: 0 | 1 | 2) => number) => [of(0), of(1), of(2)] as const;

@@ -4,7 +4,8 @@ import { nearestNames } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../core/tensor.ts';
 import { listed } from '../core/words.ts';
-import { type Match, NATIVE_NAMING, type NamedNetwork, type Naming, type ShapeDict, splitName } from './naming.ts';
+import { canonical, type Match, type NamedNetwork, type Naming, type ShapeDict, splitName } from './naming.ts';
+import { unknownNames } from './unknown_names.ts';
 
 /** A network that was found in a file, and how. */
 export interface Found<Network extends NamedNetwork> {
@@ -145,10 +146,10 @@ interface Candidate<Network extends NamedNetwork> {
   readonly stored: ReadonlyMap<string, string>;
   /** The part of the network's names that it explains. */
   readonly share: number;
+  /** A tensor of the layer for the classes that has another name, see `headInSequence`. */
+  readonly inSequence: string | undefined;
 }
 
-/** What TensorFlow adds to a variable's name. */
-const canonical = (name: string): string => name.replace(/(:0|\/\.ATTRIBUTES\/VARIABLE_VALUE)$/, '');
 /** Averaged copies of a network that is stored as well. */
 const COPY = /ema|teacher|target|momentum|shadow|average/i;
 const isCopy = ({ prefix }: Candidate<NamedNetwork>): boolean => COPY.test(prefix);
@@ -167,10 +168,39 @@ function findCandidates<Network extends NamedNetwork>(tensors: ShapeDict, networ
     for (const [prefix, stored] of namesByPrefix(tensors, known)) {
       const share = stored.size / known.size;
       if (share < LEAST_SHARE && !hasStem(tensors, network, names, stored)) continue;
-      candidates.push({ network, naming, prefix, stored, share });
+      const head = headInSequence(tensors, network, names, prefix, stored);
+      candidates.push({
+        network,
+        naming,
+        prefix,
+        stored: new Map([...stored, ...head]),
+        share,
+        inSequence: head[0]?.[1],
+      });
     }
   }
   return candidates;
+}
+
+/**
+ * PyTorch's layer for the classes where somebody put it behind others that have no tensors, such as dropout: `fc.1.weight` for
+ * `fc.weight`. Nothing where more of that sequence has tensors.
+ */
+function headInSequence(
+  tensors: ShapeDict,
+  { logits }: NamedNetwork,
+  { theirs }: Naming,
+  prefix: string,
+  stored: ReadonlyMap<string, string>,
+): [theirs: string, name: string][] {
+  const weight = theirs(logits);
+  const layer = weight?.endsWith('.weight') ? weight.slice(0, -'.weight'.length) : undefined;
+  if (weight === undefined || layer === undefined || stored.has(weight)) return [];
+  const within = [...tensors.keys()].filter((name) => name.startsWith(`${prefix}${layer}.`));
+  const parts = within.map((name) => name.slice(prefix.length + layer.length + 1));
+  const [first = '', second = ''] = parts.map((part) => /^(\d+)\.(?:weight|bias)$/.exec(part)?.[1]);
+  if (parts.length !== 2 || first === '' || first !== second) return [];
+  return within.map((name) => [`${layer}.${name.split('.').at(-1)}`, name]);
 }
 
 /** Whether the first layer is there, with as many axes as it should have: a 2D network may call its own by the same name. */
@@ -222,7 +252,7 @@ function wordStarts(name: string): number[] {
 
 function match(
   tensors: ShapeDict,
-  { network, naming: id, prefix, stored }: Candidate<NamedNetwork>,
+  { network, naming: id, prefix, stored, inSequence }: Candidate<NamedNetwork>,
   candidates: readonly Candidate<NamedNetwork>[],
   source: string,
 ): Match {
@@ -253,7 +283,13 @@ function match(
     return !expected && !naming.ignored.test(canonical(bare)) && !rivals.has(name);
   });
   checkLayers(extra, tensors, prefix, layersOf(names.keys(), naming), network.name, source);
-  return { naming: id, prefix, channels, classes, names, warnings: extraWarning(extra, network.name, source) };
+  const warnings = extraWarning(extra, network.name, source);
+  if (inSequence !== undefined) {
+    warnings.unshift(
+      `${source} has ${inSequence} in its layer for the classes, ${prefix}${naming.theirs(network.logits)}: what stands before it there has no tensors and is taken for dropout.`,
+    );
+  }
+  return { naming: id, prefix, channels, classes, names, warnings };
 }
 
 /** Channels of the input and classes, as the first and the last layer of a file tell them. */
@@ -334,65 +370,3 @@ function extraWarning(extra: readonly string[], network: string, source: string)
     extra.length === 1 ? ['a tensor', 'it is left out'] : [`${extra.length} tensors`, 'they are left out'];
   return [`${source} has ${what} that ${network} has no place for (${several(extra)}); ${fate}.`];
 }
-
-function unknownNames(tensors: ShapeDict, networks: readonly NamedNetwork[], source: string): InputError {
-  const first = [...tensors.keys()].slice(0, 4);
-  const names = `${first.slice(0, 3).join(', ')}${tensors.size > 3 ? ', …' : ''}`;
-  const found =
-    tensors.size === 1
-      ? `its only tensor (${names}) has no`
-      : tensors.size === 0
-        ? 'it has no'
-        : `none of its ${tensors.size} tensors (${names}) has a`;
-  const kinds = networks.length === 0 ? 'known' : listed(networks.map(({ name }) => name));
-  const known = networks.length > MOST_SHOWN ? nearestNetwork(tensors, networks) : examples(networks, first);
-  return new InputError(`${source} does not hold ${kinds} weights: ${found} name ${known}.`);
-}
-
-/** Of more models than these, a message says what the nearest of them has. */
-const MOST_SHOWN = 3;
-
-/** A name of each network, and the one that is most like one of the file's. */
-function examples(networks: readonly NamedNetwork[], names: readonly string[]): string {
-  const begins = networks.flatMap(({ namings, stem }) => {
-    // Of several networks one naming each: the list is to show what is meant, not all that there is.
-    const shown = Object.values(namings).slice(...(networks.length === 1 ? [0] : [-1]));
-    return shown.map(({ theirs, origin }) => `${theirs(stem)} (${origin})`);
-  });
-  const expected = networks.flatMap((network) =>
-    Object.values(network.namings).flatMap((naming) => namesIn(network, naming)),
-  );
-  const [near] = names.flatMap((name) => nearestNames(name, expected).map((known) => `${name} is nearest to ${known}`));
-  return `such as ${begins.join(' or ')}${near === undefined ? '' : `; ${near}`}`;
-}
-
-/** The network whose names have most parts in common with the file's, and what it has that the file has not. */
-function nearestNetwork(tensors: ShapeDict, networks: readonly NamedNetwork[]): string {
-  const parts = (name: string) =>
-    canonical(name)
-      .split(/[./]/)
-      .filter((part) => !COMMON_PART.test(part));
-  const given = new Set([...tensors.keys()].flatMap(parts));
-  const rated = networks.flatMap((network) =>
-    published(network).map((naming) => {
-      const names = namesIn(network, naming);
-      const theirs = new Set(names.flatMap(parts));
-      const shared = [...given].filter((part) => theirs.has(part)).length;
-      return { network, naming, names, likeness: shared / Math.sqrt(given.size * theirs.size || 1) };
-    }),
-  );
-  const best = rated.reduce((a, b) => (b.likeness > a.likeness ? b : a));
-  if (best.likeness === 0) return 'of theirs';
-  const missing = best.names.find((name) => !tensors.has(name));
-  return `of theirs; the nearest is ${best.network.name} of ${best.naming.origin}, which has ${missing}`;
-}
-
-/** All namings but our own, which files of ours say themselves. */
-const published = ({ namings }: NamedNetwork): readonly Naming[] =>
-  Object.values(namings).filter((naming) => naming !== NATIVE_NAMING);
-
-/** Parts of names that any network may have. */
-const COMMON_PART = /^(\d+|weights?|bias|running_mean|running_var|gamma|beta|mean|variance)$/;
-
-const namesIn = ({ parameters }: NamedNetwork, { theirs }: Naming): string[] =>
-  [...parameters(3, 1).keys()].flatMap((ours) => theirs(ours) ?? []);

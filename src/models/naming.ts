@@ -115,6 +115,9 @@ export function splitName(ours: string): [layer: string, key: string] {
   return [ours.slice(0, slash), ours.slice(slash + 1)];
 }
 
+/** A name without what TensorFlow adds to those of variables. */
+export const canonical = (name: string): string => name.replace(/(:0|\/\.ATTRIBUTES\/VARIABLE_VALUE)$/, '');
+
 /** Names and shapes of the tensors that a file in a naming has, without prefixes. */
 export function storedShapes(naming: Naming, shapes: ReadonlyMap<string, Shape>): Map<string, Shape> {
   const stored = new Map<string, Shape>();

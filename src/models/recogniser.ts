@@ -17,7 +17,7 @@ import { DeviceParameters } from '../graph/parameters.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { PreprocessAttributes } from '../ops/preprocess.ts';
 import type { ModelSpec } from './definition.ts';
-import { type ClipInput, cutFrames, type Framing, normalisation, type Region } from './frames.ts';
+import { type ClipInput, checkRange, cutFrames, type Framing, normalisation, type Region } from './frames.ts';
 import { frameGraph, modelGraph, OUTPUTS } from './graph.ts';
 import { type Window, type WindowRequest, windowRule, windows } from './windows.ts';
 
@@ -49,7 +49,13 @@ export interface Network {
  */
 export function checkNetwork(what: string, network: unknown): asserts network is Network {
   const { spec, parameters } = isObject(network) ? (network as unknown as Partial<Network>) : {};
-  if (isObject(spec) && isObject(parameters)) return;
+  if (isObject(spec) && isObject(parameters)) {
+    const { architecture } = spec as unknown as Partial<ModelSpec>;
+    if (typeof architecture?.build === 'function') return;
+    throw new InputError(
+      `${what} takes a network whose spec has the definition of its model, as modelSpec gives it, not ${describeValue(architecture)} for the architecture.`,
+    );
+  }
   throw new InputError(
     `${what} takes a network, what loadModel gives once it was awaited, not ${describeValue(network)}.`,
   );
@@ -165,6 +171,7 @@ export class Recogniser {
     const { signal } = options;
     checkSignal('Recogniser.run', signal);
     const input = isDeviceInput(clip) ? cutDeviceFrames(clip, window) : cutHostFrames(clip, window);
+    if (!isDeviceInput(input)) checkRange(this.network.spec, input);
     const taken = options.borrow || isDeviceInput(input) ? undefined : this.snapshots.copy(input);
     try {
       const started = this.starts.run(() => this.start(taken?.tensor ?? input, options));

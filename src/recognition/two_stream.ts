@@ -207,6 +207,11 @@ function ruleOf(networks: Partial<Record<Stream, Network>>, preset: PresetName |
   if (!rgb && !flow) throw new InputError('TwoStream.create needs a network: give rgb, flow or both.');
   for (const [name, { spec }] of Object.entries(networks)) {
     if (spec.stream !== name) throw new InputError(`The network that was given as ${name} is one for ${spec.stream}.`);
+    if (spec.architecture.text) {
+      throw new InputError(
+        `${spec.architecture.name} gives no classes: its values are a point in the space of its texts, which i3d search looks for; Recogniser.logits gives the point.`,
+      );
+    }
     if (spec.classes > 0) continue;
     throw new InputError(`The network for ${name} has no logits layer: it gives features, and no classes.`);
   }

@@ -159,7 +159,10 @@ export const I3D_R50 = defineModel({
     files: ['I3D_8x8_R50.pyth'],
     accuracy: { value: 73.27, of: 'top-1, Kinetics-400, 3 × 10 views', source: 'pytorchvideo, model zoo' },
   },
-  namings: { pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules) },
+  namings: {
+    pytorchvideo: torchNaming('pytorchvideo', pytorchvideoModules),
+    slowfast: torchNaming('SlowFast', slowfastModules('bn')),
+  },
 });
 
 /** Behind every second block of the second and the third stage. */

@@ -44,6 +44,8 @@ beforeAll(() => {
   }
   const lines = Array.from({ length: 12 }, (_, i) => `fight/f${i}.mp4,tape${i % 4}\ncalm/c${i}.mp4,tape${4 + (i % 4)}`);
   writeFileSync(at('groups.csv'), ['file,source', ...lines].join('\n'));
+  writeFileSync(at('twice.csv'), 'file,source\nfight/f0.mp4,tape0\nfight/f0.mp4,tape1\n');
+  writeFileSync(at('blank.csv'), 'file,source\nfight/f0.mp4,\n');
   writeFeatures('others', 'fight/f0', 3, { networks: { rgb: { sha256: 'def' } } });
 });
 
@@ -95,6 +97,11 @@ describe('i3d anomaly', () => {
     [['--abnormal', 'theft'], /one of them theft; it has calm and fight\.$/m],
     [['--abnormal', 'fight', '--folds', '13'], /too few groups of videos for 13 folds/],
     [['--abnormal', 'fight', '--groups', at('none.csv')], /none\.csv cannot be read/],
+    [
+      ['--abnormal', 'fight', '--groups', at('twice.csv')],
+      /twice\.csv, line 3: fight\/f0 is of tape1, and before it was of tape0/,
+    ],
+    [['--abnormal', 'fight', '--groups', at('blank.csv')], /blank\.csv, line 2: fight\/f0 has no source; name one/],
   ])('refuses %j', async (args, message) => {
     const { code, stdout, stderr } = await train(...args);
     expect([code, stdout]).toEqual([1, '']);

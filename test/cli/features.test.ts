@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { writeVideo } from '../../src/io/encode.ts';
 import { decodeNpy, encodeNpy } from '../../src/io/npy.ts';
 import { decodeNpz } from '../../src/io/npz.ts';
+import { extraction } from '../../src/recognition/features/presets.ts';
 import { saveModelFile } from '../../src/train/run/model_files.ts';
 import { testFolder } from '../folder.ts';
 import { expectClose } from '../harness.ts';
@@ -246,4 +247,14 @@ test('an end point goes with deepmind, and must be one of the network', async ()
     'i3d: Inception-4 has no end point Mixed_4x; did you mean Mixed_4b?\n',
   );
   expect(await refused('--preset', 'fvd', '--end-point', 'Mixed_4b')).toMatch(/^i3d: The preset fvd says what is kept/);
+});
+
+test.each([
+  ['fvd', { crops: 10 }, /The preset fvd takes the middle alone; crops are of finspire and ucf-crime-32/],
+  ['video_features', { crops: 1 }, /takes the middle alone/],
+  ['fvd', { step: 4 }, /The preset fvd looks at the first frames alone: it has no step/],
+  ['piergiaj', { step: 8 }, /looks at the whole video; a step goes with a stack/],
+] as const)('%s refuses %j, which would change nothing', (preset, settings, message) => {
+  const { spec } = formulaNetwork('rgb');
+  expect(() => extraction(preset, spec, settings, 'rgb')).toThrow(message);
 });

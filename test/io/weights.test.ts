@@ -47,6 +47,11 @@ describe('loadWeights', () => {
   it.each<[string, Uint8Array | string, RegExp]>([
     ['an empty file', '', /is empty; weights are a PyTorch \.pt, a \.safetensors file or a TensorFlow checkpoint/],
     ['a text file', 'hello\nworld\n', /is a text file; weights are/],
+    [
+      'the list of a model in several files',
+      '{"metadata": {"total_size": 8}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}',
+      /only lists the files of a model that was cut into several; join them into one file; weights are/,
+    ],
     ['a Git LFS pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', /run git lfs pull/],
     ['a web page', '\n<!DOCTYPE html><html>', /is a web page/],
     ['a pickle', Uint8Array.of(0x80, 2, 0x4e, 0x2e), /is a pickle, but torch\.save did not write it/],

@@ -4,10 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { MODELS } from '../../src/catalogue.ts';
 import { computeFlow, flowToStream } from '../../src/flow/index.ts';
 import { encodeNpy } from '../../src/io/npy.ts';
 import { cutFrames, cutOut, FrameReducer, frameBytes, middleSquare, specGeometry } from '../../src/models/frames.ts';
 import { type Network, Recogniser } from '../../src/models/recogniser.ts';
+import { modelSpec } from '../../src/models/spec.ts';
 import type { Frame } from '../../src/recognition/frame_parts.ts';
 import { LiveWindows } from '../../src/recognition/live_windows.ts';
 import { TwoStream } from '../../src/recognition/two_stream.ts';
@@ -206,6 +208,14 @@ describe('what does not go together', () => {
           flow: { ...formulaNetwork('flow'), classes: ['a', 'c', 'b'] },
         }),
       /class 1 is b for RGB and c for flow/,
+    ],
+    [
+      'a network that gives no classes but a point among texts',
+      () => {
+        const spec = modelSpec({ architecture: MODELS.get('s3d-g'), stream: 'rgb', classes: 512 });
+        return TwoStream.create(gpu(), { rgb: { spec, parameters: new Map() } });
+      },
+      /^S3D-G gives no classes: its values are a point in the space of its texts/,
     ],
     [
       'a network that was not waited for',

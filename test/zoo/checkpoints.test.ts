@@ -147,6 +147,27 @@ describe.each(PUBLISHED)('$model.id in the names of $naming', ({ model, naming }
   });
 });
 
+describe('the layer for the classes behind others', () => {
+  const shapes = shapesOf(MODELS.get('mc3-18'), 'torchvision');
+  const behind = (number: number) => renamed(shapes, (name) => name.replace(/^fc\./, `fc.${number}.`));
+
+  it('is taken where these have no tensors, and said', () => {
+    const { spec, match } = recognise(stateDict(prefixed(behind(1), 'model.backbone.')));
+    expect(spec.classes).toBe(CLASSES);
+    expect(match.names.get('fc/weights')).toBe('model.backbone.fc.1.weight');
+    expect(match.names.get('fc/bias')).toBe('model.backbone.fc.1.bias');
+    expect(match.warnings).toEqual([
+      'x.pt has model.backbone.fc.1.weight in its layer for the classes, model.backbone.fc.weight: what stands before it there has no tensors and is taken for dropout.',
+    ]);
+  });
+
+  it('is left out where they have some: the network gives features', () => {
+    const { spec, match } = recognise(stateDict({ ...behind(3), 'fc.0.weight': [32, 512], 'fc.0.bias': [32] }));
+    expect(spec.classes).toBe(0);
+    for (const name of ['fc.3.weight', 'fc.0.weight']) expect(match.warnings[0]).toContain(name);
+  });
+});
+
 test.each([...MODELS].filter(({ weightsOf }) => weightsOf))(
   'weights of another model are those of %s where it is asked for',
   (model) => {

@@ -24,7 +24,7 @@ const COLUMNS = { file: ['file', 'path', 'video', 'filename'], group: ['source',
 /**
  * Of each video the group that it belongs to, such as the recording that it was cut from: a list with the columns `file` and `source`.
  * Endings of files do not count.
- * @throws InputError when a column is missing, or a video.
+ * @throws InputError when a column is missing, or a video, or one has no group or two of them.
  */
 export async function readGroups(path: string, names: readonly string[]): Promise<Map<string, string>> {
   const [head, ...rows] = await readCsv(path, 'give a CSV file with the columns file and source');
@@ -34,7 +34,23 @@ export async function readGroups(path: string, names: readonly string[]): Promis
     return at;
   };
   const [file, group] = [column(COLUMNS.file), column(COLUMNS.group)];
-  const groups = new Map(rows.map(({ values }) => [withoutEnding(values[file] ?? ''), values[group] ?? '']));
+  const groups = new Map<string, string>();
+  for (const { line, values } of rows) {
+    const name = withoutEnding(values[file] ?? '');
+    const own = values[group] ?? '';
+    // An unknown recording may be that of any other video.
+    if (own === '')
+      throw new InputError(
+        `${path}, line ${line}: ${name} has no ${head!.values[group]}; name one, if need be its own.`,
+      );
+    const before = groups.get(name);
+    if (before !== undefined && before !== own) {
+      throw new InputError(
+        `${path}, line ${line}: ${name} is of ${own}, and before it was of ${before}; leave one of them.`,
+      );
+    }
+    groups.set(name, own);
+  }
   const missing = names.find((name) => !groups.has(name));
   if (missing !== undefined) throw new InputError(`${path} says nothing of ${missing}.`);
   return groups;

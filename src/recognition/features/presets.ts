@@ -303,7 +303,7 @@ function stepsOf(spec: ModelSpec): Steps | undefined {
 
 /**
  * A preset for a model. Sizes that are published for a network of 224 pixels are those of the model.
- * @throws InputError when the preset is none for such a model or stream, or the network has no such end point.
+ * @throws InputError when the preset is none for such a model or stream, has no place for a setting, or the network has no such end point.
  */
 export function extraction(
   preset: PresetName,
@@ -313,9 +313,22 @@ export function extraction(
 ): Extraction {
   const { endPoint } = settings;
   if (endPoint !== undefined) checkEndPoint(endPoint, preset, spec);
+  checkUsed(preset, settings);
   const made = PRESETS[preset](spec, settings, stream);
   const { fps } = made;
   return { ...made, facts: { preset, fps, settings, ...made.facts } };
+}
+
+/** @throws InputError for a choice that the preset has no place for, and that would change nothing. */
+function checkUsed(preset: PresetName, { stack, step, crops }: FeatureSettings): void {
+  if (crops !== undefined && preset !== 'finspire' && preset !== 'ucf-crime-32') {
+    throw new InputError(`The preset ${preset} takes the middle alone; crops are of finspire and ucf-crime-32.`);
+  }
+  if (step === undefined) return;
+  if (preset === 'fvd') throw new InputError('The preset fvd looks at the first frames alone: it has no step.');
+  if (preset === 'piergiaj' && stack === undefined) {
+    throw new InputError('The preset piergiaj looks at the whole video; a step goes with a stack.');
+  }
 }
 
 function checkEndPoint(endPoint: string, preset: PresetName, spec: ModelSpec): void {
