@@ -28,6 +28,11 @@ export interface PassOptions {
    * compiled: on GPUs as many as pay where left out; 0 leaves all as they are.
    */
   readonly denseOfMeans?: number | undefined;
+  /**
+   * 1×1×1 convolutions at the end of residual blocks add to the memory where the other operand lies. When a graph is compiled: on GPUs
+   * where left out.
+   */
+  readonly addInPlace?: boolean | undefined;
 }
 
 /** What a device of many cores reads in the time of two dispatches. */
@@ -37,20 +42,22 @@ type GpuPasses = typeof import('./of_gpus.ts');
 
 /** Prepares a graph for inference; passes that only GPUs want are loaded when they are wanted. */
 export async function inferencePasses(graph: Graph, options: PassOptions = {}): Promise<Graph> {
-  const { joinBranches, denseOfMeans = 0, activations } = options;
-  const wanted = joinBranches || denseOfMeans > 0 || activations === 'f16';
+  const { joinBranches, addInPlace, denseOfMeans = 0, activations } = options;
+  const wanted = joinBranches || addInPlace || denseOfMeans > 0 || activations === 'f16';
   return applyPasses(graph, options, wanted ? await import('./of_gpus.ts') : undefined);
 }
 
 /** The same at once, for whoever has loaded the passes of GPUs. */
 export function applyPasses(graph: Graph, options: PassOptions, ofGpus: GpuPasses | undefined): Graph {
-  const { outputs = [...graph.names.keys()], optimise = true, activations, joinBranches, denseOfMeans = 0 } = options;
+  const { outputs = [...graph.names.keys()], optimise = true, activations, denseOfMeans = 0 } = options;
+  const { joinBranches, addInPlace } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
   const fused = (): Graph => {
     const units = fuseActivation(foldBatchNorm(selected));
     const gated = ofGpus?.fuseDenseOfMeans(units, denseOfMeans) ?? units;
     const joined = concatInPlace(prune(addressShift(mergeSiblings(gated))));
-    return joinBranches && ofGpus ? prune(ofGpus.joinBranches(joined)) : joined;
+    const branched = joinBranches && ofGpus ? prune(ofGpus.joinBranches(joined)) : joined;
+    return addInPlace && ofGpus ? prune(ofGpus.addInPlace(branched)) : branched;
   };
   const optimised = optimise ? fused() : selected;
   return activations === 'f16' && ofGpus ? ofGpus.halfActivations(optimised) : optimised;
