@@ -31,7 +31,7 @@ export interface Case {
 
 /** By the type of an operator: of one convolution, or of two in one node. */
 export const isConvolution = (type: string): boolean =>
-  type === operators.conv3d.type || type === operators.conv3dBranches.type;
+  type === operators.conv3d.type || type === operators.conv3dOnto.type || type === operators.conv3dBranches.type;
 
 const windowName = (kernel: readonly number[], stride: readonly number[]): string => {
   const size = kernel.join('×');

@@ -110,11 +110,13 @@ export function checkKernel(entries: readonly ChoiceNode[], kernel: string | und
  */
 export const devicePasses = (
   profile: DeviceProfile,
-  options: ChoiceOptions & Pick<PassOptions, 'joinBranches' | 'denseOfMeans'> = {},
+  options: ChoiceOptions & Pick<PassOptions, 'joinBranches' | 'denseOfMeans' | 'addInPlace'> = {},
 ) => ({
   activations: activationsOf(profile, options),
   // The cores of a processor are busy with the last workgroups of a dispatch, or with the next.
   joinBranches: options.joinBranches ?? !profile.software,
+  // There a shader that adds is another one to compile, and sums are 2 % of a network's time.
+  addInPlace: options.addInPlace ?? !profile.software,
   // A dispatch costs a processor little, and barriers much: seconds of compiling.
   denseOfMeans: options.denseOfMeans ?? (profile.software ? 0 : MOST_DENSE_WEIGHTS),
 });

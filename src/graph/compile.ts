@@ -146,6 +146,7 @@ const OPTION_NAMES: readonly (keyof CompileOptions)[] = [
   'optimise',
   'joinBranches',
   'denseOfMeans',
+  'addInPlace',
   'signal',
   'onProgress',
 ];

@@ -16,6 +16,7 @@ import { concat } from './concat.ts';
 import { conv3dBranches } from './conv3d/branches.ts';
 import { conv3d } from './conv3d/conv3d.ts';
 import { conv3dInputGradient, conv3dWeightGradient } from './conv3d/gradient.ts';
+import { conv3dOnto } from './conv3d/onto.ts';
 import { shiftedConv3d } from './conv3d/shifted.ts';
 import { crossEntropy, crossEntropyGradient } from './cross_entropy.ts';
 import { denseOfMeans } from './dense_of_means.ts';
@@ -55,6 +56,7 @@ export const operators = {
   conv3d,
   conv3dBranches,
   conv3dInputGradient,
+  conv3dOnto,
   conv3dWeightGradient,
   crossEntropy,
   crossEntropyGradient,

@@ -14,6 +14,7 @@ import { assignStorage } from '../../src/graph/storage.ts';
 import { i3dGraph } from '../../src/i3d/i3d.ts';
 import { viewOf } from '../../src/kernels/shared/layout.ts';
 import { squeezeExcitation } from '../../src/models/units.ts';
+import { whenFull } from '../full.ts';
 import { expectClose, testGpu } from '../harness.ts';
 import { formulaParameters, formulaTensor, moduleGraph } from './graphs.ts';
 
@@ -244,6 +245,127 @@ describe('fuseDenseOfMeans', () => {
     ],
   ])('leaves all as it is where %s', (_, fill) => {
     expect(ops(inferencePasses(gated(fill), { denseOfMeans: 10_000 }))).not.toContain('denseOfMeans');
+  });
+});
+
+describe('addInPlace', () => {
+  const build = (
+    fill: (builder: GraphBuilder, x: number, conv: (name: string, from: number) => number) => void,
+    shape: Shape = [2, 3, 5, 4, 12],
+  ): Graph => {
+    const channels = shape.at(-1)!;
+    const builder = new GraphBuilder();
+    const conv = (name: string, from: number): number => {
+      const [weights, bias] = [
+        builder.parameter(`${name}/w`, [1, 1, 1, channels, channels]),
+        builder.parameter(`${name}/b`, [channels]),
+      ];
+      return builder.conv3d(name, from, weights, { bias });
+    };
+    fill(builder, builder.input('x', shape), conv);
+    return builder.build();
+  };
+  const residual = (shape?: Shape) =>
+    build((builder, x, conv) => {
+      const first = builder.relu('first/relu', conv('first', x));
+      const second = builder.relu(
+        'second/relu',
+        builder.sum('second', conv('c', builder.relu('a/relu', conv('a', first))), first),
+      );
+      // Neither operand is read by anybody else: the later convolution is added to the other.
+      builder.name('y', builder.sum('sum', conv('left', second), conv('right', second)));
+    }, shape);
+
+  it('leaves no sum of its own', () => {
+    const { nodes } = inferencePasses(residual(), { addInPlace: true });
+    expect(nodes.map(({ name, operator }) => `${name} ${operator.type}`)).toEqual([
+      'first conv3d',
+      'a conv3d',
+      'c conv3dOnto',
+      'left + right/1 joinedParameters',
+      'left + right/2 joinedParameters',
+      'left + right conv3d',
+      'sum binary',
+    ]);
+  });
+
+  it.each([
+    ['direct', [2, 3, 5, 4, 13]],
+    ['split-k', [1, 1, 2, 3, 256]],
+    ['few rows', [1, 1, 2, 3, 256]],
+    ['narrow', [2, 3, 5, 4, 12]],
+    ['subgroup', [2, 3, 5, 4, 12]],
+    // Compiled for a minute by a software driver.
+    ...whenFull([['tiled 32', [2, 3, 5, 4, 12]] as const]),
+  ] as const)('is the same numbers by %s', async (kernel, shape) => {
+    const graph = residual(shape);
+    const parameters = new DeviceParameters(gpu(), formulaParameters(graph));
+    const run = async (addInPlace: boolean) => {
+      const plan = await compile(graph, parameters, { addInPlace, kernel });
+      expect(plan.rows.some(({ op }) => op === 'conv3dOnto')).toBe(addInPlace);
+      const runs = [];
+      for (let i = 0; i < 2; i++) runs.push((await plan.run({ x: formulaTensor('x', shape) })).y!.data);
+      plan.dispose();
+      expect(runs[1]).toEqual(runs[0]);
+      return runs[0]!;
+    };
+    expectClose(await run(true), await run(false), 1e-6);
+  });
+
+  it.each([
+    [
+      'somebody reads the other operand later',
+      build((builder, x, conv) => {
+        const first = conv('first', x);
+        const sum = builder.sum('sum', conv('c', builder.relu('r', first)), first);
+        builder.name('y', builder.mul('y', sum, first));
+      }),
+    ],
+    [
+      'it is asked for',
+      build((builder, x, conv) => {
+        const first = builder.name('first', conv('first', x));
+        builder.name('y', builder.sum('sum', conv('c', builder.relu('r', first)), first));
+      }),
+    ],
+    [
+      'it is what the caller gave',
+      build((builder, x, conv) => {
+        builder.name('y', builder.sum('sum', conv('c', x), x));
+      }),
+    ],
+    [
+      'the convolution reads it itself',
+      build((builder, x, conv) => {
+        const first = builder.relu('first', x);
+        builder.name('y', builder.sum('sum', conv('c', first), first));
+      }),
+    ],
+    [
+      'it is repeated',
+      build((builder, x, conv) => {
+        const mean = builder.relu('r', builder.reduce('mean', 'mean', x, [1, 2, 3], { keep: true }));
+        builder.name('y', builder.sum('sum', conv('c', x), mean));
+      }),
+    ],
+    [
+      'a view of it is read',
+      build((builder, x, conv) => {
+        const first = builder.relu('first', x);
+        const part = builder.slice('part', first, { axis: 1, offset: 0, size: 3 });
+        builder.name('y', builder.sum('sum', conv('c', builder.relu('r', part)), first));
+      }),
+    ],
+  ])('leaves the sum where %s', (_, graph) => {
+    expect(ops(inferencePasses(graph, { addInPlace: true }))).not.toContain('conv3dOnto');
+  });
+
+  it('has one type for what lies in one memory', () => {
+    const graph = inferencePasses(residual(), { addInPlace: true, activations: 'f16' });
+    const node = graph.nodes.find(({ operator }) => operator.type === 'conv3dOnto')!;
+    const [value, y] = [node.inputs.at(-1)!, node.outputs[0]!].map((id) => graph.values[id]!.type.dtype);
+    expect(value).toBe('f16');
+    expect(y).toBe(value);
   });
 });
 

@@ -94,6 +94,14 @@ const branches = sample(({ builder, add, input }) => {
   add(operators.conv3dBranches, { ...shared, channels: [[16], [8]] }, ...operands);
 });
 
+/** As a pass of inference makes it. */
+const onto = sample(({ builder, add, input }) => {
+  const window = { stride: [1, 1, 1], padding: 'valid', groups: 1, activation: 'relu', channels: [32] } as const;
+  const weights = builder.parameter('w', [1, 1, 1, 32, 32]);
+  const value = add(operators.unary, { fn: 'relu' }, input(1, 4, 14, 14, 32));
+  add(operators.conv3dOnto, window, input(1, 4, 14, 14, 32), weights, value);
+});
+
 /** As a pass of inference makes them: squeeze-and-excitation, and a gate. */
 const denseOfMeans = sample(({ builder, add, input }) => {
   const weights = (name: string, cin: number, cout: number) => builder.parameter(name, [cin, cout]);
@@ -249,6 +257,7 @@ export const SAMPLES: readonly Graph[] = [
     shiftedConvolution,
     depthwise,
     branches,
+    onto,
     denseOfMeans,
     pools,
     clips,

@@ -4,6 +4,7 @@
  */
 
 import { concat } from '../../ops/concat.ts';
+import { inPlaceOf } from '../../ops/operator.ts';
 import { type Graph, isOp, type Node, parameterValues, type ValueId } from '../graph.ts';
 
 /** What convolutions and pools hand each other, in memory. */
@@ -16,6 +17,10 @@ function single(node: Node): readonly ValueId[] {
   if (halves === 'inputs') return outputs;
   return halves ? [] : [...inputs, ...outputs];
 }
+
+/** Outputs and the inputs that they lie in the memory of. */
+const inPlaceValues = ({ operator, inputs, outputs }: Node): ValueId[] =>
+  inPlaceOf(operator, inputs.length).flatMap((input, output) => [inputs[input]!, outputs[output]!]);
 
 /** Comes last: it changes types, which other passes would infer anew. Graph inputs and named values stay f32. */
 export function halfActivations(graph: Graph): Graph {
@@ -30,8 +35,8 @@ export function halfActivations(graph: Graph): Graph {
   for (let before = -1; before !== halved.size; ) {
     before = halved.size;
     for (const node of graph.nodes) {
-      const together = [...node.inputs, ...node.outputs];
-      if (isOp(node, concat) && !together.every((value) => halved.has(value))) {
+      const together = isOp(node, concat) ? [...node.inputs, ...node.outputs] : inPlaceValues(node);
+      if (!together.every((value) => halved.has(value))) {
         for (const value of together) halved.delete(value);
       }
     }

@@ -2,6 +2,7 @@
 
 import type { Graph } from '../graph.ts';
 import { prune } from '../rewrite.ts';
+import { addInPlace } from './add_in_place.ts';
 import { addressShift } from './address_shift.ts';
 import { concatInPlace } from './concat_in_place.ts';
 import { dropDropout } from './drop_dropout.ts';
@@ -30,6 +31,11 @@ export interface PassOptions {
    * compiled: on GPUs as many as pay where left out; 0 leaves all as they are.
    */
   readonly denseOfMeans?: number | undefined;
+  /**
+   * 1×1×1 convolutions at the end of residual blocks add to the memory where the other operand lies. When a graph is compiled: on GPUs
+   * where left out.
+   */
+  readonly addInPlace?: boolean | undefined;
 }
 
 /** What a device of many cores reads in the time of two dispatches. */
@@ -44,6 +50,7 @@ export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph 
     joinBranches: joins = false,
     denseOfMeans = 0,
   } = options;
+  const { addInPlace: adds = false } = options;
   const selected = prune(dropDropout(selectOutputs(graph, outputs)));
   const fused = optimise
     ? concatInPlace(
@@ -51,5 +58,6 @@ export function inferencePasses(graph: Graph, options: PassOptions = {}): Graph 
       )
     : selected;
   const optimised = optimise && joins ? prune(joinBranches(fused)) : fused;
-  return activations === 'f16' ? halfActivations(optimised) : optimised;
+  const added = optimise && adds ? prune(addInPlace(optimised)) : optimised;
+  return activations === 'f16' ? halfActivations(added) : added;
 }

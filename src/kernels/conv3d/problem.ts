@@ -57,6 +57,8 @@ export interface Conv3dProblem {
   readonly padding: Triple;
   readonly groups: number;
   readonly activation: Activation;
+  /** The one output holds values that the result is added to, before the activation. */
+  readonly onto?: boolean;
 }
 
 /** Output channels over all outputs. */
@@ -206,10 +208,11 @@ export const outputBindings = (
  * @param channelsEnd One past the last vec4 of channels that this workgroup has
  */
 export function storeFunction(
-  problem: Destination & Pick<Conv3dProblem, 'activation'>,
+  problem: Destination & Pick<Conv3dProblem, 'activation' | 'onto'>,
   channelsEnd = 'p.cout4',
 ): string {
-  const { outputs, outputBinding, activation } = problem;
+  const { outputs, outputBinding, activation, onto = false } = problem;
+  const held = onto ? ` + ${elementOf(outputs[0]!).widen('y0[p.y0_base + pixel * p.y0_stride + oc4]')}` : '';
   const end = epilogue(activation);
   const write = (i: number): string => {
     const first = i === 0 ? '' : ` - p.y${i - 1}_end`;
@@ -227,7 +230,7 @@ fn bias_of(oc4: u32) -> vec4f {
 }
 
 fn store_inside(pixel: u32, oc4: u32, value: vec4f, bias: vec4f) {
-  let sum = value + bias;
+  let sum = value + bias${held};
   let v = ${end.stored('sum', '4u * oc4')};
   ${chain}
 }

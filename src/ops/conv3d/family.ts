@@ -27,6 +27,8 @@ export interface ConvolutionNode {
   readonly bias: boolean;
   /** Input 1 holds the weights of the convolution whose gradient by its input this one is (stride 1; one group, or as many as channels). */
   readonly flipped?: boolean;
+  /** It is added to what its output holds (onto.ts). */
+  readonly onto?: boolean;
 }
 
 /** A node on a device, with what all candidates need of it. */
@@ -89,7 +91,7 @@ export function biasOf(bias: Operand | undefined, cout: number): Argument {
 
 /** The part of a convolution that one dispatch, or one sequence of them, computes. */
 export function problemOf(
-  { geometry, groups, activation, second, cout, outputs }: Convolution,
+  { geometry, groups, activation, second, cout, outputs, onto = false }: Convolution,
   part: Part,
 ): Conv3dProblem {
   return {
@@ -104,6 +106,7 @@ export function problemOf(
     padding: part.padding,
     groups,
     activation,
+    onto,
   };
 }
 
@@ -180,7 +183,9 @@ export function memberWork(problem: Conv3dProblem, tile: MemberTile, { weights }
   };
   const n = outputChannels(problem);
   const all = branch ? together(work(x, branch.after), work(branch.x, n - branch.after)) : work(x, n);
-  return { ...all, bytes: all.bytes + outputs.reduce((sum, view) => sum + viewBytes(view), 0) };
+  // What it is added to is read where the result is written.
+  const moved = (problem.onto ? 2 : 1) * outputs.reduce((sum, view) => sum + viewBytes(view), 0);
+  return { ...all, bytes: all.bytes + moved };
 }
 
 /** Products of one kernel in one dispatch. */
