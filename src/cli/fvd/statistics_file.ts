@@ -16,7 +16,7 @@ const NAMES = ['mu', 'sigma'] as const;
 const COUNT = 'n';
 const MADE = 'made';
 
-export interface StoredStatistics {
+interface StoredStatistics {
   readonly statistics: Statistics;
   /** How the features were made, where the file says so. */
   readonly made: string | undefined;

@@ -56,7 +56,7 @@ export async function listVideos(inputs: readonly string[], options: ListOptions
     names.set(name, path);
     found.set(key, { path, name });
   };
-  const looked: Looked = { without: options.without && (await placeOf(options.without)), passed: [] };
+  const looked: Looked = { without: options.without && (await realPlace(options.without)), passed: [] };
   for (const input of inputs) {
     const there = await stat(input).catch(() => undefined);
     if (!there && isPattern(input)) {
@@ -66,7 +66,7 @@ export async function listVideos(inputs: readonly string[], options: ListOptions
     } else if (there?.isFile() && /\.(csv|txt)$/i.test(input)) {
       for (const path of await readList(input)) await addInput(path, add, looked);
     } else {
-      if (there && (await placeOf(input)) === looked.without) {
+      if (there && (await realPlace(input)) === looked.without) {
         throw new InputError(
           `Results would lie among the videos of ${input}; give another folder for them, such as ${join(input, 'features')}.`,
         );
@@ -94,7 +94,7 @@ interface Looked {
 }
 
 /** Where a path leads, also when it is not there yet. */
-const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+const realPlace = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
 
 type Add = (path: string, name: string) => void;
 
@@ -120,7 +120,7 @@ async function addFolder(
   looked: Looked,
   above: readonly string[],
 ): Promise<void> {
-  const place = await placeOf(folder);
+  const place = await realPlace(folder);
   if (place === looked.without || above.includes(place)) return;
   const { pictures, videos, folders, others } = await readClips(folder);
   const named = (path: string) => relative(root, path);

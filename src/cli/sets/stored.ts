@@ -9,7 +9,7 @@ import { decodeNpy } from '../../io/npy.ts';
 import type { PresetName, Span } from '../../recognition/features/presets.ts';
 
 /** A record of a preset, and the first array that it tells of. */
-export interface StoredFeatures {
+interface StoredFeatures {
   /** The record's file. */
   readonly record: string;
   /** Of the video, with the folders that it lies in. */
