@@ -90,8 +90,8 @@ export class OnlineRecogniser {
         `${architecture.name} looks at frames to come, too: it is given whole windows (Recogniser).`,
       );
     }
-    this.parameters = new DeviceParameters(gpu, network.parameters);
     this.compileOptions = compileOptions(network.spec, options);
+    this.parameters = new DeviceParameters(gpu, network.parameters);
   }
 
   /**

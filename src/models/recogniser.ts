@@ -1,9 +1,9 @@
 /** @file A network of any model on a device, ready for clips of any size. */
 
 import { type Abortable, checkSignal, unlessAborted } from '../core/abort.ts';
-import { checkOptionNames, checkTensor, describeValue, isObject } from '../core/check.ts';
+import { checkChoice, checkOptionNames, checkTensor, describeValue, isObject } from '../core/check.ts';
 import { InputError } from '../core/errors.ts';
-import type { Accuracy } from '../core/kernel.ts';
+import { ACCURACIES, type Accuracy } from '../core/kernel.ts';
 import { Serial } from '../core/serial.ts';
 import { SnapshotPool } from '../core/snapshot.ts';
 import { type FloatTensor, formatShape, sizeOf } from '../core/tensor.ts';
@@ -84,16 +84,22 @@ export interface Recognition {
   readonly endPoints?: Readonly<Record<string, FloatTensor>>;
 }
 
-/** How a network is compiled for what is asked of it. */
-export const compileOptions = (
+/**
+ * How a network is compiled for what is asked of it.
+ * @throws InputError for an accuracy that is none.
+ */
+export function compileOptions(
   { classes }: ModelSpec,
   { accuracy, kernel, tuning, endPoints = [] }: RecogniserOptions,
-): CompileOptions => ({
-  outputs: [...(classes === 0 ? [] : [OUTPUTS.logits]), OUTPUTS.features, ...endPoints],
-  ...(accuracy === undefined ? {} : { accuracy }),
-  ...(kernel === undefined ? {} : { kernel }),
-  ...(tuning === undefined ? {} : { tuning }),
-});
+): CompileOptions {
+  if (accuracy !== undefined) checkChoice('accuracy', accuracy, ACCURACIES);
+  return {
+    outputs: [...(classes === 0 ? [] : [OUTPUTS.logits]), OUTPUTS.features, ...endPoints],
+    ...(accuracy === undefined ? {} : { accuracy }),
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(tuning === undefined ? {} : { tuning }),
+  };
+}
 
 /** Plans that are kept: the length that most windows have, and the shorter rest of a clip. */
 const KEPT_PLANS = 2;
@@ -127,8 +133,8 @@ export class Recogniser {
     checkNetwork('Recogniser', network);
     checkOptionNames('Recogniser', options, ['accuracy', 'kernel', 'tuning', 'endPoints']);
     this.endPoints = options.endPoints ?? [];
-    this.parameters = new DeviceParameters(gpu, network.parameters);
     this.compileOptions = compileOptions(network.spec, options);
+    this.parameters = new DeviceParameters(gpu, network.parameters);
   }
 
   /**

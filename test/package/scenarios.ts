@@ -110,6 +110,8 @@ const scenarios: Record<string, Scenario> = {
       'InputError',
       /did you mean accuracy/,
     );
+    const high = () => new api.Recogniser(gpu, network, { accuracy: 'high' } as never);
+    await expectError(problems, 'no class', high, 'InputError', /accuracy must be/);
     const before = gpu.allocatedBytes;
     const dying = stream.logits(clip);
     stream.dispose();
