@@ -57,7 +57,7 @@ function sumsOf(graph: Graph): Map<Node, Sum> {
   /** Memory of its own, read by nobody after the convolution, and by no view, whose readers would come later. */
   const isFree = (value: ValueId, sum: Node, convolution: Node): boolean => {
     const maker = makers.get(value);
-    if (!maker || maker.operator.view || isOp(maker, concat) || asked.has(value)) return false;
+    if (!maker || maker.operator.view || isOp(maker, concat) || asked.has(value) || parameters.has(value)) return false;
     if (graph.values[value]!.type.dtype !== 'f32' || convolution.inputs.includes(value)) return false;
     const others = readers(value).filter((reader) => reader !== sum);
     const before = ancestors(convolution, makers);
