@@ -350,8 +350,9 @@ export interface NodeGpuOptions extends GpuOptions {
 const OPTION_NAMES: readonly (keyof NodeGpuOptions)[] = [...GPU_OPTION_NAMES, 'dawnFlags', 'experimental'];
 
 /**
- * Opens a device through Dawn. Call `dispose()` on it when done: the process then exits by itself. Of software adapters Dawn writes
- * two warnings about limits to standard error, for which it has no switch; the command line leaves them out.
+ * Opens a device through Dawn. Call `dispose()` on it when done: the process then exits by itself. Whoever uses
+ * queues or buffers of `device` by themselves holds on to that, too. Of software adapters Dawn writes two warnings about limits to
+ * standard error, for which it has no switch; the command line leaves them out.
  * @throws InputError for an option that is not known; AdapterError when Dawn cannot be loaded or finds no adapter.
  */
 export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
@@ -368,9 +369,16 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
     throw new AdapterError(importFailure(cause, 'webgpu', 'A device in Node needs', broken), { cause });
   }
   const { dawnFlags: _, experimental: __, ...own } = options;
+  let source: GPU | undefined;
   try {
-    return await Gpu.create(sourceFor(dawn, flagsOf(options)), { whileWaiting: new Patience().during, ...own });
+    // One for each device: an instance does not see adapters and drivers that come later.
+    source = dawn.create(flagsOf(options));
+    held.add(source);
+    const gpu = await Gpu.create(source, { whileWaiting: new Patience().during, ...own });
+    collected.register(gpu.device, source);
+    return gpu;
   } catch (error) {
+    if (source) release(source);
     if (error instanceof I3dError) throw error;
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     const asked = options.dawnFlags?.length ? ` with ${options.dawnFlags.join(' ')}` : '';
@@ -378,19 +386,17 @@ export async function openGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   }
 }
 
-/** What Dawn's `create` gave, by the flags it was given. */
-const sources = new Map<string, GPU>();
+/** What Dawn's `create` gave: it owns the instance, to which devices and whatever is under way on them only point. */
+const held = new Set<GPU>();
+/** Milliseconds after which nothing is under way any more on a device that nobody has. */
+const AFTERLIFE = 60_000;
 
-/**
- * Dawn's entry point for these flags, held as long as the process lives: it owns the instance that devices only point to. A device
- * that outlives it handles its events in memory that is free, which ends or hangs the process at some later collection.
- */
-function sourceFor(dawn: typeof import('webgpu'), flags: readonly string[]): GPU {
-  const key = flags.join('\n');
-  const source = sources.get(key) ?? dawn.create([...flags]);
-  sources.set(key, source);
-  return source;
-}
+const release = (source: GPU): void => {
+  setTimeout(() => held.delete(source), AFTERLIFE).unref();
+};
+
+/** Instances of devices that were collected: one that goes before them would be used in memory that is free, at some later event. */
+const collected = new FinalizationRegistry(release);
 
 function flagsOf({ dawnFlags = [], experimental = false }: NodeGpuOptions): string[] {
   // Quantised time stamps (65 µs) are a browser's protection against pages; here they would only blur profiles.

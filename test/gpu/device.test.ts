@@ -121,11 +121,13 @@ describe('Gpu', () => {
       import { setTimeout } from 'node:timers/promises';
       async function ended() {
         const gpu = await openGpu();
+        gpu.device.queue.onSubmittedWorkDone().catch(() => undefined);
         gpu.dispose();
         return gpu.device;
       }
       const devices = [await ended(), await ended()];
       for (let i = 0; i < 5; i++) {
+        await ended();
         gc();
         await setTimeout(10);
         for (const { queue } of devices) await queue.onSubmittedWorkDone().catch(() => undefined);
