@@ -41,15 +41,15 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   'I3D and flow': {
     source: `export { computeFlow, Gpu, I3D, Recogniser, readWeights, topK } from 'i3d-webgpu';`,
-    limit: { first: 60, whole: 121 },
+    limit: { first: 60, whole: 123 },
     without: new RegExp(`io/|${TRAINING}|${NAMES}`),
   },
   training: {
     source: `export { compile, DeviceParameters, DeviceState, Gpu, I3D, trainingGraph } from 'i3d-webgpu';`,
-    limit: { first: 90, whole: 123 },
+    limit: { first: 90, whole: 124 },
     without: new RegExp(`io/|${NAMES}`),
   },
-  everything: { source: `export * from 'i3d-webgpu';`, limit: { first: 165, whole: 209 }, without: /node:|cli\// },
+  everything: { source: `export * from 'i3d-webgpu';`, limit: { first: 165, whole: 212 }, without: /node:|cli\// },
 };
 
 const kilobytes = (code: string | Uint8Array): number => gzipSync(code).length / 1000;
