@@ -8,7 +8,7 @@ import { GraphError } from '../core/errors.ts';
 import { formatShape, sizeOf } from '../core/tensor.ts';
 import { ACTIVATIONS, type Activation } from '../kernels/pointwise/activation.ts';
 import type { LayerInputs } from './candidates/dense_of_means.ts';
-import { defineOperator, expectVolume, f32, storedBytes, type TensorType } from './operator.ts';
+import { defineOperator, expectVolume, f32, pointwiseCost, type TensorType } from './operator.ts';
 
 export interface DenseOfMeansAttributes {
   /** One or two, each with what it ends with. */
@@ -35,10 +35,7 @@ export const denseOfMeans = defineOperator<DenseOfMeansAttributes>({
   cost(_, inputs, outputs) {
     const [x, ...parameters] = inputs;
     const weights = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    return {
-      flops: sizeOf(x!.shape) + 2 * x!.shape[0]! * weights,
-      bytes: [...inputs, ...outputs].reduce((sum, type) => sum + storedBytes(type), 0),
-    };
+    return { ...pointwiseCost(0, inputs, outputs), flops: sizeOf(x!.shape) + 2 * x!.shape[0]! * weights };
   },
   async candidates(attributes, io, profile) {
     const { denseOfMeansCandidates } = await import('./candidates/dense_of_means.ts');

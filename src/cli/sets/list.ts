@@ -155,14 +155,9 @@ async function plainList(list: string): Promise<CsvRow[] | undefined> {
   if (text.includes('\0')) return undefined;
   const lines = text.split(/\r?\n/).map((line, i) => ({ line: i + 1, values: [line.trim()] }));
   const rows = lines.filter(({ values: [path] }) => path !== '');
-  const exists = (path: string) =>
-    stat(resolve(dirname(list), path)).then(
-      () => true,
-      () => false,
-    );
-  for (const {
-    values: [path = ''],
-  } of rows)
-    if (/[,"]/.test(path) && !(await exists(path))) return undefined;
+  for (const { values } of rows) {
+    const [path = ''] = values;
+    if (/[,"]/.test(path) && !(await stat(resolve(dirname(list), path)).catch(() => undefined))) return undefined;
+  }
   return rows;
 }

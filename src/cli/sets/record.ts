@@ -74,13 +74,15 @@ export async function fingerprint(path: string): Promise<string> {
 const notOpened = (path: string, cause: NodeJS.ErrnoException) =>
   new InputError(`${path} cannot be opened (${cause.code}); check its permissions.`, { cause });
 
-async function wholeFile(path: string): Promise<string> {
+const wholeFile = (path: string): Promise<string> =>
+  sha256OfFiles([path]).catch((cause: NodeJS.ErrnoException) => {
+    throw notOpened(path, cause);
+  });
+
+/** Of one file behind the other. */
+async function sha256OfFiles(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  } catch (error) {
-    throw notOpened(path, error as NodeJS.ErrnoException);
-  }
+  for (const path of paths) for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
   return hash.digest('hex');
 }
 
@@ -97,9 +99,7 @@ export async function checksum(path: string): Promise<string> {
         .filter((name) => name.startsWith(`${basename(path)}.`))
         .sort()
         .map((name) => join(folder, name));
-  const hash = createHash('sha256');
-  for (const part of parts) for await (const chunk of createReadStream(part)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
+  return sha256OfFiles(parts);
 }
 
 /** Whether a record has this key and the files that it names are there as they were written. */

@@ -20,6 +20,7 @@ import { type Graph, isOp, type Node, parameterValues, useCounts, type ValueId }
 import { rewrite } from '../rewrite.ts';
 
 const MOST_LAYERS = 2;
+
 interface Layer {
   readonly activation: Activation;
   readonly weights: ValueId;

@@ -4,7 +4,7 @@
  */
 
 import { GraphError } from '../../core/errors.ts';
-import { formatShape, sameShape } from '../../core/tensor.ts';
+import { formatShape, sameShape, sizeOf } from '../../core/tensor.ts';
 import { defineOperator } from '../operator.ts';
 import { type Conv3dAttributes, conv3d } from './conv3d.ts';
 
@@ -30,7 +30,7 @@ export const conv3dOnto = defineOperator<Conv3dAttributes>({
   },
   cost(attributes, inputs, outputs) {
     const { flops, bytes } = conv3d.cost(attributes, inputs, outputs);
-    return { flops: flops + outputs[0]!.shape.reduce((product, size) => product * size, 1), bytes };
+    return { flops: flops + sizeOf(outputs[0]!.shape), bytes };
   },
   async candidates({ activation, ...geometry }, io, profile) {
     const { conv3dCandidates } = await import('./candidates.ts');
